@@ -1,0 +1,93 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// `dev/check` sets CATENA_CHECK so that a warning in our own targets fails the build; a user's build
+/// with a newer compiler is not broken by a warning that did not exist when the code was written.
+let strict: [SwiftSetting] =
+    Context.environment["CATENA_CHECK"] == nil ? [] : [.treatAllWarnings(as: .error)]
+
+func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name,
+        dependencies: dependencies + [
+            "ToolSupport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ],
+        path: "Sources/tools/\(name)", swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, path: "Tests/\(name)", exclude: exclude,
+        swiftSettings: strict)
+}
+
+let package = Package(
+    name: "catena",
+    products: [
+        .library(name: "CatenaClient", targets: ["Client"]),
+        .executable(name: "catena", targets: ["catena"]),
+        .executable(name: "catena-namenode", targets: ["catena-namenode"]),
+        .executable(name: "catena-datanode", targets: ["catena-datanode"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(
+            url: "https://github.com/apple/swift-collections", from: "1.6.0",
+            traits: ["UnstableSortedCollections"]),
+        .package(
+            url: "https://github.com/apple/swift-configuration", from: "1.4.0",
+            traits: ["YAML"]),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    ],
+    targets: [
+        // The kernel's ring, through Debian's liburing, and the constants that are newer than it.
+        .systemLibrary(
+            name: "CURing", path: "Sources/CURing", pkgConfig: "liburing",
+            providers: [.apt(["liburing-dev"])]),
+        // CRC32C, through Debian's ISA-L.
+        .systemLibrary(
+            name: "CISAL", path: "Sources/CISAL", pkgConfig: "libisal",
+            providers: [.apt(["libisal-dev"])]),
+        // The words both sides share: identifiers, frames, tokens, status codes. No I/O.
+        .target(
+            name: "Wire",
+            dependencies: [
+                "CISAL", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ], exclude: ["Control/catena.proto"], swiftSettings: strict),
+        // Bytes, descriptors and time on one ring and one thread. Knows nothing of blocks.
+        .target(name: "Reactor", dependencies: ["CURing"], swiftSettings: strict),
+        // A caller's side of the control plane: one blocking connection with deadlines.
+        .target(name: "ControlClient", dependencies: ["Wire"], swiftSettings: strict),
+        // A block's life on a datanode, a folder per room.
+        .target(
+            name: "DataPath",
+            dependencies: [
+                "Wire", "Reactor", "ControlClient", .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: strict),
+        // The namenode: decides, and is never on the data path.
+        .target(
+            name: "Control",
+            dependencies: [
+                "Wire", .product(name: "Logging", package: "swift-log"),
+                .product(name: "SortedCollections", package: "swift-collections"),
+            ], swiftSettings: strict),
+        // The client library: put, get and the streams under them, on the same reactor.
+        .target(
+            name: "Client", dependencies: ["Wire", "Reactor", "ControlClient"],
+            swiftSettings: strict),
+        // What the command-line tools share: configuration, logs, exit codes, output.
+        .target(
+            name: "ToolSupport",
+            dependencies: [
+                "Wire", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: strict),
+        tool("catena", ["Client"]),
+        tool("catena-namenode", ["Control"]),
+        tool("catena-datanode", ["DataPath"]),
+        tests("WireTests", ["Wire"]),
+    ])

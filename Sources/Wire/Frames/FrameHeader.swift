@@ -1,0 +1,70 @@
+/// The 128 bytes before every payload on the data plane, little-endian, with their own CRC32C.
+///
+/// | offset | bytes | field |
+/// |---|---|---|
+/// | 0 | 4 | magic, the characters `CTNA` |
+/// | 4 | 1 | protocol version, 1 |
+/// | 5 | 1 | operation |
+/// | 6 | 2 | flags |
+/// | 8 | 4 | stream: chosen by the side that opened the connection, repeated in every answer |
+/// | 12 | 4 | sequence: counts the frames of a stream in one direction, for traces |
+/// | 16 | 8 | block |
+/// | 24 | 8 | epoch |
+/// | 32 | 8 | offset in the block |
+/// | 40 | 4 | payload length |
+/// | 44 | 2 | status |
+/// | 46 | 2 | piece count |
+/// | 48 | 64 | `data`: one CRC32C per piece; `ack`, `sealed`: received, written, durable, 8 bytes each |
+/// | 112 | 8 | length: of the block (`seal`, `sealed`), of the range (`read`) |
+/// | 120 | 4 | checksum: of the block (`seal`, `sealed`), of the payload (`write`, `read`, `error`) |
+/// | 124 | 4 | CRC32C of the bytes 0 to 123 |
+///
+/// Unused fields are zero. The header is decoded field by field from a slot; only what a room asks for is loaded.
+public struct FrameHeader: Sendable, Equatable, BitwiseCopyable {
+    public static let byteCount = 128
+    public static let magic: UInt32 = 0x414e_5443
+    public static let version: UInt8 = 1
+
+    public var operation: FrameOperation
+    public var flags: FrameFlags = []
+    public var stream: UInt32 = 0
+    public var sequence: UInt32 = 0
+    public var block = BlockID(0)
+    public var epoch = Epoch(0)
+    public var offset: UInt64 = 0
+    public var payloadLength: UInt32 = 0
+    public var status: Status = .ok
+    public var pieceCount: UInt16 = 0
+    public var pieces = PieceChecksums()
+    public var progress = Progress()
+    public var length: UInt64 = 0
+    public var checksum: UInt32 = 0
+
+    @inlinable
+    public init(_ operation: FrameOperation) { self.operation = operation }
+
+    /// One past the last byte of the payload, in the block.
+    @inlinable
+    public var end: UInt64 { offset &+ UInt64(payloadLength) }
+}
+
+/// Up to sixteen CRC32C values: one for each chunk that a data frame touches, over the part it carries.
+public struct PieceChecksums: Sendable, BitwiseCopyable, Equatable {
+    @usableFromInline
+    var storage = InlineArray<16, UInt32>(repeating: 0)
+
+    @inlinable
+    public init() {}
+
+    @inlinable
+    public subscript(index: Int) -> UInt32 {
+        get { storage[index] }
+        set { storage[index] = newValue }
+    }
+
+    @inlinable
+    public static func == (left: Self, right: Self) -> Bool {
+        for index in 0..<Limits.piecesPerFrame where left[index] != right[index] { return false }
+        return true
+    }
+}

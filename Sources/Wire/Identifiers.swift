@@ -1,0 +1,145 @@
+/// A 128-bit identifier whose phantom `Tag` keeps a node id from being taken for a device id.
+///
+/// On the wire and on disk it is 16 bytes, in the order in which a UUID is written.
+public struct Identifier<Tag>: Hashable, Sendable, BitwiseCopyable {
+    /// The first eight bytes of the written form, as a big-endian number.
+    public let high: UInt64
+    /// The last eight bytes of the written form, as a big-endian number.
+    public let low: UInt64
+
+    @inlinable
+    public init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
+    /// A version 4 UUID (RFC 9562 section 5.4) from `generator`.
+    public init(using generator: inout some RandomNumberGenerator) {
+        high = generator.next() & 0xffff_ffff_ffff_0fff | 0x4000
+        low = generator.next() & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000
+    }
+
+    /// A version 4 UUID from the system's randomness.
+    public static func random() -> Self {
+        var generator = SystemRandomNumberGenerator()
+        return Self(using: &generator)
+    }
+
+    /// Nobody's identifier: all zero.
+    @inlinable
+    public static var none: Self { Self(high: 0, low: 0) }
+
+    /// Reads 16 bytes; `nil` for any other count.
+    public init?(bytes: some Collection<UInt8>) {
+        guard bytes.count == 16 else { return nil }
+        var high: UInt64 = 0
+        var low: UInt64 = 0
+        for (index, byte) in bytes.enumerated() {
+            if index < 8 { high = high << 8 | UInt64(byte) } else { low = low << 8 | UInt64(byte) }
+        }
+        self.init(high: high, low: low)
+    }
+
+    /// The 16 bytes of the written form.
+    public var bytes: [UInt8] {
+        (0..<16).map { index in
+            let half = index < 8 ? high : low
+            return UInt8(truncatingIfNeeded: half >> UInt64((7 - index % 8) * 8))
+        }
+    }
+}
+
+extension Identifier: LosslessStringConvertible {
+    /// Reads the form `description` writes: 32 hexadecimal digits, hyphens optional.
+    public init?(_ description: String) {
+        let digits = description.utf8.filter { $0 != UInt8(ascii: "-") }
+        guard digits.count == 32 else { return nil }
+        let text = String(decoding: digits, as: UTF8.self)
+        guard let high = UInt64(text.prefix(16), radix: 16),
+            let low = UInt64(text.suffix(16), radix: 16)
+        else { return nil }
+        self.init(high: high, low: low)
+    }
+
+    /// A UUID's usual form, `8-4-4-4-12` in lower-case hexadecimal.
+    public var description: String {
+        let digits = hexadecimal(high, digits: 16) + hexadecimal(low, digits: 16)
+        var text = ""
+        for (index, digit) in digits.enumerated() {
+            if [8, 12, 16, 20].contains(index) { text.append("-") }
+            text.append(digit)
+        }
+        return text
+    }
+}
+
+public enum ClusterTag {}
+public enum NodeTag {}
+public enum IncarnationTag {}
+public enum DeviceTag {}
+public enum LeaseTag {}
+public enum ClientTag {}
+
+/// One namespace, from `format` on.
+public typealias ClusterID = Identifier<ClusterTag>
+/// One datanode, from its first start on.
+public typealias NodeID = Identifier<NodeTag>
+/// One start of a datanode's process.
+public typealias IncarnationID = Identifier<IncarnationTag>
+/// One data directory.
+public typealias DeviceID = Identifier<DeviceTag>
+/// The right of one client to write one key.
+public typealias LeaseID = Identifier<LeaseTag>
+/// One client, for leases and for the outcome of retried requests.
+public typealias ClientID = Identifier<ClientTag>
+
+/// A block's number, unique in its cluster for ever. 0 is nobody's.
+public struct BlockID: Hashable, Sendable, BitwiseCopyable, Comparable, CustomStringConvertible {
+    public let number: UInt64
+
+    @inlinable
+    public init(_ number: UInt64) { self.number = number }
+
+    @inlinable
+    public static func < (left: Self, right: Self) -> Bool { left.number < right.number }
+
+    /// Sixteen hexadecimal digits: also the block file's name.
+    public var description: String { hexadecimal(number, digits: 16) }
+}
+
+/// A block's generation: every change of its chain takes a higher one from the namenode.
+public struct Epoch: Hashable, Sendable, BitwiseCopyable, Comparable, CustomStringConvertible {
+    public let number: UInt64
+
+    @inlinable
+    public init(_ number: UInt64) { self.number = number }
+
+    @inlinable
+    public static func < (left: Self, right: Self) -> Bool { left.number < right.number }
+
+    public var description: String { String(number) }
+}
+
+/// Names a token-signing key (the notes' nonce): an ordered counter and a random part, so that keys can be
+/// told apart by age and not only by equality (`systems.md` 5.12).
+public struct KeyID: Hashable, Sendable, BitwiseCopyable, CustomStringConvertible {
+    public let number: UInt64
+
+    @inlinable
+    public init(_ number: UInt64) { self.number = number }
+
+    @inlinable
+    public init(counter: UInt32, random: UInt32) {
+        number = UInt64(counter) << 32 | UInt64(random)
+    }
+
+    public var counter: UInt32 { UInt32(truncatingIfNeeded: number >> 32) }
+
+    public var description: String { hexadecimal(number, digits: 16) }
+}
+
+/// `number` in lower-case hexadecimal, padded with zeros to `digits`.
+public func hexadecimal(_ number: UInt64, digits: Int) -> String {
+    let text = String(number, radix: 16)
+    return String(repeating: "0", count: max(0, digits - text.count)) + text
+}

@@ -1,0 +1,48 @@
+import Crypto
+
+/// A key of the namenode, named by the nonce that heartbeats refresh.
+///
+/// `made` is the holder's own monotonic time at which the key was made: a datanode computes it from the age
+/// that came with the key, so no two clocks are ever compared.
+public struct SigningKey: Sendable, Equatable {
+    public let id: KeyID
+    public let secret: [UInt8]
+    /// Milliseconds on this machine's monotonic clock; negative when the key is older than that clock.
+    public let made: Int64
+
+    public static let secretBytes = 32
+
+    /// `nil` when the secret is not 32 bytes.
+    public init?(id: KeyID, secret: [UInt8], made: Int64) {
+        guard secret.count == Self.secretBytes else { return nil }
+        self.id = id
+        self.secret = secret
+        self.made = made
+    }
+
+    func signature(of bytes: some Sequence<UInt8>) -> [UInt8] {
+        Array(HMAC<SHA256>.authenticationCode(for: Array(bytes), using: SymmetricKey(data: secret)))
+    }
+
+    /// Compares in constant time.
+    func signed(_ bytes: some Sequence<UInt8>, as signature: some Sequence<UInt8>) -> Bool {
+        HMAC<SHA256>.isValidAuthenticationCode(
+            Array(signature), authenticating: Array(bytes), using: SymmetricKey(data: secret))
+    }
+}
+
+/// The keys a node accepts: {previous, current, next}. Dropping one revokes what it signed.
+public struct KeyRing: Sendable, Equatable {
+    public static let most = 3
+
+    public private(set) var keys: [SigningKey]
+    public let current: KeyID
+
+    /// Keeps the first three keys.
+    public init(_ keys: [SigningKey], current: KeyID) {
+        self.keys = Array(keys.prefix(Self.most))
+        self.current = current
+    }
+
+    public subscript(id: KeyID) -> SigningKey? { keys.first { $0.id == id } }
+}
