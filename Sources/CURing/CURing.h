@@ -1,2 +1,58 @@
+// liburing 2.3 for Swift, and what Swift's importer or that version leaves out.
+//
+// Constants that are newer than the Debian 12 header carry the kernel version that brought them; whoever uses one probes
+// for it first. Swift cannot import IOSQE_* (an anonymous enum used by shifts) or io_uring_for_each_cqe (a macro).
 #pragma once
+#include <fcntl.h>
 #include <liburing.h>
+#include <linux/falloc.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+// glibc shows O_DIRECT under _GNU_SOURCE only, which the rest of this module must not set.
+static const int CURING_O_DIRECT = __O_DIRECT;
+static const int CURING_EFD_CLOEXEC = EFD_CLOEXEC;
+static const unsigned char CURING_FIXED_FILE = 1U << IOSQE_FIXED_FILE_BIT;
+static const unsigned CURING_FILE_INDEX_ALLOC = IORING_FILE_INDEX_ALLOC;
+// SEND_ZC: ask the notification to say whether the kernel copied after all (Linux 6.2).
+static const unsigned short CURING_SEND_ZC_REPORT_USAGE = 1U << 3;
+static const unsigned CURING_NOTIF_USAGE_ZC_COPIED = 1U << 31;
+// NOP that completes with the result given in `len` (Linux 6.10); the way to inject an errno on a real ring.
+static const unsigned CURING_NOP_INJECT_RESULT = 1U << 0;
+
+// One completion, copied out of the ring so that its entry can be given back at once.
+typedef struct {
+  unsigned long long user_data;
+  int res;
+  unsigned flags;
+} curing_completion;
+
+// Copies up to `limit` completions and advances the queue once.
+static inline unsigned curing_reap(struct io_uring *ring, curing_completion *out, unsigned limit) {
+  struct io_uring_cqe *cqe;
+  unsigned head, count = 0;
+  io_uring_for_each_cqe(ring, head, cqe) {
+    if (count == limit) break;
+    out[count].user_data = cqe->user_data;
+    out[count].res = cqe->res;
+    out[count].flags = cqe->flags;
+    count++;
+  }
+  io_uring_cq_advance(ring, count);
+  return count;
+}
+
+static inline unsigned curing_overflow(struct io_uring *ring) { return *ring->cq.koverflow; }
+
+// A relaxed store into a completion's file index field, whose union Swift imports under no stable name.
+static inline void curing_set_direct(struct io_uring_sqe *sqe) {
+  sqe->file_index = IORING_FILE_INDEX_ALLOC;
+}
+
+static inline void curing_prep_nop_result(struct io_uring_sqe *sqe, int result) {
+  io_uring_prep_nop(sqe);
+  sqe->len = (unsigned)result;
+  sqe->rw_flags = (int)CURING_NOP_INJECT_RESULT;
+}

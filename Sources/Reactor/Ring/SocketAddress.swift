@@ -1,0 +1,59 @@
+import CURing
+import Glibc
+
+/// A `sockaddr_storage` and its length, laid out so that the kernel can fill both in place.
+public struct SocketAddress: BitwiseCopyable {
+    public var storage = sockaddr_storage()
+    public var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+
+    public init() {}
+
+    /// Reads a numeric IPv4 or IPv6 address. Names are resolved before they come here: a lookup blocks.
+    public init?(host: String, port: UInt16) {
+        self.init()
+        var four = in_addr()
+        var six = in6_addr()
+        if inet_pton(AF_INET, host, &four) == 1 {
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = port.bigEndian
+            address.sin_addr = four
+            fill(address)
+        } else if inet_pton(AF_INET6, host, &six) == 1 {
+            var address = sockaddr_in6()
+            address.sin6_family = sa_family_t(AF_INET6)
+            address.sin6_port = port.bigEndian
+            address.sin6_addr = six
+            fill(address)
+        } else {
+            return nil
+        }
+    }
+
+    private mutating func fill<Address>(_ address: Address) {
+        withUnsafeMutableBytes(of: &storage) { target in
+            withUnsafeBytes(of: address) { target.copyMemory(from: $0) }
+        }
+        length = socklen_t(MemoryLayout<Address>.size)
+    }
+
+    public var family: Int32 { Int32(storage.ss_family) }
+
+    public var port: UInt16 {
+        withUnsafeBytes(of: storage) { UInt16(bigEndian: $0.loadUnaligned(fromByteOffset: 2, as: UInt16.self)) }
+    }
+
+    /// `host:port`, for logs.
+    public var text: String {
+        var buffer = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+        let isSix = family == AF_INET6
+        let found = withUnsafeBytes(of: storage) { bytes in
+            inet_ntop(
+                family, bytes.baseAddress.unsafelyUnwrapped + (isSix ? 8 : 4), &buffer,
+                socklen_t(buffer.count)) != nil
+        }
+        guard found else { return "unknown" }
+        let host = String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self)
+        return isSix ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+}

@@ -1,0 +1,13 @@
+import CURing
+
+/// CLOCK_MONOTONIC. Durations on one machine only (DESIGN promise 7).
+public enum MonotonicClock {
+    @inlinable
+    public static var nanoseconds: UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+    }
+
+    public static var milliseconds: Int64 { Int64(nanoseconds / 1_000_000) }
+}
