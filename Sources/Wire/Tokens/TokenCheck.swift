@@ -25,6 +25,8 @@ public struct TokenCheck: Sendable {
 
     public struct Refused: Error, Equatable, Sendable {
         public let status: Status
+
+        public init(status: Status) { self.status = status }
     }
 
     /// Judges credentials for one operation on one block, in the order of `reliability.md` section 3: layout, key,

@@ -1,0 +1,65 @@
+import Wire
+
+/// Step 6 of the write path as a pure state: what this node may tell the one before it.
+///
+/// Invariant: `sent <= joined() <= own` at every level, and the chain behind never promises more than was forwarded.
+struct AckJoin: BitwiseCopyable {
+    /// What this node holds: HWM, device, power-safe.
+    var own = Progress()
+    /// What the chain behind this node said last; unused on the tail.
+    private(set) var behind = Progress()
+    private(set) var sent = Progress()
+    /// This node can take data: its file is open. Nothing is acked before.
+    var isFileReady = false
+    /// The chain behind has answered for this stream.
+    private(set) var isChainReady: Bool
+    let isTail: Bool
+    private var wasAnswered = false
+    private var owesAnswer = false
+
+    init(isTail: Bool) {
+        self.isTail = isTail
+        isChainReady = isTail
+    }
+
+    /// A new stream took the block over: its chain starts from nothing, and so do its answers.
+    mutating func restart() {
+        behind = Progress()
+        sent = Progress()
+        isChainReady = isTail
+        wasAnswered = false
+        owesAnswer = false
+    }
+
+    /// An ack from behind. `false` when it breaks the rules: goes back, is out of order, or claims more than this
+    /// node ever sent on.
+    mutating func hear(_ progress: Progress, forwarded: UInt64) -> Bool {
+        guard progress.isOrdered, !behind.exceeds(progress), progress.received <= forwarded else {
+            return false
+        }
+        behind = progress
+        isChainReady = true
+        return true
+    }
+
+    /// A duplicate was taken: an answer is owed although nothing advanced.
+    mutating func owe() { owesAnswer = true }
+
+    func joined() -> Progress { isTail ? own : own.minimum(behind) }
+
+    /// Whether there is something to say: the first answer, an advance, or an answer owed.
+    var isDue: Bool {
+        guard isFileReady, isChainReady else { return false }
+        return !wasAnswered || owesAnswer || joined().exceeds(sent)
+    }
+
+    /// What to send now; from here on it counts as said.
+    mutating func take() -> Progress {
+        let progress = joined()
+        precondition(!sent.exceeds(progress), "what was acked stays")
+        sent = progress
+        wasAnswered = true
+        owesAnswer = false
+        return progress
+    }
+}

@@ -1,0 +1,140 @@
+import Reactor
+import Wire
+
+// Step 6 of the write path: what is true of this node and all behind it goes back up. One control frame is in flight per
+// connection, from the connection's own memory; what advances meanwhile is told by the next one (coalescing).
+extension Datanode where Ring: ~Copyable {
+    /// Sends the next control frame an inbound connection owes, if any: an error, a seal's answer, or an ack.
+    mutating func sendControl(_ index: Int32) {
+        let connection = connections.at(index)
+        guard connection.pointee.life == .open, !connection.pointee.isSendingControl,
+            connection.pointee.role == .inbound
+        else { return }
+        if let failure = connection.pointee.failure {
+            if !connection.pointee.isFailureSent { sendError(index, failure) }
+            return
+        }
+        let stream = connection.pointee.stream
+        guard stream >= 0 else { return }
+        let entry = streams.at(stream)
+        guard entry.pointee.upstream == index, entry.pointee.join.isFileReady else { return }
+        if let level = entry.pointee.seal.answer(isTail: entry.pointee.isTail) {
+            sendSealed(index, stream, level)
+        } else if entry.pointee.join.isDue {
+            var header = answer(.ack, index)
+            header.progress = entry.pointee.join.take()
+            counters.acksSent &+= 1
+            send(index, header, payload: [])
+        }
+    }
+
+    private mutating func answer(_ operation: FrameOperation, _ index: Int32) -> FrameHeader {
+        let connection = connections.at(index)
+        var header = FrameHeader(operation)
+        header.stream = connection.pointee.streamNumber
+        header.sequence = connection.pointee.sequence
+        connection.pointee.sequence &+= 1
+        if connection.pointee.stream >= 0 {
+            header.block = streams.at(connection.pointee.stream).pointee.block
+            header.epoch = streams.at(connection.pointee.stream).pointee.epoch
+        } else {
+            header.block = connection.pointee.header.block
+            header.epoch = connection.pointee.header.epoch
+        }
+        return header
+    }
+
+    private mutating func sendError(_ index: Int32, _ status: Status) {
+        let report = pendingReports.removeValue(forKey: index)
+        let payload = (report ?? ErrorReport(node: identity.node, text: "")).encoded()
+        var header = answer(.error, index)
+        header.status = status
+        header.checksum = CRC32C.of(payload)
+        connections.at(index).pointee.isFailureSent = true
+        send(index, header, payload: payload)
+    }
+
+    private mutating func sendSealed(_ index: Int32, _ stream: Int32, _ level: Level) {
+        let entry = streams.at(stream)
+        guard let keys, let key = keys[keys.current] else {
+            return fail(index, .fenced, "this node has no signing key yet")
+        }
+        entry.pointee.seal.isAnswered = true
+        let receipt = Receipt(
+            level: level, checksum: entry.pointee.seal.checksum, key: key.id,
+            cluster: identity.cluster, block: entry.pointee.block, epoch: entry.pointee.epoch,
+            length: entry.pointee.seal.length)
+        var header = answer(.sealed, index)
+        header.flags = FrameFlags(level: level)
+        header.progress = entry.pointee.join.take()
+        header.length = receipt.length
+        header.checksum = receipt.checksum
+        send(index, header, payload: receipt.signed(with: key))
+    }
+
+    /// Sends one frame from the connection's own memory.
+    mutating func send(_ index: Int32, _ header: FrameHeader, payload: [UInt8]) {
+        let connection = connections.at(index)
+        let memory = self.memory(of: index) + Connection.controlOffset
+        var header = header
+        header.payloadLength = UInt32(payload.count)
+        header.encode(into: memory)
+        precondition(
+            Connection.controlOffset + FrameHeader.byteCount + payload.count
+                <= Connection.memoryBytes, "a control frame fits its connection's memory")
+        payload.withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress else { return }
+            (memory + FrameHeader.byteCount).copyMemory(from: base, byteCount: bytes.count)
+        }
+        connection.pointee.isSendingControl = true
+        connection.pointee.controlLength = FrameHeader.byteCount + payload.count
+        connection.pointee.controlSent = 0
+        reactor.timers.arm(UInt32(index) * 2 + 1, at: deadline(settings.progressTimeout))
+        sendMoreControl(index)
+    }
+
+    private mutating func sendMoreControl(_ index: Int32) {
+        let connection = connections.at(index)
+        let sent = connection.pointee.controlSent
+        start(
+            .sendControl, connection: index,
+            .send(
+                connection.pointee.descriptor, memory(of: index) + Connection.controlOffset + sent,
+                count: connection.pointee.controlLength - sent, more: false))
+    }
+
+    mutating func sentControl(_ index: Int32, _ outcome: Outcome) {
+        guard settle(index) else { return }
+        let connection = connections.at(index)
+        switch outcome {
+        case .done(let count):
+            connection.pointee.controlSent += Int(count)
+            guard connection.pointee.controlSent == connection.pointee.controlLength else {
+                return sendMoreControl(index)
+            }
+        case .again: return sendMoreControl(index)
+        case .cancelled, .disconnected, .full, .failed: return peerEnded(index)
+        }
+        reactor.timers.clear(UInt32(index) * 2 + 1)
+        connection.pointee.isSendingControl = false
+        if connection.pointee.role == .outbound { return forward(connection.pointee.stream) }
+        if connection.pointee.isFailureSent { return linger(index) }
+        let stream = connection.pointee.stream
+        if stream >= 0, streams.at(stream).pointee.seal.isWanted,
+            streams.at(stream).pointee.seal.isAnswered
+        {
+            // The stream's last answer is out: the connection is free for the next one.
+            detach(index)
+            resume(index)
+        }
+        sendControl(index)
+    }
+
+    /// Something of the stream advanced: recompute, and tell the writer when there is something to tell.
+    mutating func advanced(_ stream: Int32) {
+        let entry = streams.at(stream)
+        guard !entry.pointee.isEnding else { return }
+        entry.pointee.refreshProgress()
+        if entry.pointee.upstream >= 0 { sendControl(entry.pointee.upstream) }
+    }
+}

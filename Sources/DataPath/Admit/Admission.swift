@@ -1,0 +1,139 @@
+import Reactor
+import Wire
+
+// Step 2 of the write path: who may write which block. Once per stream; the frames after it only name the stream.
+extension Datanode where Ring: ~Copyable {
+    /// A `write` frame with its credentials.
+    mutating func admitWrite(_ index: Int32, _ header: FrameHeader, _ buffer: Int32) {
+        switch judge(header, buffer, mode: .write) {
+        case .failure(let refused):
+            releasePayload(buffer)
+            fail(index, refused.status)
+        case .success(let admitted):
+            let connection = connections.at(index)
+            connection.pointee.streamNumber = header.stream
+            connection.pointee.sequence = 0
+            switch findOrMakeStream(admitted) {
+            case .failure(let refused):
+                releasePayload(buffer)
+                fail(index, refused.status)
+            case .success(let stream):
+                attach(index, to: stream, admitted, credentials: buffer)
+            }
+        }
+    }
+
+    /// Checks a frame's credentials against this node's keys and clock.
+    mutating func judge(
+        _ header: FrameHeader, _ buffer: Int32, mode: Token.Modes
+    ) -> Result<TokenCheck.Admitted, TokenCheck.Refused> {
+        let bytes = UnsafeRawBufferPointer(start: page(of: buffer), count: Int(header.payloadLength))
+        guard CRC32C.of(page(of: buffer), count: bytes.count) == header.checksum else {
+            return .failure(TokenCheck.Refused(status: .badPayloadChecksum))
+        }
+        guard let credentials = Credentials(decoding: bytes) else {
+            return .failure(TokenCheck.Refused(status: .badCredentials))
+        }
+        guard let keys else { return .failure(TokenCheck.Refused(status: .fenced)) }
+        let check = TokenCheck(
+            cluster: identity.cluster, node: identity.node, keys: keys,
+            now: Int64(reactor.now / 1_000_000))
+        return check.admit(credentials, mode: mode, block: header.block, epoch: header.epoch)
+    }
+
+    private mutating func findOrMakeStream(
+        _ admitted: TokenCheck.Admitted
+    ) -> Result<Int32, TokenCheck.Refused> {
+        let token = admitted.token
+        guard !isFenced else { return refuse(.fenced) }
+        guard !isDraining, !isStopping else { return refuse(.shuttingDown) }
+        if let open = openStreams[token.block] {
+            let stream = streams.at(open)
+            guard token.epoch >= stream.pointee.epoch else { return refuse(.tokenStaleEpoch) }
+            guard token.epoch == stream.pointee.epoch, token.lease == stream.pointee.lease,
+                !stream.pointee.isEnding
+            else { return refuse(.superseded) }
+            return .success(open)
+        }
+        if let record = index[token.block] {
+            guard token.epoch >= record.epoch else { return refuse(.tokenStaleEpoch) }
+            switch record.state {
+            case .sealed where token.epoch == record.epoch:
+                return insert(admitted, device: record.device, sealed: record)
+            case .lost: return refuse(.deviceFailed)
+            case .gone: return refuse(.notFound)
+            case .open, .mayBeLost, .sealed: return refuse(.mayBeLost)
+            }
+        }
+        guard let device = chooseDevice() else { return refuse(.noSpace) }
+        return insert(admitted, device: device, sealed: nil)
+    }
+
+    private func refuse<Value>(_ status: Status) -> Result<Value, TokenCheck.Refused> {
+        .failure(TokenCheck.Refused(status: status))
+    }
+
+    /// The device in service with the fewest bytes of blocks.
+    private func chooseDevice() -> Int? {
+        devices.indices.filter { !devices[$0].isFailed && !devices[$0].isFull }
+            .min { devices[$0].usedBytes < devices[$1].usedBytes }
+    }
+
+    private mutating func insert(
+        _ admitted: TokenCheck.Admitted, device: Int, sealed: BlockRecord?
+    ) -> Result<Int32, TokenCheck.Refused> {
+        let token = admitted.token
+        let stream = WriteStream(
+            token: token, chain: admitted.chain, position: admitted.position, device: device,
+            length: sealed?.length ?? 0)
+        if streams.isFull { evictOrphan() }
+        guard let index = streams.insert(stream) else { return refuse(.busy) }
+        openStreams[token.block] = index
+        if let sealed {
+            streams.at(index).pointee.seal.local = .done
+            streams.at(index).pointee.seal.reached = .written
+            streams.at(index).pointee.seal.length = sealed.length
+            streams.at(index).pointee.seal.checksum = sealed.checksum
+            streams.at(index).pointee.seal.isRequested = true
+        } else {
+            record(
+                token.block,
+                BlockRecord(epoch: token.epoch, length: 0, checksum: 0, state: .open, device: device))
+        }
+        openFile(index, isNew: sealed == nil)
+        return .success(index)
+    }
+
+    /// At the bound, a block whose writer is gone makes room; what it holds stays on its device.
+    private mutating func evictOrphan() {
+        for index in 0..<Int32(streams.capacity) where streams.isUsed(index) {
+            let stream = streams.at(index)
+            guard stream.pointee.upstream < 0, !stream.pointee.isEnding else { continue }
+            abandon(index)
+            return
+        }
+    }
+
+    /// Gives the block's stream to this connection; an older one of the same writer ends.
+    private mutating func attach(
+        _ index: Int32, to stream: Int32, _ admitted: TokenCheck.Admitted, credentials: Int32
+    ) {
+        let entry = streams.at(stream)
+        let previous = entry.pointee.upstream
+        if previous >= 0 { fail(previous, .superseded) }
+        entry.pointee.chain = admitted.chain
+        entry.pointee.position = admitted.position
+        entry.pointee.upstream = index
+        entry.pointee.join.restart()
+        entry.pointee.seal.restart()
+        connections.at(index).pointee.stream = stream
+        guard !entry.pointee.isTail else {
+            releasePayload(credentials)
+            advanced(stream)
+            return
+        }
+        if entry.pointee.credentials >= 0 { releasePayload(entry.pointee.credentials) }
+        entry.pointee.credentials = credentials
+        dial(stream)
+    }
+}

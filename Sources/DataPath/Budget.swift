@@ -1,0 +1,80 @@
+import Wire
+
+/// Every bound of one datanode reactor in one place; each pool is the sum of its named holders.
+public struct Budget: Sendable, Equatable {
+    /// Connections, in and out. Each may have one receive, one send and one control operation in flight.
+    public var connections = 4096
+    /// Blocks open for writing at once, attached to a connection or waiting for their writer to come back.
+    public var writeStreams = 2048
+    public var readStreams = 1024
+    /// The longest payload of one data frame; a peer that sends more is refused.
+    public var packetBytes = Limits.payloadBytes
+    /// Payload buffers: what all connections together may hold in memory.
+    public var payloadBuffers = 128
+    /// Metadata buffers: block headers and checksum tables on their way to or from a device.
+    public var metadataBuffers = 64
+    /// Frames one write stream may hold: received, being written, being forwarded, or waiting for a gap to fill.
+    public var framesPerStream = 12
+    /// Of those, how many may wait for a gap, and how far beyond the HWM they may end.
+    public var heldFramesPerStream = 8
+    public var heldBytesBeyond: UInt64 = 8 << 20
+    /// Frames one read stream reads ahead of the socket.
+    public var framesPerRead = 6
+    /// Bytes of one frame of a read's answer, a multiple of the chunk.
+    public var readPacketBytes = 512 << 10
+    /// Messages from the agent that wait for a reactor.
+    public var mailbox = 1024
+
+    public init() {}
+
+    /// Space before a buffer's payload: the frame header that is sent with it, or the bytes of the page that an
+    /// unaligned payload begins in.
+    static let prefixBytes = 4096
+    /// Space behind it: the rest of the last page of an unaligned payload, and the header of the next frame.
+    static let suffixBytes = 8192
+
+    var payloadStride: Int {
+        Self.prefixBytes + (packetBytes + 4095) / 4096 * 4096 + Self.suffixBytes
+    }
+
+    /// A header page and the largest checksum table.
+    static let metadataStride = BlockLayout.headerBytes + BlockLayout.tableBytes(maxLength: 1 << 30)
+
+    var regionBytes: Int {
+        payloadBuffers * payloadStride + metadataBuffers * Self.metadataStride
+    }
+
+    /// Receive, send, and one of connect, shutdown or close for each connection; every payload buffer once for its
+    /// device write and once for its forward; opening, sealing and closing for each stream; accepts and the wake-up.
+    var operations: Int {
+        4 * connections + 2 * payloadBuffers + 4 * writeStreams + 2 * readStreams + 64
+    }
+
+    /// - Throws: `BudgetFailure` with the relation that does not hold.
+    public func check() throws(BudgetFailure) {
+        func need(_ holds: Bool, _ sentence: String) throws(BudgetFailure) {
+            guard holds else { throw BudgetFailure(description: sentence) }
+        }
+        try need(
+            packetBytes >= Limits.chunkBytes && packetBytes <= Limits.payloadBytes,
+            "packet-bytes must be 64 KiB to 1 MiB")
+        try need(
+            readPacketBytes % Limits.chunkBytes == 0 && readPacketBytes <= packetBytes
+                && readPacketBytes > 0, "read-packet-bytes must be whole chunks and at most packet-bytes")
+        try need(
+            framesPerStream > heldFramesPerStream + 1,
+            "frames-per-stream must leave two frames beside those that wait for a gap")
+        try need(framesPerStream <= 60, "frames-per-stream is at most 60")
+        try need(framesPerRead <= 64 && framesPerRead > 0, "frames-per-read is 1 to 64")
+        try need(
+            payloadBuffers >= framesPerStream + framesPerRead,
+            "payload-buffers must allow at least one write and one read stream")
+        try need(
+            regionBytes <= 1 << 30,
+            "the buffers come to \(regionBytes >> 20) MiB; one reactor registers at most 1024 MiB")
+    }
+}
+
+public struct BudgetFailure: Error, Equatable, Sendable, CustomStringConvertible {
+    public let description: String
+}

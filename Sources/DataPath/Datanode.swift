@@ -1,0 +1,191 @@
+import Reactor
+import Wire
+
+/// One datanode reactor: its rooms put together.
+///
+/// A byte meets them in this order: Receive (1) -> Admit (2) -> Place (3) -> Write (4) | Forward (5) -> Ack (6); reads go
+/// Receive -> Admit -> Read. Each room is a folder, and an extension of this type; what a room decides is a value type of
+/// its own beside it. Everything here belongs to one thread.
+public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
+    public var reactor: Reactor<Ring>
+    let settings: DatanodeSettings
+    let identity: Identity
+    let observer: any BlockObserver
+    let mailbox: Mailbox<Mail>
+    public let address: SocketAddress
+    let listener: Descriptor
+
+    let region: BufferRegion
+    var payloads: BufferPool
+    var metadata: BufferPool
+    /// One record per payload buffer.
+    let frames: UnsafeMutablePointer<FrameSlot>
+    /// `Connection.memoryBytes` for each connection.
+    let connectionMemory: UnsafeMutableRawPointer
+
+    var connections: Slab<Connection>
+    var streams: Slab<WriteStream>
+    var readers: Slab<ReadStream>
+    public internal(set) var devices: [Device]
+    public internal(set) var index: BlockIndex
+    /// The write stream of each open block.
+    var openStreams: [BlockID: Int32] = [:]
+
+    /// Who waits for a payload buffer, in order: connections by index, readers by its complement.
+    var bufferWaiters: FixedRing<Int32>
+    /// Who waits for a metadata buffer: streams by index, readers by its complement.
+    var metadataWaiters: FixedRing<Int32>
+
+    /// What a failed connection's error frame will say.
+    var pendingReports: [Int32: ErrorReport] = [:]
+
+    var keys: KeyRing?
+    var isFenced = false
+    var isDraining = false
+    public internal(set) var isStopping = false
+    var isAccepting = false
+    public internal(set) var counters = DatanodeCounters()
+
+    /// - Parameters:
+    ///   - ring: made on the thread that will call `turn`.
+    ///   - index: the blocks that were found on `devices`.
+    /// - Throws: `RingFailure` when buffers cannot be registered or the address cannot be listened on.
+    public init(
+        ring: consuming Ring, listen wanted: SocketAddress, identity: Identity,
+        settings: DatanodeSettings, devices: [Device], index: BlockIndex,
+        observer: any BlockObserver
+    ) throws(RingFailure) {
+        let budget = settings.budget
+        let region = try BufferRegion(byteCount: budget.regionBytes)
+        var ring = ring
+        try ring.register(region: region.bytes)
+        let (listener, address) = try ring.listen(on: wanted, backlog: 1024)
+        let base = region.bytes.baseAddress.unsafelyUnwrapped
+        payloads = BufferPool(memory: base, stride: budget.payloadStride, count: budget.payloadBuffers)
+        metadata = BufferPool(
+            memory: base + budget.payloadBuffers * budget.payloadStride,
+            stride: Budget.metadataStride, count: budget.metadataBuffers)
+        frames = .allocate(capacity: budget.payloadBuffers)
+        frames.initialize(repeating: FrameSlot(), count: budget.payloadBuffers)
+        connectionMemory = .allocate(
+            byteCount: budget.connections * Connection.memoryBytes, alignment: 64)
+        connections = Slab(capacity: budget.connections)
+        streams = Slab(capacity: budget.writeStreams)
+        readers = Slab(capacity: budget.readStreams)
+        bufferWaiters = FixedRing(capacity: budget.connections + budget.readStreams)
+        metadataWaiters = FixedRing(capacity: budget.writeStreams + budget.readStreams)
+        mailbox = Mailbox(capacity: budget.mailbox, waker: ring.waker)
+        reactor = Reactor(
+            ring: ring, operations: budget.operations, timers: 2 * budget.connections)
+        self.region = region
+        self.settings = settings
+        self.identity = identity
+        self.observer = observer
+        self.address = address
+        self.listener = listener
+        self.devices = devices
+        self.index = index
+        startAccept()
+    }
+
+    deinit {
+        frames.deallocate()
+        connectionMemory.deallocate()
+    }
+
+    /// The way in for other threads.
+    public var mail: Mailbox<Mail> { mailbox }
+
+    /// One turn: waits at most until `limit` for something to do, and does it.
+    /// - Returns: how many completions and deadlines there were.
+    @discardableResult
+    public mutating func turn(waitUntil limit: UInt64) -> Int {
+        var handled = reactor.turn(waitUntil: mailbox.isEmpty ? limit : 0)
+        while let event = reactor.next() { handle(event) }
+        while let owner = reactor.nextExpired() {
+            expire(owner)
+            handled += 1
+        }
+        if !mailbox.isEmpty {
+            for message in mailbox.drain() { receive(message) }
+            handled += 1
+        }
+        serveWaiters()
+        return handled
+    }
+
+    /// Nothing is open and nothing is in the kernel's hands but the accept and the wake-up.
+    public var isIdle: Bool { connections.count == 0 && streams.count == 0 && readers.count == 0 }
+
+    private mutating func handle(_ event: Event) {
+        guard let kind = OperationKind(rawValue: event.operation.kind) else {
+            preconditionFailure("an operation of no known kind")
+        }
+        let owner = Int32(bitPattern: event.operation.owner)
+        switch kind {
+        case .accept: accepted(event)
+        case .receiveHeader: receivedHeader(owner, event.outcome)
+        case .receivePayload: receivedPayload(owner, event)
+        case .discard: discarded(owner, event)
+        case .sendControl: sentControl(owner, event.outcome)
+        case .sendFrame: sentFrame(owner, event)
+        case .makeSocket: madeSocket(owner, event.outcome)
+        case .connect: connected(owner, event.outcome)
+        case .shutdown: shutDown(owner)
+        case .closeSocket: closedSocket(owner)
+        case .openFile: openedFile(owner, event.outcome)
+        case .loadHeader, .loadTable: loaded(owner, kind, event)
+        case .writeOpenHeader: wroteOpenHeader(owner, event.outcome)
+        case .writeData: wroteData(owner, event)
+        case .readBack: readBack(owner, event)
+        case .writeTable, .writeSealHeader, .syncFile, .syncDirectory:
+            sealStep(owner, kind, event.outcome)
+        case .closeFile: closedFile(owner)
+        case .openForRead: openedForRead(owner, event.outcome)
+        case .readHeader, .readTable: readMetadata(owner, kind, event)
+        case .readData: readDevice(owner, event)
+        case .closeReader: closedReader(owner)
+        case .unlinkFile: unlinked(event)
+        }
+    }
+
+    private mutating func receive(_ message: Mail) {
+        switch message {
+        case .keys(let ring): keys = ring
+        case .delete(let block, let epoch): delete(block, epoch)
+        case .fenced(let isFenced): self.isFenced = isFenced
+        case .reportAll:
+            for (block, record) in index.records { observer.blockChanged(block, record) }
+            observer.reportCompleted()
+        case .drain: isDraining = true
+        case .stop: stop()
+        }
+    }
+
+    /// Sets a block's record and tells the namenode's agent.
+    mutating func record(_ block: BlockID, _ record: BlockRecord) {
+        if record.state == .gone { index.remove(block) } else { index.set(block, record) }
+        observer.blockChanged(block, record)
+    }
+
+    /// A copy of the counts with what is open now.
+    public var snapshot: DatanodeCounters {
+        var copy = counters
+        copy.connectionsOpen = connections.count
+        copy.writeStreamsOpen = streams.count
+        copy.payloadBuffersFree = payloads.free
+        return copy
+    }
+
+    /// Nanoseconds from now.
+    func deadline(_ span: UInt64) -> UInt64 { reactor.now &+ span }
+
+    func memory(of connection: Int32) -> UnsafeMutableRawPointer {
+        connectionMemory + Int(connection) * Connection.memoryBytes
+    }
+
+    /// Where a buffer's payload begins when its offset is at the start of a page.
+    func page(of buffer: Int32) -> UnsafeMutableRawPointer {
+        payloads.memory(buffer) + Budget.prefixBytes
+    }
+}

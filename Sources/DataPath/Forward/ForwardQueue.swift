@@ -1,0 +1,36 @@
+/// What still has to go to the successor, in order: frames, and at the end perhaps a seal.
+struct ForwardQueue {
+    static let capacity = 64
+    /// A place in the queue that is the seal and not a frame.
+    static let seal: Int32 = -2
+
+    private var buffers = InlineArray<64, Int32>(repeating: -1)
+    private var head = 0
+    private(set) var count = 0
+    /// Bytes of the first frame (its header included) that are sent.
+    var sent = 0
+    /// The send of the first one is in flight.
+    var isSending = false
+    /// One past the last byte that was handed to the successor's socket.
+    var forwarded: UInt64 = 0
+
+    var isEmpty: Bool { count == 0 }
+    var first: Int32 { buffers[head] }
+    /// Another frame follows the first at once.
+    var hasMore: Bool { count > 1 }
+
+    mutating func append(_ buffer: Int32) {
+        precondition(count < Self.capacity, "a stream's frames are bounded below the queue's size")
+        buffers[(head + count) % Self.capacity] = buffer
+        count += 1
+    }
+
+    mutating func popFirst() -> Int32? {
+        guard count > 0 else { return nil }
+        let buffer = buffers[head]
+        head = (head + 1) % Self.capacity
+        count -= 1
+        sent = 0
+        return buffer
+    }
+}

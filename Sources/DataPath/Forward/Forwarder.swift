@@ -1,0 +1,358 @@
+import Glibc
+import Reactor
+import Wire
+
+// Step 5 of the write path: the next node gets each frame from the buffer it was received into, while the device writes it.
+extension Datanode where Ring: ~Copyable {
+    /// Connects to the next node of the stream's chain.
+    mutating func dial(_ stream: Int32) {
+        let entry = streams.at(stream)
+        let next = entry.pointee.chain.nodes[entry.pointee.position + 1]
+        entry.pointee.successor = .connecting
+        guard let address = SocketAddress(host: next.host, port: next.port) else {
+            return successorLost(stream, .nextHopUnreachable, "\(next.host) is not a numeric address")
+        }
+        let connection = Connection(
+            role: .outbound, life: .connecting, descriptor: .none, address: address)
+        guard let index = connections.insert(connection) else {
+            return successorLost(stream, .busy, "no connection is left for the next node")
+        }
+        connections.at(index).pointee.stream = stream
+        connections.at(index).pointee.streamNumber = 1
+        entry.pointee.downstream = index
+        reactor.timers.arm(UInt32(index) * 2, at: deadline(settings.progressTimeout))
+        start(.makeSocket, connection: index, .socket(family: address.family))
+    }
+
+    mutating func madeSocket(_ index: Int32, _ outcome: Outcome) {
+        let connection = connections.at(index)
+        if case .done(let number) = outcome { connection.pointee.descriptor = .plain(number) }
+        guard settle(index) else { return }
+        guard case .done = outcome else {
+            return successorLost(
+                connection.pointee.stream, .busy, "no socket: \(errorText(outcome.errno))")
+        }
+        reactor.ring.configure(connection.pointee.descriptor)
+        let address = connection.pointee.address
+        let descriptor = connection.pointee.descriptor
+        connection.pointee.pending += 1
+        let context = OperationContext(kind: OperationKind.connect.rawValue, owner: UInt32(index))
+        connection.pointee.sendToken = reactor.start(context) { memory in
+            let target = memory.bindMemory(to: SocketAddress.self, capacity: 1)
+            target.initialize(to: address)
+            return .connect(descriptor, address: target)
+        }
+    }
+
+    mutating func connected(_ index: Int32, _ outcome: Outcome) {
+        guard settle(index) else { return }
+        let connection = connections.at(index)
+        let stream = connection.pointee.stream
+        guard case .done = outcome else {
+            return successorLost(
+                stream, .nextHopUnreachable,
+                "cannot connect to \(connection.pointee.address.text): \(errorText(outcome.errno))")
+        }
+        reactor.timers.clear(UInt32(index) * 2)
+        connection.pointee.life = .open
+        streams.at(stream).pointee.successor = .open
+        beginHeader(index)
+        sendCredentials(index, stream)
+    }
+
+    /// Passes the writer's credentials on, from the buffer they came in.
+    private mutating func sendCredentials(_ index: Int32, _ stream: Int32) {
+        let entry = streams.at(stream)
+        let buffer = entry.pointee.credentials
+        var header = frames[Int(buffer)].header
+        header.flags = []
+        header.stream = 1
+        header.sequence = 0
+        header.encode(into: page(of: buffer) - FrameHeader.byteCount)
+        entry.pointee.forwards.isSending = true
+        watch(stream)
+        sendForward(index, buffer, from: page(of: buffer) - FrameHeader.byteCount, header)
+    }
+
+    private mutating func sendForward(
+        _ index: Int32, _ buffer: Int32, from start: UnsafeMutableRawPointer, _ header: FrameHeader
+    ) {
+        let sent = streams.at(connections.at(index).pointee.stream).pointee.forwards.sent
+        self.start(
+            .sendFrame, connection: index, buffer: buffer,
+            .send(
+                connections.at(index).pointee.descriptor, start + sent,
+                count: FrameHeader.byteCount + Int(header.payloadLength) - sent, more: false))
+    }
+
+    /// Sends the first waiting frame, or the seal, when nothing is on its way.
+    mutating func forward(_ stream: Int32) {
+        guard stream >= 0 else { return }
+        let entry = streams.at(stream)
+        guard entry.pointee.successor == .open, !entry.pointee.forwards.isSending,
+            !entry.pointee.forwards.isEmpty, entry.pointee.credentials < 0
+        else { return }
+        let index = entry.pointee.downstream
+        guard !connections.at(index).pointee.isSendingControl else { return }
+        let buffer = entry.pointee.forwards.first
+        guard buffer != ForwardQueue.seal else { return forwardSeal(index, stream) }
+        let frame = frames[Int(buffer)]
+        let headerStart = page(of: buffer) - FrameHeader.byteCount
+        if entry.pointee.forwards.sent == 0 {
+            var header = frame.header
+            header.flags = entry.pointee.forwards.hasMore ? .more : []
+            header.stream = 1
+            header.sequence = connections.at(index).pointee.sequence
+            connections.at(index).pointee.sequence &+= 1
+            header.encode(into: headerStart)
+        }
+        entry.pointee.forwards.isSending = true
+        watch(stream)
+        if frame.isAligned {
+            sendForward(index, buffer, from: headerStart, frame.header)
+        } else {
+            forwardUnaligned(index, stream, buffer, headerStart)
+        }
+    }
+
+    /// Header and payload of an unaligned frame do not touch: two sends, a cost that only its writer pays.
+    private mutating func forwardUnaligned(
+        _ index: Int32, _ stream: Int32, _ buffer: Int32, _ headerStart: UnsafeMutableRawPointer
+    ) {
+        let frame = frames[Int(buffer)]
+        let sent = streams.at(stream).pointee.forwards.sent
+        let isHeader = sent < FrameHeader.byteCount
+        let memory =
+            isHeader
+            ? headerStart + sent : payload(frame.header, in: buffer) + (sent - FrameHeader.byteCount)
+        let count =
+            isHeader
+            ? FrameHeader.byteCount - sent
+            : FrameHeader.byteCount + Int(frame.header.payloadLength) - sent
+        start(
+            .sendFrame, connection: index, buffer: buffer,
+            .send(connections.at(index).pointee.descriptor, memory, count: count, more: isHeader))
+    }
+
+    private mutating func forwardSeal(_ index: Int32, _ stream: Int32) {
+        let entry = streams.at(stream)
+        _ = entry.pointee.forwards.popFirst()
+        var header = FrameHeader(.seal)
+        header.flags = FrameFlags(level: entry.pointee.seal.level)
+        header.stream = 1
+        header.sequence = connections.at(index).pointee.sequence
+        header.block = entry.pointee.block
+        header.epoch = entry.pointee.epoch
+        header.length = entry.pointee.seal.length
+        header.checksum = entry.pointee.seal.checksum
+        watch(stream)
+        send(index, header, payload: [])
+    }
+
+    mutating func sentFrame(_ index: Int32, _ event: Event) {
+        let buffer = event.operation.buffer
+        guard settle(index) else { return releasePayload(buffer) }
+        let connection = connections.at(index)
+        if connection.pointee.role == .inbound { return sentRead(index, event) }
+        let stream = connection.pointee.stream
+        guard stream >= 0 else { return releasePayload(buffer) }
+        let entry = streams.at(stream)
+        entry.pointee.forwards.isSending = false
+        let isCredentials = entry.pointee.credentials == buffer
+        switch event.outcome {
+        case .done(let count):
+            entry.pointee.forwards.sent += Int(count)
+            counters.bytesForwarded &+= UInt64(count)
+        case .again: break
+        case .cancelled, .disconnected, .full, .failed:
+            if !isCredentials { _ = entry.pointee.forwards.popFirst() }
+            if isCredentials { entry.pointee.credentials = -1 }
+            releasePayload(buffer)
+            return successorLost(stream, .nextHopFailed, "sending to the next node failed")
+        }
+        let header = frames[Int(buffer)].header
+        let isWhole =
+            entry.pointee.forwards.sent == FrameHeader.byteCount + Int(header.payloadLength)
+        if isWhole {
+            entry.pointee.forwards.sent = 0
+            if isCredentials {
+                entry.pointee.credentials = -1
+            } else {
+                _ = entry.pointee.forwards.popFirst()
+                entry.pointee.forwards.forwarded = max(
+                    entry.pointee.forwards.forwarded, header.end)
+            }
+            releasePayload(buffer)
+        } else if isCredentials {
+            entry.pointee.forwards.isSending = true
+            return sendForward(index, buffer, from: page(of: buffer) - FrameHeader.byteCount, header)
+        }
+        watch(stream)
+        forward(stream)
+    }
+
+    // MARK: What the successor says
+
+    /// A header from the next node.
+    mutating func heardFromSuccessor(_ index: Int32) {
+        let connection = connections.at(index)
+        let stream = connection.pointee.stream
+        guard stream >= 0 else { return close(index) }
+        let header = connection.pointee.header
+        switch header.operation {
+        case .ack:
+            guard heard(stream, header.progress) else { return }
+            beginHeader(index)
+            advanced(stream)
+        case .sealed, .error:
+            guard header.payloadLength <= Connection.receivedPayloadLimit else {
+                return successorLost(stream, .nextHopFailed, "the next node's answer is too long")
+            }
+            connection.pointee.payloadBytes = 0
+            receiveAnswer(index)
+        case .write, .data, .seal, .read:
+            successorLost(stream, .nextHopFailed, "the next node sent what only a writer sends")
+        }
+    }
+
+    private mutating func heard(_ stream: Int32, _ progress: Progress) -> Bool {
+        let entry = streams.at(stream)
+        // What it held from before this stream counts as forwarded too: it can have come only through this node.
+        guard entry.pointee.join.hear(progress, forwarded: entry.pointee.hwm) else {
+            successorLost(stream, .nextHopFailed, "the next node's ack is against the rules")
+            return false
+        }
+        rewatch(stream)
+        return true
+    }
+
+    private mutating func receiveAnswer(_ index: Int32) {
+        let connection = connections.at(index)
+        let done = connection.pointee.payloadBytes
+        let count = Int(connection.pointee.header.payloadLength)
+        guard done < count else { return answered(index) }
+        connection.pointee.pending += 1
+        connection.pointee.receiveToken = reactor.start(
+            .receive(
+                connection.pointee.descriptor,
+                memory(of: index) + Connection.receivedPayloadOffset + done, count: count - done,
+                waitAll: true),
+            OperationContext(kind: OperationKind.receivePayload.rawValue, owner: UInt32(index)))
+    }
+
+    /// Part of a `sealed` or `error` payload arrived.
+    mutating func receivedAnswer(_ index: Int32, _ outcome: Outcome) {
+        guard settle(index) else { return }
+        switch outcome {
+        case .done(let count) where count > 0:
+            connections.at(index).pointee.payloadBytes += Int(count)
+            receiveAnswer(index)
+        case .again: receiveAnswer(index)
+        case .done, .cancelled, .disconnected, .full, .failed: peerEnded(index)
+        }
+    }
+
+    private mutating func answered(_ index: Int32) {
+        let connection = connections.at(index)
+        let stream = connection.pointee.stream
+        guard stream >= 0 else { return close(index) }
+        let header = connection.pointee.header
+        if header.operation == .error {
+            let bytes = UnsafeRawBufferPointer(
+                start: memory(of: index) + Connection.receivedPayloadOffset,
+                count: Int(header.payloadLength))
+            let report =
+                ErrorReport(decoding: bytes)
+                ?? ErrorReport(node: identity.node, text: header.status.explanation)
+            return successorLost(stream, header.status, report)
+        }
+        let entry = streams.at(stream)
+        guard entry.pointee.seal.isForwarded, header.length == entry.pointee.seal.length,
+            header.checksum == entry.pointee.seal.checksum
+        else { return successorLost(stream, .nextHopFailed, "the next node sealed something else") }
+        guard heard(stream, header.progress) else { return }
+        entry.pointee.seal.behind = header.flags.level
+        advanced(stream)
+        if connections.at(index).pointee.life == .open { beginHeader(index) }
+    }
+
+    // MARK: Losing it
+
+    /// The stream's chain behind this node is gone: the writer is told why, and by whom.
+    mutating func successorLost(_ stream: Int32, _ status: Status, _ text: String) {
+        let entry = streams.at(stream)
+        let place = entry.pointee.position + 1
+        let node = entry.pointee.chain.nodes[place]
+        successorLost(
+            stream, status, ErrorReport(node: node.node, text: "\(node.host):\(node.port): \(text)"))
+    }
+
+    mutating func successorLost(_ stream: Int32, _ status: Status, _ report: ErrorReport) {
+        let upstream = streams.at(stream).pointee.upstream
+        dropSuccessor(stream)
+        if !streams.at(stream).pointee.isTail { streams.at(stream).pointee.successor = .lost }
+        if upstream >= 0 { fail(upstream, status, report) }
+    }
+
+    /// Closes the connection to the next node and lets go of what was to be sent there.
+    mutating func dropSuccessor(_ stream: Int32) {
+        let entry = streams.at(stream)
+        let index = entry.pointee.downstream
+        guard index >= 0 else { return clearForwards(stream) }
+        entry.pointee.downstream = -1
+        connections.at(index).pointee.stream = -1
+        clearForwards(stream)
+        close(index)
+    }
+
+    /// Gives back the holds of frames that wait to be forwarded; one that is being sent comes back by itself.
+    mutating func clearForwards(_ stream: Int32) {
+        let entry = streams.at(stream)
+        let isSending = entry.pointee.forwards.isSending
+        var isFirst = true
+        if entry.pointee.credentials >= 0 {
+            let credentials = entry.pointee.credentials
+            entry.pointee.credentials = -1
+            if !isSending { releasePayload(credentials) }
+            isFirst = false
+        }
+        while let buffer = entry.pointee.forwards.popFirst() {
+            if buffer != ForwardQueue.seal, !(isFirst && isSending) { releasePayload(buffer) }
+            isFirst = false
+        }
+        entry.pointee.forwards = ForwardQueue()
+        entry.pointee.successor = .none
+    }
+
+    // MARK: Its deadline
+
+    /// The next node owes progress from the moment something is under way to it.
+    private mutating func watch(_ stream: Int32) {
+        let entry = streams.at(stream)
+        guard !entry.pointee.isWatched, entry.pointee.downstream >= 0 else { return }
+        entry.pointee.isWatched = true
+        rewatch(stream)
+    }
+
+    /// It moved: the deadline begins again while it owes more, and rests when it owes nothing.
+    private mutating func rewatch(_ stream: Int32) {
+        let entry = streams.at(stream)
+        guard entry.pointee.downstream >= 0 else { return }
+        let timer = UInt32(entry.pointee.downstream) * 2
+        reactor.timers.clear(timer)
+        let owesData =
+            !entry.pointee.join.isChainReady
+            || entry.pointee.join.behind.written < entry.pointee.forwards.forwarded
+            || entry.pointee.forwards.isSending
+        let owesSeal =
+            entry.pointee.seal.isWanted && entry.pointee.seal.isForwarded
+            && entry.pointee.seal.behind == nil
+        guard owesData || owesSeal else {
+            entry.pointee.isWatched = false
+            return
+        }
+        // A durable seal waits for every device's flush, which takes as long as it takes.
+        let span = owesData ? settings.progressTimeout : 6 * settings.progressTimeout
+        reactor.timers.arm(timer, at: deadline(span))
+    }
+}

@@ -1,0 +1,26 @@
+import Wire
+
+/// What other threads of a datanode tell its reactor.
+public enum Mail: Sendable {
+    /// Signing keys from the namenode's last answer; replaces the set.
+    case keys(KeyRing)
+    /// The namenode's word that a block of this epoch is to go.
+    case delete(BlockID, Epoch)
+    /// Contact with the namenode was lost for too long, or is back.
+    case fenced(Bool)
+    /// Name every block again, for a new registration.
+    case reportAll
+    /// Take no new streams, finish what is open, then stop.
+    case drain
+    /// Stop as soon as nothing is in the kernel's hands.
+    case stop
+}
+
+/// Where a reactor says what became of a block. Implemented by the agent's bounded outbox; called on the reactor's
+/// thread, once per block event and never per frame.
+public protocol BlockObserver: AnyObject {
+    func blockChanged(_ block: BlockID, _ record: BlockRecord)
+    /// Every block was named since the last `reportAll`.
+    func reportCompleted()
+    func count(_ counters: DatanodeCounters)
+}

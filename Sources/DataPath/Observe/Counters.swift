@@ -1,0 +1,22 @@
+/// Plain counts of one datanode reactor, taken on its thread and copied out by mailbox.
+public struct DatanodeCounters: Sendable, BitwiseCopyable {
+    public var connectionsAccepted: UInt64 = 0
+    public var connectionsOpen: Int = 0
+    public var writeStreamsOpen: Int = 0
+    public var payloadBuffersFree: Int = 0
+    public var framesReceived: UInt64 = 0
+    public var bytesReceived: UInt64 = 0
+    public var bytesForwarded: UInt64 = 0
+    public var bytesWritten: UInt64 = 0
+    public var bytesRead: UInt64 = 0
+    public var acksSent: UInt64 = 0
+    public var blocksSealed: UInt64 = 0
+    public var duplicates: UInt64 = 0
+    public var framesHeld: UInt64 = 0
+    public var refusals: UInt64 = 0
+    public var deadlinesMissed: UInt64 = 0
+    public var unalignedBytesCopied: UInt64 = 0
+    public var bufferWaits: UInt64 = 0
+
+    public init() {}
+}

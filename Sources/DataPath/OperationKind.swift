@@ -1,0 +1,34 @@
+/// What a completion is about: the `kind` of every operation a datanode starts. `owner` is the index in brackets.
+enum OperationKind: UInt8 {
+    // Sockets (connection)
+    case accept = 1
+    case receiveHeader
+    case receivePayload
+    case discard
+    case sendControl
+    case sendFrame
+    case makeSocket
+    case connect
+    case shutdown
+    case closeSocket
+    // Block files of write streams (stream)
+    case openFile = 32
+    case loadHeader
+    case loadTable
+    case writeOpenHeader
+    case writeData
+    case readBack
+    case writeTable
+    case writeSealHeader
+    case syncFile
+    case syncDirectory
+    case closeFile
+    // Block files of read streams (reader)
+    case openForRead = 64
+    case readHeader
+    case readTable
+    case readData
+    case closeReader
+    // Nobody waits for these (block in `argument`)
+    case unlinkFile = 96
+}

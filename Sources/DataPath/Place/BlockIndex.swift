@@ -1,0 +1,41 @@
+import Wire
+
+/// What this node knows of its blocks: identity, state and place, not bytes.
+public struct BlockRecord: Equatable, Sendable {
+    public enum State: UInt8, Sendable {
+        case open
+        case sealed
+        /// Was open when the node stopped.
+        case mayBeLost
+        /// Its device is out of service.
+        case lost
+        /// Deleted on the namenode's word.
+        case gone
+    }
+
+    public var epoch: Epoch
+    public var length: UInt64
+    public var checksum: UInt32
+    public var state: State
+    public var device: Int
+
+    public init(epoch: Epoch, length: UInt64, checksum: UInt32, state: State, device: Int) {
+        self.epoch = epoch
+        self.length = length
+        self.checksum = checksum
+        self.state = state
+        self.device = device
+    }
+}
+
+/// Every block on this node's devices.
+public struct BlockIndex {
+    public init() {}
+
+    private(set) var records: [BlockID: BlockRecord] = [:]
+
+    public subscript(block: BlockID) -> BlockRecord? { records[block] }
+
+    public mutating func set(_ block: BlockID, _ record: BlockRecord) { records[block] = record }
+    mutating func remove(_ block: BlockID) { records[block] = nil }
+}

@@ -1,0 +1,215 @@
+import Glibc
+import Reactor
+import Wire
+
+// Step 3 of the write path: every data frame finds its place, or is refused, by `Placement`.
+extension Datanode where Ring: ~Copyable {
+    /// A whole data frame. The buffer's one hold is the receiver's, and is passed on or given back here.
+    mutating func place(_ index: Int32, _ header: FrameHeader, _ buffer: Int32) {
+        let stream = connections.at(index).pointee.stream
+        guard hasGoodPieces(header, buffer) else {
+            releasePayload(buffer)
+            return fail(index, .badPayloadChecksum)
+        }
+        guard !isFenced else {
+            releasePayload(buffer)
+            return fail(index, .fenced)
+        }
+        let entry = streams.at(stream)
+        let placement = Placement.of(
+            offset: header.offset, length: header.payloadLength, hwm: entry.pointee.hwm,
+            held: entry.pointee.held.count,
+            sealedLength: entry.pointee.seal.isRequested ? entry.pointee.seal.length : nil,
+            limits: Placement.Limits(
+                maxLength: entry.pointee.maxLength,
+                heldFrames: settings.budget.heldFramesPerStream,
+                heldBytesBeyond: settings.budget.heldBytesBeyond))
+        switch placement {
+        case .advance:
+            advance(stream, buffer)
+            takeHeld(stream)
+            advanced(stream)
+            trySeal(stream)
+        case .hold:
+            counters.framesHeld &+= 1
+            entry.pointee.held.append(buffer)
+        case .duplicate: compareDuplicate(index, stream, buffer)
+        case .refuse(let status):
+            releasePayload(buffer)
+            fail(index, status)
+        }
+    }
+
+    /// Every piece against its checksum, in the buffer where the device and the successor will take it from.
+    private func hasGoodPieces(_ header: FrameHeader, _ buffer: Int32) -> Bool {
+        var memory = UnsafeRawPointer(payload(header, in: buffer))
+        var start = header.offset
+        for index in 0..<Int(header.pieceCount) {
+            let piece = Piece(from: start, to: header.end)
+            guard CRC32C.of(memory, count: Int(piece.length)) == header.pieces[index] else {
+                return false
+            }
+            memory += Int(piece.length)
+            start = piece.end
+        }
+        return true
+    }
+
+    /// The frame begins at the HWM: from here on it is held by its device write and by its forward.
+    private mutating func advance(_ stream: Int32, _ buffer: Int32) {
+        let entry = streams.at(stream)
+        let header = frames[Int(buffer)].header
+        fillPages(stream, buffer)
+        entry.pointee.table.append(
+            offset: header.offset, length: header.payloadLength, pieces: header.pieces)
+        entry.pointee.hwm = header.end
+        entry.pointee.writes.append(
+            buffer: buffer, end: header.end, isAligned: frames[Int(buffer)].isAligned)
+        if entry.pointee.successor != .none {
+            payloads.hold(buffer)
+            entry.pointee.forwards.append(buffer)
+        }
+        writeNext(stream)
+        forward(stream)
+    }
+
+    /// The device takes whole pages. A frame that begins or ends inside one borrows the bytes before it from the
+    /// stream's tail, and leaves its own last page there for the next: the only payload that is ever copied.
+    private mutating func fillPages(_ stream: Int32, _ buffer: Int32) {
+        let frame = frames[Int(buffer)]
+        let page = self.page(of: buffer)
+        let entry = streams.at(stream)
+        let used = frame.shift + Int(frame.header.payloadLength)
+        if frame.shift > 0, let tail = entry.pointee.tail {
+            page.copyMemory(from: tail, byteCount: frame.shift)
+            counters.unalignedBytesCopied &+= UInt64(frame.shift)
+        }
+        guard used % 4096 != 0 else { return }
+        memset(page + used, 0, 4096 - used % 4096)
+        let tail = entry.pointee.tail ?? .allocate(byteCount: 4096, alignment: 64)
+        entry.pointee.tail = tail
+        tail.copyMemory(from: page + used / 4096 * 4096, byteCount: 4096)
+        counters.unalignedBytesCopied &+= UInt64(used % 4096)
+    }
+
+    /// Frames whose gap has filled follow at once. One that the HWM has passed meanwhile came twice; the copy that
+    /// was placed has been compared with nothing, so the one held is dropped and the writer's resend decides.
+    private mutating func takeHeld(_ stream: Int32) {
+        let entry = streams.at(stream)
+        var position = 0
+        while position < entry.pointee.held.count {
+            let buffer = entry.pointee.held[position]
+            let header = frames[Int(buffer)].header
+            if header.offset == entry.pointee.hwm {
+                advance(stream, entry.pointee.held.remove(at: position))
+                position = 0
+            } else if header.offset < entry.pointee.hwm {
+                releasePayload(entry.pointee.held.remove(at: position))
+            } else {
+                position += 1
+            }
+        }
+    }
+
+    mutating func dropHeld(_ stream: Int32) {
+        while streams.at(stream).pointee.held.count > 0 {
+            releasePayload(streams.at(stream).pointee.held.remove(at: 0))
+        }
+    }
+
+    // MARK: Duplicates
+
+    /// A frame below the HWM is acked again when it brings the bytes that are there, and fails the stream when not.
+    private mutating func compareDuplicate(_ index: Int32, _ stream: Int32, _ buffer: Int32) {
+        let entry = streams.at(stream)
+        let header = frames[Int(buffer)].header
+        counters.duplicates &+= 1
+        let comparison = entry.pointee.table.compare(
+            offset: header.offset, length: header.payloadLength, pieces: header.pieces,
+            hwm: entry.pointee.hwm)
+        switch comparison {
+        case .same: duplicateConfirmed(stream, buffer)
+        case .different:
+            releasePayload(buffer)
+            fail(index, .conflict)
+        case .unknown:
+            // Only parts of chunks: the bytes themselves are read back, once they are on the device.
+            connections.at(index).pointee.receiving = .paused
+            entry.pointee.comparing = buffer
+            compareOnDevice(stream)
+        }
+    }
+
+    /// The successor may lack what this node has: a duplicate travels on.
+    private mutating func duplicateConfirmed(_ stream: Int32, _ buffer: Int32) {
+        let entry = streams.at(stream)
+        entry.pointee.join.owe()
+        if entry.pointee.successor != .none {
+            entry.pointee.forwards.append(buffer)
+            forward(stream)
+        } else {
+            releasePayload(buffer)
+        }
+        advanced(stream)
+    }
+
+    /// Starts the read-back of a duplicate as soon as its bytes are on the device.
+    mutating func compareOnDevice(_ stream: Int32) {
+        let entry = streams.at(stream)
+        let buffer = entry.pointee.comparing
+        guard buffer >= 0, entry.pointee.comparison < 0, entry.pointee.file == .open else { return }
+        let frame = frames[Int(buffer)]
+        guard entry.pointee.writes.written >= frame.header.end else { return }
+        guard let copy = payloads.take() else { return compared(stream, .busy) }
+        frames[Int(copy)].stream = -1
+        entry.pointee.comparison = copy
+        start(
+            .readBack, stream: stream, buffer: copy,
+            .read(
+                entry.pointee.descriptor, page(of: copy), count: frame.deviceBytes,
+                offset: frame.deviceOffset, registered: true))
+    }
+
+    mutating func readBack(_ stream: Int32, _ event: Event) {
+        let entry = streams.at(stream)
+        let copy = event.operation.buffer
+        let original = entry.pointee.comparing
+        entry.pointee.comparison = -1
+        defer { releasePayload(copy) }
+        guard settle(stream: stream) else { return endIfSettled(stream) }
+        guard original >= 0 else { return }
+        let frame = frames[Int(original)]
+        switch event.outcome {
+        case .done(let count) where Int(count) >= frame.shift + Int(frame.header.payloadLength):
+            let isSame =
+                memcmp(
+                    page(of: copy) + frame.shift, payload(frame.header, in: original),
+                    Int(frame.header.payloadLength)) == 0
+            compared(stream, isSame ? .ok : .conflict)
+        case .again: compareOnDevice(stream)
+        case .done: compared(stream, .corrupt)
+        case .cancelled, .disconnected, .full, .failed: compared(stream, .deviceFailed)
+        }
+    }
+
+    private mutating func compared(_ stream: Int32, _ status: Status) {
+        let entry = streams.at(stream)
+        let buffer = entry.pointee.comparing
+        let upstream = entry.pointee.upstream
+        entry.pointee.comparing = -1
+        if status == .ok {
+            duplicateConfirmed(stream, buffer)
+            if upstream >= 0 { resumeAfterComparison(upstream) }
+        } else {
+            releasePayload(buffer)
+            if upstream >= 0 { fail(upstream, status) }
+        }
+    }
+
+    private mutating func resumeAfterComparison(_ index: Int32) {
+        let connection = connections.at(index)
+        guard connection.pointee.life == .open, connection.pointee.receiving == .paused else { return }
+        connection.pointee.receiving = .header
+        continueReceiving(index)
+    }
+}

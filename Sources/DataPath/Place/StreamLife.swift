@@ -1,0 +1,128 @@
+import Reactor
+import Wire
+
+// How a write stream ends: sealed and answered, abandoned after a device's failure, or deleted on the namenode's word.
+extension Datanode where Ring: ~Copyable {
+    /// Ends a stream whose block is sealed, or was given up. Everything it holds comes back; it is freed when the
+    /// kernel has let go of the rest.
+    mutating func endStream(_ stream: Int32) {
+        let entry = streams.at(stream)
+        guard !entry.pointee.isEnding else { return }
+        precondition(entry.pointee.upstream < 0, "a stream ends after its connection let go of it")
+        dropSuccessor(stream)
+        dropHeld(stream)
+        entry.pointee.isEnding = true
+        if entry.pointee.comparing >= 0 {
+            releasePayload(entry.pointee.comparing)
+            entry.pointee.comparing = -1
+        }
+        while let buffer = entry.pointee.writes.takeUnissued() { releasePayload(buffer) }
+        endIfSettled(stream)
+    }
+
+    /// Gives an unfinished block up: what is on the device stays, but is not vouched for any more.
+    mutating func abandon(_ stream: Int32) {
+        let entry = streams.at(stream)
+        guard !entry.pointee.isEnding else { return }
+        let device = entry.pointee.device
+        if entry.pointee.seal.reached == nil, !entry.pointee.isUnlinking {
+            record(
+                entry.pointee.block,
+                BlockRecord(
+                    epoch: entry.pointee.epoch, length: entry.pointee.writes.written, checksum: 0,
+                    state: devices[device].isFailed ? .lost : .mayBeLost, device: device))
+        }
+        endStream(stream)
+    }
+
+    /// Closes the file and frees the stream once no operation and no buffer names it.
+    mutating func endIfSettled(_ stream: Int32) {
+        guard streams.isUsed(stream) else { return }
+        let entry = streams.at(stream)
+        guard entry.pointee.isEnding, entry.pointee.pending == 0, entry.pointee.frames == 0 else {
+            return
+        }
+        if entry.pointee.metadata >= 0 {
+            releaseMetadata(entry.pointee.metadata)
+            entry.pointee.metadata = -1
+        }
+        guard entry.pointee.descriptor.isNone else {
+            let descriptor = entry.pointee.descriptor
+            entry.pointee.descriptor = .none
+            entry.pointee.file = .closing
+            return start(.closeFile, stream: stream, .close(descriptor))
+        }
+        let block = entry.pointee.block
+        let device = entry.pointee.device
+        let isUnlinking = entry.pointee.isUnlinking
+        openStreams[block] = nil
+        streams.remove(stream)
+        if isUnlinking { unlink(block, device) }
+    }
+
+    mutating func closedFile(_ stream: Int32) {
+        streams.at(stream).pointee.pending -= 1
+        endIfSettled(stream)
+    }
+
+    // MARK: Deleting
+
+    /// The namenode's word that a block of this epoch is to go (`systems.md` 5.32: never on our own judgement).
+    mutating func delete(_ block: BlockID, _ epoch: Epoch) {
+        guard let record = index[block], record.epoch <= epoch else { return }
+        if let stream = openStreams[block] {
+            let entry = streams.at(stream)
+            if entry.pointee.upstream >= 0 { fail(entry.pointee.upstream, .notFound) }
+            guard streams.isUsed(stream) else { return unlink(block, record.device) }
+            entry.pointee.isUnlinking = true
+            if entry.pointee.isEnding { return endIfSettled(stream) }
+            endStream(stream)
+        } else {
+            unlink(block, record.device)
+        }
+    }
+
+    private mutating func unlink(_ block: BlockID, _ device: Int) {
+        guard !devices[device].isFailed else { return }
+        let directory = devices[device].blocks
+        let name = Device.name(of: block)
+        let context = OperationContext(
+            kind: OperationKind.unlinkFile.rawValue, owner: UInt32(device), argument: block.number)
+        reactor.start(context) { memory in
+            .unlink(at: directory, path: memory.storePath(name, at: 0))
+        }
+    }
+
+    mutating func unlinked(_ event: Event) {
+        let block = BlockID(event.operation.argument)
+        guard var record = index[block] else { return }
+        switch event.outcome {
+        case .done, .failed(2):
+            devices[record.device].usedBytes -= min(devices[record.device].usedBytes, record.length)
+            devices[record.device].isFull = false
+            record.state = .gone
+            self.record(block, record)
+        case .again: unlink(block, record.device)
+        case .cancelled, .disconnected, .full, .failed: devices[record.device].isFailed = true
+        }
+    }
+
+    // MARK: Stopping
+
+    /// Ends every connection and stream; `isIdle` says when the last is gone.
+    mutating func stop() {
+        guard !isStopping else { return }
+        isStopping = true
+        isDraining = true
+        for index in 0..<Int32(connections.capacity) where connections.isUsed(index) {
+            if connections.at(index).pointee.role == .inbound,
+                connections.at(index).pointee.stream >= 0
+            {
+                fail(index, .shuttingDown)
+            } else if connections.at(index).pointee.failure == nil {
+                close(index)
+            }
+        }
+        for index in 0..<Int32(streams.capacity) where streams.isUsed(index) { endStream(index) }
+    }
+}

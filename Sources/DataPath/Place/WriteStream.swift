@@ -1,0 +1,116 @@
+import Reactor
+import Wire
+
+/// One block open for writing on this node. It outlives its connection: a writer that lost it comes back on
+/// another one with the same token.
+struct WriteStream: ~Copyable {
+    enum File: UInt8 {
+        case opening
+        /// A sealed block's own account is being read, so that duplicates can be compared.
+        case loading
+        case open
+        case closing
+        case closed
+    }
+
+    enum Successor: UInt8 { case none, connecting, open, lost }
+
+    let block: BlockID
+    let epoch: Epoch
+    let lease: LeaseID
+    let maxLength: UInt64
+    let device: Int
+    var chain: Chain
+    var position: Int
+
+    var upstream: Int32 = -1
+    var downstream: Int32 = -1
+    /// The successor owes something, and a deadline runs.
+    var isWatched = false
+    var successor = Successor.none
+
+    var file = File.opening
+    var descriptor = Descriptor.none
+    var isHeaderWritten = false
+    var headerSequence: UInt64 = 0
+    /// Operations in flight that name this stream.
+    var pending: Int32 = 0
+    /// It is to end when nothing is pending; its file is unlinked then when the namenode said so.
+    var isEnding = false
+    var isUnlinking = false
+
+    /// End of the contiguous prefix this node holds.
+    var hwm: UInt64 = 0
+    var table: ChunkTable
+    /// Up to `hwm`, the bytes of the last page when the HWM is inside one; only unaligned writers have it.
+    var tail: UnsafeMutableRawPointer?
+    var writes: WriteQueue
+    var join: AckJoin
+    var seal = SealState()
+    var forwards = ForwardQueue()
+    /// Frames beyond a gap, in no order.
+    var held = HeldFrames()
+    /// A duplicate whose bytes are compared with the device's, and the buffer they are read into; or -1.
+    var comparing: Int32 = -1
+    var comparison: Int32 = -1
+    /// Payload buffers that count against this stream's window.
+    var frames = 0
+    /// The connection's receive stopped at the window's end.
+    var isWindowFull = false
+    /// A metadata buffer is awaited for this stream's header or seal.
+    var isWaitingForMetadata = false
+    var metadata: Int32 = -1
+    /// A buffer with the credentials that the successor still has to get.
+    var credentials: Int32 = -1
+
+    init(
+        token: Token, chain: Chain, position: Int, device: Int, length: UInt64 = 0
+    ) {
+        block = token.block
+        epoch = token.epoch
+        lease = token.lease
+        maxLength = token.maxLength
+        self.device = device
+        self.chain = chain
+        self.position = position
+        table = ChunkTable(maxLength: max(token.maxLength, length))
+        writes = WriteQueue(written: length)
+        hwm = length
+        join = AckJoin(isTail: position + 1 == chain.nodes.count)
+    }
+
+    deinit { tail?.deallocate() }
+
+    var isTail: Bool { position + 1 == chain.nodes.count }
+    var isSealed: Bool { seal.local == .done }
+
+    /// This node's own offsets. `written` counts only when the file says whose bytes these are.
+    mutating func refreshProgress() {
+        let written = isHeaderWritten ? writes.written : 0
+        let durable = seal.reached == .durable ? hwm : join.own.durable
+        join.own = Progress(received: hwm, written: written, durable: min(durable, written))
+        precondition(join.own.isOrdered, "durable <= written <= received")
+    }
+}
+
+/// Frames that wait for a gap to fill: few, so they are searched.
+struct HeldFrames {
+    static let capacity = 16
+    private var buffers = InlineArray<16, Int32>(repeating: -1)
+    private(set) var count = 0
+
+    subscript(position: Int) -> Int32 { buffers[position] }
+
+    mutating func append(_ buffer: Int32) {
+        precondition(count < Self.capacity, "held frames are bounded below this")
+        buffers[count] = buffer
+        count += 1
+    }
+
+    mutating func remove(at position: Int) -> Int32 {
+        let buffer = buffers[position]
+        count -= 1
+        buffers[position] = buffers[count]
+        return buffer
+    }
+}

@@ -1,0 +1,128 @@
+import Reactor
+import Wire
+
+// The read path's last step, and how a read ends.
+extension Datanode where Ring: ~Copyable {
+    /// 4. Sends the first frame of the window when its bytes are there: header and payload in one send.
+    mutating func sendRead(_ reader: Int32) {
+        let entry = readers.at(reader)
+        guard !entry.pointee.isSending, entry.pointee.count > 0, !entry.pointee.isEnding else { return }
+        let buffer = entry.pointee.queue[entry.pointee.head]
+        guard frames[Int(buffer)].isReady else { return }
+        let index = entry.pointee.connection
+        let start = page(of: buffer) - FrameHeader.byteCount
+        if entry.pointee.sent == 0 {
+            fillHeader(reader, buffer, index)
+            frames[Int(buffer)].header.encode(into: start)
+        }
+        entry.pointee.isSending = true
+        reactor.timers.arm(UInt32(index) * 2 + 1, at: deadline(settings.progressTimeout))
+        let total = FrameHeader.byteCount + Int(frames[Int(buffer)].header.payloadLength)
+        self.start(
+            .sendFrame, connection: index, buffer: buffer,
+            .send(
+                connections.at(index).pointee.descriptor, start + entry.pointee.sent,
+                count: total - entry.pointee.sent, more: false))
+    }
+
+    private mutating func fillHeader(_ reader: Int32, _ buffer: Int32, _ index: Int32) {
+        let entry = readers.at(reader)
+        let connection = connections.at(index)
+        var header = frames[Int(buffer)].header
+        header.stream = connection.pointee.streamNumber
+        header.sequence = connection.pointee.sequence
+        connection.pointee.sequence &+= 1
+        let count = FrameHeader.pieces(offset: header.offset, length: header.payloadLength)
+        let first = Int(header.offset / UInt64(Limits.chunkBytes)) - entry.pointee.firstChunk
+        for piece in 0..<count { header.pieces[piece] = entry.pointee.checksums[first + piece] }
+        header.pieceCount = UInt16(count)
+        let isNextReady =
+            entry.pointee.count > 1
+            && frames[Int(entry.pointee.queue[(entry.pointee.head + 1) % 64])].isReady
+        header.flags = header.end == entry.pointee.end ? .last : isNextReady ? .more : []
+        frames[Int(buffer)].header = header
+    }
+
+    /// Part or all of a frame went out.
+    mutating func sentRead(_ index: Int32, _ event: Event) {
+        let buffer = event.operation.buffer
+        let reader = connections.at(index).pointee.reader
+        guard reader >= 0 else { return releasePayload(buffer) }
+        let entry = readers.at(reader)
+        entry.pointee.isSending = false
+        switch event.outcome {
+        case .done(let count): entry.pointee.sent += Int(count)
+        case .again: break
+        case .cancelled, .disconnected, .full, .failed:
+            _ = entry.pointee.popFirst()
+            releasePayload(buffer)
+            return peerEnded(index)
+        }
+        reactor.timers.clear(UInt32(index) * 2 + 1)
+        let header = frames[Int(buffer)].header
+        guard entry.pointee.sent == FrameHeader.byteCount + Int(header.payloadLength) else {
+            return sendRead(reader)
+        }
+        _ = entry.pointee.popFirst()
+        releasePayload(buffer)
+        if header.flags.contains(.last) {
+            connections.at(index).pointee.reader = -1
+            endReader(reader)
+            resume(index)
+        } else {
+            readAhead(reader)
+            sendRead(reader)
+        }
+    }
+
+    mutating func failRead(_ reader: Int32, _ status: Status) {
+        let index = readers.at(reader).pointee.connection
+        fail(index, status)
+    }
+
+    /// Gives everything back that the kernel does not hold; the rest comes back with its completions.
+    mutating func endReader(_ reader: Int32) {
+        let entry = readers.at(reader)
+        guard !entry.pointee.isEnding else { return }
+        entry.pointee.isEnding = true
+        var isFirst = true
+        while entry.pointee.count > 0 {
+            let buffer = entry.pointee.popFirst()
+            let isBeingSent = isFirst && entry.pointee.isSending
+            isFirst = false
+            if frames[Int(buffer)].isReady, !isBeingSent { releasePayload(buffer) }
+        }
+        endReaderIfSettled(reader)
+    }
+
+    private mutating func endReaderIfSettled(_ reader: Int32) {
+        let entry = readers.at(reader)
+        guard entry.pointee.isEnding, entry.pointee.pending == 0, !entry.pointee.isClosing else {
+            return
+        }
+        if entry.pointee.metadata >= 0 { releaseMetadata(entry.pointee.metadata) }
+        entry.pointee.metadata = -1
+        guard !entry.pointee.descriptor.isNone else { return readers.remove(reader) }
+        entry.pointee.isClosing = true
+        start(.closeReader, reader: reader, .close(entry.pointee.descriptor))
+    }
+
+    mutating func closedReader(_ reader: Int32) { readers.remove(reader) }
+
+    mutating func start(
+        _ kind: OperationKind, reader index: Int32, buffer: Int32 = -1, _ request: Request
+    ) {
+        readers.at(index).pointee.pending += 1
+        reactor.start(
+            request, OperationContext(kind: kind.rawValue, owner: UInt32(index), buffer: buffer))
+    }
+
+    /// An operation of a reader completed. `false`: the reader is ending and only waits for its operations.
+    mutating func settle(reader index: Int32) -> Bool {
+        let entry = readers.at(index)
+        entry.pointee.pending -= 1
+        guard entry.pointee.isEnding else { return true }
+        endReaderIfSettled(index)
+        return false
+    }
+}

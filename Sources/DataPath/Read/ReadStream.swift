@@ -1,0 +1,67 @@
+import Reactor
+import Wire
+
+/// One range of a sealed block on its way to a reader: device reads run ahead of the sends.
+struct ReadStream: ~Copyable {
+    let block: BlockID
+    let epoch: Epoch
+    let device: Int
+    var connection: Int32
+    let offset: UInt64
+    let length: UInt64
+
+    var descriptor = Descriptor.none
+    var pending: Int32 = 0
+    var isEnding = false
+    var isClosing = false
+    var blockLength: UInt64 = 0
+    /// The range in whole chunks.
+    var next: UInt64 = 0
+    var end: UInt64 = 0
+    var checksums: [UInt32] = []
+    var firstChunk = 0
+    var metadata: Int32 = -1
+    var isLoaded = false
+    var isWaitingForBuffer = false
+
+    /// Buffers in the order of their offsets; the first is sent when its bytes are there.
+    var queue = InlineArray<64, Int32>(repeating: -1)
+    var head = 0
+    var count = 0
+    var sent = 0
+    var isSending = false
+
+    init(
+        block: BlockID, epoch: Epoch, device: Int, connection: Int32, offset: UInt64,
+        length: UInt64
+    ) {
+        self.block = block
+        self.epoch = epoch
+        self.device = device
+        self.connection = connection
+        self.offset = offset
+        self.length = length
+    }
+
+    /// Once the block's length is known: the whole chunks that cover the range, cut at the block's end.
+    mutating func plan(blockLength: UInt64) {
+        let chunk = UInt64(Limits.chunkBytes)
+        self.blockLength = blockLength
+        firstChunk = Int(offset / chunk)
+        next = offset / chunk * chunk
+        end = min(blockLength, (offset + length + chunk - 1) / chunk * chunk)
+    }
+
+    mutating func append(_ buffer: Int32) {
+        queue[(head + count) % 64] = buffer
+        count += 1
+    }
+
+    mutating func popFirst() -> Int32 {
+        let buffer = queue[head]
+        head = (head + 1) % 64
+        count -= 1
+        sent = 0
+        return buffer
+    }
+}

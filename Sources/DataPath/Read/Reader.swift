@@ -1,0 +1,206 @@
+import CURing
+import Glibc
+import Reactor
+import Wire
+
+// The read path: admit (1), find the block's checksums (2), read ahead from the device (3), send in order (4) from the
+// buffer the device filled. The stored checksums travel; the reader is the one who compares.
+extension Datanode where Ring: ~Copyable {
+    /// 1. A `read` frame with its credentials.
+    mutating func admitRead(_ index: Int32, _ header: FrameHeader, _ buffer: Int32) {
+        let judged = judge(header, buffer, mode: .read)
+        releasePayload(buffer)
+        let connection = connections.at(index)
+        connection.pointee.streamNumber = header.stream
+        connection.pointee.sequence = 0
+        switch judged {
+        case .failure(let refused): fail(index, refused.status)
+        case .success:
+            guard !isDraining else { return fail(index, .shuttingDown) }
+            switch find(header) {
+            case .failure(let refused): fail(index, refused.status)
+            case .success(let record): beginRead(index, header, record)
+            }
+        }
+    }
+
+    private func find(_ header: FrameHeader) -> Result<BlockRecord, TokenCheck.Refused> {
+        func refuse(_ status: Status) -> Result<BlockRecord, TokenCheck.Refused> {
+            .failure(TokenCheck.Refused(status: status))
+        }
+        guard let record = index[header.block] else { return refuse(.notFound) }
+        guard header.epoch == record.epoch else { return refuse(.tokenStaleEpoch) }
+        switch record.state {
+        case .open: return refuse(.notSealed)
+        case .mayBeLost: return refuse(.mayBeLost)
+        case .lost: return refuse(.deviceFailed)
+        case .gone: return refuse(.notFound)
+        case .sealed: break
+        }
+        guard !devices[record.device].isFailed else { return refuse(.deviceFailed) }
+        guard header.length > 0, header.offset + header.length <= record.length else {
+            return refuse(.badRange)
+        }
+        return .success(record)
+    }
+
+    private mutating func beginRead(
+        _ index: Int32, _ header: FrameHeader, _ record: BlockRecord
+    ) {
+        var stream = ReadStream(
+            block: header.block, epoch: header.epoch, device: record.device, connection: index,
+            offset: header.offset, length: header.length)
+        stream.plan(blockLength: record.length)
+        guard let reader = readers.insert(stream) else { return fail(index, .busy) }
+        connections.at(index).pointee.reader = reader
+        connections.at(index).pointee.receiving = .paused
+        let device = devices[record.device]
+        let name = Device.name(of: header.block)
+        let flags = O_RDONLY | (device.isDirect ? CURING_O_DIRECT : 0)
+        readers.at(reader).pointee.pending += 1
+        let context = OperationContext(
+            kind: OperationKind.openForRead.rawValue, owner: UInt32(reader))
+        reactor.start(context) { memory in
+            .open(at: device.blocks, path: memory.storePath(name, at: 0), flags: flags, mode: 0)
+        }
+    }
+
+    mutating func openedForRead(_ reader: Int32, _ outcome: Outcome) {
+        let entry = readers.at(reader)
+        if case .done(let number) = outcome { entry.pointee.descriptor = .fixed(number) }
+        guard settle(reader: reader) else { return }
+        switch outcome {
+        case .done: loadMetadata(reader)
+        case .failed(ENOENT): failRead(reader, .notFound)
+        case .again, .cancelled, .disconnected, .full, .failed: failRead(reader, .deviceFailed)
+        }
+    }
+
+    /// 2. Reads both header copies, and the table when the block has one.
+    mutating func loadMetadata(_ reader: Int32) {
+        let entry = readers.at(reader)
+        guard !entry.pointee.isEnding, entry.pointee.metadata < 0 else { return }
+        guard let buffer = metadata.take() else { return metadataWaiters.append(~reader) }
+        entry.pointee.metadata = buffer
+        start(
+            .readHeader, reader: reader,
+            .read(
+                entry.pointee.descriptor, metadata.memory(buffer),
+                count: 2 * BlockLayout.headerBytes, offset: 0, registered: true))
+    }
+
+    mutating func readMetadata(_ reader: Int32, _ kind: OperationKind, _ event: Event) {
+        let entry = readers.at(reader)
+        let buffer = entry.pointee.metadata
+        guard settle(reader: reader) else { return }
+        guard case .done(let count) = event.outcome else { return failRead(reader, .deviceFailed) }
+        let memory = metadata.memory(buffer)
+        if kind == .readTable {
+            let chunks = BlockLayout.chunks(length: entry.pointee.blockLength)
+            guard Int(count) >= chunks * 4,
+                CRC32C.of(memory, count: chunks * 4) == UInt32(event.operation.argument)
+            else { return failRead(reader, .corrupt) }
+            return planRead(reader, memory)
+        }
+        guard Int(count) == 2 * BlockLayout.headerBytes, let (header, page) = newest(of: memory),
+            header.block == entry.pointee.block, header.epoch == entry.pointee.epoch,
+            header.cluster == identity.cluster, header.state == .sealed,
+            header.length == entry.pointee.blockLength
+        else { return failRead(reader, .corrupt) }
+        guard header.tableCount > 0 else {
+            return planRead(
+                reader, memory + page * BlockLayout.headerBytes + BlockHeader.checksumsOffset)
+        }
+        entry.pointee.pending += 1
+        reactor.start(
+            .read(
+                entry.pointee.descriptor, memory,
+                count: BlockLayout.tableBytes(maxLength: header.length),
+                offset: BlockLayout.tableOffset(length: header.length), registered: true),
+            OperationContext(
+                kind: OperationKind.readTable.rawValue, owner: UInt32(reader),
+                argument: UInt64(header.tableChecksum)))
+    }
+
+    /// Keeps the checksums of the range and begins to read.
+    private mutating func planRead(_ reader: Int32, _ checksums: UnsafeMutableRawPointer) {
+        let entry = readers.at(reader)
+        let first = entry.pointee.firstChunk
+        let count = BlockLayout.chunks(length: entry.pointee.end) - first
+        entry.pointee.checksums = (0..<count).map { checksums.loadLittle(at: (first + $0) * 4) }
+        releaseMetadata(entry.pointee.metadata)
+        entry.pointee.metadata = -1
+        entry.pointee.isLoaded = true
+        readAhead(reader)
+    }
+
+    /// 3. Keeps the device ahead of the socket, up to the window.
+    mutating func readAhead(_ reader: Int32) {
+        let entry = readers.at(reader)
+        guard entry.pointee.isLoaded, !entry.pointee.isEnding else { return }
+        while entry.pointee.next < entry.pointee.end,
+            entry.pointee.count < settings.budget.framesPerRead
+        {
+            guard let buffer = payloads.take() else {
+                if !entry.pointee.isWaitingForBuffer {
+                    entry.pointee.isWaitingForBuffer = true
+                    counters.bufferWaits &+= 1
+                    bufferWaiters.append(~reader)
+                }
+                return
+            }
+            var header = FrameHeader(.data)
+            header.block = entry.pointee.block
+            header.epoch = entry.pointee.epoch
+            header.offset = entry.pointee.next
+            let length = min(
+                UInt64(settings.budget.readPacketBytes), entry.pointee.end - entry.pointee.next)
+            header.payloadLength = UInt32(length)
+            frames[Int(buffer)] = FrameSlot(header: header)
+            entry.pointee.append(buffer)
+            entry.pointee.next += length
+            readData(reader, buffer)
+        }
+    }
+
+    private mutating func readData(_ reader: Int32, _ buffer: Int32) {
+        let frame = frames[Int(buffer)]
+        start(
+            .readData, reader: reader, buffer: buffer,
+            .read(
+                readers.at(reader).pointee.descriptor, page(of: buffer) + frame.deviceDone,
+                count: frame.deviceBytes - frame.deviceDone,
+                offset: frame.deviceOffset + UInt64(frame.deviceDone), registered: true))
+    }
+
+    mutating func readDevice(_ reader: Int32, _ event: Event) {
+        let buffer = event.operation.buffer
+        let entry = readers.at(reader)
+        if entry.pointee.isEnding { releasePayload(buffer) }
+        guard settle(reader: reader) else { return }
+        switch event.outcome {
+        case .done(let count):
+            let frame = frames[Int(buffer)]
+            let total = frame.deviceDone + Int(count)
+            if total >= Int(frame.header.payloadLength) {
+                counters.bytesRead &+= UInt64(frame.header.payloadLength)
+                frames[Int(buffer)].isReady = true
+                sendRead(reader)
+            } else if count == 0 {
+                failDeviceRead(reader, buffer, .corrupt)
+            } else {
+                frames[Int(buffer)].deviceDone = total / 4096 * 4096
+                readData(reader, buffer)
+            }
+        case .again: readData(reader, buffer)
+        case .cancelled, .disconnected, .full, .failed:
+            failDeviceRead(reader, buffer, .deviceFailed)
+        }
+    }
+
+    /// The kernel has let go of the buffer, so it goes back with those that were ready.
+    private mutating func failDeviceRead(_ reader: Int32, _ buffer: Int32, _ status: Status) {
+        frames[Int(buffer)].isReady = true
+        failRead(reader, status)
+    }
+}

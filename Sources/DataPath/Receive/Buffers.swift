@@ -1,0 +1,86 @@
+import Reactor
+
+// Buffers come back from many rooms; whoever waits for one is served in order.
+extension Datanode where Ring: ~Copyable {
+    /// One holder less. The last one makes room in its stream's window too.
+    mutating func releasePayload(_ buffer: Int32) {
+        let stream = frames[Int(buffer)].stream
+        guard payloads.release(buffer), stream >= 0 else { return }
+        frames[Int(buffer)].stream = -1
+        let entry = streams.at(stream)
+        entry.pointee.frames -= 1
+        if entry.pointee.isEnding { return endIfSettled(stream) }
+        if entry.pointee.isWindowFull {
+            entry.pointee.isWindowFull = false
+            if entry.pointee.upstream >= 0 { resume(entry.pointee.upstream) }
+        }
+    }
+
+    /// Hands free buffers to those that wait, once a turn.
+    mutating func serveWaiters() {
+        while payloads.free > 0, let waiter = bufferWaiters.popFirst() {
+            if waiter >= 0 {
+                guard connections.isUsed(waiter) else { continue }
+                connections.at(waiter).pointee.isWaitingForBuffer = false
+                resume(waiter)
+            } else if readers.isUsed(~waiter) {
+                readers.at(~waiter).pointee.isWaitingForBuffer = false
+                readAhead(~waiter)
+            }
+        }
+        while metadata.free > 0, let waiter = metadataWaiters.popFirst() {
+            if waiter >= 0 {
+                guard streams.isUsed(waiter) else { continue }
+                streams.at(waiter).pointee.isWaitingForMetadata = false
+                metadataAvailable(waiter)
+            } else if readers.isUsed(~waiter) {
+                loadMetadata(~waiter)
+            }
+        }
+    }
+
+    mutating func releaseMetadata(_ buffer: Int32) {
+        let isFree = metadata.release(buffer)
+        precondition(isFree, "a metadata buffer has one holder")
+    }
+
+    // Every operation is counted at its owner, so that nothing is freed while the kernel may still complete it.
+
+    mutating func start(
+        _ kind: OperationKind, connection index: Int32, buffer: Int32 = -1, _ request: Request
+    ) {
+        let connection = connections.at(index)
+        connection.pointee.pending += 1
+        let token = reactor.start(
+            request, OperationContext(kind: kind.rawValue, owner: UInt32(index), buffer: buffer))
+        switch kind {
+        case .receiveHeader, .receivePayload, .discard: connection.pointee.receiveToken = token
+        default: connection.pointee.sendToken = token
+        }
+    }
+
+    /// An operation of a connection completed. `false`: the connection is closing and only waits for its operations.
+    mutating func settle(_ index: Int32) -> Bool {
+        let connection = connections.at(index)
+        connection.pointee.pending -= 1
+        guard connection.pointee.life == .closing else { return true }
+        closeIfSettled(index)
+        return false
+    }
+
+    mutating func start(
+        _ kind: OperationKind, stream index: Int32, buffer: Int32 = -1, _ request: Request
+    ) {
+        streams.at(index).pointee.pending += 1
+        reactor.start(
+            request, OperationContext(kind: kind.rawValue, owner: UInt32(index), buffer: buffer))
+    }
+
+    /// An operation of a stream completed. `false`: the stream is ending and only waits for its operations.
+    mutating func settle(stream index: Int32) -> Bool {
+        let stream = streams.at(index)
+        stream.pointee.pending -= 1
+        guard stream.pointee.isEnding else { return true }
+        return false
+    }
+}

@@ -1,0 +1,161 @@
+import Reactor
+import Wire
+
+// How a connection ends: with an error frame when the peer did wrong or a stream failed, at once when it is gone.
+extension Datanode where Ring: ~Copyable {
+    /// Answers with an error frame and ends the connection once the peer had the chance to read it.
+    mutating func fail(_ index: Int32, _ status: Status, _ text: String? = nil) {
+        fail(index, status, ErrorReport(node: identity.node, text: text ?? status.explanation))
+    }
+
+    /// As above, with a fault that another node of the chain found.
+    mutating func fail(_ index: Int32, _ status: Status, _ report: ErrorReport) {
+        let connection = connections.at(index)
+        guard connection.pointee.life == .open, connection.pointee.failure == nil else { return }
+        guard connection.pointee.role == .inbound else {
+            guard connection.pointee.stream >= 0 else { return close(index) }
+            return successorLost(connection.pointee.stream, .nextHopFailed, report.text)
+        }
+        counters.refusals &+= 1
+        detach(index)
+        connection.pointee.failure = status
+        stopReceiving(index)
+        connection.pointee.receiving = .discarding
+        pendingReports[index] = report
+        reactor.timers.clear(UInt32(index) * 2)
+        reactor.timers.arm(UInt32(index) * 2, at: deadline(settings.lingerTimeout))
+        sendControl(index)
+    }
+
+    /// The peer closed its half, or the connection broke.
+    mutating func peerEnded(_ index: Int32) {
+        let connection = connections.at(index)
+        guard connection.pointee.life != .closing else { return }
+        if connection.pointee.role == .outbound, connection.pointee.stream >= 0 {
+            return successorLost(
+                connection.pointee.stream, .nextHopFailed, "the connection to the next node broke")
+        }
+        close(index)
+    }
+
+    /// The buffer of a receive that the kernel still has comes back with its completion.
+    private mutating func stopReceiving(_ index: Int32) {
+        let connection = connections.at(index)
+        connection.pointee.buffer = -1
+        reactor.cancel(connection.pointee.receiveToken)
+    }
+
+    /// Parts a connection from its stream or reader. A write stream waits for its writer to come back; its chain behind
+    /// is dialled again then.
+    mutating func detach(_ index: Int32) {
+        let connection = connections.at(index)
+        if connection.pointee.reader >= 0 {
+            endReader(connection.pointee.reader)
+            connection.pointee.reader = -1
+        }
+        let stream = connection.pointee.stream
+        guard stream >= 0 else { return }
+        connection.pointee.stream = -1
+        switch connection.pointee.role {
+        case .inbound:
+            guard streams.at(stream).pointee.upstream == index else { return }
+            streams.at(stream).pointee.upstream = -1
+            streams.at(stream).pointee.isWindowFull = false
+            dropSuccessor(stream)
+            dropHeld(stream)
+            if streams.at(stream).pointee.isSealed { endStream(stream) }
+        case .outbound:
+            guard streams.at(stream).pointee.downstream == index else { return }
+            streams.at(stream).pointee.downstream = -1
+            clearForwards(stream)
+        }
+    }
+
+    /// Ends a connection without a word.
+    mutating func close(_ index: Int32) {
+        let connection = connections.at(index)
+        guard connection.pointee.life != .closing else { return }
+        detach(index)
+        stopReceiving(index)
+        reactor.cancel(connection.pointee.sendToken)
+        connection.pointee.life = .closing
+        pendingReports[index] = nil
+        reactor.timers.clear(UInt32(index) * 2)
+        reactor.timers.clear(UInt32(index) * 2 + 1)
+        closeIfSettled(index)
+    }
+
+    mutating func closeIfSettled(_ index: Int32) {
+        let connection = connections.at(index)
+        guard connection.pointee.life == .closing, connection.pointee.pending == 0 else { return }
+        guard !connection.pointee.descriptor.isNone else { return freeConnection(index) }
+        let descriptor = connection.pointee.descriptor
+        connection.pointee.descriptor = .none
+        connection.pointee.pending += 1
+        reactor.start(
+            .close(descriptor),
+            OperationContext(kind: OperationKind.closeSocket.rawValue, owner: UInt32(index)))
+    }
+
+    mutating func closedSocket(_ index: Int32) {
+        connections.at(index).pointee.pending -= 1
+        freeConnection(index)
+    }
+
+    private mutating func freeConnection(_ index: Int32) {
+        connections.remove(index)
+        startAccept()
+    }
+
+    /// After the error frame: no more is sent, and what the peer still sends is dropped until it has read the error
+    /// and closes. Closing at once would reset the connection and could take the frame with it.
+    mutating func linger(_ index: Int32) {
+        start(.shutdown, connection: index, .shutdown(connections.at(index).pointee.descriptor))
+    }
+
+    mutating func shutDown(_ index: Int32) {
+        guard settle(index) else { return }
+        discard(index)
+    }
+
+    mutating func discard(_ index: Int32) {
+        let connection = connections.at(index)
+        guard connection.pointee.life == .open, connection.pointee.isFailureSent,
+            reactor.operations.find(connection.pointee.receiveToken) == nil
+        else { return }
+        guard let buffer = payloads.take() else { return close(index) }
+        frames[Int(buffer)].stream = -1
+        start(
+            .discard, connection: index, buffer: buffer,
+            .receive(
+                connection.pointee.descriptor, payloads.memory(buffer), count: payloads.stride,
+                waitAll: false))
+    }
+
+    mutating func discarded(_ index: Int32, _ event: Event) {
+        releasePayload(event.operation.buffer)
+        guard settle(index) else { return }
+        switch event.outcome {
+        case .done(let count) where count > 0: discard(index)
+        case .again: discard(index)
+        case .done, .cancelled, .disconnected, .full, .failed: close(index)
+        }
+    }
+
+    /// A deadline passed: of the receiving half (even owner) or the sending half (odd).
+    mutating func expire(_ owner: UInt32) {
+        let index = Int32(owner / 2)
+        guard connections.isUsed(index) else { return }
+        let connection = connections.at(index)
+        guard connection.pointee.life != .closing else { return }
+        counters.deadlinesMissed &+= 1
+        if connection.pointee.role == .outbound, connection.pointee.stream >= 0 {
+            let status: Status =
+                connection.pointee.life == .connecting ? .nextHopUnreachable : .slowPeer
+            return successorLost(
+                connection.pointee.stream, status, "the next node made no progress in time")
+        }
+        let isReceiving = owner % 2 == 0 && connection.pointee.receiving != .discarding
+        if isReceiving { fail(index, .slowPeer) } else { close(index) }
+    }
+}

@@ -1,0 +1,75 @@
+import Reactor
+import Wire
+
+/// One TCP connection of a datanode: what is being received and sent on it, and whose stream it carries.
+struct Connection {
+    enum Role: UInt8 {
+        /// From a client or from the node before this one in a chain.
+        case inbound
+        /// To the next node of a chain.
+        case outbound
+    }
+
+    /// What the receiving half waits for.
+    enum Receiving: Equatable {
+        case header
+        /// The header is decoded; a payload buffer, or room in the stream's window, or the block's file is awaited.
+        case waitingForBuffer
+        case payload
+        /// Nothing is taken up until the current read or comparison is answered.
+        case paused
+        /// The stream failed: what still arrives is dropped, so that the peer gets to read the error.
+        case discarding
+        case ended
+    }
+
+    enum Life: UInt8 { case connecting, open, closing }
+
+    let role: Role
+    var life: Life
+    var descriptor: Descriptor
+    var address: SocketAddress
+    /// Operations in flight that name this connection; it is freed when none is left.
+    var pending: Int32 = 0
+    var receiving = Receiving.header
+    var receiveToken = OperationToken.nobody
+    var sendToken = OperationToken.nobody
+
+    /// The frame whose payload is being received, and how much of payload (and next header) is here.
+    var header = FrameHeader(.ack)
+    var headerBytes = 0
+    var buffer: Int32 = -1
+    var payloadBytes = 0
+    var isWaitingForBuffer = false
+
+    /// The write stream this connection carries (either role), or -1.
+    var stream: Int32 = -1
+    /// The read stream it carries, or -1.
+    var reader: Int32 = -1
+    /// The opener's number of the current stream, repeated in answers.
+    var streamNumber: UInt32 = 0
+    var sequence: UInt32 = 0
+
+    /// A control frame (ack, sealed, error) is in flight from the connection's own memory.
+    var isSendingControl = false
+    /// Bytes of that frame, and how many are sent.
+    var controlLength = 0
+    var controlSent = 0
+    /// Set when the error frame is to be the last thing sent.
+    var failure: Status?
+    var isFailureSent = false
+
+    init(role: Role, life: Life, descriptor: Descriptor, address: SocketAddress) {
+        self.role = role
+        self.life = life
+        self.descriptor = descriptor
+        self.address = address
+    }
+
+    /// Layout of a connection's own memory (`ConnectionMemory`): the header being received, then a control payload
+    /// being received (outbound), then the control frame being sent.
+    static let receivedPayloadOffset = 128
+    static let receivedPayloadLimit = 512
+    static let controlOffset = 640
+    static let memoryBytes = 1280
+}

@@ -1,0 +1,247 @@
+import Reactor
+import Wire
+
+// Step 1 of the write path: bytes become frames. A frame's payload and the next frame's header are taken in one
+// receive when the sender promised that it comes at once.
+extension Datanode where Ring: ~Copyable {
+    /// Waits for the next frame of a connection.
+    mutating func beginHeader(_ index: Int32) {
+        let connection = connections.at(index)
+        connection.pointee.receiving = .header
+        connection.pointee.headerBytes = 0
+        receiveHeader(index)
+        armHeaderDeadline(index)
+    }
+
+    private mutating func armHeaderDeadline(_ index: Int32) {
+        let connection = connections.at(index)
+        // The successor's silence is judged by what it owes (Forwarder), not by an idle time.
+        guard connection.pointee.role == .inbound else { return }
+        let span =
+            connection.pointee.stream >= 0 ? settings.streamIdleTimeout : settings.idleTimeout
+        reactor.timers.arm(UInt32(index) * 2, at: deadline(span))
+    }
+
+    private mutating func receiveHeader(_ index: Int32) {
+        let connection = connections.at(index)
+        let done = connection.pointee.headerBytes
+        start(
+            .receiveHeader, connection: index,
+            .receive(
+                connection.pointee.descriptor, memory(of: index) + done,
+                count: FrameHeader.byteCount - done, waitAll: false))
+    }
+
+    mutating func receivedHeader(_ index: Int32, _ outcome: Outcome) {
+        let connection = connections.at(index)
+        guard settle(index) else { return }
+        guard connection.pointee.receiving == .header else { return discard(index) }
+        switch outcome {
+        case .done(0):
+            if connection.pointee.headerBytes == 0 { peerEnded(index) } else { fail(index, .truncated) }
+        case .done(let count):
+            connection.pointee.headerBytes += Int(count)
+            if connection.pointee.headerBytes == FrameHeader.byteCount {
+                headerComplete(index)
+            } else {
+                reactor.timers.clear(UInt32(index) * 2)
+                reactor.timers.arm(UInt32(index) * 2, at: deadline(settings.progressTimeout))
+                receiveHeader(index)
+            }
+        case .again: receiveHeader(index)
+        case .cancelled, .disconnected, .full, .failed: peerEnded(index)
+        }
+    }
+
+    /// The 128 bytes in the connection's memory are a header: check them and take the frame up.
+    mutating func headerComplete(_ index: Int32) {
+        let connection = connections.at(index)
+        reactor.timers.clear(UInt32(index) * 2)
+        do {
+            connection.pointee.header = try FrameHeader(decoding: memory(of: index))
+        } catch {
+            return fail(index, error.status)
+        }
+        counters.framesReceived &+= 1
+        switch connection.pointee.role {
+        case .inbound: takeUp(index)
+        case .outbound: heardFromSuccessor(index)
+        }
+    }
+
+    /// An inbound frame whose header is known: is it allowed now, and is there room for its payload?
+    mutating func takeUp(_ index: Int32) {
+        let connection = connections.at(index)
+        let header = connection.pointee.header
+        let hasStream = connection.pointee.stream >= 0
+        switch header.operation {
+        case .write, .read:
+            if hasStream, streams.at(connection.pointee.stream).pointee.seal.isWanted {
+                // The next stream begins when the one before is answered.
+                connection.pointee.receiving = .paused
+            } else if hasStream {
+                fail(index, .unexpectedOperation)
+            } else if header.payloadLength == 0 {
+                fail(index, .badPayloadLength)
+            } else {
+                receivePayload(index)
+            }
+        case .data:
+            guard hasStream else { return fail(index, .unexpectedOperation) }
+            guard belongs(header, to: connection.pointee.stream, index) else { return }
+            guard header.payloadLength <= settings.budget.packetBytes else {
+                return fail(index, .payloadTooLarge)
+            }
+            guard !header.flags.contains(.last) else { return fail(index, .badFlags) }
+            receivePayload(index)
+        case .seal:
+            guard hasStream else { return fail(index, .unexpectedOperation) }
+            guard belongs(header, to: connection.pointee.stream, index) else { return }
+            sealRequested(index, header)
+        case .ack, .sealed, .error: fail(index, .unexpectedOperation)
+        }
+    }
+
+    private mutating func belongs(_ header: FrameHeader, to stream: Int32, _ index: Int32) -> Bool {
+        let block = streams.at(stream).pointee.block
+        let epoch = streams.at(stream).pointee.epoch
+        guard header.block == block else {
+            fail(index, .tokenWrongBlock)
+            return false
+        }
+        guard header.epoch == epoch else {
+            fail(index, .tokenStaleEpoch)
+            return false
+        }
+        return true
+    }
+
+    /// Takes a buffer for the frame's payload and receives into it; without one, receiving stops until there is.
+    mutating func receivePayload(_ index: Int32) {
+        let connection = connections.at(index)
+        connection.pointee.receiving = .waitingForBuffer
+        if connection.pointee.header.operation == .data {
+            let stream = streams.at(connection.pointee.stream)
+            guard stream.pointee.frames < settings.budget.framesPerStream else {
+                stream.pointee.isWindowFull = true
+                return
+            }
+            // A sealed block's checksums are being loaded: its frames can only be compared then.
+            guard stream.pointee.file != .loading else { return }
+        }
+        guard let buffer = payloads.take() else {
+            if !connection.pointee.isWaitingForBuffer {
+                connection.pointee.isWaitingForBuffer = true
+                counters.bufferWaits &+= 1
+                bufferWaiters.append(index)
+            }
+            return
+        }
+        let isData = connection.pointee.header.operation == .data
+        frames[Int(buffer)] = FrameSlot(
+            header: connection.pointee.header, stream: isData ? connection.pointee.stream : -1)
+        if isData { streams.at(connection.pointee.stream).pointee.frames += 1 }
+        connection.pointee.buffer = buffer
+        connection.pointee.payloadBytes = 0
+        connection.pointee.receiving = .payload
+        reactor.timers.arm(UInt32(index) * 2, at: deadline(settings.progressTimeout))
+        receiveMorePayload(index)
+    }
+
+    private mutating func receiveMorePayload(_ index: Int32) {
+        let connection = connections.at(index)
+        let memory = payload(connection.pointee.header, in: connection.pointee.buffer)
+        let done = connection.pointee.payloadBytes
+        start(
+            .receivePayload, connection: index, buffer: connection.pointee.buffer,
+            .receive(
+                connection.pointee.descriptor, memory + done,
+                count: wanted(connection.pointee.header) - done, waitAll: true))
+    }
+
+    /// Where a frame's payload lies: at its place inside a page, so that the device can take it from there.
+    func payload(_ header: FrameHeader, in buffer: Int32) -> UnsafeMutableRawPointer {
+        page(of: buffer) + (header.operation == .data ? Int(header.offset % 4096) : 0)
+    }
+
+    /// The payload, and with it the next header when that was promised.
+    private func wanted(_ header: FrameHeader) -> Int {
+        Int(header.payloadLength) + (header.flags.contains(.more) ? FrameHeader.byteCount : 0)
+    }
+
+    mutating func receivedPayload(_ index: Int32, _ event: Event) {
+        let connection = connections.at(index)
+        guard event.operation.buffer >= 0 else { return receivedAnswer(index, event.outcome) }
+        guard settle(index), connection.pointee.buffer >= 0 else {
+            // The connection failed or closes while the kernel still had the buffer.
+            releasePayload(event.operation.buffer)
+            if connections.isUsed(index) { discard(index) }
+            return
+        }
+        switch event.outcome {
+        case .done(0): fail(index, .truncated)
+        case .done(let count):
+            connection.pointee.payloadBytes += Int(count)
+            counters.bytesReceived &+= UInt64(count)
+            if connection.pointee.payloadBytes < wanted(connection.pointee.header) {
+                receiveMorePayload(index)
+            } else {
+                payloadComplete(index)
+            }
+        case .again: receiveMorePayload(index)
+        case .cancelled, .disconnected, .full, .failed: peerEnded(index)
+        }
+    }
+
+    private mutating func payloadComplete(_ index: Int32) {
+        let connection = connections.at(index)
+        let header = connection.pointee.header
+        let buffer = connection.pointee.buffer
+        connection.pointee.buffer = -1
+        connection.pointee.receiving = .header
+        connection.pointee.headerBytes = 0
+        reactor.timers.clear(UInt32(index) * 2)
+        if header.flags.contains(.more) {
+            // The next header, not payload: it is parsed where every header is.
+            let next = payload(header, in: buffer) + Int(header.payloadLength)
+            memory(of: index).copyMemory(from: next, byteCount: FrameHeader.byteCount)
+            connection.pointee.headerBytes = FrameHeader.byteCount
+        }
+        switch header.operation {
+        case .data: place(index, header, buffer)
+        case .write: admitWrite(index, header, buffer)
+        default: admitRead(index, header, buffer)
+        }
+        continueReceiving(index)
+    }
+
+    /// Goes on with the next frame, unless the last one stopped the connection.
+    mutating func continueReceiving(_ index: Int32) {
+        let connection = connections.at(index)
+        guard connection.pointee.life == .open, connection.pointee.receiving == .header else {
+            return
+        }
+        if connection.pointee.headerBytes == FrameHeader.byteCount {
+            headerComplete(index)
+        } else {
+            beginHeader(index)
+        }
+    }
+
+    /// Takes up a header that had to wait.
+    mutating func resume(_ index: Int32) {
+        let connection = connections.at(index)
+        guard connection.pointee.life == .open else { return }
+        switch connection.pointee.receiving {
+        case .paused:
+            connection.pointee.receiving = .header
+            if connection.pointee.headerBytes == FrameHeader.byteCount {
+                takeUp(index)
+            } else {
+                beginHeader(index)
+            }
+        case .waitingForBuffer where !connection.pointee.isWaitingForBuffer: receivePayload(index)
+        default: break
+        }
+    }
+}

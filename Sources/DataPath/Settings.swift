@@ -1,0 +1,16 @@
+import Wire
+
+/// How one datanode behaves; every bound is in `Budget`.
+public struct DatanodeSettings: Sendable {
+    public var budget = Budget()
+    /// A frame that has begun, an answer, a connect must be complete within this, nanoseconds.
+    public var progressTimeout: UInt64 = 10_000_000_000
+    /// A connection without a stream may be silent for this, nanoseconds.
+    public var idleTimeout: UInt64 = 60_000_000_000
+    /// A connection with an open write stream may be silent for this, nanoseconds.
+    public var streamIdleTimeout: UInt64 = 300_000_000_000
+    /// How long a failed connection is read from, so that its peer gets to see the error, nanoseconds.
+    public var lingerTimeout: UInt64 = 2_000_000_000
+
+    public init() {}
+}

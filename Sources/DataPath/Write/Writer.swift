@@ -1,0 +1,180 @@
+import CURing
+import Glibc
+import Reactor
+import Wire
+
+// Step 4 of the write path: the device takes each frame from the buffer it was received into.
+extension Datanode where Ring: ~Copyable {
+    /// Opens the stream's block file: a new one, or the one that a sealed block has.
+    mutating func openFile(_ stream: Int32, isNew: Bool) {
+        let entry = streams.at(stream)
+        let device = devices[entry.pointee.device]
+        var flags = O_RDWR | (device.isDirect ? CURING_O_DIRECT : 0)
+        if isNew { flags |= O_CREAT | O_EXCL }
+        let name = Device.name(of: entry.pointee.block)
+        entry.pointee.pending += 1
+        let context = OperationContext(kind: OperationKind.openFile.rawValue, owner: UInt32(stream))
+        reactor.start(context) { memory in
+            .open(at: device.blocks, path: memory.storePath(name, at: 0), flags: flags, mode: 0o644)
+        }
+    }
+
+    mutating func openedFile(_ stream: Int32, _ outcome: Outcome) {
+        let entry = streams.at(stream)
+        if case .done(let number) = outcome { entry.pointee.descriptor = .fixed(number) }
+        guard settle(stream: stream) else { return endIfSettled(stream) }
+        switch outcome {
+        case .done:
+            entry.pointee.file = .open
+            if entry.pointee.seal.local == .done {
+                entry.pointee.file = .loading
+            }
+            metadataAvailable(stream)
+        case .again: openFile(stream, isNew: entry.pointee.seal.local != .done)
+        case .full: deviceRefused(stream, .noSpace, outcome)
+        case .cancelled, .disconnected, .failed: deviceRefused(stream, .deviceFailed, outcome)
+        }
+    }
+
+    /// A metadata buffer may be had: write the opening header, load a sealed block's checksums, or seal.
+    mutating func metadataAvailable(_ stream: Int32) {
+        let entry = streams.at(stream)
+        guard !entry.pointee.isEnding, entry.pointee.metadata < 0 else { return }
+        let isNeeded: Bool =
+            switch entry.pointee.file {
+            case .loading: true
+            case .open: !entry.pointee.isHeaderWritten || entry.pointee.seal.local == .writing
+            case .opening, .closing, .closed: false
+            }
+        guard isNeeded else { return }
+        guard let buffer = metadata.take() else {
+            if !entry.pointee.isWaitingForMetadata {
+                entry.pointee.isWaitingForMetadata = true
+                metadataWaiters.append(stream)
+            }
+            return
+        }
+        entry.pointee.metadata = buffer
+        if entry.pointee.file == .loading {
+            loadHeader(stream)
+        } else if !entry.pointee.isHeaderWritten {
+            writeOpenHeader(stream)
+            writeNext(stream)
+        } else {
+            writeSeal(stream)
+        }
+    }
+
+    /// Says whose bytes follow before any of them is acked as written.
+    private mutating func writeOpenHeader(_ stream: Int32) {
+        let entry = streams.at(stream)
+        entry.pointee.headerSequence = 1
+        let page = metadata.memory(entry.pointee.metadata)
+        memset(page, 0, BlockLayout.headerBytes)
+        header(of: stream, .open).encode(into: page)
+        start(
+            .writeOpenHeader, stream: stream,
+            .write(
+                entry.pointee.descriptor, page, count: BlockLayout.headerBytes,
+                offset: BlockLayout.headerOffset(sequence: 1), registered: true))
+    }
+
+    func header(of stream: Int32, _ state: BlockHeader.State) -> BlockHeader {
+        let entry = streams.at(stream)
+        return BlockHeader(
+            state: state, sequence: entry.pointee.headerSequence, cluster: identity.cluster,
+            device: devices[entry.pointee.device].id, block: entry.pointee.block,
+            epoch: entry.pointee.epoch, lease: entry.pointee.lease,
+            length: state == .open ? 0 : entry.pointee.seal.length,
+            maxLength: entry.pointee.maxLength,
+            checksum: state == .open ? 0 : entry.pointee.seal.checksum, inlineCount: 0,
+            tableCount: 0, tableChecksum: 0)
+    }
+
+    mutating func wroteOpenHeader(_ stream: Int32, _ outcome: Outcome) {
+        let entry = streams.at(stream)
+        guard settle(stream: stream) else { return endIfSettled(stream) }
+        switch outcome {
+        case .done(Int32(BlockLayout.headerBytes)):
+            releaseMetadata(entry.pointee.metadata)
+            entry.pointee.metadata = -1
+            entry.pointee.isHeaderWritten = true
+            entry.pointee.join.isFileReady = true
+            advanced(stream)
+            trySeal(stream)
+        case .done, .again: writeOpenHeader(stream)
+        case .full: deviceRefused(stream, .noSpace, outcome)
+        case .cancelled, .disconnected, .failed: deviceRefused(stream, .deviceFailed, outcome)
+        }
+    }
+
+    /// Hands every frame to the device whose turn it is.
+    mutating func writeNext(_ stream: Int32) {
+        let entry = streams.at(stream)
+        guard entry.pointee.file == .open, !entry.pointee.isEnding else { return }
+        while let buffer = entry.pointee.writes.nextToIssue() {
+            frames[Int(buffer)].deviceDone = 0
+            writeData(stream, buffer)
+        }
+    }
+
+    private mutating func writeData(_ stream: Int32, _ buffer: Int32) {
+        let frame = frames[Int(buffer)]
+        start(
+            .writeData, stream: stream, buffer: buffer,
+            .write(
+                streams.at(stream).pointee.descriptor, page(of: buffer) + frame.deviceDone,
+                count: frame.deviceBytes - frame.deviceDone,
+                offset: frame.deviceOffset + UInt64(frame.deviceDone), registered: true))
+    }
+
+    mutating func wroteData(_ stream: Int32, _ event: Event) {
+        let buffer = event.operation.buffer
+        let entry = streams.at(stream)
+        let isLive = settle(stream: stream)
+        switch event.outcome {
+        case .done(let count):
+            // A short direct write ends at a sector; it goes on at the page, over bytes that are the same.
+            frames[Int(buffer)].deviceDone += Int(count) / 4096 * 4096
+            if frames[Int(buffer)].deviceDone < frames[Int(buffer)].deviceBytes, isLive {
+                return writeData(stream, buffer)
+            }
+        case .again: if isLive { return writeData(stream, buffer) }
+        case .full, .cancelled, .disconnected, .failed:
+            releasePayload(buffer)
+            guard isLive else { return endIfSettled(stream) }
+            if case .full = event.outcome { return deviceRefused(stream, .noSpace, event.outcome) }
+            return deviceRefused(stream, .deviceFailed, event.outcome)
+        }
+        counters.bytesWritten &+= UInt64(frames[Int(buffer)].header.payloadLength)
+        entry.pointee.writes.finish(buffer: buffer)
+        releasePayload(buffer)
+        guard isLive else { return endIfSettled(stream) }
+        writeNext(stream)
+        compareOnDevice(stream)
+        advanced(stream)
+        trySeal(stream)
+    }
+
+    /// The device did not take the block: its stream fails, and what it holds of the block is not to be trusted.
+    mutating func deviceRefused(_ stream: Int32, _ status: Status, _ outcome: Outcome) {
+        let entry = streams.at(stream)
+        let device = entry.pointee.device
+        if status == .noSpace { devices[device].isFull = true } else { devices[device].isFailed = true }
+        let text =
+            "\(status.explanation): \(devices[device].path) (\(errorText(outcome.errno)))"
+        if entry.pointee.upstream >= 0 { fail(entry.pointee.upstream, status, text) }
+        abandon(stream)
+    }
+}
+
+extension UnsafeMutableRawPointer {
+    /// Stores a path as the kernel reads it, in an operation's scratch memory.
+    func storePath(_ path: String, at offset: Int) -> UnsafePointer<CChar> {
+        let bytes = Array(path.utf8) + [0]
+        precondition(offset + bytes.count <= OperationSlab.scratchBytes, "a path fits its scratch memory")
+        let target = self + offset
+        bytes.withUnsafeBytes { target.copyMemory(from: $0.baseAddress.unsafelyUnwrapped, byteCount: bytes.count) }
+        return UnsafePointer(target.assumingMemoryBound(to: CChar.self))
+    }
+}
