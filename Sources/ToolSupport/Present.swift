@@ -5,11 +5,12 @@ import ArgumentParser
 /// - Parameters:
 ///   - program: comes before the sentence.
 ///   - json: whether that line is a JSON object.
-public func presenting(
-    _ program: String = "catena", json: Bool = false, _ body: () throws -> Void
-) throws {
+/// - Returns: what the body returns.
+public func presenting<Value>(
+    _ program: String = "catena", json: Bool = false, _ body: () throws -> Value
+) throws -> Value {
     do {
-        try body()
+        return try body()
     } catch let failure as any Presentable {
         StandardStream.error.write(failureLine(failure, program: program, json: json))
         throw SystemExit(failure.kind).exitCode
