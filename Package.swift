@@ -82,7 +82,8 @@ let package = Package(
         .target(
             name: "ToolSupport",
             dependencies: [
-                "Wire", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Wire", "ControlClient",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
@@ -90,4 +91,9 @@ let package = Package(
         tool("catena-namenode", ["Control"]),
         tool("catena-datanode", ["DataPath"]),
         tests("WireTests", ["Wire"]),
+        tests("ControlClientTests", ["ControlClient", "Client", "Wire"]),
+        tests(
+            "ToolSupportTests",
+            ["ToolSupport", "ControlClient", .product(name: "Logging", package: "swift-log")]),
+        tests("TidyTests", []),
     ])

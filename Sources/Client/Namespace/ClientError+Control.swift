@@ -1,0 +1,40 @@
+import ControlClient
+import Wire
+
+extension ClientError {
+    /// A control failure, told about the key it concerns.
+    init(_ failure: ControlFailure, key: String) {
+        switch failure {
+        case .unreachable(let address, let reason):
+            self = .unreachable(address: address, reason: reason)
+        case .timedOut(let address, let milliseconds):
+            self = .timedOut(what: "the namenode at \(address)", milliseconds: milliseconds)
+        case .malformed(let reason): self = .malformed(reason: reason)
+        case .wrongCluster(let expected, let found):
+            self = .wrongCluster(expected: expected, found: found)
+        case .wrongVersion(let reason): self = .wrongVersion(reason: reason)
+        case .refused(let refusal): self.init(refusal, key: key)
+        }
+    }
+
+    private init(_ refusal: ControlFailure.Refusal, key: String) {
+        let message = refusal.message.isEmpty ? "\(refusal.code)" : refusal.message
+        self =
+            switch refusal.code {
+            case .notFound: .notFound(key: key)
+            case .exists: .exists(key: key)
+            case .leased: .leased(key: key)
+            case .tooFewNodes: .tooFewNodes(live: refusal.live, needed: refusal.needed)
+            case .badKey: .badKey(key: key, reason: message)
+            case .leaseExpired: .leaseExpired(key: key)
+            case .noSpace: .noSpace(reason: message)
+            case .blockMismatch: .blockMismatch(key: key, reason: message)
+            case .notDurable: .notDurable(key: key, reason: message)
+            case .busy, .staleEpoch, .staleSession: .busy(reason: message)
+            case .badSecret, .incarnationReplaced: .denied(reason: message)
+            case .wrongVersion: .wrongVersion(reason: message)
+            case .ok, .malformed, .wrongCluster, .UNRECOGNIZED: .malformed(reason: message)
+            case .internal: .namenodeFailed(reason: message)
+            }
+    }
+}

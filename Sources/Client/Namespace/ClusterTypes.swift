@@ -1,0 +1,92 @@
+import Wire
+
+/// What STATUS says: one screen about the whole cluster.
+public struct ClusterSummary: Equatable, Sendable {
+    public let cluster: ClusterID
+    public let live: Int
+    public let stale: Int
+    public let dead: Int
+    /// Client traffic is refused below this many live nodes.
+    public let needed: Int
+    public let capacity: UInt64
+    public let used: UInt64
+    public let keys: UInt64
+    public let blocks: UInt64
+    public let leases: UInt64
+    public let underReplicated: UInt64
+    public let missing: UInt64
+    public let uptimeMilliseconds: UInt64
+    /// Copies of a block unless a client asks otherwise.
+    public let replicas: Int
+    /// The longest a block may be.
+    public let blockBytes: UInt64
+
+    public init(_ message: ControlClusterStatusReply) {
+        cluster = ClusterID(bytes: message.clusterID) ?? .none
+        live = Int(message.live)
+        stale = Int(message.stale)
+        dead = Int(message.dead)
+        needed = Int(message.needed)
+        capacity = message.capacityBytes
+        used = message.usedBytes
+        keys = message.keys
+        blocks = message.blocks
+        leases = message.leases
+        underReplicated = message.underReplicatedBlocks
+        missing = message.missingBlocks
+        uptimeMilliseconds = message.uptimeMs
+        replicas = Int(message.replicas)
+        blockBytes = message.blockBytes
+    }
+}
+
+/// One datanode as REPORT tells it.
+public struct NodeSummary: Equatable, Sendable {
+    public let node: NodeID
+    /// `HOST:PORT`.
+    public let address: String
+    public let location: String
+    /// `live`, `stale` or `dead`.
+    public let state: String
+    public let lastContactMilliseconds: UInt64
+    public let blocks: UInt64
+    public let openStreams: Int
+    public let software: String
+    /// Whether the node has named every block it holds since it registered.
+    public let reportComplete: Bool
+    public let devices: [DeviceSummary]
+
+    public init(_ message: ControlNodeReport) {
+        node = NodeID(bytes: message.node.nodeID) ?? .none
+        let host = message.node.host
+        address = host.contains(":") ? "[\(host)]:\(message.node.port)" : "\(host):\(message.node.port)"
+        location = message.node.location
+        state = message.state
+        lastContactMilliseconds = message.lastContactMs
+        blocks = message.blocks
+        openStreams = Int(message.openStreams)
+        software = message.software
+        reportComplete = message.reportComplete
+        devices = message.devices.map(DeviceSummary.init)
+    }
+}
+
+public struct DeviceSummary: Equatable, Sendable {
+    public let device: DeviceID
+    public let path: String
+    public let location: String
+    public let capacity: UInt64
+    public let used: UInt64
+    public let free: UInt64
+    public let failed: Bool
+
+    public init(_ message: ControlDevice) {
+        device = DeviceID(bytes: message.deviceID) ?? .none
+        path = message.path
+        location = message.location
+        capacity = message.capacityBytes
+        used = message.usedBytes
+        free = message.freeBytes
+        failed = message.failed
+    }
+}

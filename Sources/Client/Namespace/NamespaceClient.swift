@@ -1,0 +1,225 @@
+import ControlClient
+import FoundationEssentials
+import Wire
+
+/// The namenode's operations, typed. Every method may be called from any thread; calls take turns on one
+/// connection, which is made again when it is lost.
+public final class NamespaceClient: Sendable {
+    private let caller: ControlCaller
+    private let closeRetry: CloseRetry
+
+    /// How CLOSE is repeated while the namenode answers `notDurable`.
+    public struct CloseRetry: Sendable {
+        /// All tries together, in milliseconds.
+        public var totalMilliseconds: Int64
+        public var pause: Int64
+
+        public init(totalMilliseconds: Int64 = 30_000, pause: Int64 = 100) {
+            self.totalMilliseconds = totalMilliseconds
+            self.pause = pause
+        }
+    }
+
+    public init(_ caller: ControlCaller, closeRetry: CloseRetry = CloseRetry()) {
+        self.caller = caller
+        self.closeRetry = closeRetry
+    }
+
+    /// Who this process is to the namenode.
+    public var client: ClientID { caller.client }
+    public var endpoint: Endpoint { caller.endpoint }
+
+    /// The cluster, connecting when that is not known yet.
+    public func cluster() throws(ClientError) -> ClusterID {
+        do throws(ControlFailure) {
+            return try caller.cluster()
+        } catch {
+            throw ClientError(error, key: "")
+        }
+    }
+
+    // MARK: Writing
+
+    public func create(_ key: String, overwrite: Bool = false) throws(ClientError) -> Lease {
+        try checkKey(key)
+        var message = ControlCreate()
+        message.key = key
+        message.overwrite = overwrite
+        return try lease(call(.create(message), key: key).create, key: key)
+    }
+
+    /// - Parameters:
+    ///   - sizeHint: bytes still to come, 0 when that is not known.
+    ///   - replicas: 0 for the namenode's default.
+    ///   - location: of the writer, for the choice of the head; may be empty.
+    public func addBlock(
+        _ lease: Lease, sizeHint: UInt64 = 0, exclude: [NodeID] = [], replicas: Int = 0,
+        location: String = ""
+    ) throws(ClientError) -> BlockPlan {
+        var message = ControlAddBlock()
+        message.leaseID = Data(lease.id.bytes)
+        message.sizeHint = sizeHint
+        message.exclude = exclude.map { Data($0.bytes) }
+        message.replicas = UInt32(clamping: replicas)
+        message.location = location
+        return try plan(call(.addBlock(message), key: lease.key).addBlock)
+    }
+
+    /// - Returns: the lease with a full new duration.
+    public func renew(_ held: Lease) throws(ClientError) -> Lease {
+        var message = ControlRenew()
+        message.leaseID = Data(held.id.bytes)
+        return try lease(call(.renew(message), key: held.key).renew, key: held.key)
+    }
+
+    /// Commits the value: its blocks in order, each by its receipt.
+    ///
+    /// `notDurable` is asked again, each time under a new request id, for as long as `CloseRetry` says.
+    public func close(
+        _ lease: Lease, blocks: [SignedReceipt], durability: CloseDurability = .durable
+    ) throws(ClientError) {
+        var message = ControlClose()
+        message.leaseID = Data(lease.id.bytes)
+        message.durability = durability.code
+        message.blocks = blocks.map(receiptMessage)
+        let deadline = Deadline(after: closeRetry.totalMilliseconds)
+        while true {
+            do throws(ClientError) {
+                _ = try call(.close(message), key: lease.key)
+                return
+            } catch {
+                guard case .notDurable = error, deadline.remaining > closeRetry.pause else {
+                    throw error
+                }
+            }
+            Deadline.sleep(milliseconds: closeRetry.pause)
+        }
+    }
+
+    /// Drops the value being written; the committed one, if any, stays.
+    public func abandon(_ lease: Lease) throws(ClientError) {
+        var message = ControlAbandon()
+        message.leaseID = Data(lease.id.bytes)
+        _ = try call(.abandon(message), key: lease.key)
+    }
+
+    // MARK: Reading
+
+    /// - Parameters:
+    ///   - location: of the reader; replicas come nearest first.
+    ///   - length: 0 for "to the end".
+    public func open(
+        _ key: String, location: String = "", offset: UInt64 = 0, length: UInt64 = 0
+    ) throws(ClientError) -> OpenValue {
+        var message = ControlOpen()
+        message.key = key
+        message.location = location
+        message.offset = offset
+        message.length = length
+        let reply = try call(.open(message), key: key).open
+        return OpenValue(
+            key: reply.key, length: reply.length, blocks: try valueBlocks(reply.blocks))
+    }
+
+    public func info(_ key: String) throws(ClientError) -> KeyInfo {
+        var message = ControlInfo()
+        message.key = key
+        return try keyInfo(call(.info(message), key: key).info)
+    }
+
+    // MARK: The namespace
+
+    /// One page, in byte order of the keys.
+    /// - Parameter limit: entries at most; 0 for the namenode's default of 1,000; it gives at most 10,000.
+    public func list(
+        prefix: String = "", startAfter: String = "", limit: Int = 0, delimiter: String = ""
+    ) throws(ClientError) -> ListPage {
+        var message = ControlList()
+        message.prefix = prefix
+        message.startAfter = startAfter
+        message.limit = UInt32(clamping: limit)
+        message.delimiter = delimiter
+        let reply = try call(.list(message), key: prefix).list
+        // A page that says "more" and points nowhere would be asked for again for ever.
+        guard !reply.more || (!reply.next.isEmpty && reply.next != startAfter) else {
+            throw .malformed(reason: "a listing that does not go on")
+        }
+        let entries = reply.entries.map {
+            ListEntry(
+                key: $0.key, isPrefix: $0.prefix, length: $0.length, created: $0.createdUnixMs)
+        }
+        return ListPage(entries: entries, next: reply.more ? reply.next : nil)
+    }
+
+    public func delete(_ key: String) throws(ClientError) {
+        var message = ControlDelete()
+        message.key = key
+        _ = try call(.delete(message), key: key)
+    }
+
+    /// Atomic. `notFound` names `from`; `exists`, `leased` and `badKey` name `to`.
+    public func rename(
+        _ from: String, to: String, overwrite: Bool = false
+    ) throws(ClientError) {
+        try checkKey(to)
+        var message = ControlRename()
+        message.from = from
+        message.to = to
+        message.overwrite = overwrite
+        do throws(ClientError) {
+            _ = try call(.rename(message), key: to)
+        } catch .notFound {
+            throw .notFound(key: from)
+        }
+    }
+
+    // MARK: The cluster
+
+    public func status() throws(ClientError) -> ClusterSummary {
+        let message = ControlRequest.OneOf_Operation.clusterStatus(ControlClusterStatus())
+        return ClusterSummary(try call(message, key: "").clusterStatus)
+    }
+
+    public func report(
+        deadOnly: Bool = false
+    ) throws(ClientError) -> (status: ClusterSummary, nodes: [NodeSummary]) {
+        var message = ControlReport()
+        message.deadOnly = deadOnly
+        let reply = try call(.report(message), key: "").report
+        return (ClusterSummary(reply.status), reply.nodes.map(NodeSummary.init))
+    }
+
+    private func call(
+        _ operation: ControlRequest.OneOf_Operation, key: String
+    ) throws(ClientError) -> ControlReply {
+        do throws(ControlFailure) {
+            return try caller.call(operation)
+        } catch {
+            throw ClientError(error, key: key)
+        }
+    }
+}
+
+/// What can be known of a key without asking: the namenode judges the rest.
+private func checkKey(_ key: String) throws(ClientError) {
+    guard Limits.keyBytes.contains(key.utf8.count) else {
+        let bounds = "\(Limits.keyBytes.lowerBound) to \(Limits.keyBytes.upperBound)"
+        throw .badKey(key: key, reason: "a key has \(bounds) bytes, this one \(key.utf8.count)")
+    }
+}
+
+private func receiptMessage(_ signed: SignedReceipt) -> ControlReceipt {
+    var message = ControlReceipt()
+    message.block = signed.receipt.block.number
+    message.epoch = signed.receipt.epoch.number
+    message.length = signed.receipt.length
+    message.crc = signed.receipt.checksum
+    switch signed.receipt.level {
+    case .received: message.level = .received
+    case .written: message.level = .written
+    case .durable: message.level = .durable
+    }
+    message.keyID = signed.receipt.key.number
+    message.signature = Data(signed.signature)
+    return message
+}

@@ -1,0 +1,140 @@
+import Wire
+
+/// The right to write one key, as CREATE gave it.
+public struct Lease: Hashable, Sendable {
+    public let id: LeaseID
+    public let key: String
+    /// How long it holds from the answer that gave it, in milliseconds.
+    public let milliseconds: UInt64
+
+    public init(id: LeaseID, key: String, milliseconds: UInt64) {
+        self.id = id
+        self.key = key
+        self.milliseconds = milliseconds
+    }
+}
+
+/// Where the next block goes.
+public struct BlockPlan: Equatable, Sendable {
+    public let block: BlockID
+    public let epoch: Epoch
+    /// The longest the block may become.
+    public let maxLength: UInt64
+    /// The chain, head first, and the token over it: the payload of `write`.
+    public let credentials: Credentials
+
+    public init(block: BlockID, epoch: Epoch, maxLength: UInt64, credentials: Credentials) {
+        self.block = block
+        self.epoch = epoch
+        self.maxLength = maxLength
+        self.credentials = credentials
+    }
+}
+
+/// One replica, as the namenode knows it.
+public struct Replica: Hashable, Sendable {
+    public let node: ChainNode
+    /// `/az/pod/rack/node/device`, or empty.
+    public let location: String
+
+    public init(node: ChainNode, location: String) {
+        self.node = node
+        self.location = location
+    }
+}
+
+/// One block of a value.
+public struct ValueBlock: Equatable, Sendable {
+    public let block: BlockID
+    public let epoch: Epoch
+    /// Of the block's first byte in the value.
+    public let offset: UInt64
+    public let length: UInt64
+    /// CRC32C of the block.
+    public let checksum: UInt32
+    /// OPEN: nearest to the reader first. INFO: the chain, head first. Empty when nobody holds it now.
+    public let replicas: [Replica]
+    /// OPEN: the payload of `read`, over the replicas in this order; `nil` without replicas.
+    public let credentials: Credentials?
+
+    public init(
+        block: BlockID, epoch: Epoch, offset: UInt64, length: UInt64, checksum: UInt32,
+        replicas: [Replica], credentials: Credentials?
+    ) {
+        self.block = block
+        self.epoch = epoch
+        self.offset = offset
+        self.length = length
+        self.checksum = checksum
+        self.replicas = replicas
+        self.credentials = credentials
+    }
+}
+
+/// What OPEN says: the blocks that cover the range asked for.
+public struct OpenValue: Equatable, Sendable {
+    public let key: String
+    /// Of the whole value.
+    public let length: UInt64
+    public let blocks: [ValueBlock]
+}
+
+/// What INFO says.
+public struct KeyInfo: Equatable, Sendable {
+    public let key: String
+    /// `false`: nothing is committed yet, somebody is writing the first value.
+    public let exists: Bool
+    public let length: UInt64
+    /// Milliseconds since 1970, for people.
+    public let created: Int64
+    public let blocks: [ValueBlock]
+    /// The value being written beside the committed one, if any.
+    public let open: OpenState?
+
+    public struct OpenState: Equatable, Sendable {
+        /// As datanodes last reported it.
+        public let length: UInt64
+        public let blocks: Int
+        public let leaseMilliseconds: UInt64
+    }
+}
+
+/// One line of a listing.
+public struct ListEntry: Equatable, Sendable {
+    /// The key, or the common prefix up to and with the delimiter.
+    public let key: String
+    public let isPrefix: Bool
+    public let length: UInt64
+    /// Milliseconds since 1970, for people.
+    public let created: Int64
+}
+
+public struct ListPage: Equatable, Sendable {
+    public let entries: [ListEntry]
+    /// Where the next page starts; `nil` when this was the last one.
+    public let next: String?
+}
+
+/// How long CLOSE waits (DESIGN promise 2).
+public enum CloseDurability: String, Sendable, CaseIterable {
+    case durable, written, none
+
+    var code: ControlClose.Durability {
+        switch self {
+        case .durable: .durable
+        case .written: .written
+        case .none: .none
+        }
+    }
+}
+
+/// A receipt as the head of a chain signed it, to be shown at CLOSE.
+public struct SignedReceipt: Equatable, Sendable {
+    public let receipt: Receipt
+    public let signature: [UInt8]
+
+    public init(receipt: Receipt, signature: [UInt8]) {
+        self.receipt = receipt
+        self.signature = signature
+    }
+}

@@ -1,0 +1,118 @@
+import FoundationEssentials
+import Synchronization
+import Wire
+
+/// Calls with one client id and counted request ids over whatever connection there is.
+///
+/// A lost connection is made again and the *same* request id is sent again, within a bounded number of tries
+/// and a total deadline: the namenode answers a repeated id with the first answer, so a mutation happens once
+/// (docs/PROTOCOL.md section 2). Calls from several threads take turns.
+public final class ControlCaller: Sendable {
+    public struct Retry: Sendable {
+        /// Connections tried for one call.
+        public var tries: Int
+        /// All tries of one call together, in milliseconds.
+        public var totalMilliseconds: Int64
+        /// The pause after the first failed try; it doubles up to `longestPause`. Milliseconds.
+        public var pause: Int64
+        public var longestPause: Int64
+
+        public init(
+            tries: Int = 5, totalMilliseconds: Int64 = 20_000, pause: Int64 = 50,
+            longestPause: Int64 = 1_000
+        ) {
+            precondition(tries >= 1, "a call is tried at least once")
+            self.tries = tries
+            self.totalMilliseconds = totalMilliseconds
+            self.pause = pause
+            self.longestPause = longestPause
+        }
+    }
+
+    public let endpoint: Endpoint
+    public let client: ClientID
+    private let settings: ControlConnection.Settings
+    private let retry: Retry
+    private let state: Mutex<State>
+
+    private struct State {
+        var connection: ControlConnection?
+        /// Learned from the first greeting: a later connection must find the same cluster.
+        var cluster: ClusterID?
+        var lastRequest: UInt64 = 0
+    }
+
+    /// Connects at the first call.
+    public init(
+        _ endpoint: Endpoint, client: ClientID = .random(), settings: ControlConnection.Settings,
+        retry: Retry = Retry()
+    ) {
+        self.endpoint = endpoint
+        self.client = client
+        self.settings = settings
+        self.retry = retry
+        state = Mutex(State(cluster: settings.cluster))
+    }
+
+    /// The cluster, connecting when that is not known yet.
+    public func cluster() throws(ControlFailure) -> ClusterID {
+        try state.withLock { state throws(ControlFailure) in
+            if let cluster = state.cluster { return cluster }
+            return try connect(&state, before: Deadline(after: retry.totalMilliseconds)).cluster
+        }
+    }
+
+    /// Sends one operation, retrying as the type describes.
+    /// - Returns: a reply with code `ok`.
+    public func call(_ operation: ControlRequest.OneOf_Operation) throws(ControlFailure)
+        -> ControlReply
+    {
+        try state.withLock { state throws(ControlFailure) in
+            state.lastRequest += 1
+            var request = ControlRequest()
+            request.clientID = Data(client.bytes)
+            request.requestID = state.lastRequest
+            request.operation = operation
+            return try send(request, &state)
+        }
+    }
+
+    /// Drops the connection; the next call makes another one.
+    public func disconnect() {
+        state.withLock { $0.connection = nil }
+    }
+
+    private func send(_ request: ControlRequest, _ state: inout State) throws(ControlFailure)
+        -> ControlReply
+    {
+        let deadline = Deadline(after: retry.totalMilliseconds)
+        var pause = retry.pause
+        var tried = 0
+        while true {
+            tried += 1
+            do throws(ControlFailure) {
+                let connection = try connect(&state, before: deadline)
+                return try connection.call(request, milliseconds: deadline.remaining)
+            } catch {
+                guard error.concernsConnection else { throw error }
+                state.connection = nil
+                guard tried < retry.tries, deadline.remaining > pause else { throw error }
+            }
+            Deadline.sleep(milliseconds: pause)
+            pause = min(pause * 2, retry.longestPause)
+        }
+    }
+
+    private func connect(
+        _ state: inout State, before deadline: Deadline
+    ) throws(ControlFailure) -> ControlConnection {
+        if let connection = state.connection { return connection }
+        var wanted = settings
+        wanted.connectMilliseconds = min(wanted.connectMilliseconds, deadline.remaining)
+        wanted.cluster = state.cluster
+        let connection = try ControlConnection(endpoint, wanted)
+        state.connection = connection
+        state.cluster = connection.cluster
+        return connection
+    }
+}

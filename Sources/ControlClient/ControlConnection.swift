@@ -1,0 +1,152 @@
+import FoundationEssentials
+import SwiftProtobuf
+import Wire
+
+/// One connection to a namenode, greeted and ready for requests. One call at a time; not thread-safe.
+///
+/// After any thrown failure but `refused` the connection is of no more use: bytes of an answer may be on
+/// their way that nobody waits for.
+public final class ControlConnection {
+    public struct Settings: Sendable {
+        public var role: ControlRole
+        /// What the caller believes to be its cluster; `nil`: whichever answers.
+        public var cluster: ClusterID?
+        /// Name and version, for the namenode's log.
+        public var software: String
+        /// Connect and HELLO together, in milliseconds.
+        public var connectMilliseconds: Int64
+        /// One request and its answer, in milliseconds.
+        public var callMilliseconds: Int64
+
+        public init(
+            role: ControlRole, cluster: ClusterID? = nil, software: String = "catena",
+            connectMilliseconds: Int64 = 5_000, callMilliseconds: Int64 = 10_000
+        ) {
+            self.role = role
+            self.cluster = cluster
+            self.software = software
+            self.connectMilliseconds = connectMilliseconds
+            self.callMilliseconds = callMilliseconds
+        }
+    }
+
+    /// The cluster that answered.
+    public let cluster: ClusterID
+    /// The protocol version this connection speaks.
+    public let version: UInt32
+    /// 16 bytes that REGISTER's proof covers.
+    public let challenge: [UInt8]
+
+    private let socket: Socket
+    private let settings: Settings
+    private var decoder = ControlFrameDecoder()
+
+    /// Connects, says HELLO and checks the answer.
+    public init(_ endpoint: Endpoint, _ settings: Settings) throws(ControlFailure) {
+        let deadline = Deadline(after: settings.connectMilliseconds)
+        let socket = try Socket(endpoint, before: deadline)
+        var decoder = ControlFrameDecoder()
+        var hello = ControlHello()
+        hello.protocolMin = ControlFrame.versions.lowerBound
+        hello.protocolMax = ControlFrame.versions.upperBound
+        hello.clusterID = Data(settings.cluster?.bytes ?? [])
+        hello.role = settings.role
+        hello.software = settings.software
+        try socket.send(try encoded(hello), before: deadline)
+        let body = try nextBody(socket, &decoder, before: deadline)
+        let reply = try Greeting(decoded(ControlHelloReply.self, from: body), expected: settings.cluster)
+        cluster = reply.cluster
+        version = reply.version
+        challenge = reply.challenge
+        self.socket = socket
+        self.settings = settings
+        self.decoder = decoder
+    }
+
+    /// Sends one request and waits for its answer, at most `milliseconds` and at most what the settings say.
+    /// - Returns: a reply with code `ok`; any other code is thrown as `refused`.
+    public func call(
+        _ request: ControlRequest, milliseconds: Int64 = .max
+    ) throws(ControlFailure) -> ControlReply {
+        let deadline = Deadline(after: min(milliseconds, settings.callMilliseconds))
+        try socket.send(try encoded(request), before: deadline)
+        while true {
+            let body = try nextBody(socket, &decoder, before: deadline)
+            let reply = try decoded(ControlReply.self, from: body)
+            guard reply.requestID == request.requestID else {
+                // Id 0 is how a namenode says that it could not read the frame at all.
+                guard reply.requestID != 0 else { throw .malformed("it said: \(reply.message)") }
+                throw .malformed("the answer belongs to request \(reply.requestID)")
+            }
+            guard reply.code == .ok else {
+                throw .refused(
+                    .init(
+                        code: reply.code, message: reply.message, live: Int(reply.liveNodes),
+                        needed: Int(reply.neededNodes)))
+            }
+            return reply
+        }
+    }
+}
+
+/// What a HELLO reply must hold.
+private struct Greeting {
+    let cluster: ClusterID
+    let version: UInt32
+    let challenge: [UInt8]
+
+    init(_ reply: ControlHelloReply, expected: ClusterID?) throws(ControlFailure) {
+        let found = ClusterID(bytes: reply.clusterID)
+        switch reply.code {
+        case .ok: break
+        case .wrongVersion: throw .wrongVersion(reply.message)
+        case .wrongCluster:
+            throw .wrongCluster(expected: expected ?? .none, found: found ?? .none)
+        default: throw .refused(.init(code: reply.code, message: reply.message))
+        }
+        guard let found else { throw .malformed("its greeting names no cluster") }
+        if let expected, expected != found {
+            throw .wrongCluster(expected: expected, found: found)
+        }
+        guard ControlFrame.versions.contains(reply.protocol) else {
+            throw .wrongVersion("it chose version \(reply.protocol)")
+        }
+        cluster = found
+        version = reply.protocol
+        challenge = Array(reply.challenge)
+    }
+}
+
+/// The most one receive takes.
+private let receiveBytes = 16 << 10
+
+private func nextBody(
+    _ socket: borrowing Socket, _ decoder: inout ControlFrameDecoder, before deadline: Deadline
+) throws(ControlFailure) -> [UInt8] {
+    while true {
+        do throws(ControlFrame.Failure) {
+            if let body = try decoder.next() { return body }
+        } catch {
+            throw .malformed("\(error)")
+        }
+        decoder.append(try socket.receive(most: receiveBytes, before: deadline))
+    }
+}
+
+private func encoded(_ message: some SwiftProtobuf.Message) throws(ControlFailure) -> [UInt8] {
+    do throws(ControlFrame.Failure) {
+        return try ControlFrame.encode(message)
+    } catch {
+        throw .malformed("the request does not fit a frame: \(error)")
+    }
+}
+
+private func decoded<Message: SwiftProtobuf.Message>(
+    _ type: Message.Type, from body: [UInt8]
+) throws(ControlFailure) -> Message {
+    do throws(ControlFrame.Failure) {
+        return try ControlFrame.decode(type, from: body)
+    } catch {
+        throw .malformed("its answer cannot be read")
+    }
+}

@@ -1,0 +1,70 @@
+import Wire
+
+/// Why a control call brought no answer, or which refusal it brought.
+public enum ControlFailure: Error, Equatable, Sendable {
+    /// No connection, or the connection ended before the answer. `reason` is the system's sentence.
+    case unreachable(address: String, reason: String)
+    /// Connected, but nothing came within the deadline.
+    case timedOut(address: String, milliseconds: Int64)
+    /// The namenode understood the request and refused it.
+    case refused(Refusal)
+    /// The peer does not speak the control protocol, or this build does not understand its answer.
+    case malformed(String)
+    case wrongCluster(expected: ClusterID, found: ClusterID)
+    /// No protocol version in common; the peer's sentence.
+    case wrongVersion(String)
+
+    /// A refusal as the namenode gave it.
+    public struct Refusal: Equatable, Sendable {
+        public let code: ControlCode
+        /// A sentence for people.
+        public let message: String
+        /// With `tooFewNodes`: how many datanodes are live, and how many are needed.
+        public let live: Int
+        public let needed: Int
+
+        public init(code: ControlCode, message: String, live: Int = 0, needed: Int = 0) {
+            self.code = code
+            self.message = message
+            self.live = live
+            self.needed = needed
+        }
+    }
+
+    /// Whether another connection may bring the answer to the same request.
+    var concernsConnection: Bool {
+        switch self {
+        case .unreachable, .timedOut, .malformed: true
+        case .refused, .wrongCluster, .wrongVersion: false
+        }
+    }
+}
+
+extension ControlFailure: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .unreachable(let address, let reason):
+            "cannot reach the namenode at \(address) (\(reason)): is it running, and is this its address?"
+        case .timedOut(let address, let milliseconds):
+            "the namenode at \(address) did not answer within \(milliseconds) ms: try again, or check it"
+        case .refused(let refusal):
+            refusal.message.isEmpty
+                ? "the namenode refused the request (\(refusal.code))" : refusal.message
+        case .malformed(let what):
+            "what answered is not a namenode that this program understands (\(what))"
+        case .wrongCluster(let expected, let found):
+            "the namenode is of cluster \(found), and cluster \(expected) was expected"
+        case .wrongVersion(let message):
+            "the namenode speaks another version of the protocol (\(message)): install matching versions"
+        }
+    }
+
+    public var kind: FailureKind {
+        switch self {
+        case .unreachable, .timedOut: .unavailable
+        case .refused(let refusal): FailureKind(refusal.code)
+        case .malformed, .wrongVersion: .unavailable
+        case .wrongCluster: .configuration
+        }
+    }
+}

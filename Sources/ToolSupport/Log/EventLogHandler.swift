@@ -1,0 +1,43 @@
+import Logging
+
+/// One line per event on standard error: fixed fields first, then the metadata in the order of its keys.
+///
+/// The log message is the event: a short fixed phrase whose variables are metadata, so that lines can be counted.
+/// Metadata `node` takes the fixed place of that name.
+public struct EventLogHandler: LogHandler {
+    public enum Format: String, Sendable, CaseIterable {
+        case json, text
+    }
+
+    public var metadata: Logger.Metadata = [:]
+    public var metadataProvider: Logger.MetadataProvider?
+    public var logLevel: Logger.Level
+    private let format: Format
+    private let sink: @Sendable (String) -> Void
+
+    public init(
+        level: Logger.Level, format: Format,
+        sink: @escaping @Sendable (String) -> Void = { StandardStream.error.write($0) }
+    ) {
+        logLevel = level
+        self.format = format
+        self.sink = sink
+    }
+
+    public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    public func log(event: LogEvent) {
+        var all = metadata
+        if let provided = metadataProvider?.get() { all.merge(provided) { _, new in new } }
+        if let given = event.metadata { all.merge(given) { _, new in new } }
+        if let error = event.error { all["error"] = "\(error)" }
+        let line = EventLine(
+            timestamp: Timestamp.format(Timestamp.now()), level: event.level.rawValue,
+            node: all.removeValue(forKey: "node")?.description ?? "",
+            event: event.message.description, metadata: all)
+        sink(format == .json ? line.json : line.text)
+    }
+}

@@ -1,0 +1,28 @@
+import ArgumentParser
+
+/// Runs a command's body; a failure becomes one line on standard error and the process's exit code.
+///
+/// - Parameters:
+///   - program: comes before the sentence.
+///   - json: whether that line is a JSON object.
+/// - Returns: what the body returns.
+public func presenting<Value>(
+    _ program: String = "catena", json: Bool = false, _ body: () throws -> Value
+) throws -> Value {
+    do {
+        return try body()
+    } catch let failure as any Presentable {
+        StandardStream.error.write(failureLine(failure, program: program, json: json))
+        throw SystemExit(failure.kind).exitCode
+    }
+}
+
+/// What standard error gets, with its line end.
+public func failureLine(_ failure: any Presentable, program: String, json: Bool) -> String {
+    guard json else { return "\(program): \(failure.sentence)\n" }
+    let error: [(String, JSONValue)] =
+        [("kind", .string(failure.kind.rawValue)), ("message", .string(failure.sentence))]
+        + failure.facts
+        + [("exit_code", .integer(Int64(SystemExit(failure.kind).rawValue)))]
+    return JSONLine([("error", .object(error))]).text
+}

@@ -1,0 +1,26 @@
+import ArgumentParser
+import Client
+import Glibc
+
+struct Cat: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Write a key's value to standard output.",
+        discussion: """
+            EXAMPLES
+              catena cat notes/today.txt
+              catena cat --offset 100 --length 20 notes/today.txt
+            """)
+
+    @Argument(help: "The key.")
+    var key: String
+
+    @OptionGroup var range: RangeFlags
+    @OptionGroup var flags: ClientFlags
+
+    func run() throws {
+        try flags.run { client, location in
+            let sink = PayloadSink(descriptor: STDOUT_FILENO, isSeekable: false)
+            _ = try client.get(key, to: sink, options: range.options(location), progress: { _ in })
+        }
+    }
+}

@@ -1,0 +1,37 @@
+import ArgumentParser
+import Glibc
+
+@main
+struct Catena: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "catena",
+        abstract: "Store, read and manage values in a Catena cluster.",
+        discussion: """
+            Every command needs the namenode's address: --namenode HOST:PORT, or the variable
+            CATENA_NAMENODE, or 'namenode' in a --config file.
+
+            EXAMPLES
+              export CATENA_NAMENODE=127.0.0.1:7700
+              catena put photo.jpg photos/2026/photo.jpg
+              catena stat photos/2026/photo.jpg
+              catena get photos/2026/photo.jpg copy.jpg
+              tar c src | catena put - backups/src.tar
+              catena cat backups/src.tar | tar t
+              catena ls -l photos/
+
+            EXIT CODES
+              0 done   1 'test' says no   64 wrong usage   65 corrupt data   66 no such key
+              69 cluster unavailable   73 key exists   74 local input or output failed
+              75 try again later   77 denied   78 wrong configuration
+            """,
+        subcommands: [
+            Put.self, Get.self, Cat.self, List.self, Stat.self, Remove.self, Move.self, Test.self,
+            Status.self, Report.self,
+        ])
+
+    static func main() {
+        // A reader that goes away is an error to be told, not a death without a word.
+        signal(SIGPIPE, SIG_IGN)
+        main(nil)
+    }
+}

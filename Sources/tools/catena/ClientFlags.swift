@@ -1,0 +1,64 @@
+import ArgumentParser
+import Client
+import ControlClient
+import ToolSupport
+
+/// The flags that every command takes.
+struct ClientFlags: ParsableArguments {
+    @Option(help: .init("The namenode's address (CATENA_NAMENODE).", valueName: "host:port"))
+    var namenode: String?
+
+    @Option(help: .init("How long one answer may take (CATENA_TIMEOUT).", valueName: "duration"))
+    var timeout: String?
+
+    @Option(
+        help: .init(
+            "Where this client is, as /az/pod/rack/node: near replicas are preferred (CATENA_LOCATION).",
+            valueName: "location"))
+    var location: String?
+
+    @Option(help: .init("A YAML file with settings.", valueName: "file"))
+    var config: String?
+
+    @Flag(help: "Print JSON, one object a line; errors too.")
+    var json = false
+
+    /// The names a client's configuration file may hold.
+    private static let known: Set<String> = ["namenode", "timeout", "location"]
+
+    func settings() throws(ToolFailure) -> Settings {
+        var flags: [String: [String]] = [:]
+        flags["namenode"] = namenode.map { [$0] }
+        flags["timeout"] = timeout.map { [$0] }
+        flags["location"] = location.map { [$0] }
+        return try Settings(
+            file: config, fallback: "/etc/catena/client.yaml", known: Self.known, flags: flags,
+            environment: processEnvironment())
+    }
+
+    /// A client, and the location to tell with requests.
+    func connect() throws -> (client: CatenaClient, location: String) {
+        let settings = try settings()
+        guard let namenode = try settings.endpoint("namenode") else {
+            throw ToolFailure(
+                .configuration,
+                "no namenode is known: give --namenode HOST:PORT or set CATENA_NAMENODE")
+        }
+        var options = ClientOptions()
+        if let timeout = try settings.milliseconds("timeout", in: 1...86_400_000) {
+            options.callMilliseconds = timeout
+        }
+        let client = try CatenaClient(namenode: namenode, options: options)
+        return (client, try settings.string("location") ?? "")
+    }
+
+    /// Runs a command's body with a connected client and shows its failures.
+    func run<Value>(
+        _ body: (CatenaClient, _ location: String) throws -> Value
+    ) throws -> Value {
+        try presenting(json: json) {
+            let (client, location) = try connect()
+            return try body(client, location)
+        }
+    }
+}

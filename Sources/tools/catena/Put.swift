@@ -1,0 +1,107 @@
+import ArgumentParser
+import Client
+import ToolSupport
+
+struct Put: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Store a file, or standard input, under a key.",
+        discussion: """
+            The key appears when every byte is where --durability wants it, all at once; until then
+            readers see the old value or none.
+
+            EXAMPLES
+              catena put photo.jpg photos/2026/photo.jpg
+              pg_dump app | catena put - backups/app.sql
+              catena put --overwrite --durability written model.bin models/latest
+            """)
+
+    @Argument(help: "The file to read, - for standard input.")
+    var file: String
+
+    @Argument(help: "The key: 1 to 1,024 bytes of UTF-8.")
+    var key: String
+
+    @Flag(help: "Replace the value if the key exists.")
+    var overwrite = false
+
+    @Option(help: .init("Copies of every block (default: the cluster's).", valueName: "count"))
+    var replicas: Int?
+
+    @Option(help: "What must be true of every copy before the key appears: durable, written or none.")
+    var durability: CloseDurability?
+
+    @Option(
+        help: .init(
+            "The longest a block may become, such as 16MiB (default: the cluster's).",
+            valueName: "size"))
+    var blockSize: SizeArgument?
+
+    @Option(
+        help: .init(
+            "Bytes in one packet, at most 1MiB; for tests of small packets.", valueName: "size"))
+    var packetSize: SizeArgument?
+
+    @Flag(name: .shortAndLong, help: "No progress bar and no closing line.")
+    var quiet = false
+
+    @OptionGroup var flags: ClientFlags
+
+    func validate() throws {
+        if let replicas, !(1...5).contains(replicas) {
+            throw ValidationError("--replicas is from 1 to 5")
+        }
+        if let packetSize, !(1...(1 << 20)).contains(packetSize.bytes) {
+            throw ValidationError("--packet-size is from 1 to 1MiB")
+        }
+        if let blockSize, !((64 << 10)...(1 << 30)).contains(blockSize.bytes) {
+            throw ValidationError("--block-size is from 64KiB to 1GiB")
+        }
+    }
+
+    func run() throws {
+        try flags.run { client, location in
+            let source = try LocalSource(file)
+            let bar = ProgressBar(label: "put", total: source.payload.length, quiet: quiet)
+            defer { bar.finish() }
+            let summary = try client.put(
+                key, from: source.payload, options: options(location), progress: bar.update)
+            let taken = bar.elapsed
+            bar.finish()
+            if flags.json {
+                try StandardStream.output.writeResult(json(summary, taken))
+            } else if !quiet {
+                let blocks = summary.blocks.count == 1 ? "1 block" : "\(summary.blocks.count) blocks"
+                StandardStream.error.write(
+                    "\(key): \(transferText(summary.length, taken)), \(blocks), "
+                        + "crc32c \(checksumText(summary.checksum))\n")
+            }
+        }
+    }
+
+    private func options(_ location: String) -> PutOptions {
+        var options = PutOptions()
+        options.overwrite = overwrite
+        options.location = location
+        if let replicas { options.replicas = replicas }
+        if let durability { options.durability = durability }
+        if let blockSize { options.blockBytes = blockSize.bytes }
+        if let packetSize { options.packetBytes = Int(packetSize.bytes) }
+        return options
+    }
+
+    private func json(_ summary: PutSummary, _ milliseconds: Int64) -> String {
+        let blocks = summary.blocks.map { block in
+            JSONValue.object([
+                ("block", .string("\(block.block)")), ("length", .unsigned(block.length)),
+                ("chain", .array(block.chain.map(nodeJSON))),
+            ])
+        }
+        return JSONLine([
+            ("key", .string(key)), ("length", .unsigned(summary.length)),
+            ("crc32c", .string(checksumText(summary.checksum))),
+            ("milliseconds", .integer(milliseconds)),
+            ("bytes_per_second", .number(rate(summary.length, milliseconds).rounded())),
+            ("blocks", .array(blocks)),
+        ]).text
+    }
+}

@@ -1,0 +1,75 @@
+import ArgumentParser
+import Client
+import ToolSupport
+
+struct Report: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show every datanode and its devices.",
+        discussion: """
+            EXAMPLES
+              catena report
+              catena report --dead --json
+            """)
+
+    @Flag(help: "Only datanodes that are dead.")
+    var dead = false
+
+    @OptionGroup var flags: ClientFlags
+
+    func run() throws {
+        try flags.run { client, _ in
+            let report = try client.namespace.report(deadOnly: dead)
+            try StandardStream.output.writeResult(
+                flags.json ? json(report.status, report.nodes) : text(report.nodes))
+        }
+    }
+
+    private func text(_ nodes: [NodeSummary]) -> String {
+        var table = Table([
+            ("NODE", .left), ("ADDRESS", .left), ("STATE", .left), ("HEARD", .right),
+            ("BLOCKS", .right), ("STREAMS", .right), ("USED", .right), ("CAPACITY", .right),
+            ("DEVICES", .right), ("LOCATION", .left),
+        ])
+        for node in nodes {
+            let failed = node.devices.count { $0.failed }
+            let devices = "\(node.devices.count)" + (failed > 0 ? " (\(failed) failed)" : "")
+            table.add([
+                "\(node.node)", node.address, node.state,
+                TimeSpan.format(Int64(clamping: node.lastContactMilliseconds)) + " ago",
+                node.reportComplete ? "\(node.blocks)" : "\(node.blocks)+", "\(node.openStreams)",
+                ByteSize.format(sum(node, \.used)), ByteSize.format(sum(node, \.capacity)),
+                devices, node.location,
+            ])
+        }
+        return table.text
+    }
+
+    private func sum(_ node: NodeSummary, _ field: KeyPath<DeviceSummary, UInt64>) -> UInt64 {
+        node.devices.reduce(0) { $0 &+ $1[keyPath: field] }
+    }
+
+    private func json(_ status: ClusterSummary, _ nodes: [NodeSummary]) -> String {
+        let list = nodes.map { node in
+            JSONValue.object([
+                ("node", .string("\(node.node)")), ("address", .string(node.address)),
+                ("location", .string(node.location)), ("state", .string(node.state)),
+                ("last_contact_milliseconds", .unsigned(node.lastContactMilliseconds)),
+                ("blocks", .unsigned(node.blocks)),
+                ("open_streams", .integer(Int64(node.openStreams))),
+                ("report_complete", .bool(node.reportComplete)),
+                ("software", .string(node.software)),
+                ("devices", .array(node.devices.map(deviceJSON))),
+            ])
+        }
+        return JSONLine(clusterJSON(status) + [("datanodes", .array(list))]).text
+    }
+
+    private func deviceJSON(_ device: DeviceSummary) -> JSONValue {
+        .object([
+            ("device", .string("\(device.device)")), ("path", .string(device.path)),
+            ("location", .string(device.location)), ("capacity_bytes", .unsigned(device.capacity)),
+            ("used_bytes", .unsigned(device.used)), ("free_bytes", .unsigned(device.free)),
+            ("failed", .bool(device.failed)),
+        ])
+    }
+}

@@ -1,0 +1,63 @@
+import ArgumentParser
+import Client
+import ToolSupport
+
+struct Status: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show the whole cluster on one screen.",
+        discussion: """
+            EXAMPLES
+              catena status
+              catena status --json | jq .nodes.live
+            """)
+
+    @OptionGroup var flags: ClientFlags
+
+    func run() throws {
+        try flags.run { client, _ in
+            let status = try client.namespace.status()
+            try StandardStream.output.writeResult(
+                flags.json ? JSONLine(clusterJSON(status)).text : clusterText(status))
+        }
+    }
+}
+
+func clusterText(_ status: ClusterSummary) -> String {
+    let enough = status.live >= status.needed ? "" : "  TOO FEW: clients are refused"
+    let share = status.capacity > 0 ? Double(status.used) / Double(status.capacity) * 100 : 0
+    let uptime = TimeSpan.format(Int64(clamping: status.uptimeMilliseconds))
+    return """
+        cluster    \(status.cluster)
+        namenode   up \(uptime)
+        datanodes  \(status.live) live, \(status.stale) stale, \(status.dead) dead; \
+        \(status.needed) needed\(enough)
+        space      \(ByteSize.format(status.used)) of \(ByteSize.format(status.capacity)) used \
+        (\(Int(share))%)
+        values     \(status.keys) keys, \(status.blocks) blocks, \(status.leases) being written
+        copies     \(status.replicas) by default; \(status.underReplicated) blocks have too few, \
+        \(status.missing) have none
+        blocks     up to \(ByteSize.format(status.blockBytes))
+
+        """
+}
+
+func clusterJSON(_ status: ClusterSummary) -> [(String, JSONValue)] {
+    [
+        ("cluster", .string("\(status.cluster)")),
+        (
+            "nodes",
+            .object([
+                ("live", .integer(Int64(status.live))), ("stale", .integer(Int64(status.stale))),
+                ("dead", .integer(Int64(status.dead))), ("needed", .integer(Int64(status.needed))),
+            ])
+        ),
+        ("capacity_bytes", .unsigned(status.capacity)), ("used_bytes", .unsigned(status.used)),
+        ("keys", .unsigned(status.keys)), ("blocks", .unsigned(status.blocks)),
+        ("leases", .unsigned(status.leases)),
+        ("under_replicated_blocks", .unsigned(status.underReplicated)),
+        ("missing_blocks", .unsigned(status.missing)),
+        ("replicas", .integer(Int64(status.replicas))),
+        ("block_bytes", .unsigned(status.blockBytes)),
+        ("uptime_milliseconds", .unsigned(status.uptimeMilliseconds)),
+    ]
+}
