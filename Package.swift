@@ -71,7 +71,8 @@ let package = Package(
         .target(
             name: "Control",
             dependencies: [
-                "Wire", .product(name: "Logging", package: "swift-log"),
+                "Wire", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "SortedCollections", package: "swift-collections"),
             ], swiftSettings: strict),
         // The client library: put, get and the streams under them, on the same reactor.
@@ -90,4 +91,5 @@ let package = Package(
         tool("catena-namenode", ["Control"]),
         tool("catena-datanode", ["DataPath"]),
         tests("WireTests", ["Wire"]),
+        tests("ControlTests", ["Control"]),
     ])
