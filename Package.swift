@@ -71,7 +71,8 @@ let package = Package(
         .target(
             name: "Control",
             dependencies: [
-                "Wire", .product(name: "Logging", package: "swift-log"),
+                "Wire", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "SortedCollections", package: "swift-collections"),
             ], swiftSettings: strict),
         // The client library: put, get and the streams under them, on the same reactor.
@@ -96,4 +97,5 @@ let package = Package(
             "ToolSupportTests",
             ["ToolSupport", "ControlClient", .product(name: "Logging", package: "swift-log")]),
         tests("TidyTests", []),
+        tests("ControlTests", ["Control"]),
     ])

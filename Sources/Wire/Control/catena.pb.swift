@@ -674,6 +674,9 @@ public nonisolated struct ControlBlockState: Sendable {
 
     /// was open when the node stopped: what it holds is not certain
     case maybeLost // = 3
+
+    /// deleted on the namenode's command: ends the command's repetition
+    case gone // = 4
     case UNRECOGNIZED(Int)
 
     public init() {
@@ -686,6 +689,7 @@ public nonisolated struct ControlBlockState: Sendable {
       case 1: self = .sealed
       case 2: self = .lost
       case 3: self = .maybeLost
+      case 4: self = .gone
       default: self = .UNRECOGNIZED(rawValue)
       }
     }
@@ -696,6 +700,7 @@ public nonisolated struct ControlBlockState: Sendable {
       case .sealed: return 1
       case .lost: return 2
       case .maybeLost: return 3
+      case .gone: return 4
       case .UNRECOGNIZED(let i): return i
       }
     }
@@ -706,6 +711,7 @@ public nonisolated struct ControlBlockState: Sendable {
       .sealed,
       .lost,
       .maybeLost,
+      .gone,
     ]
 
   }
@@ -2285,7 +2291,7 @@ nonisolated extension ControlBlockState: SwiftProtobuf.Message, SwiftProtobuf._M
 }
 
 nonisolated extension ControlBlockState.State: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0OPEN\0\u{1}SEALED\0\u{1}LOST\0\u{1}MAYBE_LOST\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0OPEN\0\u{1}SEALED\0\u{1}LOST\0\u{1}MAYBE_LOST\0\u{1}GONE\0")
 }
 
 nonisolated extension ControlRegister: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {

@@ -1,0 +1,37 @@
+/// Every count the namenode lets grow, and where it stops. At a bound the answer is BUSY.
+package struct Bounds: Sendable, Equatable {
+    /// Open TCP connections. Each may hold one message of up to 1 MiB that is still arriving.
+    package var connections = 1_024
+    /// Requests of one connection that wait for their answer; beyond it the namenode stops reading.
+    package var requestsPerConnection = 64
+    /// Bytes of answers one connection may leave unread before the namenode stops reading from it.
+    package var replyBacklogBytes = 4 << 20
+    /// Datanodes known, dead ones included.
+    package var nodes = 1_024
+    package var devicesPerNode = 64
+    /// Keys being written at one time.
+    package var leases = 100_000
+    /// Blocks of one value: what a CLOSE of 1 MiB can list.
+    package var blocksPerLease = 10_000
+    /// Answers kept for retries; the oldest goes first.
+    package var outcomes = 65_536
+    /// DELETE commands in one HEARTBEAT answer; the rest follows with the next ones.
+    package var commandsPerHeartbeat = 1_000
+    /// Nodes an ADDBLOCK may exclude.
+    package var excludes = 64
+    /// Incarnations of one node that are remembered as replaced.
+    package var replacedIncarnations = 8
+    /// Retired signing keys kept to check receipts of long writes: a week at ten minutes each.
+    package var retiredKeys = 1_024
+    /// Leases ended in one turn of the machine.
+    package var sweptLeases = 64
+    /// Deleted blocks looked at in one tick.
+    package var sweptBlocks = 256
+    /// Replicas forgotten in one tick after their node died or registered anew.
+    package var drainedReplicas = 20_000
+    /// Bytes of blocks, entries or nodes in one answer: what is left of a control message is for
+    /// the rest. A longer list is cut and says how to go on.
+    package var replyListBytes = 900 << 10
+
+    package init() {}
+}

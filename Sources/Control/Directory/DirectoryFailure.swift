@@ -1,0 +1,26 @@
+/// Why a namenode's directory cannot be made or used. Each case is a sentence for the operator.
+package enum DirectoryFailure: Error, Equatable, Sendable, CustomStringConvertible {
+    case exists(String)
+    case notFormatted(String)
+    case damaged(String, reason: String)
+    case newerFormat(String, found: Int)
+    case locked(String)
+    case system(String, SystemFailure)
+
+    package var description: String {
+        switch self {
+        case .exists(let directory):
+            "\(directory) holds a namespace already; format never overwrites one. "
+                + "Choose another directory, or move this one away"
+        case .notFormatted(let directory):
+            "\(directory) holds no namespace; make one with: "
+                + "catena-namenode format --dir \(directory)"
+        case .damaged(let file, let reason): "\(file) cannot be used: \(reason)"
+        case .newerFormat(let directory, let found):
+            "\(directory) has format \(found), this program knows up to "
+                + "\(NamespaceDirectory.formatVersion): use a newer one"
+        case .locked(let directory): "another namenode is using \(directory)"
+        case .system(let path, let failure): "\(path): \(failure)"
+        }
+    }
+}

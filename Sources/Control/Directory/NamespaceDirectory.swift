@@ -1,0 +1,113 @@
+import Foundation
+import Glibc
+import Wire
+
+/// The namenode's directory: `namespace.json`, which names the cluster, and `cluster.secret`, which its
+/// datanodes prove to know. `namespace.json` is written last and durably: its presence means a whole format.
+package struct NamespaceDirectory: Sendable, Equatable {
+    package static let formatVersion = 1
+    package static let namespaceFile = "namespace.json"
+    package static let secretFile = "cluster.secret"
+    package static let lockFile = "lock"
+    package static let secretBytes = 32
+
+    package let path: String
+    package let cluster: ClusterID
+    /// 32 bytes.
+    package let secret: [UInt8]
+
+    private struct Namespace: Codable {
+        var format: Int
+        var cluster: String
+        /// For people; nothing depends on it.
+        var made: String
+    }
+
+    /// Makes an empty namespace; the directory may exist, but not with a namespace in it.
+    package static func format(
+        _ path: String, cluster: ClusterID, secret: [UInt8], made: Date
+    ) throws(DirectoryFailure) -> NamespaceDirectory {
+        precondition(secret.count == secretBytes, "a cluster secret has 32 bytes")
+        if mkdir(path, 0o755) != 0, errno != EEXIST {
+            throw .system(path, SystemFailure("mkdir"))
+        }
+        for name in [namespaceFile, secretFile] where access("\(path)/\(name)", F_OK) == 0 {
+            throw .exists(path)
+        }
+        let lock = try lock(path)
+        defer { _ = close(lock) }
+        let digits = secret.map { hexadecimal(UInt64($0), digits: 2) }.joined()
+        try DurableFile.create("\(path)/\(secretFile)", mode: 0o600, text: digits + "\n")
+        let namespace = Namespace(
+            format: formatVersion, cluster: cluster.description,
+            made: made.formatted(.iso8601))
+        try DurableFile.create(
+            "\(path)/\(namespaceFile)", mode: 0o644, text: try text(of: namespace) + "\n")
+        try DurableFile.syncDirectory(path)
+        return NamespaceDirectory(path: path, cluster: cluster, secret: secret)
+    }
+
+    /// Reads what `format` made.
+    package static func open(_ path: String) throws(DirectoryFailure) -> NamespaceDirectory {
+        guard access("\(path)/\(namespaceFile)", F_OK) == 0 else {
+            if errno == ENOENT || errno == ENOTDIR { throw .notFormatted(path) }
+            throw .system("\(path)/\(namespaceFile)", SystemFailure("access"))
+        }
+        let file = "\(path)/\(namespaceFile)"
+        let namespace: Namespace
+        do {
+            namespace = try JSONDecoder().decode(Namespace.self, from: Data(try read(file).utf8))
+        } catch let failure as DirectoryFailure {
+            throw failure
+        } catch {
+            throw .damaged(file, reason: "it is not the JSON that format writes")
+        }
+        guard namespace.format <= formatVersion else {
+            throw .newerFormat(path, found: namespace.format)
+        }
+        guard let cluster = ClusterID(namespace.cluster) else {
+            throw .damaged(file, reason: "\"\(namespace.cluster)\" is not a cluster id")
+        }
+        return NamespaceDirectory(path: path, cluster: cluster, secret: try readSecret(path))
+    }
+
+    /// Claims the directory for this process. The lock lasts as long as the descriptor is open, so it ends with
+    /// the process however that ends.
+    package static func lock(_ path: String) throws(DirectoryFailure) -> Int32 {
+        let file = "\(path)/\(lockFile)"
+        let descriptor = Glibc.open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw .system(file, SystemFailure("open")) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let failure = SystemFailure("flock")
+            _ = close(descriptor)
+            throw failure.code == EWOULDBLOCK ? .locked(path) : .system(file, failure)
+        }
+        return descriptor
+    }
+
+    private static func readSecret(_ path: String) throws(DirectoryFailure) -> [UInt8] {
+        let file = "\(path)/\(secretFile)"
+        let digits = Array(try read(file).utf8.filter { $0 > 0x20 })
+        let bytes = stride(from: 0, to: digits.count - 1, by: 2).compactMap { index in
+            UInt8(String(decoding: digits[index...index + 1], as: UTF8.self), radix: 16)
+        }
+        guard digits.count == secretBytes * 2, bytes.count == secretBytes else {
+            throw .damaged(file, reason: "it does not hold \(secretBytes * 2) hexadecimal digits")
+        }
+        return bytes
+    }
+
+    private static func read(_ file: String) throws(DirectoryFailure) -> String {
+        do { return try String(contentsOfFile: file, encoding: .utf8) } catch {
+            throw .damaged(file, reason: "it cannot be read as text")
+        }
+    }
+
+    private static func text(of namespace: Namespace) throws(DirectoryFailure) -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        do { return String(decoding: try encoder.encode(namespace), as: UTF8.self) } catch {
+            throw .damaged(namespaceFile, reason: "\(error)")
+        }
+    }
+}

@@ -1,0 +1,56 @@
+import Wire
+
+/// The machine and its store together: what a server, a simulator or a test drives, from one queue.
+package struct Engine<Store: NamespaceStore> {
+    package private(set) var namenode: Namenode
+    package private(set) var store: Store
+    /// Mutations were applied that no commit covers yet.
+    package private(set) var isDirty = false
+
+    package init(namenode: Namenode, store: Store) {
+        self.namenode = namenode
+        self.store = store
+    }
+
+    /// Decides and applies. The reply may leave when the next `commit` has called back.
+    package mutating func handle(
+        _ request: ControlRequest, from caller: Caller, at moment: Moment
+    ) throws(StoreFailure) -> (reply: ControlReply, notices: [Notice]) {
+        var notices: [Notice] = []
+        if let ended = namenode.endLeases(at: moment, in: store) {
+            try apply(ended.mutations)
+            notices += ended.notices
+        }
+        let decision = namenode.decide(request, from: caller, at: moment, in: store)
+        try apply(decision.mutations)
+        return (decision.reply, notices + decision.notices)
+    }
+
+    package mutating func tick(at moment: Moment) throws(StoreFailure) -> [Notice] {
+        var notices: [Notice] = []
+        if let ended = namenode.endLeases(at: moment, in: store) {
+            try apply(ended.mutations)
+            notices += ended.notices
+        }
+        let decision = namenode.tick(at: moment, in: store)
+        try apply(decision.mutations)
+        return notices + decision.notices
+    }
+
+    package mutating func commit(
+        _ done: @escaping @Sendable (Result<Void, StoreFailure>) -> Void
+    ) {
+        isDirty = false
+        store.commit(done)
+    }
+
+    package mutating func liveNodes(now: Int64) -> Int { namenode.liveNodes(now: now) }
+
+    private mutating func apply(_ mutations: [Mutation]) throws(StoreFailure) {
+        guard !mutations.isEmpty else { return }
+        isDirty = true
+        try store.apply(mutations)
+    }
+}
+
+extension Engine: Sendable where Store: Sendable {}

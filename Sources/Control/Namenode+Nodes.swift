@@ -1,0 +1,89 @@
+import Wire
+
+extension Namenode {
+    package func liveness(of node: NodeEntry, now: Int64) -> Liveness {
+        if node.isDead { return .dead }
+        return Liveness(
+            silence: now - node.lastContact, staleMs: settings.staleMs, deadMs: settings.deadMs)
+    }
+
+    package mutating func liveNodes(now: Int64) -> Int {
+        let live = census.live(among: nodes.values, staleMs: settings.staleMs, now: now)
+        if live >= settings.neededNodes { census.wasComplete = true }
+        return live
+    }
+
+    /// Refuses client traffic while fewer than K nodes are live.
+    ///
+    /// - Parameter forNewBytes: whether the request leads to new replicas. What only needs the namespace or
+    ///   replicas that exist is refused until K nodes were live at one time since the start; after that
+    ///   a cluster that lost a node still serves what it has.
+    mutating func requireNodes(forNewBytes: Bool, now: Int64) throws(Refusal) {
+        let live = liveNodes(now: now)
+        if live >= settings.neededNodes || (!forNewBytes && census.wasComplete) { return }
+        throw .tooFewNodes(live: live, needed: settings.neededNodes)
+    }
+
+    /// Writes down what is known of a copy.
+    mutating func hold(_ record: BlockRecord, _ holder: ReplicaMap.Holder) {
+        guard nodes[holder.node] != nil else { return }
+        nodes[holder.node]?.blocks.insert(record.block)
+        let wanted = record.state == .sealed ? record.chain.count : 0
+        replicas.put(holder, of: record.block, wanted: wanted)
+    }
+
+    mutating func lose(_ block: BlockID, on node: NodeID) {
+        nodes[node]?.blocks.remove(block)
+        replicas.remove(node, from: block)
+    }
+
+    /// Takes a block out of the namespace. The nodes that reported it are told to delete it; the others of
+    /// its chain when they report it.
+    mutating func doom(_ record: BlockRecord, _ turn: inout Turn<some NamespaceReader>) {
+        for holder in replicas.forget(record.block) {
+            nodes[holder.node]?.blocks.remove(record.block)
+            if holder.reported { nodes[holder.node]?.doomed[record.block] = record.epoch }
+        }
+        var doomed = record
+        doomed.state = .doomed(since: turn.now, waiting: record.chain)
+        turn.mutations.append(.putBlock(doomed))
+    }
+
+    /// All blocks of a value that nothing names any more.
+    mutating func doom(_ value: ValueID, _ turn: inout Turn<some NamespaceReader>) {
+        let blocks = turn.store.blocks(
+            of: value, holding: 0, limit: settings.bounds.blocksPerLease)
+        for block in blocks { doom(block, &turn) }
+    }
+
+    /// A node for the wire; one that has not registered since the start is known by its id alone.
+    func message(for node: NodeID) -> ControlNode {
+        if let entry = nodes[node] { return entry.message }
+        var message = ControlNode()
+        message.nodeID = .init(node.bytes)
+        return message
+    }
+
+    /// A token for `chain`, and the moment it was signed at.
+    func token(
+        _ modes: Token.Modes, block: BlockRecord, lease: LeaseID, chain: Chain, maxLength: UInt64,
+        now: Int64
+    ) -> [UInt8] {
+        let key = keys.current
+        let token = Token(
+            modes: modes, issued: UInt32(clamping: now - key.made), key: key.id, cluster: cluster,
+            block: block.block, epoch: block.epoch, lease: lease, chainHash: chain.hash,
+            maxLength: maxLength, duration: UInt32(clamping: settings.effectiveTokenMs))
+        return token.signed(with: key)
+    }
+
+    func signingKeys(now: Int64) -> [ControlSigningKey] {
+        keys.ring.keys.map { key in
+            var message = ControlSigningKey()
+            message.keyID = key.id.number
+            message.secret = .init(key.secret)
+            message.ageMs = UInt64(clamping: now - key.made)
+            return message
+        }
+    }
+}

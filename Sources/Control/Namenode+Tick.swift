@@ -1,0 +1,98 @@
+import Wire
+
+extension Namenode {
+    /// What time alone brings about: to be called a few times a second. Each call does a bounded amount;
+    /// what is left follows with the next.
+    package mutating func tick(at moment: Moment, in store: some NamespaceReader) -> Decision {
+        var turn = Turn(
+            store: store, caller: Caller(role: .unspecified), client: .none, moment: moment)
+        if keys.rotate(now: moment.now, using: &generator) {
+            turn.note(Notice(.info, "signing keys rotated", ["current": "\(keys.current.id)"]))
+        }
+        findDead(&turn)
+        drainLeftovers()
+        sweepDoomed(&turn)
+        var decision = Decision()
+        decision.mutations = turn.mutations
+        decision.notices = turn.notices
+        return decision
+    }
+
+    /// Ends leases whose time is over and drops their open values. Comes before every request, so that no
+    /// operation meets a lease that has ended.
+    package mutating func endLeases(at moment: Moment, in store: some NamespaceReader) -> Decision? {
+        guard leaseClocks.firstEnded(at: moment.now) != nil else { return nil }
+        var turn = Turn(
+            store: store, caller: Caller(role: .unspecified), client: .none, moment: moment)
+        for _ in 0..<settings.bounds.sweptLeases {
+            guard let id = leaseClocks.firstEnded(at: moment.now) else { break }
+            leaseClocks.remove(id)
+            guard let lease = store.lease(id) else { continue }
+            doom(lease.value, &turn)
+            turn.mutations.append(.removeLease(id))
+            turn.note(
+                Notice(.info, "lease expired", ["lease": "\(id)", "key": "\(lease.key)"]))
+        }
+        var decision = Decision()
+        decision.mutations = turn.mutations
+        decision.notices = turn.notices
+        return decision
+    }
+
+    private mutating func findDead(_ turn: inout Turn<some NamespaceReader>) {
+        for node in nodes.values where !node.isDead && liveness(of: node, now: turn.now) == .dead {
+            nodes[node.id]?.isDead = true
+            retire(node.id)
+            census.invalidate()
+            turn.note(Notice(.warning, "datanode dead", ["node": "\(node.id)", "host": node.host]))
+        }
+    }
+
+    /// What a node held is to be forgotten, unless it names it again.
+    mutating func retire(_ id: NodeID) {
+        guard var node = nodes.removeValue(forKey: id) else { return }
+        node.leftover += node.blocks
+        node.blocks = []
+        node.doomed = OrderedMap()
+        nodes[id] = node
+    }
+
+    private mutating func drainLeftovers() {
+        var budget = settings.bounds.drainedReplicas
+        for id in nodes.values.filter({ !$0.leftover.isEmpty }).map(\.id) {
+            while budget > 0, let block = nodes[id]?.leftover.popLast() {
+                budget -= 1
+                if nodes[id]?.blocks.contains(block) == false { replicas.remove(id, from: block) }
+            }
+        }
+    }
+
+    /// Forgets deleted blocks that no node can hold or get any more: those who were to hold one are in touch,
+    /// have named all they have and not this one, and its last token has ended.
+    private mutating func sweepDoomed(_ turn: inout Turn<some NamespaceReader>) {
+        let records = turn.store.doomed(after: doomedCursor, limit: settings.bounds.sweptBlocks)
+        doomedCursor =
+            records.count < settings.bounds.sweptBlocks
+            ? BlockID(0) : records.last?.block ?? BlockID(0)
+        let settled = settings.effectiveTokenMs + TokenCheck.graceMilliseconds + settings.deadMs
+        for record in records {
+            guard case .doomed(let since, let waiting) = record.state else { continue }
+            let left = waiting.filter { id in
+                guard let node = nodes[id], !node.isDead, node.reportComplete else { return true }
+                return node.doomed[record.block] != nil || node.lastContact < since + settled
+            }
+            confirm(record, since: since, left: left, was: waiting, &turn)
+        }
+    }
+
+    /// Writes down who may still hold a deleted block; forgets it when nobody does.
+    func confirm(
+        _ record: BlockRecord, since: Int64, left: [NodeID], was waiting: [NodeID],
+        _ turn: inout Turn<some NamespaceReader>
+    ) {
+        guard left.count < waiting.count else { return }
+        var record = record
+        record.state = .doomed(since: since, waiting: left)
+        turn.mutations.append(left.isEmpty ? .removeBlock(record.block) : .putBlock(record))
+    }
+}

@@ -1,0 +1,115 @@
+import Wire
+
+/// The namenode's decisions: a pure state machine (DESIGN section 3).
+///
+/// `decide` takes a request, the moment, what is known of the caller and a view of the namespace, and answers
+/// with a reply and the mutations that make it true. It has no clock, no I/O, and no randomness but the
+/// generator it was given, so that the same code runs under a simulator. What it keeps itself is soft: it
+/// can be rebuilt from registrations and reports.
+package struct Namenode: Sendable {
+    package let cluster: ClusterID
+    package let settings: NamenodeSettings
+    let secret: [UInt8]
+    let locations: LocationMap
+    let started: Int64
+
+    var generator: any RandomNumberGenerator & Sendable
+    package internal(set) var keys: SigningKeys
+    package internal(set) var nodes: [NodeID: NodeEntry] = [:]
+    package internal(set) var replicas = ReplicaMap()
+    package internal(set) var leaseClocks = LeaseClocks()
+    var census = Census()
+    /// Where the next tick goes on looking at deleted blocks.
+    var doomedCursor = BlockID(0)
+
+    /// - Parameters:
+    ///   - secret: what datanodes prove at REGISTER, 32 bytes.
+    ///   - now: monotonic milliseconds.
+    package init(
+        cluster: ClusterID, secret: [UInt8], settings: NamenodeSettings, locations: LocationMap,
+        now: Int64, generator: any RandomNumberGenerator & Sendable
+    ) {
+        precondition(settings.problems.isEmpty, "settings are checked before they are used")
+        self.cluster = cluster
+        self.secret = secret
+        self.settings = settings
+        self.locations = locations
+        self.generator = generator
+        started = now
+        keys = SigningKeys(
+            now: now, rotationMs: settings.keyRotationMs, retiredMost: settings.bounds.retiredKeys,
+            using: &self.generator)
+    }
+
+    /// Judges one request. The mutations have to be applied before the next call, all or none.
+    package mutating func decide(
+        _ request: ControlRequest, from caller: Caller, at moment: Moment,
+        in store: some NamespaceReader
+    ) -> Decision {
+        var decision = Decision()
+        do throws(Refusal) {
+            guard let client = ClientID(bytes: request.clientID), request.requestID != 0 else {
+                throw Refusal(.malformed, "a request has a client id of 16 bytes and an id above 0")
+            }
+            guard let operation = request.operation else {
+                throw Refusal(.malformed, "the request names no operation this namenode knows")
+            }
+            let name = RequestName(client: client, request: request.requestID)
+            let retries = operation.isMutating ? Retries(name: name, operation: operation) : nil
+            if let kept = try retries?.answer(in: store) {
+                decision.reply = kept
+                return decision
+            }
+            var turn = Turn(store: store, caller: caller, client: client, moment: moment)
+            decision.reply.requestID = request.requestID
+            decision.reply.result = try perform(operation, &turn)
+            retries?.keep(decision.reply, bounds: settings.bounds, in: &turn)
+            decision.mutations = turn.mutations
+            decision.notices = turn.notices
+        } catch {
+            decision.reply = error.reply(to: request.requestID)
+        }
+        return decision
+    }
+
+    /// One file in Operations for each case.
+    private mutating func perform(
+        _ operation: ControlRequest.OneOf_Operation, _ turn: inout Turn<some NamespaceReader>
+    ) throws(Refusal) -> ControlReply.OneOf_Result {
+        switch operation {
+        case .register(let request): .register(try register(request, &turn))
+        case .heartbeat(let request): .heartbeat(try heartbeat(request, &turn))
+        case .create(let request): .create(try create(request, &turn))
+        case .addBlock(let request): .addBlock(try addBlock(request, &turn))
+        case .renew(let request): .renew(try renew(request, &turn))
+        case .close(let request): .close(try close(request, &turn))
+        case .abandon(let request): .abandon(try abandon(request, &turn))
+        case .open(let request): .open(try open(request, &turn))
+        case .info(let request): .info(try info(request, &turn))
+        case .list(let request): .list(try list(request, &turn))
+        case .delete(let request): .delete(try delete(request, &turn))
+        case .rename(let request): .rename(try rename(request, &turn))
+        case .clusterStatus: .clusterStatus(clusterStatus(&turn))
+        case .report(let request): .report(report(request, &turn))
+        }
+    }
+}
+
+/// What the machine answers to one request or one tick.
+package struct Decision: Sendable {
+    package var reply = ControlReply()
+    package var mutations: [Mutation] = []
+    package var notices: [Notice] = []
+
+    package init() {}
+}
+
+extension ControlRequest.OneOf_Operation {
+    /// Whether a retry has to get the first answer. RENEW, REGISTER and HEARTBEAT may be done twice.
+    var isMutating: Bool {
+        switch self {
+        case .create, .addBlock, .close, .abandon, .delete, .rename: true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,15 @@
+import Wire
+
+extension Namenode {
+    /// ABANDON: drops the open value; what the key named before stays.
+    mutating func abandon(
+        _ request: ControlAbandon, _ turn: inout Turn<some NamespaceReader>
+    ) throws(Refusal) -> ControlEmpty {
+        try requireNodes(forNewBytes: false, now: turn.now)
+        let lease = try lease(request.leaseID, turn)
+        doom(lease.value, &turn)
+        leaseClocks.remove(lease.id)
+        turn.mutations.append(.removeLease(lease.id))
+        return ControlEmpty()
+    }
+}

@@ -1,0 +1,107 @@
+import Wire
+
+extension Namenode {
+    /// CLOSE: the open value becomes the key's, at once, and takes the place of what the key named before.
+    mutating func close(
+        _ request: ControlClose, _ turn: inout Turn<some NamespaceReader>
+    ) throws(Refusal) -> ControlEmpty {
+        try requireNodes(forNewBytes: false, now: turn.now)
+        let lease = try lease(request.leaseID, turn)
+        let old = turn.store.key(lease.key)
+        guard old == nil || lease.overwrite else {
+            throw Refusal(.exists, "\(lease.key) exists")
+        }
+        let level = try Self.level(request.durability)
+        let sealed = try seal(request.blocks, lease: lease, level: level, turn)
+        for block in sealed.blocks {
+            turn.mutations.append(.putBlock(block))
+            vouch(for: block)
+        }
+        // What the writer planned and did not list, and blocks without bytes, are of no value.
+        let kept = Set(sealed.blocks.map(\.block))
+        let planned = turn.store.blocks(
+            of: lease.value, holding: 0, limit: settings.bounds.blocksPerLease)
+        for block in planned where !kept.contains(block.block) { doom(block, &turn) }
+        if let old { doom(old.value, &turn) }
+        leaseClocks.remove(lease.id)
+        turn.mutations += [
+            .removeLease(lease.id),
+            .putKey(
+                lease.key,
+                KeyRecord(
+                    value: lease.value, length: sealed.length, createdUnixMs: turn.moment.unixMs)),
+        ]
+        return ControlEmpty()
+    }
+
+    private static func level(_ durability: ControlClose.Durability) throws(Refusal) -> Level {
+        switch durability {
+        case .durable: .durable
+        case .written: .written
+        case .none: .received
+        case .UNRECOGNIZED(let number):
+            throw Refusal(.malformed, "durability \(number) is not known")
+        }
+    }
+
+    /// The value's blocks in the list's order, each with its offset, or why they do not fit.
+    private func seal(
+        _ receipts: [ControlReceipt], lease: LeaseRecord, level: Level,
+        _ turn: borrowing Turn<some NamespaceReader>
+    ) throws(Refusal) -> (blocks: [BlockRecord], length: UInt64) {
+        guard receipts.count <= settings.bounds.blocksPerLease else {
+            throw Refusal(
+                .malformed, "a value has at most \(settings.bounds.blocksPerLease) blocks")
+        }
+        var blocks: [BlockRecord] = []
+        var listed: Set<BlockID> = []
+        var length: UInt64 = 0
+        for message in receipts {
+            let receipt = try Self.receipt(message, cluster: cluster)
+            let record = turn.store.block(receipt.block)
+            try ReceiptRules.judge(
+                receipt, signature: Array(message.signature), block: record, value: lease.value,
+                key: keys.receiptKey(receipt.key), atLeast: level,
+                maxLength: UInt64(settings.blockBytes))
+            guard var record, listed.insert(receipt.block).inserted else {
+                throw Refusal(.blockMismatch, "block \(receipt.block) is listed twice")
+            }
+            if receipt.length == 0 { continue }
+            record.state = .sealed
+            record.position = length
+            record.length = receipt.length
+            record.checksum = receipt.checksum
+            blocks.append(record)
+            length += receipt.length
+        }
+        return (blocks, length)
+    }
+
+    private static func receipt(
+        _ message: ControlReceipt, cluster: ClusterID
+    ) throws(Refusal) -> Receipt {
+        guard let level = Level(rawValue: UInt8(clamping: message.level.rawValue)) else {
+            throw Refusal(.malformed, "level \(message.level.rawValue) is not known")
+        }
+        return Receipt(
+            level: level, checksum: message.crc, key: KeyID(message.keyID), cluster: cluster,
+            block: BlockID(message.block), epoch: Epoch(message.epoch), length: message.length)
+    }
+
+    /// The receipt speaks for the whole chain, so a reader need not wait for the nodes' own reports. A node that
+    /// reported otherwise in this session is believed.
+    private mutating func vouch(for block: BlockRecord) {
+        for (id, holder) in replicas[block.block]?.holders.map({ ($0.node, $0) }) ?? []
+        where holder.sealed && holder.length != block.length {
+            lose(block.block, on: id)
+        }
+        for id in block.chain {
+            guard let node = nodes[id], !node.isDead else { continue }
+            let reported = replicas.holds(id, block.block)?.reported ?? false
+            hold(
+                block,
+                ReplicaMap.Holder(
+                    node: id, sealed: true, length: block.length, reported: reported))
+        }
+    }
+}

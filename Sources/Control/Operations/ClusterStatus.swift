@@ -1,0 +1,34 @@
+import Foundation
+import Wire
+
+extension Namenode {
+    /// CLUSTER_STATUS: the whole cluster in a few numbers, also below K.
+    mutating func clusterStatus(
+        _ turn: inout Turn<some NamespaceReader>
+    ) -> ControlClusterStatusReply {
+        var reply = ControlClusterStatusReply()
+        reply.clusterID = Data(cluster.bytes)
+        for node in nodes.values {
+            switch liveness(of: node, now: turn.now) {
+            case .live: reply.live += 1
+            case .stale: reply.stale += 1
+            case .dead: reply.dead += 1
+            }
+            if !node.isDead {
+                reply.capacityBytes &+= node.capacityBytes
+                reply.usedBytes &+= node.usedBytes
+            }
+        }
+        let tally = turn.store.tally
+        reply.needed = UInt32(clamping: settings.neededNodes)
+        reply.keys = UInt64(tally.keys)
+        reply.blocks = UInt64(tally.blocks)
+        reply.leases = UInt64(tally.leases)
+        reply.underReplicatedBlocks = UInt64(replicas.available - replicas.whole)
+        reply.missingBlocks = UInt64(clamping: tally.sealedBlocks - replicas.available)
+        reply.uptimeMs = UInt64(clamping: turn.now - started)
+        reply.replicas = UInt32(settings.replicas)
+        reply.blockBytes = UInt64(settings.blockBytes)
+        return reply
+    }
+}

@@ -1,0 +1,72 @@
+import Foundation
+import Wire
+
+extension Namenode {
+    /// CREATE: the right to write one key. What the key names now stays until CLOSE.
+    mutating func create(
+        _ request: ControlCreate, _ turn: inout Turn<some NamespaceReader>
+    ) throws(Refusal) -> ControlLease {
+        let key = try Self.key(request.key)
+        try requireNodes(forNewBytes: true, now: turn.now)
+        let holder = turn.store.lease(writing: key)
+        let exists = turn.store.key(key) != nil
+        switch LeaseRules.create(
+            client: turn.client, overwrite: request.overwrite, keyExists: exists, holder: holder)
+        {
+        case .exists: throw Refusal(.exists, "\(key) exists")
+        case .leased: throw Refusal(.leased, "another client is writing \(key)")
+        case .again(let id):
+            if var lease = holder, lease.overwrite != request.overwrite {
+                lease.overwrite = request.overwrite
+                turn.mutations.append(.putLease(lease))
+            }
+            return extend(id, now: turn.now)
+        case .grant:
+            guard turn.store.tally.leases < settings.bounds.leases else {
+                throw Refusal(
+                    .busy, "\(settings.bounds.leases) keys are being written: try again")
+            }
+            let id = LeaseID(using: &generator)
+            let lease = LeaseRecord(
+                id: id, client: turn.client, key: key, overwrite: request.overwrite,
+                value: ValueID(turn.take(.value)))
+            turn.mutations.append(.putLease(lease))
+            return extend(id, now: turn.now)
+        }
+    }
+
+    static func key(_ text: String) throws(Refusal) -> Key {
+        guard let key = Key(text) else {
+            throw Refusal(
+                .badKey,
+                "a key has \(Limits.keyBytes.lowerBound) to \(Limits.keyBytes.upperBound) bytes, "
+                    + "this one \(text.utf8.count)")
+        }
+        return key
+    }
+
+    /// Gives a lease its full time from now.
+    mutating func extend(_ id: LeaseID, now: Int64) -> ControlLease {
+        leaseClocks.set(id, to: now + settings.leaseMs)
+        var lease = ControlLease()
+        lease.leaseID = Data(id.bytes)
+        lease.durationMs = UInt64(clamping: settings.leaseMs)
+        return lease
+    }
+
+    /// The caller's lease, which has not ended.
+    func lease(
+        _ bytes: Data, _ turn: borrowing Turn<some NamespaceReader>
+    ) throws(Refusal) -> LeaseRecord {
+        guard let id = LeaseID(bytes: bytes) else {
+            throw Refusal(.malformed, "a lease id has 16 bytes")
+        }
+        guard let lease = turn.store.lease(id), let deadline = leaseClocks.deadline(id),
+            !LeaseRules.hasEnded(deadline: deadline, now: turn.now)
+        else { throw Refusal(.leaseExpired, "lease \(id) has ended") }
+        guard lease.client == turn.client else {
+            throw Refusal(.leased, "lease \(id) belongs to another client")
+        }
+        return lease
+    }
+}

@@ -1,0 +1,96 @@
+import Foundation
+import Wire
+
+extension Namenode {
+    /// HEARTBEAT: a datanode lives, says what is new, and hears what to do.
+    mutating func heartbeat(
+        _ request: ControlHeartbeat, _ turn: inout Turn<some NamespaceReader>
+    ) throws(Refusal) -> ControlHeartbeatReply {
+        let id = try checkHeartbeat(request, turn.caller)
+        try check(request.devices)
+        let sequence = nodes[id]?.sequence ?? 0
+        guard request.sequence <= sequence + 1 else {
+            throw Refusal(
+                .staleSession,
+                "expected sequence \(sequence + 1), got \(request.sequence): register again")
+        }
+        let wasLive = nodes[id].map { liveness(of: $0, now: turn.now) } == .live
+        nodes[id]?.lastContact = turn.now
+        nodes[id]?.openStreams = request.openStreams
+        if !request.devices.isEmpty {
+            nodes[id]?.devices = request.devices
+            nodes[id]?.planned = 0
+        }
+        if !wasLive { census.invalidate() }
+        if request.sequence == sequence + 1 {
+            nodes[id]?.sequence = request.sequence
+            for block in request.blocks { take(block, from: id, &turn) }
+            if request.reportComplete { completeReport(of: id, &turn) }
+        }
+        var reply = ControlHeartbeatReply()
+        reply.keys = signingKeys(now: turn.now)
+        reply.currentKey = keys.current.id.number
+        reply.commands = commands(for: id)
+        return reply
+    }
+
+    private func checkHeartbeat(
+        _ request: ControlHeartbeat, _ caller: Caller
+    ) throws(Refusal) -> NodeID {
+        guard caller.role == .datanode else {
+            throw Refusal(.malformed, "only a connection that said it is a datanode has a heartbeat")
+        }
+        guard let id = NodeID(bytes: request.nodeID) else {
+            throw Refusal(.malformed, "a node id has 16 bytes")
+        }
+        guard let node = nodes[id] else {
+            throw Refusal(.staleSession, "node \(id) is not registered: register again")
+        }
+        guard node.session == request.session else {
+            // Sessions only grow, so an older one is of this node's past; whether of another process
+            // is written where the newer one took its place.
+            if node.replacedSessions.contains(request.session) {
+                throw Refusal(.incarnationReplaced, "another process registered as node \(id)")
+            }
+            throw Refusal(.staleSession, "session \(request.session) is over: register again")
+        }
+        guard !node.isDead else {
+            throw Refusal(.staleSession, "the node was silent for too long: register again")
+        }
+        return id
+    }
+
+    private mutating func completeReport(of id: NodeID, _ turn: inout Turn<some NamespaceReader>) {
+        guard let node = nodes[id], !node.reportComplete else { return }
+        nodes[id]?.reportComplete = true
+        turn.note(
+            Notice(
+                node.strays + node.mismatches > 0 ? .warning : .info, "block report complete",
+                [
+                    "node": "\(id)", "blocks": "\(node.blocks.count)",
+                    "stray": "\(node.strays)", "mismatched": "\(node.mismatches)",
+                    "to_delete": "\(node.doomed.count)",
+                ]))
+    }
+
+    /// Deletions for blocks this node reported, the next ones in turn; repeated with later heartbeats until
+    /// the node says that they are gone.
+    private mutating func commands(for id: NodeID) -> [ControlCommand] {
+        guard var node = nodes[id], !node.doomed.isEmpty else { return [] }
+        let most = settings.bounds.commandsPerHeartbeat
+        var next = node.doomed.entries(from: node.doomedCursor, limit: most)
+        if next.count < most {
+            let start = node.doomed.entries(from: BlockID(0), limit: most - next.count)
+            next += start.prefix { $0.key < node.doomedCursor }
+        }
+        node.doomedCursor = BlockID((next.last?.key.number ?? 0) &+ 1)
+        nodes[id]?.doomedCursor = node.doomedCursor
+        return next.map { block, epoch in
+            var command = ControlCommand()
+            command.kind = .delete
+            command.block = block.number
+            command.epoch = epoch.number
+            return command
+        }
+    }
+}

@@ -1,0 +1,91 @@
+import Foundation
+import Wire
+
+extension Namenode {
+    /// OPEN: the blocks of a range, where they are, and the tokens to read them with.
+    ///
+    /// A reply holds as many blocks as a control message can: a caller whose range reaches further asks
+    /// again from the end of the last block.
+    mutating func open(
+        _ request: ControlOpen, _ turn: inout Turn<some NamespaceReader>
+    ) throws(Refusal) -> ControlOpenReply {
+        let key = try Self.key(request.key)
+        let reader = try Self.location(request.location)
+        try requireNodes(forNewBytes: false, now: turn.now)
+        guard let record = turn.store.key(key) else {
+            throw Refusal(.notFound, "\(key) does not exist")
+        }
+        var reply = ControlOpenReply()
+        reply.key = request.key
+        reply.length = record.length
+        guard request.offset < record.length else { return reply }
+        let rest = record.length - request.offset
+        let end = request.offset + (request.length == 0 ? rest : min(request.length, rest))
+        var room = settings.bounds.replyListBytes
+        var position = request.offset
+        while position < end, room > 0 {
+            let page = turn.store.blocks(of: record.value, holding: position, limit: Self.page)
+            guard let last = page.last else { break }
+            for block in page where block.position < end && room > 0 {
+                let message = readable(block, reader: reader, now: turn.now)
+                room -= Self.size(message)
+                if room > 0 { reply.blocks.append(message) }
+            }
+            position = last.position + last.length
+        }
+        return reply
+    }
+
+    /// Blocks read from the store at a time.
+    static var page: Int { 64 }
+
+    static func size(_ message: ControlBlockLocation) -> Int {
+        do { return try ControlFrame.encode(message).count } catch {
+            preconditionFailure("a message can be written: \(error)")
+        }
+    }
+
+    private mutating func readable(
+        _ block: BlockRecord, reader: Location?, now: Int64
+    ) -> ControlBlockLocation {
+        var message = location(of: block)
+        let order = ReplicaOrder.order(
+            candidates(for: block, now: now), reader: reader, using: &generator)
+        let chosen = order.prefix(Limits.chainNodes.upperBound)
+        guard let chain = Chain(chosen.compactMap { nodes[$0]?.chainNode }) else {
+            // No node that may hold it is known: the caller sees a block without replicas.
+            return message
+        }
+        message.replicas = chosen.map { self.message(for: $0) }
+        message.token = Data(
+            token(
+                .read, block: block, lease: .none, chain: chain, maxLength: block.length, now: now))
+        return message
+    }
+
+    /// Nodes that hold the block, and those of its chain that have yet to say whether they do.
+    private func candidates(for block: BlockRecord, now: Int64) -> [ReplicaOrder.Replica] {
+        var ids = (replicas[block.block]?.holders ?? []).filter(\.sealed).map(\.node)
+        for id in block.chain where !ids.contains(id) {
+            if let node = nodes[id], node.isDead || !node.reportComplete { ids.append(id) }
+        }
+        return ids.compactMap { id in
+            nodes[id].map { node in
+                ReplicaOrder.Replica(
+                    node: id, location: node.location, liveness: liveness(of: node, now: now),
+                    load: node.planned + Int(node.openStreams))
+            }
+        }
+    }
+
+    /// A block without its replicas.
+    func location(of block: BlockRecord) -> ControlBlockLocation {
+        var message = ControlBlockLocation()
+        message.block = block.block.number
+        message.epoch = block.epoch.number
+        message.offset = block.position
+        message.length = block.length
+        message.crc = block.checksum
+        return message
+    }
+}

@@ -1,0 +1,112 @@
+import Crypto
+import Foundation
+import Wire
+
+extension Namenode {
+    /// REGISTER: a datanode joins, or joins anew. The newest process under a node id wins.
+    mutating func register(
+        _ request: ControlRegister, _ turn: inout Turn<some NamespaceReader>
+    ) throws(Refusal) -> ControlRegisterReply {
+        let id = try checkRegister(request, turn.caller)
+        guard let incarnation = IncarnationID(bytes: request.incarnation) else {
+            throw Refusal(.malformed, "an incarnation has 16 bytes")
+        }
+        let place = try location(of: request, node: id)
+        let old = nodes[id]
+        if old?.replaced.contains(incarnation) == true {
+            throw Refusal(.incarnationReplaced, "another process registered as node \(id)")
+        }
+        guard old != nil || nodes.count < settings.bounds.nodes else {
+            throw Refusal(.busy, "this namenode keeps at most \(settings.bounds.nodes) datanodes")
+        }
+        retire(id)
+        var entry = NodeEntry(
+            id: id, incarnation: incarnation, session: turn.take(.session), host: request.host,
+            port: UInt16(clamping: request.port), location: place, devices: request.devices,
+            software: String(request.software.prefix(Self.softwareCharacters)),
+            lastContact: turn.now)
+        if let kept = nodes[id] {
+            entry.leftover = kept.leftover
+            entry.replaced = kept.replaced
+            entry.replacedSessions = kept.replacedSessions
+            if kept.incarnation != incarnation {
+                let most = settings.bounds.replacedIncarnations
+                entry.replaced = (kept.replaced + [kept.incarnation]).suffix(most)
+                entry.replacedSessions = (kept.replacedSessions + [kept.session]).suffix(most)
+            }
+        }
+        nodes[id] = entry
+        census.invalidate()
+        turn.note(
+            Notice(
+                .info, old == nil ? "datanode registered" : "datanode registered again",
+                [
+                    "node": "\(id)", "address": "\(entry.host):\(entry.port)",
+                    "location": "\(place)", "session": "\(entry.session)",
+                ]))
+        return registerReply(entry, now: turn.now)
+    }
+
+    /// Characters of a software name that are kept for the log and the report.
+    private static let softwareCharacters = 100
+
+    private func registerReply(_ entry: NodeEntry, now: Int64) -> ControlRegisterReply {
+        var reply = ControlRegisterReply()
+        reply.clusterID = Data(cluster.bytes)
+        reply.session = entry.session
+        reply.keys = signingKeys(now: now)
+        reply.currentKey = keys.current.id.number
+        reply.timing.heartbeatMs = UInt32(clamping: settings.heartbeatMs)
+        reply.timing.staleMs = UInt32(clamping: settings.staleMs)
+        reply.timing.deadMs = UInt32(clamping: settings.deadMs)
+        return reply
+    }
+
+    private func checkRegister(
+        _ request: ControlRegister, _ caller: Caller
+    ) throws(Refusal) -> NodeID {
+        guard caller.role == .datanode else {
+            throw Refusal(.malformed, "only a connection that said it is a datanode may register")
+        }
+        guard let id = NodeID(bytes: request.nodeID), id != .none else {
+            throw Refusal(.malformed, "a node id has 16 bytes and is not zero")
+        }
+        let covered = caller.challenge + Array(request.nodeID) + Array(request.incarnation)
+        // Compares in constant time.
+        let proven = HMAC<SHA256>.isValidAuthenticationCode(
+            request.proof, authenticating: covered, using: SymmetricKey(data: secret))
+        guard proven else {
+            throw Refusal(.badSecret, "the proof does not match this cluster's secret")
+        }
+        guard Limits.hostBytes.contains(request.host.utf8.count), (1...65_535).contains(request.port)
+        else { throw Refusal(.malformed, "a datanode has a host name and a port") }
+        try check(request.devices)
+        return id
+    }
+
+    func check(_ devices: [ControlDevice]) throws(Refusal) {
+        guard devices.count <= settings.bounds.devicesPerNode else {
+            throw Refusal(
+                .malformed, "a node has at most \(settings.bounds.devicesPerNode) devices")
+        }
+        guard devices.allSatisfy({ DeviceID(bytes: $0.deviceID) != nil }) else {
+            throw Refusal(.malformed, "a device id has 16 bytes")
+        }
+    }
+
+    /// What the datanode says, else what the operator's map says, else the standard place.
+    private func location(
+        of request: ControlRegister, node: NodeID
+    ) throws(Refusal) -> Location {
+        if let said = request.devices.first(where: { !$0.location.isEmpty })?.location {
+            guard let location = Location(said), location.names.count == Location.most else {
+                throw Refusal(
+                    .malformed, "a device's location is /az/pod/rack/node/device, not \"\(said)\"")
+            }
+            return location.node
+        }
+        let port = UInt16(clamping: request.port)
+        return locations.location(of: node, host: request.host, port: port)
+            ?? Location.standard(for: node)
+    }
+}

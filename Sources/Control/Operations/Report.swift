@@ -1,0 +1,49 @@
+import Wire
+
+extension Namenode {
+    /// REPORT: every node, by location. Cut at what a control message holds.
+    mutating func report(
+        _ request: ControlReport, _ turn: inout Turn<some NamespaceReader>
+    ) -> ControlReportReply {
+        var reply = ControlReportReply()
+        reply.status = clusterStatus(&turn)
+        let shown = nodes.values.filter {
+            !request.deadOnly || liveness(of: $0, now: turn.now) == .dead
+        }
+        var room = settings.bounds.replyListBytes
+        for node in shown.sorted(by: Self.comesFirst) {
+            let message = nodeReport(node, now: turn.now)
+            room -= Self.size(message)
+            guard room > 0 else {
+                turn.note(Notice(.warning, "a report was cut: too many nodes for one message"))
+                break
+            }
+            reply.nodes.append(message)
+        }
+        return reply
+    }
+
+    private static func comesFirst(_ left: NodeEntry, _ right: NodeEntry) -> Bool {
+        (left.location.description, left.id.high, left.id.low)
+            < (right.location.description, right.id.high, right.id.low)
+    }
+
+    private static func size(_ message: ControlNodeReport) -> Int {
+        do { return try ControlFrame.encode(message).count } catch {
+            preconditionFailure("a message can be written: \(error)")
+        }
+    }
+
+    private func nodeReport(_ node: NodeEntry, now: Int64) -> ControlNodeReport {
+        var report = ControlNodeReport()
+        report.node = node.message
+        report.state = liveness(of: node, now: now).rawValue
+        report.lastContactMs = UInt64(clamping: now - node.lastContact)
+        report.devices = node.devices
+        report.blocks = UInt64(node.blocks.count)
+        report.openStreams = node.openStreams
+        report.software = node.software
+        report.reportComplete = node.reportComplete
+        return report
+    }
+}

@@ -1,0 +1,285 @@
+import Dispatch
+import Foundation
+import Glibc
+import Logging
+import Wire
+
+/// The shell around the machine: sockets, timer, clock, store and log, all on one serial queue.
+///
+/// Marked unchecked because Swift cannot see what holds by construction: every property is used on `queue`
+/// alone, which each way in checks.
+package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked Sendable {
+    private let queue = DispatchQueue(label: "catena.namenode")
+    private let settings: NamenodeSettings
+    private let timing: ServerTiming
+    private let cluster: ClusterID
+    private let log: Logger
+    private let onFailure: @Sendable (StoreFailure) -> Void
+
+    private var engine: Engine<Store>
+    private var listener: Listener?
+    private var timer: (any DispatchSourceTimer)?
+    private var connections: [UInt64: ControlConnection] = [:]
+    private var nextConnection: UInt64 = 1
+    private var generator = SystemRandomNumberGenerator()
+    /// Replies that wait for the commit that is under way, and those that came after it began.
+    private var committing: [Waiting] = []
+    private var arrived: [Waiting] = []
+    private var isCommitting = false
+    private var stopped: (@Sendable () -> Void)?
+    private var drainEnd: Int64 = 0
+
+    private struct Waiting {
+        let connection: UInt64
+        let frame: [UInt8]
+    }
+
+    /// - Parameter onFailure: the store could not commit: memory is ahead of the disk, so the process has to end.
+    package init(
+        engine: Engine<Store>, timing: ServerTiming = ServerTiming(), log: Logger,
+        onFailure: @escaping @Sendable (StoreFailure) -> Void
+    ) {
+        self.engine = engine
+        settings = engine.namenode.settings
+        cluster = engine.namenode.cluster
+        self.timing = timing
+        self.log = log
+        self.onFailure = onFailure
+    }
+
+    /// Listens and answers the bound port.
+    package func start() throws(SystemFailure) -> UInt16 {
+        let made: Result<UInt16, SystemFailure> = queue.sync { startOnQueue() }
+        return try made.get()
+    }
+
+    /// Takes no new connections and requests, sends what is on its way, then calls back on the server's queue.
+    package func stop(then done: @escaping @Sendable () -> Void) {
+        queue.async { self.stopOnQueue(then: done) }
+    }
+
+    /// Connections that are open. For tests and status.
+    package var connectionCount: Int { queue.sync { connections.count } }
+
+    private func startOnQueue() -> Result<UInt16, SystemFailure> {
+        do throws(SystemFailure) {
+            let listener = try Listener(
+                host: settings.listenHost, port: settings.listenPort, queue: queue)
+            listener.onConnection = { [unowned self] in accept($0, peer: $1) }
+            listener.onExhausted = { [unowned self] in
+                log.error("cannot accept connections", metadata: ["reason": "\($0)"])
+            }
+            self.listener = listener
+            listener.start()
+            let timer = DispatchSource.makeTimerSource(queue: queue)
+            let period = DispatchTimeInterval.milliseconds(Int(timing.tickMs))
+            timer.schedule(deadline: .now() + period, repeating: period)
+            timer.setEventHandler { [unowned self] in tick() }
+            self.timer = timer
+            timer.activate()
+            return .success(listener.port)
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    // MARK: Connections
+
+    private func accept(_ descriptor: Int32, peer: String) {
+        dispatchPrecondition(condition: .onQueue(queue))
+        let connection = ControlConnection(
+            descriptor: descriptor, number: nextConnection, peer: peer, challenge: challenge(),
+            bounds: settings.bounds, timing: timing, now: MonotonicClock.milliseconds(),
+            queue: queue)
+        nextConnection += 1
+        connection.onMessage = { [unowned self] in take($1, from: $0) }
+        connection.onMalformed = { [unowned self] in refuse($0, because: $1) }
+        connection.onClosed = { [unowned self] in closed($0) }
+        let hasRoom = connections.count < settings.bounds.connections
+        connections[connection.number] = connection
+        connection.start()
+        if !hasRoom {
+            let refusal = Refusal(
+                .busy, "\(settings.bounds.connections) connections are open: try again")
+            connection.send(frame(refusal.reply(to: 0)))
+            connection.finish()
+        }
+    }
+
+    private func closed(_ connection: ControlConnection) {
+        connections[connection.number] = nil
+        if stopped != nil, connections.isEmpty { finishStop() }
+    }
+
+    private func challenge() -> [UInt8] {
+        (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+    }
+
+    private func take(_ body: [UInt8], from connection: ControlConnection) {
+        switch connection.phase {
+        case .greeting: greet(body, connection)
+        case .open: handle(body, connection)
+        case .closing, .closed: break
+        }
+    }
+
+    private func refuse(_ connection: ControlConnection, because reason: String) {
+        log.warning(
+            "malformed message", metadata: ["peer": "\(connection.peer)", "reason": "\(reason)"])
+        connection.send(frame(Refusal(.malformed, reason).reply(to: 0)))
+        connection.finish()
+    }
+
+    private func greet(_ body: [UInt8], _ connection: ControlConnection) {
+        let hello: ControlHello
+        do {
+            hello = try ControlFrame.decode(ControlHello.self, from: body)
+        } catch {
+            refuse(connection, because: "the first message is not a Hello")
+            return
+        }
+        var reply = Greeting.answer(hello, cluster: cluster)
+        reply.challenge = Data(connection.caller.challenge)
+        connection.send(frame(reply))
+        guard reply.code == .ok else {
+            log.warning(
+                "connection refused",
+                metadata: ["peer": "\(connection.peer)", "reason": "\(reply.message)"])
+            connection.finish()
+            return
+        }
+        connection.open(as: hello.role, now: MonotonicClock.milliseconds())
+    }
+
+    // MARK: Requests
+
+    private func handle(_ body: [UInt8], _ connection: ControlConnection) {
+        let request: ControlRequest
+        do {
+            request = try ControlFrame.decode(ControlRequest.self, from: body)
+        } catch {
+            refuse(connection, because: "the message is not a Request")
+            return
+        }
+        do {
+            let answer = try engine.handle(
+                request, from: connection.caller, at: MonotonicClock.moment())
+            write(answer.notices)
+            let waiting = Waiting(connection: connection.number, frame: frame(answer.reply))
+            if isCommitting || engine.isDirty {
+                arrived.append(waiting)
+                commit()
+            } else {
+                reply(waiting)
+            }
+        } catch {
+            fail(error)
+        }
+    }
+
+    /// Begins a commit of what was applied, unless one is under way: then the next one takes it, with all that
+    /// comes until then.
+    private func commit() {
+        guard !isCommitting else { return }
+        isCommitting = true
+        swap(&committing, &arrived)
+        engine.commit { result in
+            // A store that is done at once calls back before `commit` has returned.
+            self.queue.async { self.committed(result) }
+        }
+    }
+
+    private func committed(_ result: Result<Void, StoreFailure>) {
+        dispatchPrecondition(condition: .onQueue(queue))
+        isCommitting = false
+        switch result {
+        case .success:
+            let leaving = committing
+            committing.removeAll(keepingCapacity: true)
+            for waiting in leaving { reply(waiting) }
+            if engine.isDirty || !arrived.isEmpty {
+                commit()
+            } else if stopped != nil {
+                finishConnections()
+            }
+        case .failure(let failure): fail(failure)
+        }
+    }
+
+    private func reply(_ waiting: Waiting) {
+        connections[waiting.connection]?.send(waiting.frame, answers: true)
+    }
+
+    private func fail(_ failure: StoreFailure) {
+        log.critical("the namespace cannot be written", metadata: ["reason": "\(failure.reason)"])
+        onFailure(failure)
+    }
+
+    /// A message's frame; one that is too long becomes a refusal, since the caller waits for something.
+    private func frame(_ reply: ControlReply) -> [UInt8] {
+        do {
+            return try ControlFrame.encode(reply)
+        } catch {
+            log.error("an answer is too long", metadata: ["request": "\(reply.requestID)"])
+            let refusal = Refusal(.internal, "the answer is longer than a message may be")
+            return frame(refusal.reply(to: reply.requestID))
+        }
+    }
+
+    private func frame(_ reply: ControlHelloReply) -> [UInt8] {
+        do { return try ControlFrame.encode(reply) } catch {
+            preconditionFailure("a HelloReply is short: \(error)")
+        }
+    }
+
+    // MARK: Time
+
+    private func tick() {
+        dispatchPrecondition(condition: .onQueue(queue))
+        let now = MonotonicClock.milliseconds()
+        for connection in connections.values where connection.cutOff(now: now) {
+            log.info("connection cut off: no progress", metadata: ["peer": "\(connection.peer)"])
+        }
+        if stopped != nil {
+            if now >= drainEnd { for connection in connections.values { connection.close() } }
+            return
+        }
+        do {
+            write(try engine.tick(at: MonotonicClock.moment()))
+            if engine.isDirty { commit() }
+        } catch {
+            fail(error)
+        }
+    }
+
+    private func write(_ notices: [Notice]) {
+        for notice in notices {
+            log.log(
+                level: notice.level, "\(notice.message)",
+                metadata: notice.details.mapValues { .string($0) })
+        }
+    }
+
+    // MARK: The end
+
+    private func stopOnQueue(then done: @escaping @Sendable () -> Void) {
+        guard stopped == nil else { return }
+        stopped = done
+        drainEnd = MonotonicClock.milliseconds() + timing.drainMs
+        listener?.stop()
+        // Replies that wait for a commit leave first.
+        if !isCommitting { finishConnections() }
+    }
+
+    private func finishConnections() {
+        for connection in connections.values { connection.finish() }
+        if connections.isEmpty { finishStop() }
+    }
+
+    private func finishStop() {
+        guard let done = stopped, let timer else { return }
+        timer.cancel()
+        self.timer = nil
+        done()
+    }
+}

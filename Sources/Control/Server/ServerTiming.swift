@@ -1,0 +1,15 @@
+/// How long the server waits for a peer. Milliseconds on the monotonic clock.
+package struct ServerTiming: Sendable, Equatable {
+    /// From accept to a whole Hello.
+    package var handshakeMs: Int64 = 10_000
+    /// For a message that has begun to be complete, and for an answer to be taken.
+    package var progressMs: Int64 = 10_000
+    /// Between messages. Clients keep connections open between operations.
+    package var idleMs: Int64 = 600_000
+    /// For answers that are on their way when the server stops.
+    package var drainMs: Int64 = 2_000
+    /// Between two looks at the clock.
+    package var tickMs: Int64 = 100
+
+    package init() {}
+}

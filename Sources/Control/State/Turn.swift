@@ -1,0 +1,29 @@
+import Wire
+
+/// One request on its way through the machine: what it may read, and what it collects.
+struct Turn<Store: NamespaceReader> {
+    let store: Store
+    let caller: Caller
+    let client: ClientID
+    let moment: Moment
+    var mutations: [Mutation] = []
+    var notices: [Notice] = []
+
+    init(store: Store, caller: Caller, client: ClientID, moment: Moment) {
+        self.store = store
+        self.caller = caller
+        self.client = client
+        self.moment = moment
+    }
+
+    var now: Int64 { moment.now }
+
+    /// Takes the next number of a counter. Once for each counter in a turn: the store sees it later.
+    mutating func take(_ counter: Mutation.Counter) -> UInt64 {
+        let number = store.counter(counter)
+        mutations.append(.setCounter(counter, number + 1))
+        return number
+    }
+
+    mutating func note(_ notice: Notice) { notices.append(notice) }
+}

@@ -1,0 +1,50 @@
+import Wire
+
+/// What decisions may read. Every read sees what was applied before it, committed or not, and costs at most a
+/// search plus what it returns: no read is proportional to the number of keys.
+package protocol NamespaceReader {
+    func key(_ key: Key) -> KeyRecord?
+    /// Keys `>= start` in bytewise order, at most `limit`.
+    func keys(from start: Key, limit: Int) -> [(key: Key, record: KeyRecord)]
+    func lease(_ id: LeaseID) -> LeaseRecord?
+    func lease(writing key: Key) -> LeaseRecord?
+    func block(_ block: BlockID) -> BlockRecord?
+    /// Open and sealed blocks of a value, by position; the first is the one that holds `position`, or the
+    /// first after it.
+    func blocks(of value: ValueID, holding position: UInt64, limit: Int) -> [BlockRecord]
+    /// Blocks that wait for their deletion, by number, after `block`.
+    func doomed(after block: BlockID, limit: Int) -> [BlockRecord]
+    func outcome(_ name: RequestName) -> [UInt8]?
+    func counter(_ counter: Mutation.Counter) -> UInt64
+    var tally: Tally { get }
+}
+
+/// Counts that the store keeps while it changes, so that nobody has to count.
+package struct Tally: Sendable, Equatable {
+    package var keys = 0
+    package var leases = 0
+    /// Open and sealed ones.
+    package var blocks = 0
+    package var sealedBlocks = 0
+    package var doomedBlocks = 0
+    package var outcomes = 0
+
+    package init() {}
+}
+
+/// The namespace's keeper. Used from one serial queue.
+///
+/// `apply` puts mutations into the open transaction, beginning one when there is none. `commit` closes it and
+/// calls back on the same queue when it is on stable storage; what is applied meanwhile goes into the next
+/// one, so that requests which arrive during a commit share it. The server lets a reply leave only after the
+/// callback of the commit that covers everything it could have seen. A failed commit is final: memory is then
+/// ahead of the disk, and the process has to end.
+package protocol NamespaceStore: NamespaceReader {
+    mutating func apply(_ mutations: [Mutation]) throws(StoreFailure)
+    mutating func commit(_ done: @escaping @Sendable (Result<Void, StoreFailure>) -> Void)
+}
+
+package struct StoreFailure: Error, Equatable, Sendable {
+    package let reason: String
+    package init(_ reason: String) { self.reason = reason }
+}
