@@ -59,8 +59,8 @@ DATANODE = {"progress_timeout_ms": 10_000, "idle_timeout_ms": 60_000}
 def program(name):
     """The words that start `name`."""
     if STANDIN:
-        return [sys.executable, "-m", "catena_peer.standin." + name.replace("catena", "run")
-                .replace("-", "_")]
+        module = {"catena": "cli"}.get(name, name.removeprefix("catena-"))
+        return [sys.executable, "-m", f"catena_peer.standin.{module}"]
     return [str(pathlib.Path(BIN) / name)]
 
 
@@ -162,13 +162,13 @@ class Daemon:
 
         return until(written, f"the port file of {self.name}\n{self.tail()}")
 
-    def signal(self, number):
+    def send_signal(self, number):
         if self.running():
             os.kill(self.pid, number)
 
     def kill(self, number=signal.SIGKILL):
         """Sends the signal and waits for the end; gives the exit code."""
-        self.signal(number)
+        self.send_signal(number)
         return self.wait()
 
     def wait(self, seconds=STOP_SECONDS):
@@ -177,8 +177,8 @@ class Daemon:
     def stop(self):
         if self.process is None:
             return
-        self.signal(signal.SIGCONT)
-        self.signal(signal.SIGTERM)
+        self.send_signal(signal.SIGCONT)
+        self.send_signal(signal.SIGTERM)
         try:
             self.wait()
         except subprocess.TimeoutExpired:

@@ -1,7 +1,7 @@
 """The little of protobuf's wire format that catena.proto needs, driven by the tables in messages.py.
 
-A message is a `Record`: a dict whose missing fields read as the proto3 default. Nested messages are
-present when they are in the dict, also when they are empty; scalars are left out when zero.
+A message is encoded from a dict (or a `Record`) and decoded to a `Record`. Nested messages are present
+when they are in the dict, also when they are empty; scalars are left out when zero.
 """
 
 from .messages import MESSAGES
@@ -15,20 +15,41 @@ class Unreadable(ValueError):
     """Bytes that are not the message they should be."""
 
 
-class Record(dict):
-    """A decoded message; attribute access gives the default for what is absent."""
+class Record:
+    """A decoded message; attribute access gives the default for what is absent.
 
-    def __init__(self, message, values=()):
-        super().__init__(values)
-        self.__dict__["message"] = message
+    Not a dict, whose methods would hide fields with names like `keys`.
+    """
+
+    def __init__(self, message):
+        self._message = message
+        self._fields = {}
 
     def __getattr__(self, name):
-        if name in self:
-            return self[name]
-        for field, (_, kind, repeated) in MESSAGES[self.message].items():
-            if field == name:
-                return [] if repeated else default(kind)
-        raise AttributeError(f"{self.message} has no field {name}")
+        if name in self._fields:
+            return self._fields[name]
+        if name not in MESSAGES[self._message]:
+            raise AttributeError(f"{self._message} has no field {name}")
+        _, kind, repeated = MESSAGES[self._message][name]
+        return [] if repeated else default(kind)
+
+    def __getitem__(self, name):
+        return self._fields[name]
+
+    def __setitem__(self, name, value):
+        self._fields[name] = value
+
+    def __contains__(self, name):
+        return name in self._fields
+
+    def __iter__(self):
+        return iter(self._fields)
+
+    def __eq__(self, other):
+        return self._fields == (other._fields if isinstance(other, Record) else other)
+
+    def __repr__(self):
+        return f"{self._message}({self._fields})"
 
 
 def default(kind):
@@ -122,7 +143,9 @@ def decode(message, data):
             raise Unreadable(f"{message}.{name} has wire type {wire}")
         value = _value(kind, raw)
         if repeated:
-            record.setdefault(name, []).append(value)
+            if name not in record:
+                record[name] = []
+            record[name].append(value)
         else:
             record[name] = value
     return record
