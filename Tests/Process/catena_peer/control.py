@@ -40,6 +40,15 @@ def read_exactly(sock, count):
     return b"".join(parts)
 
 
+def end(sock):
+    """Ends both directions at once, also while another thread waits in a receive, and closes."""
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass  # it was not connected any more, which is what we want
+    sock.close()
+
+
 class ControlConnection:
     """One connection; knows frames, not requests."""
 

@@ -4,7 +4,7 @@ import socket
 import threading
 
 from . import frames
-from .control import read_exactly
+from .control import end, read_exactly
 
 
 class AnswerProxy:
@@ -27,7 +27,7 @@ class AnswerProxy:
 
     def __exit__(self, *_):
         for sock in [self.listener, *self.sockets]:
-            sock.close()
+            end(sock)
 
     def _accept(self):
         try:
@@ -59,4 +59,4 @@ class AnswerProxy:
                 else:
                     near.sendall(raw + payload)
         except OSError:
-            near.close()
+            end(near)
