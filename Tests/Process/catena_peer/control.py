@@ -49,6 +49,14 @@ def end(sock):
     sock.close()
 
 
+def half_close(sock):
+    """Says that nothing more will be sent; the peer may have ended the connection already."""
+    try:
+        sock.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass  # ended by the peer; what it sent before can still be read
+
+
 class ControlConnection:
     """One connection; knows frames, not requests."""
 
@@ -64,6 +72,9 @@ class ControlConnection:
 
     def close(self):
         self.socket.close()
+
+    def half_close(self):
+        half_close(self.socket)
 
     def send_raw(self, data):
         self.socket.sendall(data)

@@ -4,7 +4,7 @@ import dataclasses
 import socket
 
 from . import frames
-from .control import SECONDS, Closed, chain_of, read_exactly
+from .control import SECONDS, Closed, chain_of, half_close, read_exactly
 from .crc32c import crc32c
 from .credentials import decode_receipt, encode_credentials
 from .status import Level, Status, named
@@ -64,6 +64,9 @@ class DataConnection:
 
     def close(self):
         self.socket.close()
+
+    def half_close(self):
+        half_close(self.socket)
 
     def send_raw(self, data):
         self.socket.sendall(data)
@@ -162,11 +165,10 @@ class WriteStream:
             raise AssertionError(f"an ack went back from {self.acks[-1]} to {header.progress}")
 
     def wait_ack(self, offset, level=Level.received):
-        """Reads acks until `level` has reached `offset`; gives that ack."""
-        while True:
-            progress = self.next_ack()
-            if progress[level] >= offset:
-                return progress
+        """Reads acks until `level` has reached `offset`; gives that ack, the last one if it will do."""
+        while not self.acks or self.acks[-1][level] < offset:
+            self.next_ack()
+        return self.acks[-1]
 
     def wait_sealed(self):
         """(header, Receipt, signature) of the `sealed` that must come; acks before it are checked."""
