@@ -113,17 +113,19 @@ class BadFrames(ClusterCase):
         data = self.bytes(FRAMES // 20 * 5000)
         wrong, at = [], 0
         for number in range(FRAMES):
-            raw, status = malform.malformed(self.random, victim)
+            raw, statuses = malform.malformed(self.random, victim)
             try:
                 got = self.answer_to(raw).status
             except (OSError, Closed, frames.Malformed) as fault:
                 got = repr(fault)
-            if got != status:
-                wrong.append(f"frame {number}: {status.name} expected, {got!r} came: {raw[:128].hex()}")
+            if got not in statuses:
+                names = "/".join(status.name for status in statuses)
+                wrong.append(f"frame {number}: {names} expected, {got!r} came: {raw[:128].hex()}")
             if number % 20 == 19:
                 good.data(at, data[at : at + 5000]).wait_ack(at + 5000, Level.written)
                 at += 5000
-        self.assertEqual(wrong, [], f"{len(wrong)} of {FRAMES}; CATENA_SEED={self.seed}")
+        first = "\n".join(wrong[:10])
+        self.assertFalse(wrong, f"{len(wrong)} of {FRAMES}; CATENA_SEED={self.seed}\n{first}")
         self.finish(good, data)
         untouched = self.stream(victim)
         self.assertEqual(untouched.next_ack(), (0, 0, 0))

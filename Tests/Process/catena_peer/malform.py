@@ -1,4 +1,4 @@
-"""Random frames that are certainly malformed, each with the status it must get."""
+"""Random frames that are certainly malformed, each with the statuses it may get."""
 
 import struct
 
@@ -73,26 +73,35 @@ KINDS = [noise, flipped, patched, long, cut, damaged]
 
 
 def expected(raw):
-    """The status a node owes to these bytes as a connection's first, then nothing more; None when it
-    cannot be known without the node's state."""
+    """The statuses a node may give to these bytes as a connection's first; empty when they may be good.
+
+    More than one where the page leaves open whether an operation out of place is refused at its
+    header or when its payload is there.
+    """
     if len(raw) < frames.HEADER_BYTES:
-        return Status.truncated
+        return {Status.truncated}
     try:
         header = frames.decode(raw[: frames.HEADER_BYTES])
     except frames.Malformed as bad:
-        return bad.status
+        return {bad.status}
     payload = raw[frames.HEADER_BYTES :][: header.payload_length]
-    if header.operation not in (frames.WRITE, frames.READ):
-        return Status.unexpectedOperation
+    fault = set()
     if len(payload) < header.payload_length:
-        return Status.truncated
-    return Status.badPayloadChecksum if crc32c(payload) != header.checksum else None
+        fault = {Status.truncated}
+    elif header.operation == frames.DATA:
+        if frames.piece_crcs(header.offset, payload) != header.pieces:
+            fault = {Status.badPayloadChecksum}
+    elif crc32c(payload) != header.checksum:
+        fault = {Status.badPayloadChecksum}
+    if header.operation in (frames.WRITE, frames.READ):
+        return fault
+    return fault | {Status.unexpectedOperation}
 
 
 def malformed(chance, target):
-    """(bytes, status) of one certainly malformed beginning of a connection."""
+    """(bytes, statuses) of one certainly malformed beginning of a connection."""
     while True:
         raw = chance.choice(KINDS)(chance, target)
-        status = expected(raw)
-        if status is not None:
-            return raw, status
+        statuses = expected(raw)
+        if statuses:
+            return raw, statuses

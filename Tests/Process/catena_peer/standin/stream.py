@@ -3,9 +3,10 @@
 import hmac
 import socket
 import threading
+import time
 
 from .. import credentials, frames
-from ..control import Closed, read_exactly
+from ..control import Closed
 from ..crc32c import crc32c
 from ..datanode import DataConnection, Refusal
 from ..status import Level, Status
@@ -102,6 +103,7 @@ class StreamServer:
         self.finished = threading.Event()
         self.stream = None
         self.sequence = 0
+        self.deadline = 0
 
     def send(self, header, payload=b""):
         with self.sending:
@@ -154,14 +156,23 @@ class StreamServer:
         first = self.socket.recv(1)
         if not first:
             return None
-        self.socket.settimeout(options.progress_timeout_ms / 1000)
+        self.deadline = time.monotonic() + options.progress_timeout_ms / 1000
         return frames.decode(first + self.rest(frames.HEADER_BYTES - 1))
 
     def rest(self, count):
-        try:
-            return read_exactly(self.socket, count)
-        except Closed as closed:
-            raise Fault(Status.truncated) from closed
+        parts = []
+        while count:
+            left = self.deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            self.socket.settimeout(left)
+            part = self.socket.recv(min(count, 1 << 20))
+            if not part:
+                raise Fault(Status.truncated)
+            parts.append(part)
+            count -= len(part)
+        self.socket.settimeout(self.node.options.progress_timeout_ms / 1000)
+        return b"".join(parts)
 
     def payload(self, header):
         payload = self.rest(header.payload_length)
