@@ -1,0 +1,82 @@
+"""Descriptors of catena.proto's messages, by hand: `number kind name`, `*` for repeated.
+
+An enum is kind `enum`; its values are in status.py. test_codec.py compares this table with the
+.proto file, so that the two cannot drift apart unseen.
+"""
+
+TABLE = """
+Hello: 1 uint32 protocol_min; 2 uint32 protocol_max; 3 bytes cluster_id; 4 enum role; 5 string
+    software
+HelloReply: 1 enum code; 2 string message; 3 uint32 protocol; 4 bytes cluster_id; 5 bytes
+    challenge
+Request: 1 bytes client_id; 2 uint64 request_id; 10 Register register; 11 Heartbeat heartbeat;
+    12 Create create; 13 AddBlock add_block; 14 Renew renew; 15 Close close; 16 Abandon abandon;
+    17 Open open; 18 Info info; 19 List list; 20 Delete delete; 21 Rename rename; 22
+    ClusterStatus cluster_status; 23 Report report
+Reply: 1 uint64 request_id; 2 enum code; 3 string message; 4 uint32 live_nodes; 5 uint32
+    needed_nodes; 10 RegisterReply register; 11 HeartbeatReply heartbeat; 12 Lease create; 13
+    BlockPlan add_block; 14 Lease renew; 15 Empty close; 16 Empty abandon; 17 OpenReply open; 18
+    KeyInfo info; 19 ListReply list; 20 Empty delete; 21 Empty rename; 22 ClusterStatusReply
+    cluster_status; 23 ReportReply report
+Empty:
+Device: 1 bytes device_id; 2 string location; 3 uint64 capacity_bytes; 4 uint64 used_bytes; 5
+    uint64 free_bytes; 6 string path; 7 bool failed
+BlockState: 1 uint64 block; 2 uint64 epoch; 3 uint64 length; 4 uint32 crc; 5 enum state; 6 bytes
+    device_id
+Register: 1 bytes node_id; 2 bytes incarnation; 3 string host; 4 uint32 port; 5 *Device devices;
+    6 bytes proof; 7 string software
+SigningKey: 1 uint64 key_id; 2 bytes secret; 3 uint64 age_ms
+Timing: 1 uint32 heartbeat_ms; 2 uint32 stale_ms; 3 uint32 dead_ms
+RegisterReply: 1 bytes cluster_id; 2 uint64 session; 3 *SigningKey keys; 4 uint64 current_key; 5
+    Timing timing
+Heartbeat: 1 bytes node_id; 2 uint64 session; 3 uint64 sequence; 4 *BlockState blocks; 5 bool
+    report_complete; 6 *Device devices; 7 uint32 open_streams
+Command: 1 enum kind; 2 uint64 block; 3 uint64 epoch
+HeartbeatReply: 1 *SigningKey keys; 2 uint64 current_key; 3 *Command commands
+Create: 1 string key; 2 bool overwrite
+Lease: 1 bytes lease_id; 2 uint64 duration_ms
+AddBlock: 1 bytes lease_id; 2 uint64 size_hint; 3 *bytes exclude; 4 uint32 replicas; 5 string
+    location
+Node: 1 bytes node_id; 2 string host; 3 uint32 port; 4 string location
+BlockPlan: 1 uint64 block; 2 uint64 epoch; 3 uint64 max_length; 4 *Node chain; 5 bytes token
+Renew: 1 bytes lease_id
+Receipt: 1 uint64 block; 2 uint64 epoch; 3 uint64 length; 4 uint32 crc; 5 enum level; 6 uint64
+    key_id; 7 bytes signature
+Close: 1 bytes lease_id; 2 *Receipt blocks; 3 enum durability
+Abandon: 1 bytes lease_id
+Open: 1 string key; 2 string location; 3 uint64 offset; 4 uint64 length
+BlockLocation: 1 uint64 block; 2 uint64 epoch; 3 uint64 offset; 4 uint64 length; 5 uint32 crc; 6
+    *Node replicas; 7 bytes token
+OpenReply: 1 string key; 2 uint64 length; 3 *BlockLocation blocks
+Info: 1 string key
+KeyInfo: 1 string key; 2 bool exists; 3 uint64 length; 4 int64 created_unix_ms; 5 *BlockLocation
+    blocks; 6 bool open; 7 uint64 open_length; 8 uint64 lease_remaining_ms; 9 uint32 open_blocks
+List: 1 string prefix; 2 string start_after; 3 uint32 limit; 4 string delimiter
+ListEntry: 1 string key; 2 uint64 length; 3 int64 created_unix_ms; 4 bool prefix
+ListReply: 1 *ListEntry entries; 2 bool more; 3 string next
+Delete: 1 string key
+Rename: 1 string from; 2 string to; 3 bool overwrite
+ClusterStatus:
+ClusterStatusReply: 1 bytes cluster_id; 2 uint32 live; 3 uint32 stale; 4 uint32 dead; 5 uint32
+    needed; 6 uint64 capacity_bytes; 7 uint64 used_bytes; 8 uint64 keys; 9 uint64 blocks; 10
+    uint64 leases; 11 uint64 under_replicated_blocks; 12 uint64 missing_blocks; 13 uint64
+    uptime_ms; 14 uint32 replicas; 15 uint64 block_bytes
+Report: 1 bool dead_only
+NodeReport: 1 Node node; 2 string state; 3 uint64 last_contact_ms; 4 *Device devices; 5 uint64
+    blocks; 6 uint32 open_streams; 7 string software; 8 bool report_complete
+ReportReply: 1 ClusterStatusReply status; 2 *NodeReport nodes
+"""
+
+
+def _read(table):
+    messages = {}
+    for line in table.strip().replace("\n    ", " ").splitlines():
+        name, _, fields = line.partition(":")
+        messages[name] = {}
+        for field in filter(None, (part.strip() for part in fields.split(";"))):
+            number, kind, label = field.split()
+            messages[name][label] = (int(number), kind.lstrip("*"), kind.startswith("*"))
+    return messages
+
+
+MESSAGES = _read(TABLE)
