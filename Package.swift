@@ -65,7 +65,9 @@ let package = Package(
         .target(
             name: "DataPath",
             dependencies: [
-                "Wire", "Reactor", "ControlClient", .product(name: "Logging", package: "swift-log"),
+                "Wire", "Reactor", "ControlClient",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
         // The namenode: decides, and is never on the data path.
         .target(

@@ -4,11 +4,15 @@
 // for it first. Swift cannot import IOSQE_* (an anonymous enum used by shifts) or io_uring_for_each_cqe (a macro).
 #pragma once
 #include <fcntl.h>
+// Before liburing.h, whose own copy has the same include guard: another module of the same program (swift-system's) takes
+// the system's, and clang refuses two definitions of one struct.
+#include <linux/io_uring.h>
 #include <liburing.h>
 #include <linux/falloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 // glibc shows O_DIRECT under _GNU_SOURCE only, which the rest of this module must not set.
@@ -56,3 +60,6 @@ static inline void curing_prep_nop_result(struct io_uring_sqe *sqe, int result) 
   sqe->len = (unsigned)result;
   sqe->rw_flags = (int)CURING_NOP_INJECT_RESULT;
 }
+
+// The calling thread's name as top and perf show it; prctl is variadic, which Swift cannot call.
+static inline void curing_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }

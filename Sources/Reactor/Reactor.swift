@@ -1,4 +1,4 @@
-import CURing
+internal import CURing
 
 /// One ring and what belongs to it on one thread: operations in flight, deadlines, counters.
 ///

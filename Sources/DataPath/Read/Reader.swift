@@ -1,4 +1,4 @@
-import CURing
+internal import CURing
 import Glibc
 import Reactor
 import Wire

@@ -1,4 +1,4 @@
-import CURing
+internal import CURing
 import Glibc
 
 /// A bound, listening TCP socket, and the options of the connections that come from it.

@@ -1,4 +1,4 @@
-import CURing
+internal import CURing
 import Glibc
 
 /// Finds out what this kernel and this process may do, before anything depends on it.

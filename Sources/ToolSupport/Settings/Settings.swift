@@ -1,4 +1,4 @@
-import Configuration
+internal import Configuration
 import ControlClient
 
 /// A tool's configuration: a YAML file, over it the environment, over that the flags.

@@ -1,4 +1,4 @@
-import Configuration
+internal import Configuration
 import ControlClient
 import Glibc
 import Synchronization
