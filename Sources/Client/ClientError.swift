@@ -126,7 +126,7 @@ extension ClientError: CustomStringConvertible {
     private var clusterSentence: String {
         switch self {
         case .tooFewNodes(let live, let needed):
-            "\(live) datanodes are live, \(needed) are needed: start more, or wait for them to register"
+            "\(live) datanodes are live, \(needed) are needed: start more, or wait for more"
         case .noSpace(let reason): "the cluster has no room: \(reason)"
         case .busy(let reason): "the cluster is busy (\(reason)): try again"
         case .unreachable(let address, let reason):

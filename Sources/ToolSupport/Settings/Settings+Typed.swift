@@ -76,7 +76,8 @@ extension Settings {
         if let value { return value }
         throw ToolFailure(
             .configuration,
-            "--\(name) is missing: give it, or set \(Self.variable(name)), or '\(name)' in a --config file"
+            "--\(name) is missing: give it, or set \(Self.variable(name)), "
+                + "or '\(name)' in a --config file"
         )
     }
 }
