@@ -1,8 +1,9 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// `dev/check` sets CATENA_CHECK so that a warning in our own targets fails the build; a user's build
-/// with a newer compiler is not broken by a warning that did not exist when the code was written.
+/// `dev/check` sets CATENA_CHECK so that a warning in our own targets fails the build; a user's
+/// build with a newer compiler is not broken by a warning that did not exist when the code was
+/// written.
 let strict: [SwiftSetting] =
     Context.environment["CATENA_CHECK"] == nil ? [] : [.treatAllWarnings(as: .error)]
 

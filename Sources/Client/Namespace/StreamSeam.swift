@@ -1,8 +1,8 @@
 import ControlClient
 import Wire
 
-// The streaming half's public face, so that the tools compile before it is there: this file goes when
-// Sources/Client/Streams comes.
+// The streaming half's public face, so that the tools compile before it is there: this file goes
+// when Sources/Client/Streams comes.
 
 public struct ClientOptions: Sendable {
     public var software = "catena"
