@@ -26,10 +26,12 @@ struct BlockReportTests {
         #expect(try desk.open("a").open.blocks.first?.replicas.count == 3)
     }
 
-    @Test("a copy that is not what was sealed does not count", arguments: [
-        FakeNode.state(1, .lost), FakeNode.state(1, .maybeLost), FakeNode.state(1, .gone),
-        FakeNode.state(1, .sealed, length: 9),
-    ])
+    @Test(
+        "a copy that is not what was sealed does not count",
+        arguments: [
+            FakeNode.state(1, .lost), FakeNode.state(1, .maybeLost), FakeNode.state(1, .gone),
+            FakeNode.state(1, .sealed, length: 9),
+        ])
     func badCopies(report: ControlBlockState) throws {
         var desk = try Desk()
         try desk.put("a", blocks: [10])

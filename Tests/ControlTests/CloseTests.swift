@@ -44,12 +44,14 @@ struct CloseTests {
         #expect(try desk.close(lease, [good]).code == .ok)
     }
 
-    @Test("the level asked for", arguments: [
-        (Level.received, ControlClose.Durability.durable, ControlCode.notDurable),
-        (.written, .durable, .notDurable), (.durable, .durable, .ok),
-        (.received, .written, .notDurable), (.written, .written, .ok),
-        (.received, .none, .ok), (.durable, .none, .ok),
-    ])
+    @Test(
+        "the level asked for",
+        arguments: [
+            (Level.received, ControlClose.Durability.durable, ControlCode.notDurable),
+            (.written, .durable, .notDurable), (.durable, .durable, .ok),
+            (.received, .written, .notDurable), (.written, .written, .ok),
+            (.received, .none, .ok), (.durable, .none, .ok),
+        ])
     func level(reached: Level, asked: ControlClose.Durability, code: ControlCode) throws {
         var desk = try Desk()
         let (lease, plan) = try begin(&desk)
@@ -119,10 +121,12 @@ struct CloseTests {
         let lease = try desk.create("a").create.leaseID
         let kept = try desk.addBlock(lease).addBlock
         let dropped = try desk.addBlock(lease).addBlock
-        try desk.heartbeat(0, [
-            FakeNode.state(kept.block, .sealed, length: 10),
-            FakeNode.state(dropped.block, .open, length: 3),
-        ])
+        try desk.heartbeat(
+            0,
+            [
+                FakeNode.state(kept.block, .sealed, length: 10),
+                FakeNode.state(dropped.block, .open, length: 3),
+            ])
         #expect(try desk.close(lease, [desk.receipt(kept, length: 10)]).code == .ok)
         #expect(try desk.heartbeat(0).heartbeat.commands.map(\.block) == [dropped.block])
         #expect(try desk.heartbeat(1).heartbeat.commands.isEmpty)

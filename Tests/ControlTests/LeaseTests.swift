@@ -4,11 +4,13 @@ import Wire
 
 @Suite("Leases")
 struct LeaseTests {
-    @Test("who gets a key", arguments: [
-        (true, false, nil, LeaseRules.Create.exists), (true, true, nil, .grant),
-        (false, false, nil, .grant), (false, false, 2, .leased), (true, true, 2, .leased),
-        (true, false, 1, .exists),
-    ] as [(Bool, Bool, UInt64?, LeaseRules.Create)])
+    @Test(
+        "who gets a key",
+        arguments: [
+            (true, false, nil, LeaseRules.Create.exists), (true, true, nil, .grant),
+            (false, false, nil, .grant), (false, false, 2, .leased), (true, true, 2, .leased),
+            (true, false, 1, .exists),
+        ] as [(Bool, Bool, UInt64?, LeaseRules.Create)])
     func rules(exists: Bool, overwrite: Bool, holder: UInt64?, expected: LeaseRules.Create) throws {
         let key = try #require(Key("k"))
         let record = holder.map {

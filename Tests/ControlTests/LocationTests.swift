@@ -4,12 +4,14 @@ import Wire
 
 @Suite("Locations")
 struct LocationTests {
-    @Test("distance", arguments: [
-        ("/a/p/r/n/d", "/a/p/r/n/d", 0), ("/a/p/r/n/d", "/a/p/r/n/e", 1),
-        ("/a/p/r/n/d", "/a/p/r/m/d", 2), ("/a/p/r/n/d", "/a/p/s/n/d", 3),
-        ("/a/p/r/n/d", "/a/q/r/n/d", 4), ("/a/p/r/n/d", "/b/p/r/n/d", 5),
-        ("/a/p/r/n", "/a/p/r/n", 1), ("/a", "/a/p/r/n/d", 4),
-    ])
+    @Test(
+        "distance",
+        arguments: [
+            ("/a/p/r/n/d", "/a/p/r/n/d", 0), ("/a/p/r/n/d", "/a/p/r/n/e", 1),
+            ("/a/p/r/n/d", "/a/p/r/m/d", 2), ("/a/p/r/n/d", "/a/p/s/n/d", 3),
+            ("/a/p/r/n/d", "/a/q/r/n/d", 4), ("/a/p/r/n/d", "/b/p/r/n/d", 5),
+            ("/a/p/r/n", "/a/p/r/n", 1), ("/a", "/a/p/r/n/d", 4),
+        ])
     func distance(left: String, right: String, expected: Int) throws {
         let (one, two) = (try #require(Location(left)), try #require(Location(right)))
         #expect(one.distance(to: two) == expected)
@@ -17,10 +19,12 @@ struct LocationTests {
         #expect(one.description == left)
     }
 
-    @Test("what is not a location", arguments: [
-        "", "/", "a/b", "/a//b", "/a/b/c/d/e/f", "/a b", "/a/", "/a\u{7}",
-        "/" + String(repeating: "x", count: 65),
-    ])
+    @Test(
+        "what is not a location",
+        arguments: [
+            "", "/", "a/b", "/a//b", "/a/b/c/d/e/f", "/a b", "/a/", "/a\u{7}",
+            "/" + String(repeating: "x", count: 65),
+        ])
     func malformed(text: String) { #expect(Location(text) == nil) }
 
     @Test func theStandardPlace() throws {
@@ -47,10 +51,12 @@ struct LocationTests {
         #expect(map.location(of: other, host: "10.0.0.2", port: 7_501) == nil)
     }
 
-    @Test("a wrong line is named", arguments: [
-        "node-1 /a/p/r/n", "10.0.0.1:1", "10.0.0.1:1 /a/p/r/n/d", "10.0.0.1:1 a/p",
-        "10.0.0.1:1 /a/p/r/n more",
-    ])
+    @Test(
+        "a wrong line is named",
+        arguments: [
+            "node-1 /a/p/r/n", "10.0.0.1:1", "10.0.0.1:1 /a/p/r/n/d", "10.0.0.1:1 a/p",
+            "10.0.0.1:1 /a/p/r/n more",
+        ])
     func malformedMap(line: String) {
         do {
             _ = try LocationMap(parsing: "# fine\n" + line)

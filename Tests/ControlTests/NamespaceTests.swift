@@ -42,7 +42,8 @@ struct NamespaceTests {
         #expect(try desk.list(prefix: "a/", delimiter: "/").entries.map(\.key) == ["a/1", "a/2/"])
     }
 
-    @Test("pages put together are the whole", arguments: ["", "/", "2/"], [1, 2, 3, 100] as [UInt32])
+    @Test(
+        "pages put together are the whole", arguments: ["", "/", "2/"], [1, 2, 3, 100] as [UInt32])
     func pages(delimiter: String, limit: UInt32) throws {
         var desk = try filled()
         let whole = try desk.list(delimiter: delimiter).entries
@@ -101,10 +102,12 @@ struct NamespaceTests {
         #expect(try desk.status().blocks == 1)
     }
 
-    @Test("the blocks of a range", arguments: [
-        (0, 0, [0, 1, 2]), (0, 1, [0]), (9, 1, [0]), (10, 1, [1]), (9, 2, [0, 1]),
-        (29, 2, [1, 2]), (59, 9, [2]), (60, 1, []), (10, 0, [1, 2]),
-    ] as [(UInt64, UInt64, [Int])])
+    @Test(
+        "the blocks of a range",
+        arguments: [
+            (0, 0, [0, 1, 2]), (0, 1, [0]), (9, 1, [0]), (10, 1, [1]), (9, 2, [0, 1]),
+            (29, 2, [1, 2]), (59, 9, [2]), (60, 1, []), (10, 0, [1, 2]),
+        ] as [(UInt64, UInt64, [Int])])
     func range(offset: UInt64, length: UInt64, expected: [Int]) throws {
         var desk = try Desk()
         let plans = try desk.put("a", blocks: [10, 20, 30])

@@ -44,9 +44,11 @@ struct NodeTests {
         #expect(try desk.heartbeat(0).code == .ok)
     }
 
-    @Test("silence", arguments: [
-        (0, Liveness.live), (2_999, .live), (3_000, .stale), (9_999, .stale), (10_000, .dead),
-    ] as [(Int64, Liveness)])
+    @Test(
+        "silence",
+        arguments: [
+            (0, Liveness.live), (2_999, .live), (3_000, .stale), (9_999, .stale), (10_000, .dead),
+        ] as [(Int64, Liveness)])
     func silence(milliseconds: Int64, expected: Liveness) {
         #expect(Liveness(silence: milliseconds, staleMs: 3_000, deadMs: 10_000) == expected)
     }

@@ -29,7 +29,8 @@ struct PlacementTests {
 
     @Test func theLeastUsedAreTakenFirst() throws {
         let nodes = try (1...6).map { number in
-            try candidate(number, "/a/p/r/n\(number)", used: [900, 100, 800, 200, 700, 300][Int(number) - 1])
+            try candidate(
+                number, "/a/p/r/n\(number)", used: [900, 100, 800, 200, 700, 300][Int(number) - 1])
         }
         for seed in 1...20 as ClosedRange<UInt64> {
             #expect(numbers(choose(nodes, replicas: 3, seed: seed)) == [2, 4, 6])
@@ -88,7 +89,9 @@ struct PlacementTests {
             $0.exclude = Array(excluded.prefix(2))
             $0.replicas = 3
         }
-        #expect(Set(plan.addBlock.chain.map(\.nodeID)) == Set(desk.nodes[2...4].map { Data($0.id.bytes) }))
+        #expect(
+            Set(plan.addBlock.chain.map(\.nodeID))
+                == Set(desk.nodes[2...4].map { Data($0.id.bytes) }))
         let short = try desk.addBlock(lease) { $0.exclude = excluded }
         #expect(short.code == .tooFewNodes)
         #expect(short.liveNodes == 2)

@@ -78,7 +78,8 @@ extension Namenode {
         guard proven else {
             throw Refusal(.badSecret, "the proof does not match this cluster's secret")
         }
-        guard Limits.hostBytes.contains(request.host.utf8.count), (1...65_535).contains(request.port)
+        guard Limits.hostBytes.contains(request.host.utf8.count),
+            (1...65_535).contains(request.port)
         else { throw Refusal(.malformed, "a datanode has a host name and a port") }
         try check(request.devices)
         return id

@@ -28,7 +28,8 @@ enum Socket {
             throw SystemFailure("listen on \(host), not a numeric address", code: EINVAL)
         }
         defer { freeaddrinfo(found) }
-        let flags = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+        let flags =
+            Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
             | Int32(SOCK_CLOEXEC.rawValue)
         let descriptor = socket(address.pointee.ai_family, flags, 0)
         guard descriptor >= 0 else { throw SystemFailure("socket") }

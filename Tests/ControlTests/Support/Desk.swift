@@ -132,7 +132,8 @@ struct Desk {
     }
 
     mutating func close(
-        _ lease: Data, _ receipts: [ControlReceipt], _ durability: ControlClose.Durability = .durable,
+        _ lease: Data, _ receipts: [ControlReceipt],
+        _ durability: ControlClose.Durability = .durable,
         client: UInt64 = 1, id: UInt64? = nil
     ) throws -> ControlReply {
         var message = ControlClose()
