@@ -1,4 +1,5 @@
 import Control
+import Foundation
 import Testing
 import Wire
 
@@ -33,11 +34,19 @@ struct LeaseTests {
         #expect(try desk.status().leases == 1)
     }
 
-    @Test func aLeaseOfAnotherClientCannotBeUsed() throws {
+    @Test func theLeaseItselfIsTheRightToWrite() throws {
         var desk = try Desk()
         let lease = try desk.create("a").create.leaseID
-        #expect(try desk.addBlock(lease, client: 2).code == .leased)
-        #expect(try desk.close(lease, [], client: 2).code == .leased)
+        let plan = try desk.addBlock(lease, client: 2).addBlock
+        let receipt = try desk.receipt(plan, length: 1)
+        #expect(try desk.close(lease, [receipt], client: 3).code == .ok)
+    }
+
+    @Test func aLeaseThatNeverWasHasEnded() throws {
+        var desk = try Desk()
+        #expect(try desk.addBlock(Data(count: 16)).code == .leaseExpired)
+        #expect(try desk.close(Data(count: 16), []).code == .leaseExpired)
+        #expect(try desk.addBlock(Data(count: 3)).code == .malformed)
     }
 
     @Test func expiryFreesTheKeyAndDropsTheOpenValue() throws {

@@ -80,6 +80,9 @@ struct LocationTests {
         try desk.register(0)
         #expect(place(0) == "/own/p/r/n")
         desk.nodes[0].location = "/own"
+        try desk.register(0)
+        #expect(place(0) == "/own")
+        desk.nodes[0].location = "own"
         #expect(try desk.register(0).code == .malformed)
     }
 }

@@ -9,6 +9,7 @@ import Wire
 struct ServerTests {
     typealias Server = NamenodeServer<MemoryStore>
 
+    @discardableResult
     private func serve<Outcome>(
         timing: ServerTiming = ServerTiming(), _ edit: (inout NamenodeSettings) -> Void = { _ in },
         _ body: (UInt16, Server) throws -> Outcome
@@ -242,7 +243,7 @@ struct ServerTests {
     @Test func aPortInUseIsAFailureWithWords() throws {
         try serve { port, _ in
             #expect(throws: SystemFailure.self) {
-                _ = try serve({ $0.listenPort = port }) { other, _ in other }
+                try serve({ $0.listenPort = port }) { _, _ in }
             }
         }
     }
