@@ -263,7 +263,7 @@ class TooFewNodes(ClusterCase):
         done = self.cluster.cli("put", source, self.key())
         self.assert_cli(done, EXIT["too few nodes"], "2", "3")
         third = self.cluster.add_node(3).start()
-        self.cluster.wait_live(3)
+        self.cluster.wait_settled()
         values.put(self.client, self.key(), b"now")
         third.kill()
         until(lambda: self.client.status().live == 2, "the third datanode is missed")

@@ -119,7 +119,7 @@ class DamagedReplica(ClusterCase):
         self.cluster.nodes[0].daemon.stop()
         self.assertEqual(self.damage(data[CHUNK + 1000 : CHUNK + 1064]), 1)
         self.cluster.nodes[0].start()
-        self.cluster.wait_live(3)
+        self.cluster.wait_settled()
         out = self.cluster.folder / "out"
         done = self.cluster.cli("get", self.key(), out)
         self.assert_cli(done, {0})
