@@ -116,7 +116,8 @@ def until(condition, what, seconds=START_SECONDS):
         if value:
             return value
         if time.monotonic() > end:
-            raise NotReady(f"not within {seconds} s: {what}")
+            text = what() if callable(what) else what
+            raise NotReady(f"not within {seconds} s: {text}")
         time.sleep(POLL_SECONDS)
 
 
@@ -160,7 +161,7 @@ class Daemon:
             text = self.port_file.read_text().strip()
             return int(text.rpartition(":")[2]) if text else None
 
-        return until(written, f"the port file of {self.name}\n{self.tail()}")
+        return until(written, lambda: f"the port file of {self.name}\n{self.tail()}")
 
     def send_signal(self, number):
         if self.running():
@@ -326,7 +327,8 @@ class Cluster:
 
     def wait_settled(self):
         """Waits until the namenode sees the datanodes as they are."""
-        until(self.settled, f"the namenode to see the datanodes as they are\n{self.tails()}")
+        until(self.settled,
+              lambda: f"the namenode to see the datanodes as they are\n{self.tails()}")
 
     def revive(self):
         """Starts every datanode that is not running, so that a test's fault ends with the test."""
