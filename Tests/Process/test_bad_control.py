@@ -1,4 +1,4 @@
-"""Malformed, oversized, truncated and wrong-version frames to the namenode, and who may register."""
+"""Malformed, oversized, truncated, wrong-version frames to the namenode; who may register."""
 
 import os
 import struct

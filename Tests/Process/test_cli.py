@@ -156,7 +156,7 @@ class Commands(CommandCase):
             self.assertTrue(done.stdout)
 
     def test_keys_that_are_not_plain(self):
-        for key in ("a b/ c", "\u00fc\u4e2d/\U0001f517", "--dash-inside", "/leading/slash", "x" * 1024):
+        for key in ("a b/ c", "\u00fc\u4e2d/\U0001f517", "--dashes", "/leading/slash", "x" * 1024):
             with self.subTest(key=key[:20]):
                 data = self.bytes(10)
                 values.put(self.client, key, data)

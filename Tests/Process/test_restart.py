@@ -77,6 +77,18 @@ class Restarts(ClusterCase):
             self.assert_ledger(lambda key: values.get(self.client, key))
             self.back(node)
 
+    def test_a_frozen_datanode_does_not_keep_a_reader_from_the_next_replica(self):
+        data = self.bytes(200_000)
+        values.put(self.client, self.key(), data)
+        first = self.client.open(self.key()).blocks[0].replicas[0]
+        node = self.cluster.node_at(first.port)
+        node.daemon.send_signal(signal.SIGSTOP)
+        try:
+            self.assertEqual(self.read_by_command(self.key()), data)
+        finally:
+            node.daemon.send_signal(signal.SIGCONT)
+        self.cluster.wait_settled()
+
     def test_a_block_that_was_open_at_the_kill_may_be_lost_not_unknown(self):
         key = self.cluster.signing_key()
         data = self.bytes(100_000)

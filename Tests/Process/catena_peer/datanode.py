@@ -165,13 +165,13 @@ class WriteStream:
             raise AssertionError(f"an ack went back from {self.acks[-1]} to {header.progress}")
 
     def wait_ack(self, offset, level=Level.received):
-        """Reads acks until `level` has reached `offset`; gives that ack, the last one if it will do."""
+        """Reads acks until `level` has reached `offset`; the last one read may do already."""
         while not self.acks or self.acks[-1][level] < offset:
             self.next_ack()
         return self.acks[-1]
 
     def wait_sealed(self):
-        """(header, Receipt, signature) of the `sealed` that must come; acks before it are checked."""
+        """(header, Receipt, signature) of the `sealed` that must come; checks acks before it."""
         while True:
             header, payload = self.connection.receive()
             self.check(header)

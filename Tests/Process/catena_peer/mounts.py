@@ -1,4 +1,4 @@
-"""Small file systems for tests of full and read-only directories. Needs root; skips loudly without."""
+"""Small file systems for full and read-only directories. Needs root; skips loudly without."""
 
 import os
 import subprocess
