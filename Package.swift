@@ -90,5 +90,5 @@ let package = Package(
         tool("catena-namenode", ["Control"]),
         tool("catena-datanode", ["DataPath"]),
         tests("WireTests", ["Wire"]),
-        tests("ReactorTests", ["Reactor"]),
+        tests("ReactorTests", ["Reactor", "CURing"]),
     ])

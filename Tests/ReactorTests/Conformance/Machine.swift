@@ -16,6 +16,7 @@ struct Machine<Ring: RingBackend & ~Copyable>: ~Copyable {
     private(set) var order: [UInt64] = []
     private(set) var notifications: [UInt64] = []
     private(set) var copied = 0
+    private var promised: Set<UInt64> = []
     private var lastArgument: UInt64 = 0
 
     init(ring: consuming Ring, directory: Descriptor) throws {
@@ -70,9 +71,13 @@ struct Machine<Ring: RingBackend & ~Copyable>: ~Copyable {
             } else {
                 results[argument] = event.result
                 order.append(argument)
+                if event.completion.hasMore { promised.insert(argument) }
             }
         }
     }
+
+    /// Whether an operation's completion promised a notification.
+    func hadMore(_ argument: UInt64) -> Bool { promised.contains(argument) }
 
     /// Waits for one operation's result.
     mutating func wait(for argument: UInt64) throws -> Int32 {
