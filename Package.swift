@@ -101,4 +101,5 @@ let package = Package(
             ["ToolSupport", "ControlClient", .product(name: "Logging", package: "swift-log")]),
         tests("TidyTests", []),
         tests("ControlTests", ["Control"]),
+        tests("ReactorTests", ["Reactor", "CURing"]),
     ])
