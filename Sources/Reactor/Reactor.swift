@@ -1,4 +1,4 @@
-internal import CURing
+import CURing
 
 /// One ring and what belongs to it on one thread: operations in flight, deadlines, counters.
 ///

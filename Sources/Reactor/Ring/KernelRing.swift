@@ -1,4 +1,4 @@
-internal import CURing
+import CURing
 import Glibc
 
 /// The kernel's io_uring: one ring, made, submitted to and reaped on one thread

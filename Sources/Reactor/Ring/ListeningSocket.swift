@@ -1,4 +1,4 @@
-internal import CURing
+import CURing
 import Glibc
 
 /// A bound, listening TCP socket, and the options of the connections that come from it.

@@ -1,4 +1,4 @@
-internal import CURing
+import CURing
 import Glibc
 
 extension Request {

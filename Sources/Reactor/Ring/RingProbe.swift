@@ -1,4 +1,4 @@
-internal import CURing
+import CURing
 import Glibc
 
 /// Finds out what this kernel and this process may do, before anything depends on it.

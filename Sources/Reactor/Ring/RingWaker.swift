@@ -1,4 +1,4 @@
-internal import CURing
+import CURing
 import Glibc
 
 /// Wakes a ring's thread out of its wait; may be called from any thread, also after the ring is gone.

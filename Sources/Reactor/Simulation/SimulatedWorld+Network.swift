@@ -157,12 +157,3 @@ extension SimulatedWorld {
         operation.ring.settle(operation, result, latency: settings.linkLatency)
     }
 }
-
-extension SocketAddress {
-    /// The address without its port, as `init(host:port:)` reads it.
-    var host: String {
-        let whole = text
-        guard let colon = whole.lastIndex(of: ":") else { return whole }
-        return String(whole[..<colon].filter { $0 != "[" && $0 != "]" })
-    }
-}
