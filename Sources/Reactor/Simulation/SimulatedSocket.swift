@@ -22,7 +22,8 @@ final class SimulatedSocket: SimulatedObject {
     var address: SocketAddress
     var isConnecting = false
     var isConnected = false
-    /// The node went down with it: it answers nothing, until the node is up again and answers resets.
+    /// The node went down with it: it answers nothing, until the node is up again and answers
+    /// resets.
     var hasVanished = false
 
     private(set) var inbound = ByteQueue()
@@ -186,7 +187,8 @@ final class SimulatedSocket: SimulatedObject {
             held += 1
             return
         }
-        guard waitingForRoom == 0, inbound.count < world.settings.windowBytes || hasEnded || isBroken
+        guard waitingForRoom == 0,
+            inbound.count < world.settings.windowBytes || hasEnded || isBroken
         else {
             waitingForRoom += 1
             return

@@ -25,8 +25,8 @@ struct Pattern {
     }
 }
 
-/// Two megabytes through a socket that holds less, by a sender and a receiver that take what comes and
-/// make again what was interrupted.
+/// Two megabytes through a socket that holds less, by a sender and a receiver that take what comes
+/// and make again what was interrupted.
 struct BigTransferCase: ConformanceCase {
     static let total = 2 << 20
     static let piece = 256 << 10
@@ -40,7 +40,10 @@ struct BigTransferCase: ConformanceCase {
         let target = machine.memory(Self.piece)
         var outgoing = Pattern(seed: 7)
         var incoming = Pattern(seed: 7)
-        var sent = 0, received = 0, queued = 0, base = 0
+        var sent = 0
+        var received = 0
+        var queued = 0
+        var base = 0
         var sending: UInt64?
         var receiving: UInt64?
         while received < Self.total {
@@ -60,7 +63,8 @@ struct BigTransferCase: ConformanceCase {
                     .receive(server, target, count: Self.piece, waitAll: false))
             }
             machine.turn()
-            // The memory is ours again after the notification, which waits for the other side to read.
+            // The memory is ours again after the notification, which waits for the other side to
+            // read.
             if let started = sending, let count = machine.results[started],
                 !machine.hadMore(started) || machine.notifications.contains(started)
             {

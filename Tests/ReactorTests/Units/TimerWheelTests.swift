@@ -5,8 +5,8 @@ import Testing
     /// Nanoseconds of one tick of the wheel.
     static let tick: UInt64 = 1 << 24
 
-    /// The wheel beside a list of deadlines: never early, always fired, and `nextDeadline` never later
-    /// than two ticks behind the true one.
+    /// The wheel beside a list of deadlines: never early, always fired, and `nextDeadline` never
+    /// later than two ticks behind the true one.
     @Test(arguments: UInt64(1)...20)
     func firesWhatANaiveListWouldFire(seed: UInt64) {
         var random = SimulationRandom(seed: seed)
