@@ -25,6 +25,7 @@ package struct ReplicaChoice {
 
     package private(set) var faults: [Fault] = []
     package private(set) var asked = 0
+    package private(set) var last: StreamFailure?
     private var nodes: [NodeID]
     private var tries: [NodeID: Int] = [:]
     private var isOut: Set<NodeID> = []
@@ -46,6 +47,7 @@ package struct ReplicaChoice {
     package mutating func again() -> Step { choose(from: current) }
 
     package mutating func failed(_ failure: StreamFailure) -> Step {
+        last = failure
         if case .refused(let status, _) = failure, status.family == .token {
             guard refetched < Self.refetches else { return .exhausted }
             refetched += 1
