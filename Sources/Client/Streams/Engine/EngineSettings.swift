@@ -1,0 +1,54 @@
+import Wire
+
+/// Every bound of one stream engine.
+package struct EngineSettings: Sendable {
+    /// Payload bytes in one frame that is sent, and the longest payload that can be received.
+    package var packetBytes = 512 << 10
+    /// Payload buffers: everything that is being filled, sent, unacked, received or written to a sink. The default fits
+    /// the 8 MiB a process may lock on most systems.
+    package var slots = 14
+    /// Frames of one block that may be unacked.
+    package var windowFrames = 14
+    /// Reads of one seekable source under way at once.
+    package var fillsAhead = 4
+    package var connections = 16
+    /// Blocks being written at once.
+    package var writes = 8
+    /// Ranges being read at once.
+    package var reads = 8
+    /// A peer that owes something must show progress within this, nanoseconds. It is longer than the datanodes' own
+    /// 10 s, so that the node next to a fault gets to name it before its client gives up.
+    package var progressTimeout: UInt64 = 12_000_000_000
+    /// A durable seal waits for every device's flush: this many progress deadlines.
+    package var sealPatience: UInt64 = 6
+    /// Fail when buffers cannot be registered, instead of going on without.
+    package var mustRegister = false
+
+    package init() {}
+
+    /// Space before a payload for the header that is sent with it: one page, so that the payload begins on one.
+    package static let prefixBytes = 4096
+    /// Space behind it for the next frame's header, which is received with it.
+    package static let suffixBytes = 4096
+
+    package var slotBytes: Int {
+        Self.prefixBytes + (packetBytes + 4095) / 4096 * 4096 + Self.suffixBytes
+    }
+
+    /// Receive, send, and one of socket, connect or close for each connection; a fill or a sink write for each slot;
+    /// the wake-up and room for a peek.
+    package var operations: Int { 3 * connections + slots + 8 }
+
+    /// As many slots of `packetBytes` as fit `bytes`, at least 4 and at most 64.
+    package mutating func fit(packetBytes: Int, bytes: Int) {
+        self.packetBytes = packetBytes
+        slots = min(64, max(4, bytes / slotBytes))
+        windowFrames = slots
+    }
+
+    package func check() {
+        precondition((1...Limits.payloadBytes).contains(packetBytes), "a frame's payload")
+        precondition(slots > 0 && windowFrames > 0 && fillsAhead > 0, "something can be in flight")
+        precondition(slotBytes * slots <= 1 << 30, "one registered region is at most 1 GiB")
+    }
+}

@@ -1,0 +1,44 @@
+import Wire
+
+/// One block being written by an engine. Valid until `sealed` was taken or the write was ended.
+package struct WriteID: Hashable, Sendable {
+    package let index: Int32
+}
+
+/// One range being read by an engine. Valid until `readCompleted` was taken or the read was ended.
+package struct ReadID: Hashable, Sendable {
+    package let index: Int32
+}
+
+/// What an engine tells its owner.
+package enum StreamEvent {
+    /// A write without a source can take a frame: fill up to `memory.count` bytes and call `provide` or `decline`.
+    case wantsPayload(WriteID, slot: Int32, offset: UInt64, memory: UnsafeMutableRawBufferPointer)
+    /// The chain's ack moved on.
+    case progress(WriteID, Progress)
+    /// The whole chain has the block at the level asked for. The write is over.
+    case sealed(WriteID, BlockSeal)
+    /// The write stopped: `resume`, `move` or `end` it.
+    case writeFailed(WriteID, StreamFailure)
+
+    /// Verified bytes of a read without a sink: call `consumed` with the slot.
+    case payload(ReadID, slot: Int32, offset: UInt64, memory: UnsafeRawBufferPointer)
+    /// Bytes of the range that are verified so far.
+    case verified(ReadID, UInt64)
+    /// Every byte is verified and with the sink. The read is over.
+    case readCompleted(ReadID, checksum: UInt32)
+    /// The read stopped; what was verified is with the sink: `redirect` or `end` it.
+    case readFailed(ReadID, StreamFailure)
+
+    /// The first bytes of a source, in a slot that the next write takes over; 0 bytes: it has ended, no slot.
+    case peeked(slot: Int32, count: Int)
+    case peekFailed(Int32)
+}
+
+/// How a block ended.
+package struct BlockSeal: Sendable {
+    package let receipt: SignedReceipt
+    package let progress: Progress
+    /// The source had no more bytes.
+    package let isSourceEnded: Bool
+}

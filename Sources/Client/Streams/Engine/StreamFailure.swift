@@ -1,0 +1,72 @@
+import Reactor
+import Wire
+
+/// Why a stream stopped.
+package enum StreamFailure: Error, Equatable, Sendable {
+    /// A node's error frame.
+    case refused(Status, ErrorReport)
+    /// No connection; the errno.
+    case unreachable(Int32)
+    /// The connection ended; the errno, or 0 when the peer closed it.
+    case disconnected(Int32)
+    /// Nothing advanced for the progress deadline.
+    case timedOut
+    /// The peer does what the protocol does not allow.
+    case protocolError(String)
+    /// A chunk did not match its checksum; the offset of its frame in the block.
+    case corrupt(UInt64)
+    /// The caller's source cannot be read; the errno.
+    case source(Int32)
+    /// The caller's source ended before the length it was given with; the bytes it had of this block.
+    case sourceEnded(UInt64)
+    /// The caller's sink cannot be written; the errno.
+    case sink(Int32)
+
+    /// Whether the same node would say the same again.
+    package var isFinal: Bool {
+        switch self {
+        case .refused(let status, _):
+            switch status {
+            case .busy, .superseded, .shuttingDown, .fenced, .slowPeer, .badHeaderChecksum,
+                .badPayloadChecksum:
+                false
+            default: true
+            }
+        case .corrupt, .protocolError, .source, .sourceEnded, .sink: true
+        case .unreachable, .disconnected, .timedOut: false
+        }
+    }
+
+    /// The node an error frame blames, if it names one.
+    package var blamed: NodeID? {
+        guard case .refused(let status, let report) = self, report.node != .none else { return nil }
+        return status.family == .token ? nil : report.node
+    }
+
+    /// A sentence for people.
+    package var sentence: String {
+        switch self {
+        case .refused(let status, let report):
+            report.text.isEmpty ? status.explanation : report.text
+        case .unreachable(let number): "it cannot be reached (\(errorText(number)))"
+        case .disconnected(0): "it closed the connection"
+        case .disconnected(let number): "the connection broke (\(errorText(number)))"
+        case .timedOut: "it made no progress before the deadline"
+        case .protocolError(let what): "it broke the protocol: \(what)"
+        case .corrupt(let offset): "the bytes at offset \(offset) do not match their checksum"
+        case .source(let number), .sink(let number): errorText(number)
+        case .sourceEnded(let bytes): "it ended after \(bytes) bytes"
+        }
+    }
+
+    /// The nearest status, for programs.
+    package var status: Status {
+        switch self {
+        case .refused(let status, _): status
+        case .unreachable: .nextHopUnreachable
+        case .timedOut: .slowPeer
+        case .corrupt: .corrupt
+        default: .nextHopFailed
+        }
+    }
+}

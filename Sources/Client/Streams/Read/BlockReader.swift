@@ -1,0 +1,61 @@
+import Reactor
+import Wire
+
+/// Where an engine puts a read's bytes itself.
+package struct ReadSink: Sendable {
+    package let descriptor: Int32
+    /// Of the range's first byte, for a seekable sink; `nil`: at the descriptor's own position, in order.
+    package let position: UInt64?
+
+    package init(descriptor: Int32, position: UInt64?) {
+        self.descriptor = descriptor
+        self.position = position
+    }
+}
+
+/// What an owner says of a range it wants read.
+package struct ReadRequest {
+    package var assembly: ReadAssembly
+    /// The payload of `read`: `Credentials.encoded()`.
+    package var credentials: [UInt8]
+    package var address: SocketAddress
+    /// `nil`: the owner takes `payload` events and answers with `consumed`.
+    package var sink: ReadSink?
+
+    package init(assembly: ReadAssembly, credentials: [UInt8], address: SocketAddress) {
+        self.assembly = assembly
+        self.credentials = credentials
+        self.address = address
+    }
+}
+
+/// One range of a block on its way from a replica.
+struct BlockReader: ~Copyable {
+    var assembly: ReadAssembly
+    var credentials: [UInt8]
+    var address: SocketAddress
+    let sink: ReadSink?
+    var connection: Int32 = -1
+    var isRequestSent = false
+
+    /// Slots with verified bytes that wait for the sink or the owner, in order.
+    var arrived: FixedRing<Int32>
+    /// Those, and the ones that are being drained.
+    var held = 0
+    var draining = 0
+    var isStopped = false
+    var isEnding = false
+
+    // What the owner has yet to be told.
+    var isTeller = false
+    var hasProgress = false
+    var failure: StreamFailure?
+
+    init(_ request: ReadRequest, slots: Int) {
+        assembly = request.assembly
+        credentials = request.credentials
+        address = request.address
+        sink = request.sink
+        arrived = FixedRing(capacity: slots)
+    }
+}

@@ -1,0 +1,165 @@
+import Reactor
+import Wire
+
+// Steps 1 and 2 of a read, and how a read begins, takes another replica and ends.
+extension StreamEngine where Ring: ~Copyable {
+    /// Begins to read a range of a block.
+    /// - Returns: `nil` when `settings.reads` or `settings.connections` is reached.
+    package mutating func read(_ request: ReadRequest) -> ReadID? {
+        let reader = BlockReader(request, slots: settings.slots)
+        guard let index = reads.insert(reader) else { return nil }
+        guard connect(index) else {
+            reads.remove(index)
+            return nil
+        }
+        return ReadID(index: index)
+    }
+
+    /// Goes on with a stopped read at another replica, or at the same with another token: only what is not verified is
+    /// asked for.
+    package mutating func redirect(
+        _ id: ReadID, to address: SocketAddress, credentials: [UInt8]
+    ) -> Bool {
+        let entry = reads.at(id.index)
+        precondition(entry.pointee.isStopped, "only a stopped read is redirected")
+        entry.pointee.address = address
+        entry.pointee.credentials = credentials
+        entry.pointee.assembly.restart()
+        return connect(id.index)
+    }
+
+    private mutating func connect(_ read: Int32) -> Bool {
+        let entry = reads.at(read)
+        guard let connection = connection(to: entry.pointee.address, for: .read(read)) else {
+            return false
+        }
+        entry.pointee.connection = connection
+        entry.pointee.isRequestSent = false
+        entry.pointee.isStopped = false
+        watchRead(read)
+        pump(connection)
+        return true
+    }
+
+    /// Gives a read up. Bytes on their way to the sink still arrive there.
+    package mutating func end(_ id: ReadID) { endRead(id.index) }
+
+    /// Gives a slot of a `payload` event back.
+    package mutating func consumed(_ id: ReadID, slot: Int32) { slotDrained(id.index, slot) }
+
+    mutating func pumpRead(_ read: Int32) {
+        let entry = reads.at(read)
+        guard !entry.pointee.isRequestSent else { return }
+        entry.pointee.isRequestSent = true
+        var header = FrameHeader(.read)
+        header.block = entry.pointee.assembly.block
+        header.epoch = entry.pointee.assembly.epoch
+        header.offset = entry.pointee.assembly.request.lowerBound
+        header.length = UInt64(entry.pointee.assembly.request.count)
+        header.checksum = CRC32C.of(entry.pointee.credentials)
+        sendControl(
+            entry.pointee.connection, header, payload: entry.pointee.credentials)
+    }
+
+    /// 1. Whether a data frame is the one that must come next. `false`: the stream ended over it.
+    mutating func judged(_ read: Int32, _ header: FrameHeader) -> Bool {
+        let entry = reads.at(read)
+        do throws(ReadAssembly.Violation) {
+            try entry.pointee.assembly.judge(header)
+            return true
+        } catch {
+            fail(entry.pointee.connection, .protocolError("a frame against the rules (\(error))"))
+            return false
+        }
+    }
+
+    /// 2. A payload is here. `false`: the stream is over, well or not.
+    mutating func arrived(_ read: Int32, _ slot: Int32, _ header: FrameHeader) -> Bool {
+        let entry = reads.at(read)
+        let slice: ReadAssembly.Slice
+        do throws(ReadAssembly.Violation) {
+            slice = try entry.pointee.assembly.take(header, payload(of: slot))
+        } catch {
+            releaseSlot(slot)
+            fail(entry.pointee.connection, .corrupt(header.offset))
+            return false
+        }
+        if slice.count > 0 {
+            records[Int(slot)].start = slice.start
+            records[Int(slot)].wanted = slice.count
+            records[Int(slot)].position = slice.offset
+            entry.pointee.held += 1
+            entry.pointee.arrived.append(slot)
+        } else {
+            releaseSlot(slot)
+        }
+        entry.pointee.hasProgress = true
+        tell(read: read)
+        drain(read)
+        guard header.flags.contains(.last) else {
+            rewatchRead(read)
+            return true
+        }
+        let connection = entry.pointee.connection
+        entry.pointee.connection = -1
+        reactor.timers.clear(timer(ofRead: read))
+        free(connection)
+        beginHeader(connection)
+        return false
+    }
+
+    // MARK: Its deadline
+
+    func timer(ofRead read: Int32) -> UInt32 { UInt32(writes.capacity) + UInt32(read) }
+
+    /// The replica owes the next frame.
+    mutating func watchRead(_ read: Int32) {
+        reactor.timers.arm(timer(ofRead: read), at: deadline(settings.progressTimeout))
+    }
+
+    private mutating func rewatchRead(_ read: Int32) {
+        reactor.timers.clear(timer(ofRead: read))
+        watchRead(read)
+    }
+
+    mutating func readExpired(_ read: Int32) {
+        guard reads.isUsed(read), reads.at(read).pointee.connection >= 0 else { return }
+        let connection = reads.at(read).pointee.connection
+        let isOpen = connections.at(connection).pointee.life == .open
+        fail(connection, isOpen ? .timedOut : .unreachable(110))
+    }
+
+    // MARK: Stopping
+
+    mutating func readStopped(_ read: Int32, _ failure: StreamFailure) {
+        let entry = reads.at(read)
+        entry.pointee.connection = -1
+        reactor.timers.clear(timer(ofRead: read))
+        guard !entry.pointee.isEnding else { return }
+        entry.pointee.isStopped = true
+        entry.pointee.failure = failure
+        tell(read: read)
+    }
+
+    mutating func endRead(_ read: Int32) {
+        let entry = reads.at(read)
+        guard !entry.pointee.isEnding else { return }
+        entry.pointee.isEnding = true
+        if entry.pointee.connection >= 0 { close(entry.pointee.connection) }
+        entry.pointee.connection = -1
+        reactor.timers.clear(timer(ofRead: read))
+        while let slot = entry.pointee.arrived.popFirst() {
+            entry.pointee.held -= 1
+            releaseSlot(slot)
+        }
+        removeIfSettled(read: read)
+    }
+
+    mutating func removeIfSettled(read: Int32) {
+        let entry = reads.at(read)
+        guard entry.pointee.isEnding, entry.pointee.held == 0, !entry.pointee.isTeller else {
+            return
+        }
+        reads.remove(read)
+    }
+}

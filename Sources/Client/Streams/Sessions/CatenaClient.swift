@@ -1,0 +1,96 @@
+import ControlClient
+import Reactor
+import Wire
+
+public struct ClientOptions: Sendable {
+    /// Name and version, for the namenode's log.
+    public var software = "catena"
+    /// How long one answer of the namenode may take.
+    public var callMilliseconds: Int64 = 10_000
+    /// Memory for payload of one put or get, at least four packets. The default fits the 8 MiB that a process may lock
+    /// on most systems; a process that may lock less works all the same, at a little more cost per byte.
+    public var bufferBytes = 7_680 << 10
+    public init() {}
+}
+
+/// A cluster, as a program uses it.
+///
+/// `put` and `get` block the calling thread until they are done: each makes its ring on that thread and ends it there, and the
+/// library starts no thread of its own. Several threads may each have a client; one client is for one thread at a time.
+public final class CatenaClient {
+    public let namespace: NamespaceClient
+    private let options: ClientOptions
+
+    /// Connects at the first call.
+    public init(namenode: Endpoint, options: ClientOptions = ClientOptions()) throws(ClientError) {
+        var settings = ControlConnection.Settings(role: .client, software: options.software)
+        settings.callMilliseconds = options.callMilliseconds
+        namespace = NamespaceClient(ControlCaller(namenode, settings: settings))
+        self.options = options
+    }
+
+    /// Stores a source's bytes under a key: they appear there, all at once, when this returns.
+    ///
+    /// Blocks the calling thread. After an error nothing appears; the value that was there before stays.
+    /// - Parameter progress: called now and then with the bytes that every node of their chains has written.
+    public func put(
+        _ key: String, from source: PayloadSource, options wanted: PutOptions = PutOptions(),
+        progress: (UInt64) -> Void = { _ in }
+    ) throws(ClientError) -> PutSummary {
+        try wanted.check()
+        let file = try Self.inspect(source.descriptor) { .sourceFailed(reason: $0) }
+        let wasNonBlocking = file.block()
+        defer { file.restore(wasNonBlocking) }
+        var session = PutSession(
+            engine: try engine(packetBytes: wanted.packetBytes), namespace: namespace, key: key,
+            source: PutSource(file, length: source.length), options: wanted)
+        return try session.run(progress)
+    }
+
+    /// Writes a key's value, or a part of it, to a sink. No byte reaches the sink before its checksum is verified.
+    ///
+    /// Blocks the calling thread. After an error the sink may have the beginning of the bytes.
+    /// - Parameter progress: called now and then with the bytes that are verified.
+    public func get(
+        _ key: String, to sink: PayloadSink, options wanted: GetOptions = GetOptions(),
+        progress: (UInt64) -> Void = { _ in }
+    ) throws(ClientError) -> GetSummary {
+        let file = try Self.inspect(sink.descriptor) { .sinkFailed(reason: $0) }
+        let wasNonBlocking = file.block()
+        defer { file.restore(wasNonBlocking) }
+        let isPositional = sink.isSeekable && file.position != nil && !file.isAppending
+        var session = GetSession(
+            engine: try engine(packetBytes: Limits.payloadBytes), namespace: namespace, key: key,
+            sink: ReadSink(
+                descriptor: sink.descriptor, position: isPositional ? file.position : nil),
+            options: wanted)
+        let summary = try session.run(progress)
+        if isPositional, let start = file.position { file.stand(at: start + summary.length) }
+        return summary
+    }
+
+    private static func inspect(
+        _ descriptor: CInt, _ failure: (String) -> ClientError
+    ) throws(ClientError) -> LocalFile {
+        do throws(SystemError) {
+            return try LocalFile(descriptor)
+        } catch {
+            throw failure(errorText(error.number))
+        }
+    }
+
+    private func engine(packetBytes: Int) throws(ClientError) -> StreamEngine<KernelRing> {
+        var settings = EngineSettings()
+        settings.fit(packetBytes: packetBytes, bytes: options.bufferBytes)
+        var ring = KernelRing.Settings()
+        ring.submissions = 64
+        ring.completions = 1024
+        // A client's sockets and files are plain descriptors, so no limit of open files stands in the way.
+        ring.files = 1
+        do throws(RingFailure) {
+            return try StreamEngine(ring: KernelRing(ring), settings: settings)
+        } catch {
+            throw .ringUnavailable(reason: error.description)
+        }
+    }
+}

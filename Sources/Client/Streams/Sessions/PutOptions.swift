@@ -1,0 +1,34 @@
+import Wire
+
+public struct PutOptions: Sendable {
+    public var overwrite = false
+    /// The longest a block may become, at least 64 KiB; `nil` for what the namenode plans.
+    public var blockBytes: UInt64?
+    /// Payload bytes in one frame, at most 1 MiB.
+    public var packetBytes = 512 << 10
+    /// 0 for the namenode's default.
+    public var replicas = 0
+    public var durability = CloseDurability.durable
+    /// Of the writer, as `/az/pod/rack/node`; may be empty.
+    public var location = ""
+    public init() {}
+
+    func check() throws(ClientError) {
+        guard (1...Limits.payloadBytes).contains(packetBytes) else {
+            throw .badArgument("a packet has 1 to \(Limits.payloadBytes) bytes, not \(packetBytes)")
+        }
+        if let blockBytes {
+            guard blockBytes >= UInt64(Limits.blockBytes.lowerBound) else {
+                throw .badArgument("a block has at least \(Limits.blockBytes.lowerBound) bytes")
+            }
+        }
+    }
+}
+
+/// A value that was put.
+public struct PutSummary: Sendable {
+    public let length: UInt64
+    /// CRC32C of the value.
+    public let checksum: UInt32
+    public let blocks: [(block: BlockID, length: UInt64, chain: [ChainNode])]
+}

@@ -1,0 +1,63 @@
+import Wire
+
+/// What is done after a write stream failed, as a pure state: a new stream to the same chain, a new block on another
+/// chain, or nothing more. Bounded: `resumes` streams in a row without progress, `blocks` chains for one block's bytes.
+package struct WriteRetry {
+    package static let resumes = 3
+    package static let blocks = 3
+
+    package enum Step: Equatable {
+        /// Again with the same token; what is unacked is sent again.
+        case resume
+        /// ADDBLOCK without these nodes.
+        case newBlock
+        case giveUp
+    }
+
+    /// Nodes that the next ADDBLOCK is asked not to use.
+    package private(set) var excluded: [NodeID] = []
+    /// Streams begun since the last progress, for the pause before the next one.
+    package private(set) var resumed = 0
+    private var blocks = 1
+
+    package init() {}
+
+    /// The chain acked more than before.
+    package mutating func progressed() { resumed = 0 }
+
+    /// - Parameters:
+    ///   - head: of the chain, to be blamed when the failure names nobody.
+    ///   - canMove: the block's bytes can still be had from its start.
+    package mutating func failed(_ failure: StreamFailure, head: NodeID, canMove: Bool) -> Step {
+        switch failure {
+        case .source, .sourceEnded, .sink: return .giveUp
+        case .disconnected, .timedOut:
+            // Once more to the same chain costs less than a new block; a chain that fails twice is left.
+            return canMove && resumed > 0 ? newBlock(excluding: head) : resume(canMove, head)
+        case .refused(let status, _) where status.family == .token:
+            return canMove ? newBlock(excluding: nil) : .giveUp
+        case .refused(.superseded, _), .refused(.badPayloadChecksum, _),
+            .refused(.badHeaderChecksum, _):
+            return canMove && resumed > 0 ? newBlock(excluding: head) : resume(canMove, head)
+        case .refused(let status, _) where status.family == .stream && !canMove: return .giveUp
+        case .refused, .unreachable, .protocolError, .corrupt:
+            return canMove ? newBlock(excluding: failure.blamed ?? head) : resume(canMove, head)
+        }
+    }
+
+    private mutating func resume(_ canMove: Bool, _ head: NodeID) -> Step {
+        guard resumed < Self.resumes else {
+            return canMove ? newBlock(excluding: head) : .giveUp
+        }
+        resumed += 1
+        return .resume
+    }
+
+    private mutating func newBlock(excluding node: NodeID?) -> Step {
+        guard blocks < Self.blocks else { return .giveUp }
+        blocks += 1
+        resumed = 0
+        if let node, !excluded.contains(node) { excluded.append(node) }
+        return .newBlock
+    }
+}
