@@ -20,7 +20,7 @@ struct Catena: ParsableCommand {
               catena ls -l photos/
 
             EXIT CODES
-              0 done   1 'test' says no   64 wrong usage   65 corrupt data   66 no such key
+              0 done   1 'test' says no   64 wrong usage   65 corrupt data   66 no such key or file
               69 cluster unavailable   73 key exists   74 local input or output failed
               75 try again later   77 denied   78 wrong configuration
             """,

@@ -32,12 +32,14 @@ struct Put: ParsableCommand {
     var durability: CloseDurability?
 
     @Option(
+        name: [.long, .customLong("block-bytes")],
         help: .init(
             "The longest a block may become, such as 16MiB (default: the cluster's).",
             valueName: "size"))
     var blockSize: SizeArgument?
 
     @Option(
+        name: [.long, .customLong("packet-bytes")],
         help: .init(
             "Bytes in one packet, at most 1MiB; for tests of small packets.", valueName: "size"))
     var packetSize: SizeArgument?
