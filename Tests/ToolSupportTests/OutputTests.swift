@@ -78,7 +78,8 @@ struct OutputTests {
         let half = ProgressLine(label: "put", done: 1 << 20, total: 2 << 20, milliseconds: 1_000)
         #expect(
             half.text(columns: 80)
-                == "put  50% [################................] 1 MiB of 2 MiB  1.0 MB/s  1.0s left")
+                == "put  50% [################................] 1 MiB of 2 MiB  1.0 MB/s  1.0s left"
+        )
         for columns in [0, 1, 20, 40, 79, 200] {
             #expect(half.text(columns: columns).count <= columns, "\(columns) columns")
         }

@@ -7,8 +7,8 @@ struct Catena: ParsableCommand {
         commandName: "catena",
         abstract: "Store, read and manage values in a Catena cluster.",
         discussion: """
-            Every command needs the namenode's address: --namenode HOST:PORT, or the variable
-            CATENA_NAMENODE, or 'namenode' in a --config file.
+            Every command needs the namenode's address: --namenode HOST:PORT, or the \
+            variable CATENA_NAMENODE, or 'namenode' in a --config file.
 
             EXAMPLES
               export CATENA_NAMENODE=127.0.0.1:7700

@@ -6,8 +6,8 @@ struct Put: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Store a file, or standard input, under a key.",
         discussion: """
-            The key appears when every byte is where --durability wants it, all at once; until then
-            readers see the old value or none.
+            The key appears when every byte is where --durability wants it, all at once; \
+            until then readers see the old value or none.
 
             EXAMPLES
               catena put photo.jpg photos/2026/photo.jpg
@@ -28,7 +28,7 @@ struct Put: ParsableCommand {
     var replicas: Int?
 
     @Option(
-        help: "What must be true of every copy before the key appears: durable, written or none.")
+        help: "What must be true of every copy before the key appears.")
     var durability: CloseDurability?
 
     @Option(
