@@ -6,8 +6,8 @@ struct Test: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Answer a question about a key by the exit code: 0 yes, 1 no.",
         discussion: """
-            A question that cannot be answered ends with another code, such as 69 for a cluster that
-            is not there.
+            A question that cannot be answered ends with another code, such as 69 for a \
+            cluster that is not there.
 
             EXAMPLES
               catena test -e photos/2026/photo.jpg && echo there
