@@ -102,4 +102,5 @@ let package = Package(
         tests("TidyTests", []),
         tests("ControlTests", ["Control"]),
         tests("ReactorTests", ["Reactor", "CURing"]),
+        tests("SimulationTests", ["Client", "DataPath", "Reactor", "Wire"]),
     ])
