@@ -13,17 +13,13 @@ struct Test: ParsableCommand {
               catena test -e photos/2026/photo.jpg && echo there
             """)
 
-    @Flag(name: .customShort("e"), help: "Is there a value under the key?")
+    @Flag(name: .customShort("e"), help: "Is there a value under the key? (the default)")
     var exists = false
 
     @Argument(help: "The key.")
     var key: String
 
     @OptionGroup var flags: ClientFlags
-
-    func validate() throws {
-        guard exists else { throw ValidationError("say what to test: -e for existence") }
-    }
 
     func run() throws {
         let answer = try flags.run { client, _ in
