@@ -1,8 +1,9 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// `dev/check` sets CATENA_CHECK so that a warning in our own targets fails the build; a user's build
-/// with a newer compiler is not broken by a warning that did not exist when the code was written.
+/// `dev/check` sets CATENA_CHECK so that a warning in our own targets fails the build; a user's
+/// build with a newer compiler is not broken by a warning that did not exist when the code was
+/// written.
 let strict: [SwiftSetting] =
     Context.environment["CATENA_CHECK"] == nil ? [] : [.treatAllWarnings(as: .error)]
 
@@ -65,7 +66,9 @@ let package = Package(
         .target(
             name: "DataPath",
             dependencies: [
-                "Wire", "Reactor", "ControlClient", .product(name: "Logging", package: "swift-log"),
+                "Wire", "Reactor", "ControlClient",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
         // The namenode: decides, and is never on the data path.
         .target(
@@ -98,4 +101,5 @@ let package = Package(
             ["ToolSupport", "ControlClient", .product(name: "Logging", package: "swift-log")]),
         tests("TidyTests", []),
         tests("ControlTests", ["Control"]),
+        tests("ReactorTests", ["Reactor", "CURing"]),
     ])

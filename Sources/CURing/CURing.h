@@ -4,18 +4,21 @@
 // for it first. Swift cannot import IOSQE_* (an anonymous enum used by shifts) or io_uring_for_each_cqe (a macro).
 #pragma once
 #include <fcntl.h>
+// Before liburing.h, whose own copy has the same include guard: another module of the same program (swift-system's) takes
+// the system's, and clang refuses two definitions of one struct.
+#include <linux/io_uring.h>
 #include <liburing.h>
 #include <linux/falloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 // glibc shows O_DIRECT under _GNU_SOURCE only, which the rest of this module must not set.
 static const int CURING_O_DIRECT = __O_DIRECT;
 static const int CURING_EFD_CLOEXEC = EFD_CLOEXEC;
 static const unsigned char CURING_FIXED_FILE = 1U << IOSQE_FIXED_FILE_BIT;
-static const unsigned CURING_FILE_INDEX_ALLOC = IORING_FILE_INDEX_ALLOC;
 // SEND_ZC: ask the notification to say whether the kernel copied after all (Linux 6.2).
 static const unsigned short CURING_SEND_ZC_REPORT_USAGE = 1U << 3;
 static const unsigned CURING_NOTIF_USAGE_ZC_COPIED = 1U << 31;
@@ -46,7 +49,8 @@ static inline unsigned curing_reap(struct io_uring *ring, curing_completion *out
 
 static inline unsigned curing_overflow(struct io_uring *ring) { return *ring->cq.koverflow; }
 
-// A relaxed store into a completion's file index field, whose union Swift imports under no stable name.
+// Asks for the result as the lowest free fixed file. Swift imports the field's union under no stable name, and
+// liburing 2.3's io_uring_prep_*_direct add one to IORING_FILE_INDEX_ALLOC, which makes it 0: a plain descriptor.
 static inline void curing_set_direct(struct io_uring_sqe *sqe) {
   sqe->file_index = IORING_FILE_INDEX_ALLOC;
 }
@@ -56,3 +60,6 @@ static inline void curing_prep_nop_result(struct io_uring_sqe *sqe, int result) 
   sqe->len = (unsigned)result;
   sqe->rw_flags = (int)CURING_NOP_INJECT_RESULT;
 }
+
+// The calling thread's name as top and perf show it; prctl is variadic, which Swift cannot call.
+static inline void curing_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }

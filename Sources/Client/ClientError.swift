@@ -1,8 +1,8 @@
 import ControlClient
 import Wire
 
-/// Everything that can go wrong between a program and its bytes, with the facts a program or a person needs
-/// to do something about it.
+/// Everything that can go wrong between a program and its bytes, with the facts a program or a
+/// person needs to do something about it.
 public enum ClientError: Error, Equatable, Sendable {
     // What the namenode said about a key.
     case notFound(key: String)
@@ -84,7 +84,7 @@ extension ClientError: CustomStringConvertible {
         case .sourceFailed(let reason): "the source cannot be read: \(reason)"
         case .sinkFailed(let reason): "the destination cannot be written: \(reason)"
         case .sourceLength(let expected, let found):
-            "the source has \(found) bytes, and \(expected) were expected: it changed while it was read"
+            "the source has \(found) bytes instead of \(expected): it changed while it was read"
         case .ringUnavailable(let reason), .badArgument(let reason): reason
         default: clusterSentence
         }
@@ -99,11 +99,11 @@ extension ClientError: CustomStringConvertible {
             "another client is writing the key \(quoted(key)): try again when it is done"
         case .badKey(let key, let reason): "\(quoted(key)) cannot be a key: \(reason)"
         case .leaseExpired(let key):
-            "the lease on the key \(quoted(key)) expired before the value was complete: write it again"
+            "the lease on \(quoted(key)) expired before the value was complete: write it again"
         case .blockMismatch(let key, let reason):
             "the namenode does not accept the blocks written for \(quoted(key)): \(reason)"
         case .notDurable(let key, let reason):
-            "\(quoted(key)) has not reached the durability asked for (\(reason)): try again, or ask for less"
+            "\(quoted(key)) is not as durable as asked (\(reason)): try again, or ask for less"
         case .badRange(let key, let offset, let length):
             "\(quoted(key)) has no \(length) bytes at offset \(offset)"
         default: clusterSentence
@@ -113,9 +113,9 @@ extension ClientError: CustomStringConvertible {
     private var dataSentence: String {
         switch self {
         case .corrupt(let key, let block, let replicas):
-            "block \(block) of \(quoted(key)) does not match its checksum on any of \(replicas) replicas"
+            "block \(block) of \(quoted(key)) is corrupt on all \(replicas) replicas that answered"
         case .unreadable(let key, let block, let replicas, let reason):
-            "block \(block) of \(quoted(key)) cannot be read from any of \(replicas) replicas: \(reason)"
+            "block \(block) of \(quoted(key)) cannot be read, \(replicas) replicas tried: \(reason)"
         case .unwritable(let key, let block, let node, let status, let reason):
             "block \(block) of \(quoted(key)) cannot be written: node \(node) says "
                 + (reason.isEmpty ? status.explanation : reason)
@@ -126,7 +126,7 @@ extension ClientError: CustomStringConvertible {
     private var clusterSentence: String {
         switch self {
         case .tooFewNodes(let live, let needed):
-            "\(live) datanodes are live and \(needed) are needed: start more, or wait until they register"
+            "\(live) datanodes are live, \(needed) are needed: start more, or wait for more"
         case .noSpace(let reason): "the cluster has no room: \(reason)"
         case .busy(let reason): "the cluster is busy (\(reason)): try again"
         case .unreachable(let address, let reason):

@@ -20,7 +20,8 @@ extension Namenode {
 
     /// Ends leases whose time is over and drops their open values. Comes before every request, so that no
     /// operation meets a lease that has ended.
-    package mutating func endLeases(at moment: Moment, in store: some NamespaceReader) -> Decision? {
+    package mutating func endLeases(at moment: Moment, in store: some NamespaceReader) -> Decision?
+    {
         guard leaseClocks.firstEnded(at: moment.now) != nil else { return nil }
         var turn = Turn(
             store: store, caller: Caller(role: .unspecified), client: .none, moment: moment)

@@ -49,7 +49,8 @@ package struct NamenodeSettings: Sendable, Equatable {
             (1...bounds.nodes).contains(neededNodes), "min-nodes must be 1 to \(bounds.nodes)")
         check(
             Limits.blockBytes.contains(blockBytes),
-            "block-bytes must be \(Limits.blockBytes.lowerBound) to \(Limits.blockBytes.upperBound)")
+            "block-bytes must be \(Limits.blockBytes.lowerBound) to \(Limits.blockBytes.upperBound)"
+        )
         check((10...60_000).contains(heartbeatMs), "heartbeat-ms must be 10 to 60000")
         check(staleMs > heartbeatMs, "stale-ms must be longer than heartbeat-ms")
         check(deadMs > staleMs, "dead-ms must be longer than stale-ms")

@@ -17,7 +17,8 @@ final class AddressList {
         var found: UnsafeMutablePointer<addrinfo>?
         let code = getaddrinfo(endpoint.host, String(endpoint.port), &hints, &found)
         guard code == 0 else {
-            let reason = code == EAI_SYSTEM ? systemSentence(errno) : String(cString: gai_strerror(code))
+            let reason =
+                code == EAI_SYSTEM ? systemSentence(errno) : String(cString: gai_strerror(code))
             throw .unreachable(address: endpoint.description, reason: reason)
         }
         first = found

@@ -4,9 +4,9 @@ import Wire
 
 /// Calls with one client id and counted request ids over whatever connection there is.
 ///
-/// A lost connection is made again and the *same* request id is sent again, within a bounded number of tries
-/// and a total deadline: the namenode answers a repeated id with the first answer, so a mutation happens once
-/// (docs/PROTOCOL.md section 2). Calls from several threads take turns.
+/// A lost connection is made again and the *same* request id is sent again, within a bounded number
+/// of tries and a total deadline: the namenode answers a repeated id with the first answer, so a
+/// mutation happens once (docs/PROTOCOL.md section 2). Calls from several threads take turns.
 public final class ControlCaller: Sendable {
     public struct Retry: Sendable {
         /// Connections tried for one call.

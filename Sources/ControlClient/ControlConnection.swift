@@ -2,10 +2,11 @@ import FoundationEssentials
 import SwiftProtobuf
 import Wire
 
-/// One connection to a namenode, greeted and ready for requests. One call at a time; not thread-safe.
+/// One connection to a namenode, greeted and ready for requests. One call at a time; not
+/// thread-safe.
 ///
-/// After any thrown failure but `refused` the connection is of no more use: bytes of an answer may be on
-/// their way that nobody waits for.
+/// After any thrown failure but `refused` the connection is of no more use: bytes of an answer may
+/// be on their way that nobody waits for.
 public final class ControlConnection {
     public struct Settings: Sendable {
         public var role: ControlRole
@@ -54,7 +55,8 @@ public final class ControlConnection {
         hello.software = settings.software
         try socket.send(try encoded(hello), before: deadline)
         let body = try nextBody(socket, &decoder, before: deadline)
-        let reply = try Greeting(decoded(ControlHelloReply.self, from: body), expected: settings.cluster)
+        let reply = try Greeting(
+            decoded(ControlHelloReply.self, from: body), expected: settings.cluster)
         cluster = reply.cluster
         version = reply.version
         challenge = reply.challenge
@@ -63,7 +65,8 @@ public final class ControlConnection {
         self.decoder = decoder
     }
 
-    /// Sends one request and waits for its answer, at most `milliseconds` and at most what the settings say.
+    /// Sends one request and waits for its answer, at most `milliseconds` and at most what the
+    /// settings say.
     /// - Returns: a reply with code `ok`; any other code is thrown as `refused`.
     public func call(
         _ request: ControlRequest, milliseconds: Int64 = .max

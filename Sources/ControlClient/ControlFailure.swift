@@ -44,9 +44,9 @@ extension ControlFailure: CustomStringConvertible {
     public var description: String {
         switch self {
         case .unreachable(let address, let reason):
-            "cannot reach the namenode at \(address) (\(reason)): is it running, and is this its address?"
+            "cannot reach the namenode at \(address) (\(reason)): is it running there?"
         case .timedOut(let address, let milliseconds):
-            "the namenode at \(address) did not answer within \(milliseconds) ms: try again, or check it"
+            "the namenode at \(address) did not answer within \(milliseconds) ms: try again later"
         case .refused(let refusal):
             refusal.message.isEmpty
                 ? "the namenode refused the request (\(refusal.code))" : refusal.message
@@ -55,7 +55,7 @@ extension ControlFailure: CustomStringConvertible {
         case .wrongCluster(let expected, let found):
             "the namenode is of cluster \(found), and cluster \(expected) was expected"
         case .wrongVersion(let message):
-            "the namenode speaks another version of the protocol (\(message)): install matching versions"
+            "the namenode speaks another protocol version (\(message)): install matching ones"
         }
     }
 

@@ -7,7 +7,8 @@ struct Socket: ~Copyable {
 
     /// Connects to the first of the endpoint's addresses that answers.
     ///
-    /// The deadline covers all addresses together; resolving a name takes what the system's resolver takes.
+    /// The deadline covers all addresses together; resolving a name takes what the system's
+    /// resolver takes.
     init(_ endpoint: Endpoint, before deadline: Deadline) throws(ControlFailure) {
         let addresses = try AddressList(endpoint)
         var last = ControlFailure.unreachable(

@@ -114,6 +114,19 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         return handled
     }
 
+    /// Turns until mail says stop and everything open has ended. Counters go to the observer about once a second.
+    public mutating func serve() {
+        let second: UInt64 = 1_000_000_000
+        var nextCount: UInt64 = 0
+        while !(isStopping && isIdle) {
+            turn(waitUntil: reactor.now &+ second)
+            if reactor.now >= nextCount {
+                observer.count(snapshot)
+                nextCount = reactor.now &+ second
+            }
+        }
+    }
+
     /// Nothing is open and nothing is in the kernel's hands but the accept and the wake-up.
     public var isIdle: Bool { connections.count == 0 && streams.count == 0 && readers.count == 0 }
 

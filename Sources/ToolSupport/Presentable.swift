@@ -1,6 +1,7 @@
 import ControlClient
 
-/// A failure that a tool can show: a kind for the exit code, one sentence for people, facts for programs.
+/// A failure that a tool can show: a kind for the exit code, one sentence for people, facts for
+/// programs.
 public protocol Presentable: Error {
     var kind: FailureKind { get }
     /// One sentence, without the program's name and without a full stop.

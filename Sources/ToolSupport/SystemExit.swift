@@ -1,7 +1,8 @@
 import ArgumentParser
 import ControlClient
 
-/// Exit codes of every tool, as `sysexits.h` numbers them, so that a script can tell failures apart.
+/// Exit codes of every tool, as `sysexits.h` numbers them, so that a script can tell failures
+/// apart.
 public enum SystemExit: Int32, Sendable, CaseIterable {
     case success = 0
     /// A test (`catena test -e`) answered no.

@@ -1,4 +1,4 @@
-"""Malformed frames to a datanode: an error frame with the reason, the connection closed, nothing else."""
+"""Malformed frames to a datanode: an error frame with the reason, that connection closed."""
 
 import json
 import pathlib
@@ -29,7 +29,7 @@ class BadFrames(ClusterCase):
         self.address = self.cluster.nodes[0].address
 
     def answer_to(self, raw):
-        """The refusal that these bytes get on a connection of their own, after which it is closed."""
+        """The refusal that these bytes get on a connection of their own, which then is closed."""
         with DataConnection(self.address) as connection:
             connection.send_raw(raw)
             connection.half_close()

@@ -1,4 +1,4 @@
-"""The peer's own codecs, against the golden bytes, the page and the .proto file. Needs no daemon."""
+"""The peer's own codecs, against the golden bytes, the page and the .proto. Needs no daemon."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""Slow and silent peers are cut off by the deadlines (PROTOCOL section 1.7), their buffers come back.
+"""Slow and silent peers are cut off by the deadlines (PROTOCOL section 1.7).
 
 No test measures how long it took: each waits for the node's own decision.
 """

@@ -1,4 +1,4 @@
-"""Writing: HWM, window, duplicates, conflicts, seals (PROTOCOL section 1.4) against live datanodes."""
+"""Writing: HWM, window, duplicates, conflicts, seals (PROTOCOL 1.4) against live datanodes."""
 
 import unittest
 

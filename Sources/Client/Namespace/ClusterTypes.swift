@@ -59,7 +59,8 @@ public struct NodeSummary: Equatable, Sendable {
     public init(_ message: ControlNodeReport) {
         node = NodeID(bytes: message.node.nodeID) ?? .none
         let host = message.node.host
-        address = host.contains(":") ? "[\(host)]:\(message.node.port)" : "\(host):\(message.node.port)"
+        address =
+            host.contains(":") ? "[\(host)]:\(message.node.port)" : "\(host):\(message.node.port)"
         location = message.node.location
         state = message.state
         lastContactMilliseconds = message.lastContactMs

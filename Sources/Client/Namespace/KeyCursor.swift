@@ -11,7 +11,10 @@ public struct KeyCursor {
     private var start: String?
     private var entries: ArraySlice<ListEntry> = []
 
-    init(_ namespace: NamespaceClient, prefix: String, delimiter: String, startAfter: String, page: Int) {
+    init(
+        _ namespace: NamespaceClient, prefix: String, delimiter: String, startAfter: String,
+        page: Int
+    ) {
         self.namespace = namespace
         self.prefix = prefix
         self.delimiter = delimiter

@@ -2,8 +2,8 @@ import ControlClient
 import FoundationEssentials
 import Wire
 
-/// The namenode's operations, typed. Every method may be called from any thread; calls take turns on one
-/// connection, which is made again when it is lost.
+/// The namenode's operations, typed. Every method may be called from any thread; calls take turns
+/// on one connection, which is made again when it is lost.
 public final class NamespaceClient: Sendable {
     private let caller: ControlCaller
     private let closeRetry: CloseRetry
@@ -74,7 +74,8 @@ public final class NamespaceClient: Sendable {
 
     /// Commits the value: its blocks in order, each by its receipt.
     ///
-    /// `notDurable` is asked again, each time under a new request id, for as long as `CloseRetry` says.
+    /// `notDurable` is asked again, each time under a new request id, for as long as `CloseRetry`
+    /// says.
     public func close(
         _ lease: Lease, blocks: [SignedReceipt], durability: CloseDurability = .durable
     ) throws(ClientError) {
@@ -130,7 +131,8 @@ public final class NamespaceClient: Sendable {
     // MARK: The namespace
 
     /// One page, in byte order of the keys.
-    /// - Parameter limit: entries at most; 0 for the namenode's default of 1,000; it gives at most 10,000.
+    /// - Parameter limit: entries at most; 0 for the namenode's default of 1,000; it gives at most
+    ///   10,000.
     public func list(
         prefix: String = "", startAfter: String = "", limit: Int = 0, delimiter: String = ""
     ) throws(ClientError) -> ListPage {

@@ -52,7 +52,8 @@ public struct ValueBlock: Equatable, Sendable {
     public let length: UInt64
     /// CRC32C of the block.
     public let checksum: UInt32
-    /// OPEN: nearest to the reader first. INFO: the chain, head first. Empty when nobody holds it now.
+    /// OPEN: nearest to the reader first. INFO: the chain, head first. Empty when nobody holds it
+    /// now.
     public let replicas: [Replica]
     /// OPEN: the payload of `read`, over the replicas in this order; `nil` without replicas.
     public let credentials: Credentials?

@@ -1,7 +1,7 @@
 import Wire
 
-// From the namenode's messages to the client's types. Whatever has an impossible shape is `malformed`: an
-// answer is a peer's, so nothing here may trap.
+// From the namenode's messages to the client's types. Whatever has an impossible shape is
+// `malformed`: an answer is a peer's, so nothing here may trap.
 
 func lease(_ message: ControlLease, key: String) throws(ClientError) -> Lease {
     guard let id = LeaseID(bytes: message.leaseID) else {

@@ -70,7 +70,9 @@ package enum Placement {
     ) -> Bool {
         if chosen.isEmpty {
             if let writer {
-                let distances = (left.location.distance(to: writer), right.location.distance(to: writer))
+                let distances = (
+                    left.location.distance(to: writer), right.location.distance(to: writer)
+                )
                 if distances.0 != distances.1 { return distances.0 < distances.1 }
             }
         } else {

@@ -16,7 +16,9 @@ package struct Location: Hashable, Sendable, LosslessStringConvertible {
     /// `nil` when there are no names or too many, or one is empty, too long or holds `/`, a space or
     /// a control character.
     package init?(names: [String]) {
-        guard (1...Self.most).contains(names.count), names.allSatisfy(Self.isName) else { return nil }
+        guard (1...Self.most).contains(names.count), names.allSatisfy(Self.isName) else {
+            return nil
+        }
         self.names = names
     }
 
@@ -31,7 +33,8 @@ package struct Location: Hashable, Sendable, LosslessStringConvertible {
 
     /// Where a node stands when nobody says so.
     package static func standard(for node: NodeID) -> Location {
-        guard let place = Location(names: ["default", "default", "default", node.description]) else {
+        guard let place = Location(names: ["default", "default", "default", node.description])
+        else {
             preconditionFailure("a node id is a name")
         }
         return place

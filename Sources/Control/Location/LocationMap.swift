@@ -23,7 +23,9 @@ package struct LocationMap: Sendable, Equatable {
     package var count: Int { nodes.count + addresses.count }
 
     package init(parsing text: String) throws(Malformed) {
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false)
+            .enumerated()
+        {
             let words = line.split { $0 == " " || $0 == "\t" || $0 == "\r" }
             guard let first = words.first, !first.hasPrefix("#") else { continue }
             guard index < Self.most else {

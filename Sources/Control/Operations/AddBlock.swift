@@ -40,7 +40,8 @@ extension Namenode {
         let replicas = request.replicas == 0 ? settings.replicas : Int(request.replicas)
         guard Limits.chainNodes.contains(replicas) else {
             throw Refusal(
-                .malformed, "a chain has 1 to \(Limits.chainNodes.upperBound) nodes, not \(replicas)")
+                .malformed,
+                "a chain has 1 to \(Limits.chainNodes.upperBound) nodes, not \(replicas)")
         }
         guard request.exclude.count <= settings.bounds.excludes else {
             throw Refusal(.malformed, "at most \(settings.bounds.excludes) nodes can be excluded")

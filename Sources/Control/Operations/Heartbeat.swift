@@ -38,7 +38,8 @@ extension Namenode {
         _ request: ControlHeartbeat, _ caller: Caller
     ) throws(Refusal) -> NodeID {
         guard caller.role == .datanode else {
-            throw Refusal(.malformed, "only a connection that said it is a datanode has a heartbeat")
+            throw Refusal(
+                .malformed, "only a connection that said it is a datanode has a heartbeat")
         }
         guard let id = NodeID(bytes: request.nodeID) else {
             throw Refusal(.malformed, "a node id has 16 bytes")

@@ -65,9 +65,6 @@ extension Namenode {
     private func checkRegister(
         _ request: ControlRegister, _ caller: Caller
     ) throws(Refusal) -> NodeID {
-        guard caller.role == .datanode else {
-            throw Refusal(.malformed, "only a connection that said it is a datanode may register")
-        }
         guard let id = NodeID(bytes: request.nodeID), id != .none else {
             throw Refusal(.malformed, "a node id has 16 bytes and is not zero")
         }
@@ -78,7 +75,11 @@ extension Namenode {
         guard proven else {
             throw Refusal(.badSecret, "the proof does not match this cluster's secret")
         }
-        guard Limits.hostBytes.contains(request.host.utf8.count), (1...65_535).contains(request.port)
+        guard caller.role == .datanode else {
+            throw Refusal(.malformed, "only a connection that said it is a datanode may register")
+        }
+        guard Limits.hostBytes.contains(request.host.utf8.count),
+            (1...65_535).contains(request.port)
         else { throw Refusal(.malformed, "a datanode has a host name and a port") }
         try check(request.devices)
         return id
@@ -99,7 +100,7 @@ extension Namenode {
         of request: ControlRegister, node: NodeID
     ) throws(Refusal) -> Location {
         if let said = request.devices.first(where: { !$0.location.isEmpty })?.location {
-            guard let location = Location(said), location.names.count == Location.most else {
+            guard let location = Location(said) else {
                 throw Refusal(
                     .malformed, "a device's location is /az/pod/rack/node/device, not \"\(said)\"")
             }

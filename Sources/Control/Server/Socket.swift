@@ -25,10 +25,11 @@ enum Socket {
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         var found: UnsafeMutablePointer<addrinfo>?
         guard getaddrinfo(host, String(port), &hints, &found) == 0, let address = found else {
-            throw SystemFailure("the address \(host)", code: EINVAL)
+            throw SystemFailure("listen on \(host), not a numeric address", code: EINVAL)
         }
         defer { freeaddrinfo(found) }
-        let flags = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+        let flags =
+            Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
             | Int32(SOCK_CLOEXEC.rawValue)
         let descriptor = socket(address.pointee.ai_family, flags, 0)
         guard descriptor >= 0 else { throw SystemFailure("socket") }

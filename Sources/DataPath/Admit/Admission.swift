@@ -120,10 +120,15 @@ extension Datanode where Ring: ~Copyable {
     ) {
         let entry = streams.at(stream)
         let previous = entry.pointee.upstream
-        if previous >= 0 { fail(previous, .superseded) }
+        entry.pointee.upstream = index
+        if previous >= 0 {
+            connections.at(previous).pointee.stream = -1
+            fail(previous, .superseded)
+        }
+        dropSuccessor(stream)
+        entry.pointee.isWindowFull = false
         entry.pointee.chain = admitted.chain
         entry.pointee.position = admitted.position
-        entry.pointee.upstream = index
         entry.pointee.join.restart()
         entry.pointee.seal.restart()
         connections.at(index).pointee.stream = stream

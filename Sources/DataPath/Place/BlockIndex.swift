@@ -29,7 +29,7 @@ public struct BlockRecord: Equatable, Sendable {
 }
 
 /// Every block on this node's devices.
-public struct BlockIndex {
+public struct BlockIndex: Sendable {
     public init() {}
 
     private(set) var records: [BlockID: BlockRecord] = [:]

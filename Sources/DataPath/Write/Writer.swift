@@ -31,9 +31,18 @@ extension Datanode where Ring: ~Copyable {
             }
             metadataAvailable(stream)
         case .again: openFile(stream, isNew: entry.pointee.seal.local != .done)
+        case .failed(EEXIST), .failed(ENOENT): blockRefused(stream, .mayBeLost)
+        case .failed(EMFILE), .failed(ENFILE): blockRefused(stream, .busy)
         case .full: deviceRefused(stream, .noSpace, outcome)
         case .cancelled, .disconnected, .failed: deviceRefused(stream, .deviceFailed, outcome)
         }
+    }
+
+    /// The device is sound, but this block cannot be opened on it.
+    private mutating func blockRefused(_ stream: Int32, _ status: Status) {
+        let upstream = streams.at(stream).pointee.upstream
+        if upstream >= 0 { fail(upstream, status) }
+        abandon(stream)
     }
 
     /// A metadata buffer may be had: write the opening header, load a sealed block's checksums, or seal.

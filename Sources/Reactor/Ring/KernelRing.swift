@@ -41,12 +41,17 @@ public struct KernelRing: ~Copyable, RingBackend {
         ring.deallocate()
     }
 
+    /// Operations beyond `RingProbe.required` that this kernel has.
+    public var optionalOperations: [String] {
+        let available = RingProbe.report(of: ring).available
+        return RingProbe.optional.map(\.name).filter { available.contains($0) }
+    }
+
     public var waker: RingWaker { RingWaker(event) }
 
     /// Reading eight bytes from here completes when the waker was used.
     public var wakeDescriptor: Descriptor { .plain(event.number) }
 
-    @inlinable
     public var now: UInt64 { MonotonicClock.nanoseconds }
 
     public mutating func prepare(_ request: Request, token: OperationToken) -> Bool {

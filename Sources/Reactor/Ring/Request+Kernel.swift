@@ -43,8 +43,8 @@ extension Request {
     private func fillFile(_ entry: UnsafeMutablePointer<io_uring_sqe>) {
         switch self {
         case .open(let directory, let path, let flags, let mode):
-            io_uring_prep_openat_direct(
-                entry, directory.number, path, flags, mode, CURING_FILE_INDEX_ALLOC)
+            io_uring_prep_openat(entry, directory.number, path, flags, mode)
+            curing_set_direct(entry)
         case .read(let file, let memory, let count, let offset, let registered):
             if registered {
                 io_uring_prep_read_fixed(entry, file.number, memory, UInt32(count), offset, 0)
@@ -87,9 +87,10 @@ extension Request {
         let memory = UnsafeMutableRawPointer(address)
         let length = memory + MemoryLayout<SocketAddress>.offset(of: \.length).unsafelyUnwrapped
         // A fixed file is never inherited across exec, and the kernel refuses SOCK_CLOEXEC for one.
-        io_uring_prep_accept_direct(
+        io_uring_prep_accept(
             entry, listener.number, memory.assumingMemoryBound(to: sockaddr.self),
-            length.assumingMemoryBound(to: socklen_t.self), 0, CURING_FILE_INDEX_ALLOC)
+            length.assumingMemoryBound(to: socklen_t.self), 0)
+        curing_set_direct(entry)
         entry.mark(listener)
     }
 }

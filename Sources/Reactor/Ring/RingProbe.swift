@@ -68,7 +68,7 @@ public enum RingProbe {
             available: (required + optional).filter { has($0.code) }.map(\.name), fixedFiles: 0)
     }
 
-    static func setupFailure(_ number: Int32) -> RingFailure {
+    package static func setupFailure(_ number: Int32) -> RingFailure {
         let advice =
             switch number {
             case EPERM:
@@ -86,7 +86,7 @@ public enum RingProbe {
         return RingFailure(errno: number, "cannot set up io_uring: \(advice)")
     }
 
-    static func registrationFailure(_ number: Int32, bytes: Int) -> RingFailure {
+    package static func registrationFailure(_ number: Int32, bytes: Int) -> RingFailure {
         let size = "\(bytes >> 20) MiB"
         let advice =
             number == ENOMEM || number == EPERM

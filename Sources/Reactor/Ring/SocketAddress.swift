@@ -1,8 +1,8 @@
-import CURing
 import Glibc
 
 /// A `sockaddr_storage` and its length, laid out so that the kernel can fill both in place.
-public struct SocketAddress: BitwiseCopyable {
+public struct SocketAddress: BitwiseCopyable, @unchecked Sendable {
+    // Unchecked: sockaddr_storage is plain bytes, which the importer does not say.
     public var storage = sockaddr_storage()
     public var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
 
@@ -45,6 +45,11 @@ public struct SocketAddress: BitwiseCopyable {
 
     /// `host:port`, for logs.
     public var text: String {
+        family == AF_INET6 ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+
+    /// The numeric address without its port.
+    public var host: String {
         var buffer = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
         let isSix = family == AF_INET6
         let found = withUnsafeBytes(of: storage) { bytes in
@@ -53,7 +58,6 @@ public struct SocketAddress: BitwiseCopyable {
                 socklen_t(buffer.count)) != nil
         }
         guard found else { return "unknown" }
-        let host = String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self)
-        return isSix ? "[\(host)]:\(port)" : "\(host):\(port)"
+        return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self)
     }
 }

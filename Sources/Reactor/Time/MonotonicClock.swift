@@ -1,8 +1,7 @@
-import CURing
+import Glibc
 
 /// CLOCK_MONOTONIC. Durations on one machine only (DESIGN promise 7).
 public enum MonotonicClock {
-    @inlinable
     public static var nanoseconds: UInt64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)

@@ -17,7 +17,8 @@ struct EventLine {
             ("ts", .string(timestamp)), ("level", .string(level)), ("node", .string(node)),
             ("event", .string(event)),
         ]
-        // A metadata key that is also a fixed one would make an object with two members of one name.
+        // A metadata key that is also a fixed one would make an object with two members of one
+        // name.
         let names = Set(fixed.map(\.0))
         let rest = sorted.map { (names.contains($0.0) ? $0.0 + "_" : $0.0, value($0.1)) }
         return JSONValue.object(fixed + rest).text + "\n"

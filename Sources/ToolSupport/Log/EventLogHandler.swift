@@ -1,9 +1,10 @@
 import Logging
 
-/// One line per event on standard error: fixed fields first, then the metadata in the order of its keys.
+/// One line per event on standard error: fixed fields first, then the metadata in the order of its
+/// keys.
 ///
-/// The log message is the event: a short fixed phrase whose variables are metadata, so that lines can be counted.
-/// Metadata `node` takes the fixed place of that name.
+/// The log message is the event: a short fixed phrase whose variables are metadata, so that lines
+/// can be counted. Metadata `node` takes the fixed place of that name.
 public struct EventLogHandler: LogHandler {
     public enum Format: String, Sendable, CaseIterable {
         case json, text

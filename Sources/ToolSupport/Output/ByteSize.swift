@@ -34,9 +34,12 @@ public enum ByteSize {
         return decimal.first { $0.0.lowercased() == unit }?.1
     }
 
-    /// Exact when a whole number of a binary unit, one decimal otherwise: `128 MiB`, `1.5 GiB`, `17 B`.
+    /// Exact when a whole number of a binary unit, one decimal otherwise: `128 MiB`, `1.5 GiB`, `17
+    /// B`.
     public static func format(_ bytes: UInt64) -> String {
-        guard let (unit, factor) = binary.last(where: { bytes >= $0.1 }) else { return "\(bytes) B" }
+        guard let (unit, factor) = binary.last(where: { bytes >= $0.1 }) else {
+            return "\(bytes) B"
+        }
         if bytes % factor == 0 { return "\(bytes / factor) \(unit)" }
         return "\(oneDecimal(Double(bytes) / Double(factor))) \(unit)"
     }

@@ -43,7 +43,8 @@ public enum JSONValue: Sendable {
         }
     }
 
-    /// Escapes what RFC 8259 section 7 demands: the quote, the backslash and everything below U+0020.
+    /// Escapes what RFC 8259 section 7 demands: the quote, the backslash and everything below
+    /// U+0020.
     private static func quote(_ value: String, into out: inout String) {
         out += "\""
         for scalar in value.unicodeScalars {

@@ -1,4 +1,5 @@
-/// Draws `ProgressLine` over itself on a terminal, a few times a second; elsewhere it draws nothing.
+/// Draws `ProgressLine` over itself on a terminal, a few times a second; elsewhere it draws
+/// nothing.
 public final class ProgressBar {
     /// Between two drawings, in milliseconds.
     private static let interval: Int64 = 100

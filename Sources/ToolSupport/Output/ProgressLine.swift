@@ -13,7 +13,8 @@ public struct ProgressLine: Equatable, Sendable {
         self.milliseconds = milliseconds
     }
 
-    /// At most `columns` characters: label, bar, percent, bytes, rate and time left, as many as fit.
+    /// At most `columns` characters: label, bar, percent, bytes, rate and time left, as many as
+    /// fit.
     public func text(columns: Int) -> String {
         let rate = milliseconds > 0 ? Double(done) * 1_000 / Double(milliseconds) : 0
         var parts = [ByteSize.format(done)]
@@ -28,12 +29,14 @@ public struct ProgressLine: Equatable, Sendable {
         let facts = parts.joined(separator: "  ")
         guard let total else { return String("\(label)  \(facts)".prefix(columns)) }
         let percent = total == 0 ? 100 : Int(Double(min(done, total)) / Double(total) * 100)
-        let head = "\(label) \(String(repeating: " ", count: percent < 10 ? 2 : percent < 100 ? 1 : 0))\(percent)%"
+        let head =
+            "\(label) \(percent < 10 ? "  " : percent < 100 ? " " : "")\(percent)%"
         // Two blanks, two brackets.
         let room = min(40, columns - head.count - facts.count - 5)
         guard room >= 5 else { return String("\(head)  \(facts)".prefix(columns)) }
         let filled = room * percent / 100
-        let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: room - filled)
+        let bar =
+            String(repeating: "#", count: filled) + String(repeating: ".", count: room - filled)
         return "\(head) [\(bar)] \(facts)"
     }
 }

@@ -17,7 +17,8 @@ public struct StandardStream: Sendable {
         return Int(size.ws_col)
     }
 
-    /// - Returns: 0, or the error number; a reader that went away is `EPIPE` where SIGPIPE is ignored.
+    /// - Returns: 0, or the error number; a reader that went away is `EPIPE` where SIGPIPE is
+    ///   ignored.
     @discardableResult
     public func write(_ text: String) -> CInt {
         let bytes = Array(text.utf8)

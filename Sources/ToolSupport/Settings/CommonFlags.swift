@@ -16,7 +16,8 @@ public struct CommonFlags: ParsableArguments {
         help: "trace, debug, info, notice, warning, error or critical (default: info).")
     public var logLevel: String?
 
-    @Option(name: .customLong("log-format"), help: "text or json, one line an event (default: text).")
+    @Option(
+        name: .customLong("log-format"), help: "text or json, one line an event (default: text).")
     public var logFormat: String?
 
     public init() {}

@@ -2,7 +2,8 @@ import ControlClient
 import Logging
 
 extension Settings {
-    /// A value read by `parse`; a value it does not take is an error that says where it stands and what it should be.
+    /// A value read by `parse`; a value it does not take is an error that says where it stands and
+    /// what it should be.
     public func parsed<Value>(
         _ name: String, _ expected: String, _ parse: (String) -> Value?
     ) throws(ToolFailure) -> Value? {
@@ -75,6 +76,8 @@ extension Settings {
         if let value { return value }
         throw ToolFailure(
             .configuration,
-            "--\(name) is missing: give it, or set \(Self.variable(name)), or '\(name)' in a --config file")
+            "--\(name) is missing: give it, or set \(Self.variable(name)), "
+                + "or '\(name)' in a --config file"
+        )
     }
 }

@@ -1,10 +1,11 @@
-import Configuration
+internal import Configuration
 import ControlClient
 
 /// A tool's configuration: a YAML file, over it the environment, over that the flags.
 ///
-/// One name serves all three: `log-level: info` in the file, `CATENA_LOG_LEVEL=info`, `--log-level info`. A
-/// key in the file that the tool does not know is an error: a misspelt setting must not be a silent default.
+/// One name serves all three: `log-level: info` in the file, `CATENA_LOG_LEVEL=info`, `--log-level
+/// info`. A key in the file that the tool does not know is an error: a misspelt setting must not be
+/// a silent default.
 public struct Settings: Sendable {
     /// Where a value came from, for messages.
     public enum Source: Equatable, Sendable, CustomStringConvertible {

@@ -1,4 +1,4 @@
-import Configuration
+internal import Configuration
 import ControlClient
 import Glibc
 import Synchronization
@@ -16,13 +16,15 @@ struct SettingsFile {
     /// - Returns: `nil` when the file is not there and `optional` allows that.
     static func load(_ path: String, optional: Bool) throws(ToolFailure) -> SettingsFile? {
         guard let bytes = try read(path, optional: optional) else { return nil }
-        // YAML calls a file of comments an empty document, which is not a mapping; to people it is an empty file.
+        // YAML calls a file of comments an empty document, which is not a mapping; to people it is
+        // an empty file.
         let isBlank = bytes.split(separator: UInt8(ascii: "\n")).allSatisfy { line in
             let text = line.drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\r") }
             return text.isEmpty || text.first == UInt8(ascii: "#")
         }
         if isBlank { return SettingsFile(path: path, snapshot: nil, keys: []) }
-        // The parser asks about every key whether it is a secret; that is how the names are learned.
+        // The parser asks about every key whether it is a secret; that is how the names are
+        // learned.
         let names = Names()
         do {
             let snapshot = try YAMLSnapshot(
@@ -35,7 +37,8 @@ struct SettingsFile {
             let keys = names.list.withLock { $0.sorted() }
             return SettingsFile(path: path, snapshot: snapshot, keys: keys)
         } catch {
-            throw ToolFailure(.configuration, "the configuration file \(path) cannot be read: \(error)")
+            throw ToolFailure(
+                .configuration, "the configuration file \(path) cannot be read: \(error)")
         }
     }
 

@@ -19,11 +19,12 @@ enum NamenodeService {
             onFailure: { _ in exit(EX_IOERR) })
     }
 
-    /// Serves until SIGTERM or SIGINT, then lets answers that are on their way leave.
-    static func waitForSignal(stopping server: Server, log: Logger) {
-        let done = DispatchSemaphore(value: 0)
+    /// Has SIGTERM and SIGINT stop the server: answers that are on their way leave, then `done` is signalled.
+    static func signals(
+        stopping server: Server, done: DispatchSemaphore, log: Logger
+    ) -> [any DispatchSourceSignal] {
         let queue = DispatchQueue(label: "catena.signals")
-        let sources = [SIGTERM, SIGINT].map { number in
+        return [SIGTERM, SIGINT].map { number in
             // Dispatch sees a signal only when its default action is off.
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
@@ -34,8 +35,5 @@ enum NamenodeService {
             source.activate()
             return source
         }
-        done.wait()
-        for source in sources { source.cancel() }
-        log.info("stopped")
     }
 }

@@ -35,12 +35,14 @@ struct RunCommand: ParsableCommand {
         }
         log.warning("the namespace is in memory only: keys end with this process")
         let server = NamenodeService.server(directory, settings: settings, map: map, log: log)
+        let done = DispatchSemaphore(value: 0)
         let port: UInt16
         do {
             port = try server.start()
         } catch {
             throw Complaint.exit("cannot \(error)", EX_UNAVAILABLE)
         }
+        let signals = NamenodeService.signals(stopping: server, done: done, log: log)
         log.info(
             "listening",
             metadata: [
@@ -52,7 +54,9 @@ struct RunCommand: ParsableCommand {
                 throw Complaint.exit(error)
             }
         }
-        NamenodeService.waitForSignal(stopping: server, log: log)
+        done.wait()
+        for source in signals { source.cancel() }
+        log.info("stopped")
     }
 
     private func locationMap(_ settings: NamenodeSettings) throws -> LocationMap {

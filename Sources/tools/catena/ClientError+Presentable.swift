@@ -14,7 +14,8 @@ extension ClientError: Presentable {
             [("live", .integer(Int64(live))), ("needed", .integer(Int64(needed)))]
         case .unreachable(let address, _): [("address", .string(address))]
         case .timedOut(_, let milliseconds): [("milliseconds", .integer(milliseconds))]
-        case .corrupt(let key, let block, let replicas), .unreadable(let key, let block, let replicas, _):
+        case .corrupt(let key, let block, let replicas),
+            .unreadable(let key, let block, let replicas, _):
             [
                 ("key", .string(key)), ("block", .string("\(block)")),
                 ("replicas", .integer(Int64(replicas))),

@@ -13,7 +13,7 @@ struct ClientFlags: ParsableArguments {
 
     @Option(
         help: .init(
-            "Where this client is, as /az/pod/rack/node: near replicas are preferred (CATENA_LOCATION).",
+            "Where this client is, as /az/pod/rack/node: near replicas win (CATENA_LOCATION).",
             valueName: "location"))
     var location: String?
 

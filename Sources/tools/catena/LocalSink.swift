@@ -3,7 +3,8 @@ import ControlClient
 import Glibc
 import ToolSupport
 
-/// The file a get writes to: a partial file beside it, renamed over it when every byte is there and checked.
+/// The file a get writes to: a partial file beside it, renamed over it when every byte is there and
+/// checked.
 struct LocalSink: ~Copyable {
     let payload: PayloadSink
     private let path: String

@@ -20,7 +20,8 @@ struct LocalSource: ~Copyable {
             if !isInput { close(descriptor) }
             throw Self.failure(path, reason)
         }
-        // What standard input has been read of already (`{ read line; catena put - k; } < file`) is not ours.
+        // What standard input has been read of already (`{ read line; catena put - k; } < file`) is
+        // not ours.
         let start = kind == S_IFREG ? max(0, lseek(descriptor, 0, SEEK_CUR)) : 0
         let length = kind == S_IFREG && start == 0 ? UInt64(facts.st_size) : nil
         payload = PayloadSource(descriptor: descriptor, length: length)

@@ -27,7 +27,8 @@ struct Put: ParsableCommand {
     @Option(help: .init("Copies of every block (default: the cluster's).", valueName: "count"))
     var replicas: Int?
 
-    @Option(help: "What must be true of every copy before the key appears: durable, written or none.")
+    @Option(
+        help: "What must be true of every copy before the key appears: durable, written or none.")
     var durability: CloseDurability?
 
     @Option(
@@ -70,7 +71,8 @@ struct Put: ParsableCommand {
             if flags.json {
                 try StandardStream.output.writeResult(json(summary, taken))
             } else if !quiet {
-                let blocks = summary.blocks.count == 1 ? "1 block" : "\(summary.blocks.count) blocks"
+                let blocks =
+                    summary.blocks.count == 1 ? "1 block" : "\(summary.blocks.count) blocks"
                 StandardStream.error.write(
                     "\(key): \(transferText(summary.length, taken)), \(blocks), "
                         + "crc32c \(checksumText(summary.checksum))\n")

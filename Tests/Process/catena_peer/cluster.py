@@ -116,7 +116,8 @@ def until(condition, what, seconds=START_SECONDS):
         if value:
             return value
         if time.monotonic() > end:
-            raise NotReady(f"not within {seconds} s: {what}")
+            text = what() if callable(what) else what
+            raise NotReady(f"not within {seconds} s: {text}")
         time.sleep(POLL_SECONDS)
 
 
@@ -160,7 +161,7 @@ class Daemon:
             text = self.port_file.read_text().strip()
             return int(text.rpartition(":")[2]) if text else None
 
-        return until(written, f"the port file of {self.name}\n{self.tail()}")
+        return until(written, lambda: f"the port file of {self.name}\n{self.tail()}")
 
     def send_signal(self, number):
         if self.running():
@@ -256,7 +257,7 @@ class Cluster:
         self.start_namenode()
         for node in self.nodes:
             node.start()
-        self.wait_live(len(self.nodes))
+        self.wait_settled()
         return self
 
     def start_namenode(self):
@@ -310,38 +311,41 @@ class Cluster:
         with ControlClient(self.address) as client:
             return client.status()
 
-    def wait_live(self, count):
-        """Waits until exactly `count` datanodes are live and none is stale."""
+    def settled(self):
+        """Whether the live datanodes are exactly the running ones, at their present ports, and the
+        namenode has every block report. A killed node still counts as live until it is stale."""
+        running = [node for node in self.nodes if node.daemon.running()]
+        for daemon in [self.namenode, *(node.daemon for node in self.nodes)]:
+            if daemon.process and daemon.process.poll() not in (None, 0, -9, -15):
+                raise NotReady(f"{daemon.name} exited\n{daemon.tail()}")
+        with ControlClient(self.address) as client:
+            report = client.report()
+        known = [entry for entry in report.nodes if entry.state != "dead"]
+        live = [entry for entry in known if entry.state == "live" and entry.report_complete]
+        ports = sorted(node.daemon.port() for node in running)
+        return len(known) == len(live) and sorted(entry.node.port for entry in live) == ports
 
-        def live():
-            for daemon in [self.namenode, *(node.daemon for node in self.nodes)]:
-                if daemon.process and daemon.process.poll() not in (None, 0, -9, -15):
-                    raise NotReady(f"{daemon.name} exited\n{daemon.tail()}")
-            status = self.status()
-            return status.live == count and status.stale == 0
+    def wait_settled(self):
+        """Waits until the namenode sees the datanodes as they are."""
+        until(self.settled,
+              lambda: f"the namenode to see the datanodes as they are\n{self.tails()}")
 
-        until(live, f"{count} live datanodes\n{self.tails()}")
-
-    def wait_reported(self, node_id):
-        """Waits until the namenode has this node's whole block report."""
-
-        def reported():
-            with ControlClient(self.address) as client:
-                return any(node.node.node_id == node_id and node.report_complete
-                           and node.state == "live" for node in client.report().nodes)
-
-        until(reported, f"the report of {node_id.hex()}\n{self.tails()}")
+    def revive(self):
+        """Starts every datanode that is not running, so that a test's fault ends with the test."""
+        for node in self.nodes:
+            if not node.daemon.running():
+                node.start()
+        self.wait_settled()
 
     def signing_key(self):
         """The current signing key, from a registration that is then left to die.
 
         Waits until the namenode has buried it, so that it is in nobody's chain.
         """
-        before = self.status().live
         registration = Registration(self.address, self.secret)
         key = registration.current()
         registration.close()
-        self.wait_live(before)
+        self.wait_settled()
         return key
 
     def node_at(self, port):

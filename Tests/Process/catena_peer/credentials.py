@@ -1,4 +1,4 @@
-"""Tokens, chains and receipts (PROTOCOL sections 1.3 and 1.4), and a forge that signs with a known key."""
+"""Tokens, chains, receipts (PROTOCOL 1.3 and 1.4), and a forge that signs with a known key."""
 
 import dataclasses
 import hashlib

@@ -159,19 +159,19 @@ class WriteStream:
         """What every answer of a stream must be, whatever the test is about."""
         if not header.durable <= header.written <= header.received:
             raise AssertionError(f"progress is out of order: {header.progress}")
-        if (header.stream, header.block) != (self.stream, self.target.block):
+        if header.stream != self.stream or header.block not in (0, self.target.block):
             raise AssertionError(f"an answer of another stream or block: {header}")
         if self.acks and any(now < then for now, then in zip(header.progress, self.acks[-1])):
             raise AssertionError(f"an ack went back from {self.acks[-1]} to {header.progress}")
 
     def wait_ack(self, offset, level=Level.received):
-        """Reads acks until `level` has reached `offset`; gives that ack, the last one if it will do."""
+        """Reads acks until `level` has reached `offset`; the last one read may do already."""
         while not self.acks or self.acks[-1][level] < offset:
             self.next_ack()
         return self.acks[-1]
 
     def wait_sealed(self):
-        """(header, Receipt, signature) of the `sealed` that must come; acks before it are checked."""
+        """(header, Receipt, signature) of the `sealed` that must come; checks acks before it."""
         while True:
             header, payload = self.connection.receive()
             self.check(header)

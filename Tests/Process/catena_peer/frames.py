@@ -90,7 +90,8 @@ class Header:
 
     def __str__(self):
         name = NAMES.get(self.operation, self.operation)
-        return f"{name} block {self.block} [{self.offset}, {self.end}) status {named(self.status)!r}"
+        status = named(self.status)
+        return f"{name} block {self.block} [{self.offset}, {self.end}) status {status!r}"
 
 
 def piece_count(offset, length):

@@ -1,5 +1,5 @@
-"""Writes golden/wire.json, the bytes both implementations agree on: run `python3 -m catena_peer.golden`
-in Tests/Process. The Swift WireTests and test_codec.py read the file and never write it.
+"""Writes golden/wire.json, the bytes both implementations agree on. In Tests/Process, run
+`python3 -m catena_peer.golden`. The Swift WireTests and test_codec.py read the file and never write it.
 
 Every entry has a `name` and `hex`. Numbers are JSON integers below 2^53; 16-byte identifiers, key
 ids (16 digits, as a number) and CRCs (8 digits, as a number) are hexadecimal strings.

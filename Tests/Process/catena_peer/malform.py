@@ -73,7 +73,7 @@ KINDS = [noise, flipped, patched, long, cut, damaged]
 
 
 def expected(raw):
-    """The statuses a node may give to these bytes as a connection's first; empty when they may be good.
+    """The statuses a node may give to a connection's first bytes; empty when they may be good.
 
     More than one where the page leaves open whether an operation out of place is refused at its
     header or when its payload is there.

@@ -1,7 +1,7 @@
-"""The little of protobuf's wire format that catena.proto needs, driven by the tables in messages.py.
+"""The little of protobuf's wire format that catena.proto needs, driven by messages.py.
 
-A message is encoded from a dict (or a `Record`) and decoded to a `Record`. Nested messages are present
-when they are in the dict, also when they are empty; scalars are left out when zero.
+A message is encoded from a dict (or a `Record`) and decoded to a `Record`. Nested messages are
+present when they are in the dict, also when they are empty; scalars are left out when zero.
 """
 
 from .messages import MESSAGES
@@ -133,7 +133,7 @@ def _raw_fields(data):
 
 def decode(message, data):
     """A Record; unknown fields are skipped, as proto3 asks."""
-    by_number = {number: (name, kind, rep) for name, (number, kind, rep) in MESSAGES[message].items()}
+    by_number = {entry[0]: (name, *entry[1:]) for name, entry in MESSAGES[message].items()}
     record = Record(message)
     for number, wire, raw in _raw_fields(bytes(data)):
         if number not in by_number:

@@ -1,4 +1,4 @@
-"""Status codes of the data plane (PROTOCOL section 1.6) and codes of the control plane (catena.proto)."""
+"""Codes of the data plane (PROTOCOL section 1.6) and of the control plane (catena.proto)."""
 
 import enum
 

@@ -30,6 +30,7 @@ class Block:
         self.crc = 0
         self.sealed = False
         self.lost = False
+        self.corrupt = False
         self.owner = None
         self.lock = threading.RLock()
 
@@ -131,10 +132,11 @@ class Store:
     def load(self):
         for path in self.folder.glob("*.block"):
             raw = path.read_bytes()
-            number, epoch, sealed = struct.unpack_from("<QQB", raw)
+            number, epoch, sealed, crc = struct.unpack_from("<QQBI", raw)
             block = Block(number, epoch)
-            block.append(raw[17:])
+            block.append(raw[21:])
             block.sealed, block.lost = bool(sealed), not sealed
+            block.corrupt = block.crc != crc
             self.blocks[number] = block
 
     def path(self, block):
@@ -142,7 +144,8 @@ class Store:
 
     def save(self, block):
         body = bytes(block.data) if block.sealed else b""
-        head = struct.pack("<QQB", block.number, block.epoch, block.sealed)
+        head = struct.pack(
+            "<QQBI", block.number, block.epoch, block.sealed, block.crc if block.sealed else 0)
         try:
             self.write(self.path(block), head + body)
         except OSError as error:

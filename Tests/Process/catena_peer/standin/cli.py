@@ -14,11 +14,17 @@ EXIT = {Code.NOT_FOUND: 66, Code.EXISTS: 73, Code.TOO_FEW_NODES: 69, Code.LEASED
         Code.BAD_KEY: 64}
 
 
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        print(f"catena: {message}", file=sys.stderr)
+        sys.exit(64)
+
+
 def parse():
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--namenode", default=os.environ.get("CATENA_NAMENODE", ""))
     shared.add_argument("--json", action="store_true")
-    parser = argparse.ArgumentParser(prog="catena")
+    parser = Parser(prog="catena")
     commands = parser.add_subparsers(dest="command", required=True)
     words = {"put": ["file", "key"], "get": ["key", "file"], "cat": ["key"], "stat": ["key"],
              "rm": ["key"], "mv": ["key", "target"], "test": ["key"], "status": [], "report": []}
@@ -84,7 +90,7 @@ def main():
         print(f"catena: {error.filename}: no such file", file=sys.stderr)
         return 66
     except (Refusal, Unread, OSError) as fault:
-        print(f"catena: {fault}", file=sys.stderr)
+        print(f"catena: {options.namenode}: {fault}", file=sys.stderr)
         return 69
 
 

@@ -94,6 +94,8 @@ def main():
     run.add_argument("--secret-file", required=True)
     run.add_argument("--dir", action="append", required=True)
     options = parser.parse_args()
+    if len(set(options.dir)) != len(options.dir):
+        give_up(64, "--dir names the same directory twice")
     store = Store(options.dir[0])
     listening = listener(options.listen)
     node = Datanode(options, store, listening.getsockname()[1])

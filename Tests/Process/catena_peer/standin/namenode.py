@@ -94,6 +94,7 @@ def make(folder):
         give_up(73, f"{folder} already holds a namespace")
     path.mkdir(parents=True, exist_ok=True)
     (path / "cluster.id").write_text(os.urandom(16).hex() + "\n")
+    (path / "cluster.secret").touch(0o600)
     (path / "cluster.secret").write_text(os.urandom(32).hex() + "\n")
 
 

@@ -45,7 +45,7 @@ def listener(listen):
 
 
 def serve(listening, port_file, connection):
-    """Writes the port file, then runs `connection(socket)` in a thread for each; ends on SIGTERM."""
+    """Writes the port file, then runs `connection(socket)` in a thread each; ends on SIGTERM."""
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     if port_file:
         with open(port_file + ".new", "w", encoding="ascii") as file:

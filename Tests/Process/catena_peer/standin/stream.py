@@ -288,6 +288,8 @@ class StreamServer:
             raise Fault(Status.notFound)
         if not block.sealed:
             raise Fault(Status.mayBeLost if block.lost else Status.notSealed)
+        if block.corrupt:
+            raise Fault(Status.corrupt)
         if not header.length or header.offset + header.length > block.hwm:
             raise Fault(Status.badRange)
         at = header.offset // frames.CHUNK * frames.CHUNK

@@ -1,0 +1,152 @@
+import CURing
+import Glibc
+import Reactor
+import Wire
+
+/// One data directory at start-up: locked, identified, probed. Plain system calls, before any reactor runs.
+///
+/// ```
+/// DIR/lock      held (flock) by the process that uses the directory
+/// DIR/device    DeviceIdentity
+/// DIR/blocks/   one file a block, named by its number in hexadecimal
+/// ```
+public struct DataDirectory: Sendable {
+    public let path: String
+    let directory: Int32
+    let blocks: Int32
+    /// Kept open for the process's life: the lock ends with it.
+    let lock: Int32
+    public internal(set) var cluster: ClusterID?
+    public let node: NodeID
+    public let device: DeviceID
+    public let isDirect: Bool
+
+    /// Locks `path`, makes what is missing in it, and checks that it can be written.
+    /// - Parameter node: the node's id when an earlier directory named it.
+    public static func open(_ path: String, node: NodeID?) throws(StartFailure) -> DataDirectory {
+        if mkdir(path, 0o755) != 0, errno != EEXIST { throw refused("cannot make", path, errno) }
+        let directory = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else { throw refused("cannot open", path, errno) }
+        let lock = openat(directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        guard lock >= 0 else { throw refused("cannot write in", path, errno) }
+        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+            throw StartFailure(
+                .taken, "\(path) is in use by another datanode: stop it, or use another directory")
+        }
+        if mkdirat(directory, "blocks", 0o755) != 0, errno != EEXIST {
+            throw refused("cannot write in", path, errno)
+        }
+        let blocks = openat(directory, "blocks", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard blocks >= 0 else { throw refused("cannot open", path + "/blocks", errno) }
+        let isDirect = try probe(blocks, path)
+        let identity = try identify(directory, path, node)
+        return DataDirectory(
+            path: path, directory: directory, blocks: blocks, lock: lock, cluster: identity.cluster,
+            node: identity.node, device: identity.device, isDirect: isDirect)
+    }
+
+    /// Binds the directory to a cluster, durably; one that belongs to another is refused.
+    public mutating func bind(to cluster: ClusterID) throws(StartFailure) {
+        if let own = self.cluster {
+            guard own == cluster else {
+                throw StartFailure(
+                    .configuration,
+                    "\(path) belongs to cluster \(own), and the namenode's is \(cluster): "
+                        + "use another directory, or the namenode it belongs to")
+            }
+            return
+        }
+        let identity = DeviceIdentity(cluster: cluster, node: node, device: device)
+        try Self.write(identity, directory, path)
+        self.cluster = cluster
+    }
+
+    /// What a reactor needs of it.
+    func device(usedBytes: UInt64) -> Device {
+        Device(
+            id: device, path: path, blocks: .plain(blocks), isDirect: isDirect, usedBytes: usedBytes)
+    }
+
+    /// Bytes the file system has, and has free for us.
+    public func space() -> (capacity: UInt64, free: UInt64) {
+        var state = statvfs()
+        guard fstatvfs(directory, &state) == 0 else { return (0, 0) }
+        return (
+            UInt64(state.f_blocks) * UInt64(state.f_frsize),
+            UInt64(state.f_bavail) * UInt64(state.f_frsize)
+        )
+    }
+
+    private static func identify(
+        _ directory: Int32, _ path: String, _ node: NodeID?
+    ) throws(StartFailure) -> DeviceIdentity {
+        let file = openat(directory, "device", O_RDONLY | O_CLOEXEC)
+        if file < 0, errno == ENOENT {
+            let fresh = DeviceIdentity(cluster: nil, node: node ?? .random(), device: .random())
+            try write(fresh, directory, path)
+            return fresh
+        }
+        guard file >= 0 else { throw refused("cannot read", path + "/device", errno) }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: 1024)
+        let count = read(file, &bytes, bytes.count)
+        guard count >= 0 else { throw refused("cannot read", path + "/device", errno) }
+        guard let found = DeviceIdentity(String(decoding: bytes.prefix(count), as: UTF8.self)) else {
+            throw StartFailure(
+                .configuration,
+                "\(path)/device is not a device file of this format: "
+                    + "restore it from a backup, or use another directory")
+        }
+        if let node, found.node != node {
+            throw StartFailure(
+                .configuration,
+                "\(path) belongs to node \(found.node), and another directory here to node \(node): "
+                    + "give each node its own directories")
+        }
+        return found
+    }
+
+    /// New file, synced, renamed over the old one, directory synced: whole or not there after a power cut.
+    private static func write(
+        _ identity: DeviceIdentity, _ directory: Int32, _ path: String
+    ) throws(StartFailure) {
+        let file = openat(directory, "device.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard file >= 0 else { throw refused("cannot write in", path, errno) }
+        defer { close(file) }
+        let bytes = Array(identity.text.utf8)
+        guard Glibc.write(file, bytes, bytes.count) == bytes.count, fsync(file) == 0,
+            renameat(directory, "device.new", directory, "device") == 0, fsync(directory) == 0
+        else { throw refused("cannot write in", path, errno) }
+    }
+
+    /// Writes and removes one page: does the directory take bytes, and without the page cache?
+    private static func probe(_ blocks: Int32, _ path: String) throws(StartFailure) -> Bool {
+        let name = "probe"
+        let flags = O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC
+        var file = openat(blocks, name, flags | CURING_O_DIRECT, 0o644)
+        let isDirect = file >= 0
+        if file < 0, errno == EINVAL { file = openat(blocks, name, flags, 0o644) }
+        guard file >= 0 else { throw refused("cannot write in", path, errno) }
+        defer {
+            close(file)
+            unlinkat(blocks, name, 0)
+        }
+        let page = UnsafeMutableRawPointer.allocate(byteCount: 4096, alignment: 4096)
+        defer { page.deallocate() }
+        page.initializeMemory(as: UInt8.self, repeating: 0, count: 4096)
+        guard pwrite(file, page, 4096, 0) == 4096 else { throw refused("cannot write in", path, errno) }
+        return isDirect
+    }
+
+    private static func refused(_ what: String, _ path: String, _ number: Int32) -> StartFailure {
+        let advice =
+            switch number {
+            case ENOSPC, EDQUOT: "the file system is full: free space, or use another directory"
+            case EROFS: "the file system is read-only: remount it, or use another directory"
+            case EACCES, EPERM: "permission denied: run as the directory's owner, or use another directory"
+            case ENOENT: "its parent directory does not exist: make it"
+            default: errorText(number)
+            }
+        return StartFailure(.directory, "\(what) \(path): \(advice)")
+    }
+}

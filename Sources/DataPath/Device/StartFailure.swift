@@ -1,0 +1,21 @@
+/// Why a datanode cannot start, in a sentence that says what to do.
+public struct StartFailure: Error, Equatable, Sendable, CustomStringConvertible {
+    public enum Cause: Sendable {
+        /// Something in the settings or on the disk is not as it must be.
+        case configuration
+        /// A directory cannot be used: full, read-only, not ours to write.
+        case directory
+        /// Another process has it.
+        case taken
+        /// The system or the network.
+        case system
+    }
+
+    public let cause: Cause
+    public let description: String
+
+    public init(_ cause: Cause, _ description: String) {
+        self.cause = cause
+        self.description = description
+    }
+}

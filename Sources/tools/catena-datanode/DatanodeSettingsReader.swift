@@ -1,0 +1,107 @@
+import ControlClient
+import DataPath
+import Glibc
+import Reactor
+import ToolSupport
+import Wire
+
+/// Turns settings into a datanode's configuration, each mistake into a sentence that names the setting.
+struct DatanodeSettingsReader {
+    let settings: Settings
+    /// From flags; otherwise the setting `dir` holds them, separated by commas.
+    let directories: [String]
+
+    func configuration() throws(ToolFailure) -> DatanodeService.Configuration {
+        let namenode = try settings.required("namenode", try settings.endpoint("namenode"))
+        let secret = try readSecret(
+            try settings.required("secret-file", try settings.string("secret-file")))
+        var paths = directories
+        if paths.isEmpty, let listed = try settings.string("dir") {
+            paths = listed.split(separator: ",").map { String($0).trimmed }
+        }
+        if paths.isEmpty { _ = try settings.required("dir", nil as String?) }
+        let listen = try settings.required(
+            "listen",
+            try settings.parsed("listen", "a numeric ADDRESS:PORT, such as 127.0.0.1:7500") {
+                Self.address($0)
+            })
+        var configuration = DatanodeService.Configuration(
+            namenode: namenode, secret: secret, directories: paths, listen: listen)
+        configuration.advertise = try settings.parsed("advertise", "a numeric address") {
+            SocketAddress(host: $0, port: 1) == nil ? nil : $0
+        }
+        if configuration.advertise == nil, ["0.0.0.0", "::"].contains(listen.host) {
+            throw ToolFailure(
+                .configuration,
+                "--listen \(listen.host) is no address that others can connect to: give --advertise too")
+        }
+        configuration.location = try settings.string("location") ?? ""
+        try readTimes(&configuration.settings)
+        try readBudget(&configuration.settings.budget)
+        return configuration
+    }
+
+    private func readTimes(_ target: inout DatanodeSettings) throws(ToolFailure) {
+        let range = 1...86_400_000
+        if let progress = try settings.integer("progress-timeout-ms", in: range) {
+            target.progressTimeout = UInt64(progress) * 1_000_000
+        }
+        if let idle = try settings.integer("idle-timeout-ms", in: range) {
+            target.idleTimeout = UInt64(idle) * 1_000_000
+            target.streamIdleTimeout = max(target.idleTimeout, target.progressTimeout) * 5
+        }
+    }
+
+    private func readBudget(_ budget: inout Budget) throws(ToolFailure) {
+        if let count = try settings.integer("payload-buffers", in: 18...4096) {
+            budget.payloadBuffers = count
+        }
+        if let bytes = try settings.bytes("packet-bytes", in: (64 << 10)...(1 << 20)) {
+            budget.packetBytes = Int(bytes)
+            budget.readPacketBytes = min(budget.readPacketBytes, budget.packetBytes)
+        }
+        if let count = try settings.integer("connections", in: 16...65_536) {
+            budget.connections = count
+        }
+    }
+
+    /// The secret as `catena-namenode format` writes it: 64 hexadecimal digits.
+    private func readSecret(_ path: String) throws(ToolFailure) -> [UInt8] {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else {
+            throw ToolFailure(
+                .configuration,
+                "cannot read the cluster secret \(path): \(errorText(errno)); "
+                    + "copy cluster.secret from the namenode's directory")
+        }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: 256)
+        let count = read(file, &bytes, bytes.count)
+        let digits = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).trimmed
+        let secret = stride(from: 0, to: digits.utf8.count - 1, by: 2).compactMap { start -> UInt8? in
+            let from = digits.utf8.index(digits.startIndex, offsetBy: start)
+            let to = digits.utf8.index(from, offsetBy: 2)
+            return UInt8(digits[from..<to], radix: 16)
+        }
+        guard digits.utf8.count == 64, secret.count == 32 else {
+            throw ToolFailure(
+                .configuration, "\(path) does not hold a cluster secret of 64 hexadecimal digits")
+        }
+        return secret
+    }
+
+    static func address(_ text: String) -> SocketAddress? {
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...])
+        else { return nil }
+        var host = String(text[..<colon])
+        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+        return SocketAddress(host: host, port: port)
+    }
+}
+
+extension String {
+    var trimmed: String {
+        let isSpace: (Character) -> Bool = { $0.isWhitespace || $0.isNewline }
+        return String(drop(while: isSpace).reversed().drop(while: isSpace).reversed())
+    }
+}

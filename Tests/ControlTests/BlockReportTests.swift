@@ -1,0 +1,136 @@
+import Control
+import Foundation
+import Testing
+import Wire
+
+@Suite("Block reports and deletion")
+struct BlockReportTests {
+    private func sealed(_ plan: ControlBlockPlan, length: UInt64 = 10) -> ControlBlockState {
+        FakeNode.state(plan.block, .sealed, length: length)
+    }
+
+    @Test func aReceiptVouchesBeforeTheNodesReport() throws {
+        var desk = try Desk()
+        let plan = try #require(try desk.put("a", blocks: [10]).first)
+        let block = try #require(try desk.open("a").open.blocks.first)
+        #expect(Set(block.replicas.map(\.nodeID)) == Set(plan.chain.map(\.nodeID)))
+        let status = try desk.status()
+        #expect(status.missingBlocks == 0)
+        #expect(status.underReplicatedBlocks == 0)
+    }
+
+    @Test func aLateOpenReportDoesNotUndoTheSeal() throws {
+        var desk = try Desk()
+        let plan = try #require(try desk.put("a", blocks: [10]).first)
+        try desk.heartbeat(0, [FakeNode.state(plan.block, .open, length: 4)])
+        #expect(try desk.open("a").open.blocks.first?.replicas.count == 3)
+    }
+
+    @Test(
+        "a copy that is not what was sealed does not count",
+        arguments: [
+            FakeNode.state(1, .lost), FakeNode.state(1, .maybeLost), FakeNode.state(1, .gone),
+            FakeNode.state(1, .sealed, length: 9),
+        ])
+    func badCopies(report: ControlBlockState) throws {
+        var desk = try Desk()
+        try desk.put("a", blocks: [10])
+        try desk.heartbeat(0, [report])
+        #expect(try desk.open("a").open.blocks.first?.replicas.count == 2)
+        #expect(try desk.status().underReplicatedBlocks == 1)
+        try desk.heartbeat(1, [FakeNode.state(1, .lost)])
+        try desk.heartbeat(2, [FakeNode.state(1, .lost)])
+        #expect(try desk.status().missingBlocks == 1)
+        try desk.heartbeat(2, [FakeNode.state(1, .sealed, length: 10)])
+        let status = try desk.status()
+        #expect(status.missingBlocks == 0)
+        #expect(status.underReplicatedBlocks == 1)
+    }
+
+    @Test func onlyNodesThatReportedItAreToldUntilTheySayItIsGone() throws {
+        var desk = try Desk()
+        let plan = try #require(try desk.put("a", blocks: [10]).first)
+        try desk.heartbeat(0, [sealed(plan)])
+        #expect(try desk.delete("a").code == .ok)
+        for _ in 0..<3 {
+            let commands = try desk.heartbeat(0).heartbeat.commands
+            #expect(commands.map(\.block) == [plan.block])
+            #expect(commands.map(\.kind) == [.delete])
+            #expect(try desk.heartbeat(1).heartbeat.commands.isEmpty)
+        }
+        #expect(try desk.heartbeat(1, [sealed(plan)]).heartbeat.commands.count == 1)
+        for index in 0..<3 {
+            try desk.heartbeat(index, [FakeNode.state(plan.block, .gone)])
+            #expect(try desk.heartbeat(index).heartbeat.commands.isEmpty)
+        }
+        #expect(desk.engine.store.tally.doomedBlocks == 0)
+    }
+
+    @Test func aNodeThatDoesNotNameItAgainHasDeletedIt() throws {
+        var desk = try Desk { $0.keyRotationMs = 1_000 }
+        let plan = try #require(try desk.put("a", blocks: [10]).first)
+        try desk.heartbeat(0, [sealed(plan)])
+        _ = try desk.delete("a")
+        try desk.pass(12_000)
+        #expect(desk.engine.store.tally.doomedBlocks == 1)
+        try desk.register(0)
+        #expect(try desk.heartbeat(0, complete: true).heartbeat.commands.isEmpty)
+        try desk.pass(3_000)
+        #expect(desk.engine.store.tally.doomedBlocks == 0)
+    }
+
+    @Test func aDeadNodeThatComesBackIsStillTold() throws {
+        var desk = try Desk { $0.keyRotationMs = 1_000 }
+        let plan = try #require(try desk.put("a", blocks: [10]).first)
+        try desk.pass(10_000, beating: [1, 2])
+        _ = try desk.delete("a")
+        try desk.pass(60_000, beating: [1, 2])
+        try desk.register(0)
+        let commands = try desk.heartbeat(0, [sealed(plan)]).heartbeat.commands
+        #expect(commands.map(\.block) == [plan.block])
+    }
+
+    @Test func strayBlocksAreCountedAndNeverDeleted() throws {
+        var desk = try Desk()
+        let reply = try desk.heartbeat(0, [FakeNode.state(4_711, .sealed, length: 10)])
+        #expect(reply.heartbeat.commands.isEmpty)
+        #expect(desk.engine.namenode.nodes[desk.nodes[0].id]?.strays == 1)
+    }
+
+    @Test func commandsAreBoundedAndTakeTurns() throws {
+        var desk = try Desk { $0.bounds.commandsPerHeartbeat = 2 }
+        let plans = try desk.put("a", blocks: [10, 10, 10])
+        try desk.heartbeat(0, plans.map { sealed($0) })
+        _ = try desk.delete("a")
+        var seen: [UInt64] = []
+        for _ in 0..<3 {
+            let commands = try desk.heartbeat(0).heartbeat.commands
+            #expect(commands.count == 2)
+            seen += commands.map(\.block)
+        }
+        let numbers = plans.map(\.block)
+        #expect(seen == numbers + numbers)
+    }
+
+    @Test func aRestartedNodeIsReadFromWhileItReports() throws {
+        var desk = try Desk()
+        let plans = try desk.put("a", blocks: [10, 10])
+        for index in 0..<3 { try desk.heartbeat(index, plans.map { sealed($0) }) }
+        desk.nodes[0].incarnation = IncarnationID(high: 8, low: 8)
+        try desk.register(0)
+        #expect(try desk.open("a").open.blocks.map(\.replicas.count) == [3, 3])
+        try desk.heartbeat(0, [sealed(plans[0])], complete: true)
+        try desk.tick()
+        #expect(try desk.open("a").open.blocks.map(\.replicas.count) == [3, 2])
+        #expect(try desk.status().underReplicatedBlocks == 1)
+    }
+
+    @Test func aDeadNodesReplicasAreForgottenBitByBit() throws {
+        var desk = try Desk { $0.bounds.drainedReplicas = 1 }
+        try desk.put("a", blocks: [10, 10, 10])
+        try desk.pass(10_000, beating: [0, 1])
+        #expect(try desk.status().underReplicatedBlocks == 1)
+        try desk.pass(1_000, beating: [0, 1])
+        #expect(try desk.status().underReplicatedBlocks == 3)
+    }
+}

@@ -1,0 +1,170 @@
+import Control
+import Dispatch
+import Logging
+import Synchronization
+import Testing
+import Wire
+
+/// A store whose commits end when the test says so.
+private struct SlowStore: NamespaceStore, Sendable {
+    final class Gate: Sendable {
+        typealias Done = @Sendable (Result<Void, StoreFailure>) -> Void
+
+        private let waiting = Mutex<[Done]>([])
+        let begun = DispatchSemaphore(value: 0)
+
+        func wait(_ done: @escaping Done) {
+            waiting.withLock { $0.append(done) }
+            begun.signal()
+        }
+
+        /// Ends the commit that is under way; answers how many there were.
+        func end(_ result: Result<Void, StoreFailure> = .success(())) -> Int {
+            let all = waiting.withLock { waiting in
+                defer { waiting = [] }
+                return waiting
+            }
+            for done in all { done(result) }
+            return all.count
+        }
+    }
+
+    let gate: Gate
+    private var memory = MemoryStore()
+
+    init(gate: Gate) { self.gate = gate }
+
+    var tally: Tally { memory.tally }
+    func key(_ key: Key) -> KeyRecord? { memory.key(key) }
+    func keys(from start: Key, limit: Int) -> [(key: Key, record: KeyRecord)] {
+        memory.keys(from: start, limit: limit)
+    }
+    func lease(_ id: LeaseID) -> LeaseRecord? { memory.lease(id) }
+    func lease(writing key: Key) -> LeaseRecord? { memory.lease(writing: key) }
+    func block(_ block: BlockID) -> BlockRecord? { memory.block(block) }
+    func blocks(of value: ValueID, holding position: UInt64, limit: Int) -> [BlockRecord] {
+        memory.blocks(of: value, holding: position, limit: limit)
+    }
+    func doomed(after block: BlockID, limit: Int) -> [BlockRecord] {
+        memory.doomed(after: block, limit: limit)
+    }
+    func outcome(_ name: RequestName) -> [UInt8]? { memory.outcome(name) }
+    func counter(_ counter: Mutation.Counter) -> UInt64 { memory.counter(counter) }
+    mutating func apply(_ mutations: [Mutation]) throws(StoreFailure) {
+        try memory.apply(mutations)
+    }
+    mutating func commit(_ done: @escaping @Sendable (Result<Void, StoreFailure>) -> Void) {
+        gate.wait(done)
+    }
+}
+
+/// Ends every commit as soon as it begins, on a queue of its own.
+private final class Ending: Sendable {
+    private let commits = Mutex(0)
+    private let isOver = Mutex(false)
+    private let over = DispatchSemaphore(value: 0)
+    private let gate: SlowStore.Gate
+
+    init(_ gate: SlowStore.Gate) {
+        self.gate = gate
+        DispatchQueue(label: "ending").async { self.run() }
+    }
+
+    private func run() {
+        while true {
+            gate.begun.wait()
+            if isOver.withLock({ $0 }) { break }
+            let ended = gate.end()
+            commits.withLock { $0 += ended }
+        }
+        over.signal()
+    }
+
+    /// Stops; answers how many commits there were.
+    func finish() -> Int {
+        isOver.withLock { $0 = true }
+        gate.begun.signal()
+        over.wait()
+        return commits.withLock { $0 }
+    }
+}
+
+@Suite("Replies wait for their commit")
+struct GroupCommitTests {
+    private func begin(
+        _ gate: SlowStore.Gate, onFailure: @escaping @Sendable (StoreFailure) -> Void
+    ) throws -> (NamenodeServer<SlowStore>, UInt16) {
+        var settings = NamenodeSettings()
+        settings.replicas = 1
+        let namenode = Namenode(
+            cluster: Desk.cluster, secret: Desk.secret, settings: settings,
+            locations: LocationMap(), now: MonotonicClock.milliseconds(), generator: Seeded(1))
+        let server = NamenodeServer(
+            engine: Engine(namenode: namenode, store: SlowStore(gate: gate)),
+            log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, onFailure: onFailure)
+        return (server, try server.start())
+    }
+
+    private func datanode(port: UInt16, _ gate: SlowStore.Gate) throws -> Peer {
+        let peer = try Peer(port: port)
+        let hello = try peer.greet { $0.role = .datanode }
+        let register = FakeNode(1).register(
+            challenge: Array(hello.challenge), secret: Desk.secret)
+        try peer.send(Peer.request(.register(register), id: 1))
+        gate.begun.wait()
+        #expect(gate.end() == 1)
+        #expect(try peer.receiveReply().code == .ok)
+        return peer
+    }
+
+    private func create(_ key: String) -> ControlRequest.OneOf_Operation {
+        var message = ControlCreate()
+        message.key = key
+        return .create(message)
+    }
+
+    @Test func requestsThatArriveDuringACommitShareTheNextOne() throws {
+        let gate = SlowStore.Gate()
+        let (server, port) = try begin(gate) { _ in Issue.record("no commit failed") }
+        _ = try datanode(port: port, gate)
+        let peer = try Peer(port: port)
+        _ = try peer.greet()
+        try peer.send(Peer.request(create("k1"), id: 1))
+        gate.begun.wait()
+        for number in 2...9 as ClosedRange<UInt64> {
+            try peer.send(Peer.request(create("k\(number)"), id: number))
+        }
+        #expect(gate.end() == 1)
+        #expect(try peer.receiveReply().requestID == 1)
+        // How many of the eight each commit takes depends on when they come in; they leave in order, and each
+        // only after a commit that began after it came.
+        let ending = Ending(gate)
+        for number in 2...9 as ClosedRange<UInt64> {
+            #expect(try peer.receiveReply().requestID == number)
+        }
+        #expect((1...8).contains(ending.finish()))
+        stop(server, gate)
+    }
+
+    @Test func aFailedCommitAnswersNobody() throws {
+        let gate = SlowStore.Gate()
+        let failed = DispatchSemaphore(value: 0)
+        let (server, port) = try begin(gate) { _ in failed.signal() }
+        _ = try datanode(port: port, gate)
+        let peer = try Peer(port: port)
+        _ = try peer.greet()
+        try peer.send(Peer.request(create("a"), id: 1))
+        gate.begun.wait()
+        #expect(gate.end(.failure(StoreFailure("the disk is gone"))) == 1)
+        failed.wait()
+        stop(server, gate)
+        #expect(try peer.isClosed())
+    }
+
+    private func stop(_ server: NamenodeServer<SlowStore>, _ gate: SlowStore.Gate) {
+        let done = DispatchSemaphore(value: 0)
+        server.stop { done.signal() }
+        _ = gate.end()
+        done.wait()
+    }
+}

@@ -1,0 +1,184 @@
+import Control
+import Foundation
+import Testing
+import Wire
+
+@Suite("Datanodes: sessions, liveness, K")
+struct NodeTests {
+    @Test func theProofIsChecked() throws {
+        var desk = try Desk()
+        var message = desk.nodes[0].register(challenge: Desk.challenge, secret: [1, 2, 3])
+        #expect(try desk.send(.register(message), role: .datanode).code == .badSecret)
+        message = desk.nodes[0].register(challenge: [1], secret: Desk.secret)
+        #expect(try desk.send(.register(message), role: .datanode).code == .badSecret)
+        message = desk.nodes[0].register(challenge: Desk.challenge, secret: Desk.secret)
+        message.nodeID = Data(NodeID(high: 0, low: 99).bytes)
+        #expect(try desk.send(.register(message), role: .datanode).code == .badSecret)
+        message = desk.nodes[0].register(challenge: Desk.challenge, secret: Desk.secret)
+        #expect(try desk.send(.register(message), role: .client).code == .malformed)
+        #expect(try desk.send(.register(message), role: .datanode).code == .ok)
+    }
+
+    @Test func theNewestIncarnationWins() throws {
+        var desk = try Desk()
+        let old = desk.nodes[0]
+        desk.nodes[0].incarnation = IncarnationID(high: 5, low: 5)
+        #expect(try desk.register(0).code == .ok)
+        #expect(try desk.heartbeat(0).code == .ok)
+        let new = desk.nodes[0]
+        desk.nodes[0] = old
+        #expect(try desk.heartbeat(0).code == .incarnationReplaced)
+        #expect(try desk.register(0).code == .incarnationReplaced)
+        desk.nodes[0] = new
+        #expect(try desk.heartbeat(0).code == .ok)
+    }
+
+    @Test func theSameProcessMayRegisterAgain() throws {
+        var desk = try Desk()
+        let old = desk.nodes[0]
+        #expect(try desk.register(0).code == .ok)
+        let new = desk.nodes[0]
+        desk.nodes[0] = old
+        #expect(try desk.heartbeat(0).code == .staleSession)
+        desk.nodes[0] = new
+        #expect(try desk.heartbeat(0).code == .ok)
+    }
+
+    @Test(
+        "silence",
+        arguments: [
+            (0, Liveness.live), (2_999, .live), (3_000, .stale), (9_999, .stale), (10_000, .dead),
+        ] as [(Int64, Liveness)])
+    func silence(milliseconds: Int64, expected: Liveness) {
+        #expect(Liveness(silence: milliseconds, staleMs: 3_000, deadMs: 10_000) == expected)
+    }
+
+    @Test func aDeadNodeHasToRegisterAgain() throws {
+        var desk = try Desk()
+        try desk.pass(10_000, beating: [0, 1])
+        let status = try desk.status()
+        #expect([status.live, status.stale, status.dead] == [2, 0, 1])
+        #expect(try desk.heartbeat(2).code == .staleSession)
+        #expect(try desk.register(2).code == .ok)
+        #expect(try desk.status().live == 3)
+    }
+
+    @Test func aStaleNodeComesBackWithItsNextHeartbeat() throws {
+        var desk = try Desk()
+        try desk.pass(5_000, beating: [0, 1])
+        #expect(try desk.status().stale == 1)
+        #expect(try desk.create("a").code == .tooFewNodes)
+        #expect(try desk.heartbeat(2).code == .ok)
+        #expect(try desk.create("a").code == .ok)
+    }
+
+    @Test func clientTrafficWaitsForK() throws {
+        var desk = try Desk(nodes: 2)
+        let refused = try desk.create("a")
+        #expect(refused.code == .tooFewNodes)
+        #expect(refused.liveNodes == 2)
+        #expect(refused.neededNodes == 3)
+        #expect(try desk.open("a").code == .tooFewNodes)
+        #expect(try desk.info("a").code == .tooFewNodes)
+        #expect(try desk.delete("a").code == .tooFewNodes)
+        #expect(try desk.rename("a", "b").code == .tooFewNodes)
+        #expect(try desk.send(.list(ControlList())).code == .tooFewNodes)
+        #expect(try desk.status().needed == 3)
+        desk.nodes.append(FakeNode(3))
+        try desk.register(2)
+        #expect(try desk.open("a").code == .notFound)
+        #expect(try desk.create("a").code == .ok)
+    }
+
+    @Test func kIsASetting() throws {
+        var desk = try Desk(nodes: 1) {
+            $0.minNodes = 1
+            $0.replicas = 1
+        }
+        #expect(try desk.put("a").first?.chain.count == 1)
+    }
+
+    @Test func aClusterThatLostANodeStillServesWhatItHas() throws {
+        var desk = try Desk()
+        try desk.put("a", blocks: [10])
+        let lease = try desk.create("open").create.leaseID
+        try desk.pass(20_000, beating: [0, 1])
+        #expect(try desk.create("b").code == .tooFewNodes)
+        #expect(try desk.addBlock(lease).code == .tooFewNodes)
+        let replicas = try #require(try desk.open("a").open.blocks.first?.replicas)
+        #expect(Set(replicas.map(\.nodeID)) == Set(desk.nodes[0...1].map { Data($0.id.bytes) }))
+        #expect(try desk.list().entries.map(\.key) == ["a"])
+    }
+
+    @Test func aHeartbeatIsAppliedOnceAndAGapIsNoticed() throws {
+        var desk = try Desk()
+        let plan = try #require(try desk.put("a", blocks: [10]).first)
+        let sealed = FakeNode.state(plan.block, .sealed, length: 10)
+        let gone = FakeNode.state(plan.block, .gone)
+        #expect(try desk.heartbeat(0, [sealed]).code == .ok)
+        // The same sequence again: answered, not applied.
+        #expect(try desk.beat(0, [gone]).code == .ok)
+        #expect(desk.engine.namenode.nodes[desk.nodes[0].id]?.blocks.count == 1)
+        desk.nodes[0].sequence += 1
+        #expect(try desk.heartbeat(0, [gone]).code == .staleSession)
+    }
+
+    @Test func keysRotateAndTheDroppedOneRevokes() throws {
+        var desk = try Desk { $0.keyRotationMs = 5_000 }
+        let lease = try desk.create("a").create.leaseID
+        let plan = try desk.addBlock(lease).addBlock
+        func judge(_ desk: Desk) -> Status {
+            let nodes = plan.chain.compactMap { node in
+                NodeID(bytes: node.nodeID).map {
+                    ChainNode(node: $0, host: node.host, port: UInt16(clamping: node.port))
+                }
+            }
+            guard let chain = Chain(nodes), let head = nodes.first?.node,
+                let node = desk.nodes.first(where: { $0.id == head })
+            else { return .notFound }
+            let check = TokenCheck(
+                cluster: Desk.cluster, node: head, keys: node.ring, now: desk.now)
+            let credentials = Credentials(token: Array(plan.token), chain: chain)
+            switch check.admit(
+                credentials, mode: .write, block: BlockID(plan.block), epoch: Epoch(plan.epoch))
+            {
+            case .success: return .ok
+            case .failure(let refused): return refused.status
+            }
+        }
+        #expect(judge(desk) == .ok)
+        let first = desk.nodes[0].ring
+        #expect(first.keys.count == 2)
+        try desk.pass(5_500)
+        #expect(desk.nodes[0].ring.keys.count == 3)
+        #expect(desk.nodes[0].ring.current == first.keys[1].id)
+        #expect(judge(desk) == .ok)
+        try desk.pass(5_500)
+        #expect(judge(desk) == .tokenUnknownKey)
+    }
+
+    @Test func aTokenNeverOutlivesItsKey() {
+        var settings = NamenodeSettings()
+        #expect(settings.effectiveTokenMs == 600_000)
+        settings.keyRotationMs = 1_000
+        #expect(settings.effectiveTokenMs == 1_000)
+    }
+
+    @Test func nodesAreBounded() throws {
+        var desk = try Desk { $0.bounds.nodes = 3 }
+        desk.nodes.append(FakeNode(4))
+        #expect(try desk.register(3).code == .busy)
+        #expect(try desk.register(0).code == .ok)
+    }
+
+    @Test func aReportShowsEveryNode() throws {
+        var desk = try Desk()
+        try desk.pass(10_000, beating: [0, 1])
+        let all = try desk.send(.report(ControlReport())).report
+        #expect(all.nodes.map(\.state).sorted() == ["dead", "live", "live"])
+        var dead = ControlReport()
+        dead.deadOnly = true
+        let one = try desk.send(.report(dead)).report
+        #expect(one.nodes.map(\.node.nodeID) == [Data(desk.nodes[2].id.bytes)])
+    }
+}

@@ -1,0 +1,55 @@
+import Control
+import Testing
+import Wire
+
+@Suite("Retries get the first answer")
+struct RetryTests {
+    @Test func aRetryOfEachOperationChangesNothing() throws {
+        var desk = try Desk()
+        let created = try desk.create("a", id: 1)
+        #expect(try desk.create("a", id: 1) == created)
+        let lease = created.create.leaseID
+        let planned = try desk.addBlock(lease, id: 2)
+        #expect(try desk.addBlock(lease, id: 2) == planned)
+        let receipt = try desk.receipt(planned.addBlock, length: 5)
+        #expect(try desk.close(lease, [receipt], id: 3).code == .ok)
+        #expect(try desk.close(lease, [receipt], id: 3).code == .ok)
+        #expect(try desk.close(lease, [receipt], id: 4).code == .leaseExpired)
+        #expect(try desk.status().blocks == 1)
+        #expect(try desk.delete("a", id: 5).code == .ok)
+        #expect(try desk.delete("a", id: 5).code == .ok)
+        #expect(try desk.delete("a", id: 6).code == .notFound)
+    }
+
+    @Test func anotherClientsIdsAreItsOwn() throws {
+        var desk = try Desk()
+        #expect(try desk.create("a", client: 1, id: 1).code == .ok)
+        #expect(try desk.create("b", client: 2, id: 1).code == .ok)
+    }
+
+    @Test func anIdIsForOneRequest() throws {
+        var desk = try Desk()
+        #expect(try desk.create("a", id: 1).code == .ok)
+        #expect(try desk.create("b", id: 1).code == .malformed)
+        #expect(try desk.create("b", id: 0).code == .malformed)
+    }
+
+    @Test func aRefusalIsJudgedAnew() throws {
+        var desk = try Desk()
+        _ = try desk.create("a", client: 2)
+        #expect(try desk.create("a", id: 1).code == .leased)
+        try desk.pass(60_000)
+        #expect(try desk.create("a", id: 1).code == .ok)
+    }
+
+    @Test func theTableIsBounded() throws {
+        var desk = try Desk { $0.bounds.outcomes = 3 }
+        for number in 1...5 as ClosedRange<UInt64> {
+            #expect(try desk.create("k\(number)", id: number).code == .ok)
+        }
+        #expect(desk.engine.store.tally.outcomes == 3)
+        let name = { RequestName(client: Desk.client(1), request: $0) }
+        #expect(desk.engine.store.outcome(name(2)) == nil)
+        #expect(desk.engine.store.outcome(name(3)) != nil)
+    }
+}

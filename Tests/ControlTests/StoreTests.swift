@@ -1,0 +1,129 @@
+import Control
+import Testing
+import Wire
+
+@Suite("The store")
+struct StoreTests {
+    @Test func positionsAreFoundFromWithin() throws {
+        var store = MemoryStore()
+        for (number, position) in [(1, 0), (2, 10), (3, 30)] as [(UInt64, UInt64)] {
+            try store.apply([.putBlock(block(number, value: 1, position: position))])
+        }
+        try store.apply([.putBlock(block(9, value: 2, position: 5))])
+        func found(_ position: UInt64, _ limit: Int = 9) -> [UInt64] {
+            store.blocks(of: ValueID(1), holding: position, limit: limit).map(\.block.number)
+        }
+        #expect(found(0) == [1, 2, 3])
+        #expect(found(9) == [1, 2, 3])
+        #expect(found(10) == [2, 3])
+        #expect(found(29, 1) == [2])
+        #expect(found(99) == [3])
+        #expect(store.blocks(of: ValueID(3), holding: 0, limit: 9).isEmpty)
+    }
+
+    @Test func countersNeverGoBack() throws {
+        var store = MemoryStore()
+        for counter in Mutation.Counter.allCases {
+            #expect(store.counter(counter) == 1)
+            try store.apply([.setCounter(counter, 2)])
+            #expect(store.counter(counter) == 2)
+        }
+    }
+
+    private func block(_ number: UInt64, value: UInt64, position: UInt64) -> BlockRecord {
+        BlockRecord(
+            block: BlockID(number), epoch: Epoch(1), value: ValueID(value), position: position,
+            chain: [])
+    }
+
+    /// A store that is plainly right and plainly slow.
+    private struct Model {
+        var keys: [[UInt8]: KeyRecord] = [:]
+        var leases: [LeaseID: LeaseRecord] = [:]
+        var blocks: [BlockID: BlockRecord] = [:]
+
+        mutating func apply(_ mutation: Mutation) {
+            switch mutation {
+            case .putKey(let key, let record): keys[key.bytes] = record
+            case .removeKey(let key): keys[key.bytes] = nil
+            case .putLease(let lease): leases[lease.id] = lease
+            case .removeLease(let id): leases[id] = nil
+            case .putBlock(let record): blocks[record.block] = record
+            case .removeBlock(let block): blocks[block] = nil
+            default: break
+            }
+        }
+
+        func keys(from start: Key, limit: Int) -> [[UInt8]] {
+            let after = keys.keys.filter { !$0.lexicographicallyPrecedes(start.bytes) }
+            return Array(after.sorted { $0.lexicographicallyPrecedes($1) }.prefix(limit))
+        }
+
+        func blocks(of value: ValueID) -> [BlockID] {
+            blocks.values.filter { $0.value == value && !$0.isDoomed }
+                .sorted { ($0.position, $0.block) < ($1.position, $1.block) }.map(\.block)
+        }
+    }
+
+    private func mutation(_ generator: inout Seeded) -> Mutation {
+        let number = UInt64.random(in: 1...40, using: &generator)
+        let letters = (0..<Int.random(in: 1...3, using: &generator)).map { _ in
+            UInt8.random(in: 97...99, using: &generator)
+        }
+        let key = Key(point: letters)
+        let lease = LeaseID(high: 1, low: number % 10)
+        switch Int.random(in: 0..<8, using: &generator) {
+        case 0, 1:
+            return .putKey(
+                key, KeyRecord(value: ValueID(number), length: number, createdUnixMs: 0))
+        case 2: return .removeKey(key)
+        case 3:
+            return .putLease(
+                LeaseRecord(
+                    id: lease, client: .none, key: Key(point: [UInt8(number % 10)]),
+                    overwrite: false, value: ValueID(number)))
+        case 4: return .removeLease(lease)
+        case 5, 6:
+            var record = block(number, value: number % 4, position: number * 3 % 50)
+            switch Int.random(in: 0..<3, using: &generator) {
+            case 0: record.state = .sealed
+            case 1: record.state = .doomed(since: 0, waiting: [])
+            default: break
+            }
+            return .putBlock(record)
+        default: return .removeBlock(BlockID(number))
+        }
+    }
+
+    @Test("a random walk beside a naive model", arguments: [1, 2, 3, 4, 5] as [UInt64])
+    func model(seed: UInt64) throws {
+        print("store model seed \(seed)")
+        var generator = Seeded(seed)
+        var store = MemoryStore()
+        var model = Model()
+        for step in 0..<3_000 {
+            let next = mutation(&generator)
+            try store.apply([next])
+            model.apply(next)
+            let start = Key(point: [UInt8.random(in: 96...100, using: &generator)])
+            let limit = Int.random(in: 0...10, using: &generator)
+            try #require(
+                store.keys(from: start, limit: limit).map(\.key.bytes)
+                    == model.keys(from: start, limit: limit), "step \(step)")
+            let value = ValueID(UInt64.random(in: 0...4, using: &generator))
+            try #require(
+                store.blocks(of: value, holding: 0, limit: 100).map(\.block)
+                    == model.blocks(of: value), "step \(step)")
+            try #require(store.tally.keys == model.keys.count)
+            try #require(store.tally.leases == model.leases.count)
+            let live = model.blocks.values.filter { !$0.isDoomed }
+            try #require(store.tally.blocks == live.count)
+            try #require(store.tally.sealedBlocks == live.count { $0.state == .sealed })
+            try #require(
+                store.doomed(after: BlockID(20), limit: 5).map(\.block)
+                    == Array(
+                        model.blocks.values.filter { $0.isDoomed && $0.block > BlockID(20) }
+                            .map(\.block).sorted().prefix(5)))
+        }
+    }
+}

@@ -1,0 +1,179 @@
+"""The catena command against live daemons: files of every size, exit codes, sentences."""
+
+import json
+import unittest
+
+from catena_peer import values
+from catena_peer.case import ClusterCase
+from catena_peer.cluster import EXIT
+
+BLOCK = 1 << 20
+SIZES = [0, 1, 4095, 4096, 65_535, 65_536, 65_537, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 777]
+
+
+class CommandCase(ClusterCase):
+    def source(self, data, name="source"):
+        path = self.cluster.folder / name
+        path.write_bytes(data)
+        return path
+
+    def put(self, data, key=None, *words):
+        done = self.cluster.cli("put", self.source(data), key or self.key(), *words)
+        self.assert_cli(done, {0})
+        return done
+
+    def got(self, key):
+        out = self.cluster.folder / "out"
+        out.unlink(missing_ok=True)
+        self.assert_cli(self.cluster.cli("get", key, out), {0})
+        return out.read_bytes()
+
+
+class Files:
+    """The same for three datanodes and for five."""
+
+    def test_files_of_every_size_come_back_identical(self):
+        for size in SIZES:
+            with self.subTest(size=size):
+                key, data = self.key(f"/{size}"), self.bytes(size)
+                self.put(data, key)
+                self.assertEqual(self.got(key), data)
+                self.assertEqual(values.get(self.client, key), data, "read by the peer")
+                self.assertEqual(self.cluster.cli_json("stat", key)["length"], size)
+
+    def test_what_the_peer_writes_the_command_reads(self):
+        for size in (1, 65_537, BLOCK + 1):
+            with self.subTest(size=size):
+                key, data = self.key(f"/{size}"), self.bytes(size)
+                values.put(self.client, key, data, frame_bytes=4099)
+                self.assertEqual(self.got(key), data)
+
+
+class FilesOnThree(Files, CommandCase):
+    settings = {"datanodes": 3}
+
+
+class FilesOnFive(Files, CommandCase):
+    settings = {"datanodes": 5, "replicas": 5, "min_nodes": 3}
+
+
+class Commands(CommandCase):
+    settings = {"datanodes": 3}
+
+    def test_standard_input_and_output(self):
+        data = self.bytes(100_001)
+        self.assert_cli(self.cluster.cli("put", "-", self.key(), stdin=data), {0})
+        for words in (("cat", self.key()), ("get", self.key(), "-")):
+            done = self.cluster.cli(*words)
+            self.assert_cli(done, {0})
+            self.assertEqual(done.stdout, data)
+
+    def test_blocks_of_the_size_asked_for(self):
+        data = self.bytes(5 * 65_536 + 1)
+        self.put(data, None, "--block-bytes", 65_536)
+        stat = self.cluster.cli_json("stat", self.key())
+        self.assertEqual([b["length"] for b in stat["blocks"]], [65_536] * 5 + [1])
+        for block in stat["blocks"]:
+            self.assertEqual(len(block["chain"]), 3)
+        self.assertEqual(self.got(self.key()), data)
+
+    def test_every_durability_a_writer_may_ask_for(self):
+        for level in ("none", "written"):
+            with self.subTest(level):
+                data = self.bytes(70_000)
+                self.put(data, self.key(f"/{level}"), "--durability", level)
+                self.assertEqual(self.got(self.key(f"/{level}")), data)
+
+    def test_an_unknown_key_is_66_and_named(self):
+        key = self.key("/never")
+        out = self.cluster.folder / "never"
+        for words in (("get", key, out), ("cat", key), ("stat", key), ("rm", key),
+                      ("mv", key, key + "2")):
+            with self.subTest(words[0]):
+                self.assert_cli(self.cluster.cli(*words), EXIT["key not found"], key)
+        self.assertFalse(out.exists(), "no empty file is left behind")
+
+    def test_an_existing_key_is_73_and_stays(self):
+        self.put(b"old")
+        again = self.cluster.cli("put", self.source(b"new"), self.key())
+        self.assert_cli(again, EXIT["key exists"], self.key())
+        self.assertEqual(self.got(self.key()), b"old")
+        self.put(b"new", None, "--overwrite")
+        self.assertEqual(self.got(self.key()), b"new")
+
+    def test_a_key_leased_by_another_client_is_75(self):
+        lease = self.lease()
+        done = self.cluster.cli("put", self.source(b"x"), self.key())
+        self.assert_cli(done, EXIT["leased"], self.key())
+        self.client.abandon(lease)
+        self.put(b"mine now")
+        self.assertEqual(self.got(self.key()), b"mine now")
+
+    def test_a_missing_local_file_is_66_and_creates_nothing(self):
+        done = self.cluster.cli("put", self.cluster.folder / "not-there", self.key())
+        self.assert_cli(done, EXIT["no local file"], "not-there")
+        self.assertNotEqual(self.cluster.cli("test", self.key()).returncode, 0)
+        self.put(b"and no lease is left")
+
+    def test_usage_errors_are_64(self):
+        for words in (("put",), ("nonsense",), ("get", "one"), ("put", "a", "b", "--what")):
+            with self.subTest(words=words):
+                self.assert_cli(self.cluster.cli(*words), EXIT["usage"])
+
+    def test_a_namenode_that_is_not_there_is_69(self):
+        done = self.cluster.cli("stat", "any", "--namenode", "127.0.0.1:1")
+        self.assert_cli(done, EXIT["namenode unreachable"], "127.0.0.1:1")
+
+    def test_remove_rename_and_test(self):
+        self.put(b"here", self.key("/a"))
+        self.assertEqual(self.cluster.cli("test", self.key("/a")).returncode, 0)
+        self.assert_cli(self.cluster.cli("mv", self.key("/a"), self.key("/b")), {0})
+        self.assertEqual(self.cluster.cli("test", self.key("/a")).returncode, 1)
+        self.assertEqual(self.got(self.key("/b")), b"here")
+        self.put(b"other", self.key("/c"))
+        refused = self.cluster.cli("mv", self.key("/b"), self.key("/c"))
+        self.assert_cli(refused, EXIT["key exists"], self.key("/c"))
+        self.assert_cli(self.cluster.cli("rm", self.key("/b")), {0})
+        self.assertEqual(self.cluster.cli("test", self.key("/b")).returncode, 1)
+
+    def test_ls_gives_one_json_object_a_line(self):
+        for name in ("x", "y"):
+            self.put(b"12345", self.key(f"/{name}"))
+        done = self.cluster.cli("ls", self.key("/"), "--json")
+        self.assert_cli(done, {0})
+        found = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual([(entry["key"], entry["length"]) for entry in found],
+                         [(self.key("/x"), 5), (self.key("/y"), 5)])
+        plain = self.cluster.cli("ls", self.key("/"))
+        self.assertIn(self.key("/x").encode(), plain.stdout)
+
+    def test_status_and_report(self):
+        status = self.cluster.cli_json("status")
+        self.assertEqual((status["live"], status["needed"]), (3, 3))
+        for words in (("status",), ("report",)):
+            done = self.cluster.cli(*words)
+            self.assert_cli(done, {0})
+            self.assertTrue(done.stdout)
+
+    def test_keys_that_are_not_plain(self):
+        for key in ("a b/ c", "\u00fc\u4e2d/\U0001f517", "--dashes", "/leading/slash", "x" * 1024):
+            with self.subTest(key=key[:20]):
+                data = self.bytes(10)
+                values.put(self.client, key, data)
+                out = self.cluster.folder / "out"
+                words = ["get", "--", key, out] if key.startswith("-") else ["get", key, out]
+                self.assert_cli(self.cluster.cli(*words), {0})
+                self.assertEqual(out.read_bytes(), data)
+
+
+class TooFew(CommandCase):
+    settings = {"datanodes": 1, "replicas": 1, "min_nodes": 3}
+
+    def test_too_few_datanodes_is_69_with_both_counts(self):
+        done = self.cluster.cli("put", self.source(b"x"), self.key())
+        self.assert_cli(done, EXIT["too few nodes"], "1", "3")
+        self.assertEqual(self.cluster.cli_json("status")["live"], 1, "an operator still sees")
+
+
+if __name__ == "__main__":
+    unittest.main()

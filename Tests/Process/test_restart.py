@@ -1,0 +1,175 @@
+"""Datanodes that die and come back; a ledger outside the cluster says what must still be there."""
+
+import signal
+import unittest
+
+from catena_peer import values
+from catena_peer.case import ClusterCase, Durability, Refusal, Status
+from catena_peer.control import Refused
+from catena_peer.crc32c import crc32c
+from catena_peer.credentials import READ, reforge
+from catena_peer.datanode import DataConnection, located, read_range
+from catena_peer.ledger import Ledger
+from catena_peer.mounts import SmallMount
+
+SIZES = [1, 4095, 4096, 65_537, 300_000, (1 << 20) + 1]
+
+
+class Restarts(ClusterCase):
+    settings = {"datanodes": 3, "replicas": 3, "min_nodes": 2, "dirs": 2}
+
+    def setUp(self):
+        super().setUp()
+        self.cluster.revive()
+        self.ledger = Ledger(self.cluster.folder / f"{self._testMethodName}.ledger")
+        self.addCleanup(self.ledger.close)
+
+    def put_all(self):
+        for size in SIZES:
+            key, data = self.key(f"/{size}"), self.bytes(size)
+            values.put(self.client, key, data)
+            self.ledger.acked(key, 0, data)
+
+    def read_by_command(self, key):
+        out = self.cluster.folder / "out"
+        out.unlink(missing_ok=True)
+        done = self.cluster.cli("get", key, out)
+        self.assert_cli(done, {0})
+        return out.read_bytes()
+
+    def assert_ledger(self, read=None):
+        count, wrong = self.ledger.verify(read or self.read_by_command)
+        self.assertGreater(count, 0)
+        self.assertEqual(wrong, [])
+
+    def assert_replicas(self, node_id):
+        """Every block of the ledger's keys is read from this one datanode."""
+        for entry in self.ledger.entries():
+            for location in self.client.open(entry["key"]).blocks:
+                target = located(location)
+                replica = [node.node for node in target.chain].index(node_id)
+                data = read_range(target, 0, location.length, replica)
+                self.assertEqual(crc32c(data), location.crc, entry)
+
+    def back(self, node):
+        node.start()
+        self.cluster.wait_settled()
+
+    def node_ids(self):
+        """node -> its id, by the ports they listen on."""
+        reports = {entry.node.port: entry.node.node_id for entry in self.client.report().nodes}
+        return [(node, reports[node.address[1]]) for node in self.cluster.nodes]
+
+    def test_sealed_blocks_survive_a_restart_of_every_datanode(self):
+        self.put_all()
+        for number, (node, node_id) in enumerate(self.node_ids()):
+            node.kill(signal.SIGTERM if number == 0 else signal.SIGKILL)
+            self.back(node)
+            self.assert_replicas(node_id)
+        self.assertEqual(len(self.node_ids()), 3, "every node kept its id")
+        self.assert_ledger()
+
+    def test_every_key_is_read_while_one_datanode_is_dead(self):
+        self.put_all()
+        for node, _ in self.node_ids():
+            node.kill()
+            self.assert_ledger()
+            self.assert_ledger(lambda key: values.get(self.client, key))
+            self.back(node)
+
+    def test_a_frozen_datanode_does_not_keep_a_reader_from_the_next_replica(self):
+        data = self.bytes(200_000)
+        values.put(self.client, self.key(), data)
+        first = self.client.open(self.key()).blocks[0].replicas[0]
+        node = self.cluster.node_at(first.port)
+        node.daemon.send_signal(signal.SIGSTOP)
+        try:
+            self.assertEqual(self.read_by_command(self.key()), data)
+        finally:
+            node.daemon.send_signal(signal.SIGCONT)
+        self.cluster.wait_settled()
+
+    def test_a_block_that_was_open_at_the_kill_may_be_lost_not_unknown(self):
+        key = self.cluster.signing_key()
+        data = self.bytes(100_000)
+        stream = self.stream().data(0, data)
+        stream.wait_ack(len(data))
+        target = stream.target
+        node = self.cluster.node_at(target.head[1])
+        node.kill()
+        self.back(node)
+        token = reforge(target.token, key, modes=READ, lease=bytes(16))
+        with DataConnection(node.address) as connection:
+            with self.assertRaises(Refusal) as caught:
+                read_range(target.changed(token=token), 0, 1, connection=connection)
+        self.assert_status(Status.mayBeLost, caught.exception)
+
+    def test_what_was_acked_before_a_kill_in_the_middle_is_there_after(self):
+        self.put_all()
+        lease = self.lease(key=self.key("/victim"))
+        stream = self.stream(self.target(lease))
+        data = self.bytes(200_000)
+        stream.data(0, data[:100_000]).wait_ack(100_000)
+        node = self.cluster.node_at(stream.target.chain[-1].port)
+        node.kill()
+        refused = stream.refusal()
+        self.assertIn(refused.status, (Status.nextHopFailed, Status.nextHopUnreachable))
+        self.client.abandon(lease)
+        self.assert_ledger()
+        self.back(node)
+        key, fresh = self.key("/after"), self.bytes(100_000)
+        values.put(self.client, key, fresh)
+        self.ledger.acked(key, 0, fresh)
+        self.assert_ledger()
+
+    def test_an_overwrite_under_way_at_a_kill_leaves_the_old_value(self):
+        old = self.bytes(50_000)
+        values.put(self.client, self.key(), old)
+        self.ledger.acked(self.key(), 0, old)
+        lease = self.lease(overwrite=True)
+        receipts = values.put_blocks(self.client, lease, self.bytes(60_000))
+        node = self.cluster.nodes[1]
+        node.kill()
+        self.assert_ledger()
+        self.back(node)
+        self.client.close_key(lease, receipts, Durability.WRITTEN)
+        self.assertEqual(len(values.get(self.client, self.key())), 60_000)
+
+
+class FillingUp(ClusterCase):
+    """A device that fills up while the datanode runs."""
+
+    settings = {"datanodes": 1, "replicas": 1, "min_nodes": 1, "block_bytes": 4 << 20}
+
+    def test_a_full_device_refuses_new_blocks_and_keeps_the_old(self):
+        mount = SmallMount(self.cluster.folder / "small", 48)
+        self.addCleanup(mount.unmount)
+        node = self.cluster.nodes[0]
+        node.daemon.stop()
+        node.folders = [mount.folder]
+        self.addCleanup(node.daemon.stop)
+        node.start()
+        self.cluster.wait_settled()
+        ledger = Ledger(self.cluster.folder / "full.ledger")
+        self.addCleanup(ledger.close)
+        refused = None
+        for number in range(64):
+            key, data = self.key(f"/{number}"), self.bytes(2 << 20)
+            try:
+                values.put(self.client, key, data, block_bytes=4 << 20)
+            except (Refusal, Refused) as fault:
+                refused = fault
+                break
+            ledger.acked(key, 0, data)
+        self.assertIsNotNone(refused, "128 MiB do not fit into 48")
+        if isinstance(refused, Refusal):
+            self.assert_status(Status.noSpace, refused)
+        else:
+            self.assertEqual(refused.code.name, "NO_SPACE")
+        count, wrong = ledger.verify(lambda key: values.get(self.client, key))
+        self.assertGreaterEqual(count, 3)
+        self.assertEqual(wrong, [])
+
+
+if __name__ == "__main__":
+    unittest.main()

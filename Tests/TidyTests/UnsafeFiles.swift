@@ -1,0 +1,15 @@
+/// Where unsafe pointer types may stand, and why. A folder covers what is below it.
+enum UnsafeFiles {
+    static let allowed: [String: String] = [
+        "Sources/Wire/CRC32C.swift": "ISA-L takes a pointer",
+        "Sources/Wire/Frames": "headers are read and written in place, in the slot they came in",
+        "Sources/Reactor": "the ring, its slab and its registered memory are the kernel's",
+        "Sources/DataPath": "payload stays in registered slots that the kernel fills",
+        "Sources/Client/Streams": "payload stays in registered slots that the kernel fills",
+        "Sources/ControlClient/AddressList.swift": "getaddrinfo's list",
+        "Tests/ReactorTests": "the reactor's memory, from outside",
+        "Tests/DataPathTests": "the data path's memory, from outside",
+        "Tests/Support": "simulated devices hold memory the way the kernel does",
+        "Tests/TidyTests": "the rule itself names them",
+    ]
+}
