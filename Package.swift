@@ -96,6 +96,7 @@ let package = Package(
         tool("catena-datanode", ["DataPath"]),
         tests("WireTests", ["Wire"]),
         tests("ControlClientTests", ["ControlClient", "Client", "Wire"]),
+        tests("ClientTests", ["Client", "ControlClient", "Reactor", "Wire"]),
         tests(
             "ToolSupportTests",
             ["ToolSupport", "ControlClient", .product(name: "Logging", package: "swift-log")]),
