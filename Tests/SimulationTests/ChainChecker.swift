@@ -77,6 +77,9 @@ final class ChainChecker {
         guard writer.seal == nil else { return }
         for (index, view) in views.enumerated() {
             let own: Progress
+            let state = nodes[index].reported[writer.block]?.state
+            // A member whose device failed says that it may have lost what it acked; the others still have it.
+            guard state != .lost, state != .mayBeLost else { continue }
             if let view {
                 own = view.own
             } else if let record = nodes[index].reported[writer.block], record.state == .sealed {

@@ -21,6 +21,7 @@ struct ChainSimulation {
         let steps: Int
         let leaked: String?
         let digest: UInt64
+        let failures: [String]
     }
 
     let seed: UInt64
@@ -77,7 +78,8 @@ struct ChainSimulation {
         _ = driver.run(for: 60_000_000_000, rounds: 100_000)
         return Result(
             end: end, breach: checker.breach, isSealed: writer.seal != nil, resumes: writer.resumes,
-            steps: checker.steps, leaked: leaks(members, writer), digest: world.digest)
+            steps: checker.steps, leaked: leaks(members, writer), digest: world.digest,
+            failures: writer.failures.map { "\($0)" })
     }
 
     /// Everything comes back when the world is quiet.

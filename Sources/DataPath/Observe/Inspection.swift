@@ -18,10 +18,11 @@ package struct BlockInspection {
 }
 
 extension Datanode where Ring: ~Copyable {
-    /// `nil` when the block is not open for writing here.
+    /// `nil` when the block is not open for writing here, is sealed already, or its stream is ending.
     package func inspect(_ block: BlockID) -> BlockInspection? {
         guard let index = openStreams[block], streams.isUsed(index) else { return nil }
         let entry = streams.at(index)
+        guard !entry.pointee.isEnding, !entry.pointee.isSealed else { return nil }
         let whole = Int(entry.pointee.hwm / UInt64(Limits.chunkBytes))
         return BlockInspection(
             hwm: entry.pointee.hwm, own: entry.pointee.join.own, behind: entry.pointee.join.behind,

@@ -9,15 +9,18 @@ extension Datanode where Ring: ~Copyable {
         let entry = streams.at(stream)
         guard !entry.pointee.isEnding else { return }
         precondition(entry.pointee.upstream < 0, "a stream ends after its connection let go of it")
-        dropSuccessor(stream)
-        dropHeld(stream)
+        letGo(stream)
         entry.pointee.isEnding = true
-        if entry.pointee.comparing >= 0 {
-            releasePayload(entry.pointee.comparing)
-            entry.pointee.comparing = -1
-        }
         while let buffer = entry.pointee.writes.takeUnissued() { releasePayload(buffer) }
         endIfSettled(stream)
+    }
+
+    /// Gives back what a stream holds for its connection: the chain behind, frames beyond a gap, a duplicate.
+    mutating func letGo(_ stream: Int32) {
+        streams.at(stream).pointee.isWindowFull = false
+        dropSuccessor(stream)
+        dropHeld(stream)
+        dropComparison(stream)
     }
 
     /// Gives an unfinished block up: what is on the device stays, but is not vouched for any more.
