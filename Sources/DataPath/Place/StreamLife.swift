@@ -68,6 +68,18 @@ extension Datanode where Ring: ~Copyable {
         endIfSettled(stream)
     }
 
+    /// Tells how far the open blocks are, for INFO: those that moved since the last time.
+    mutating func reportOpenBlocks() {
+        for stream in 0..<Int32(streams.capacity) where streams.isUsed(stream) {
+            let entry = streams.at(stream)
+            guard var record = index[entry.pointee.block], record.state == .open,
+                record.length != entry.pointee.join.own.written
+            else { continue }
+            record.length = entry.pointee.join.own.written
+            self.record(entry.pointee.block, record)
+        }
+    }
+
     // MARK: Deleting
 
     /// The namenode's word that a block of this epoch is to go (`systems.md` 5.32: never on our own judgement).

@@ -82,7 +82,7 @@ extension Datanode where Ring: ~Copyable {
             } else if hasStream {
                 fail(index, .unexpectedOperation)
             } else if header.payloadLength == 0 {
-                fail(index, .badPayloadLength)
+                fail(index, header.checksum == 0 ? .badCredentials : .badPayloadChecksum)
             } else {
                 receivePayload(index)
             }
