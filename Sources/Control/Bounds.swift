@@ -2,8 +2,8 @@
 package struct Bounds: Sendable, Equatable {
     /// Open TCP connections.
     package var connections = 4_096
-    /// Bytes of messages that are still arriving, of all connections together; who goes beyond it is
-    /// told BUSY and cut off.
+    /// Bytes of messages that are still arriving, of all connections together; who goes beyond it
+    /// is told BUSY and cut off.
     package var arrivingBytes = 256 << 20
     /// Requests of one connection that wait for their answer; beyond it the namenode stops reading.
     package var requestsPerConnection = 64

@@ -15,9 +15,9 @@ extension Namenode {
 
     /// Refuses client traffic while fewer than K nodes are live.
     ///
-    /// - Parameter forNewBytes: whether the request leads to new replicas. What only needs the namespace or
-    ///   replicas that exist is refused until K nodes were live at one time since the start; after that
-    ///   a cluster that lost a node still serves what it has.
+    /// - Parameter forNewBytes: whether the request leads to new replicas. What only needs the
+    ///   namespace or replicas that exist is refused until K nodes were live at one time since the
+    ///   start; after that a cluster that lost a node still serves what it has.
     mutating func requireNodes(forNewBytes: Bool, now: Int64) throws(Refusal) {
         let live = liveNodes(now: now)
         if live >= settings.neededNodes || (!forNewBytes && census.wasComplete) { return }
@@ -37,8 +37,8 @@ extension Namenode {
         replicas.remove(node, from: block)
     }
 
-    /// Takes a block out of the namespace. The nodes that reported it are told to delete it; the others of
-    /// its chain when they report it.
+    /// Takes a block out of the namespace. The nodes that reported it are told to delete it; the
+    /// others of its chain when they report it.
     mutating func doom(_ record: BlockRecord, _ turn: inout Turn<some NamespaceReader>) {
         for holder in replicas.forget(record.block) {
             nodes[holder.node]?.blocks.remove(record.block)

@@ -1,8 +1,8 @@
 import Wire
 
 extension Namenode {
-    /// What time alone brings about: to be called a few times a second. Each call does a bounded amount;
-    /// what is left follows with the next.
+    /// What time alone brings about: to be called a few times a second. Each call does a bounded
+    /// amount; what is left follows with the next.
     package mutating func tick(at moment: Moment, in store: some NamespaceReader) -> Decision {
         var turn = Turn(
             store: store, caller: Caller(role: .unspecified), client: .none, moment: moment)
@@ -20,8 +20,8 @@ extension Namenode {
         return decision
     }
 
-    /// Ends leases whose time is over and drops their open values. Comes before every request, so that no
-    /// operation meets a lease that has ended.
+    /// Ends leases whose time is over and drops their open values. Comes before every request, so
+    /// that no operation meets a lease that has ended.
     package mutating func endLeases(at moment: Moment, in store: some NamespaceReader) -> Decision?
     {
         let stall = forgiveStall(now: moment.now)
@@ -47,11 +47,12 @@ extension Namenode {
         return decision
     }
 
-    /// Ticks come many times a second. When none came for longer than this, the namenode itself stood still.
+    /// Ticks come many times a second. When none came for longer than this, the namenode itself
+    /// stood still.
     package static let stallMs: Int64 = 1_000
 
-    /// A namenode that was stopped or starved could not hear anybody: that time is nobody's silence and comes
-    /// off no lease. Answers how long it was.
+    /// A namenode that was stopped or starved could not hear anybody: that time is nobody's silence
+    /// and comes off no lease. Answers how long it was.
     private mutating func forgiveStall(now: Int64) -> Int64? {
         let gap = now - lastTurn
         lastTurn = now
@@ -90,8 +91,8 @@ extension Namenode {
         }
     }
 
-    /// Forgets deleted blocks that no node can hold or get any more: those who were to hold one are in touch,
-    /// have named all they have and not this one, and its last token has ended.
+    /// Forgets deleted blocks that no node can hold or get any more: those who were to hold one are
+    /// in touch, have named all they have and not this one, and its last token has ended.
     private mutating func sweepDoomed(_ turn: inout Turn<some NamespaceReader>) {
         let records = turn.store.doomed(after: doomedCursor, limit: settings.bounds.sweptBlocks)
         doomedCursor =

@@ -2,10 +2,10 @@ import Wire
 
 /// The namenode's decisions: a pure state machine (DESIGN section 3).
 ///
-/// `decide` takes a request, the moment, what is known of the caller and a view of the namespace, and answers
-/// with a reply and the mutations that make it true. It has no clock, no I/O, and no randomness but the
-/// generator it was given, so that the same code runs under a simulator. What it keeps itself is soft: it
-/// can be rebuilt from registrations and reports.
+/// `decide` takes a request, the moment, what is known of the caller and a view of the namespace,
+/// and answers with a reply and the mutations that make it true. It has no clock, no I/O, and no
+/// randomness but the generator it was given, so that the same code runs under a simulator. What it
+/// keeps itself is soft: it can be rebuilt from registrations and reports.
 package struct Namenode: Sendable {
     package let cluster: ClusterID
     package let settings: NamenodeSettings
@@ -108,7 +108,8 @@ package struct Decision: Sendable {
 }
 
 extension ControlRequest.OneOf_Operation {
-    /// Whether a retry has to get the first answer. RENEW, REGISTER and HEARTBEAT may be done twice.
+    /// Whether a retry has to get the first answer. RENEW, REGISTER and HEARTBEAT may be done
+    /// twice.
     var isMutating: Bool {
         switch self {
         case .create, .addBlock, .close, .abandon, .delete, .rename: true

@@ -1,6 +1,7 @@
 import Wire
 
-/// Everything an operator may choose about one namenode. Times are milliseconds on a monotonic clock.
+/// Everything an operator may choose about one namenode. Times are milliseconds on a monotonic
+/// clock.
 package struct NamenodeSettings: Sendable, Equatable {
     /// The directory that `format` made.
     package var directory = ""
@@ -33,9 +34,9 @@ package struct NamenodeSettings: Sendable, Equatable {
 
     package var neededNodes: Int { minNodes ?? replicas }
 
-    /// How long a token really lasts. A key signs for one rotation and stays known for one more, so a token
-    /// of at most one rotation never outlives its key; a shorter rotation shortens tokens, it does not
-    /// make them lie.
+    /// How long a token really lasts. A key signs for one rotation and stays known for one more, so
+    /// a token of at most one rotation never outlives its key; a shorter rotation shortens tokens,
+    /// it does not make them lie.
     package var effectiveTokenMs: Int64 { min(tokenMs, keyRotationMs) }
 
     /// A sentence for each choice that cannot work, empty when all is well.

@@ -2,9 +2,11 @@ import Wire
 
 /// Every bound of one datanode reactor in one place; each pool is the sum of its named holders.
 public struct Budget: Sendable, Equatable {
-    /// Connections, in and out. Each may have one receive, one send and one control operation in flight.
+    /// Connections, in and out. Each may have one receive, one send and one control operation in
+    /// flight.
     public var connections = 4096
-    /// Blocks open for writing at once, attached to a connection or waiting for their writer to come back.
+    /// Blocks open for writing at once, attached to a connection or waiting for their writer to
+    /// come back.
     public var writeStreams = 2048
     public var readStreams = 1024
     /// The longest payload of one data frame; a peer that sends more is refused.
@@ -13,7 +15,8 @@ public struct Budget: Sendable, Equatable {
     public var payloadBuffers = 128
     /// Metadata buffers: block headers and checksum tables on their way to or from a device.
     public var metadataBuffers = 64
-    /// Frames one write stream may hold: received, being written, being forwarded, or waiting for a gap to fill.
+    /// Frames one write stream may hold: received, being written, being forwarded, or waiting for a
+    /// gap to fill.
     public var framesPerStream = 24
     /// Of those, how many may wait for a gap, and how far beyond the HWM they may end.
     public var heldFramesPerStream = 16
@@ -27,10 +30,11 @@ public struct Budget: Sendable, Equatable {
 
     public init() {}
 
-    /// Space before a buffer's payload: the frame header that is sent with it, or the bytes of the page that an
-    /// unaligned payload begins in.
+    /// Space before a buffer's payload: the frame header that is sent with it, or the bytes of the
+    /// page that an unaligned payload begins in.
     static let prefixBytes = 4096
-    /// Space behind it: the rest of the last page of an unaligned payload, and the header of the next frame.
+    /// Space behind it: the rest of the last page of an unaligned payload, and the header of the
+    /// next frame.
     static let suffixBytes = 8192
 
     var payloadStride: Int {
@@ -44,8 +48,9 @@ public struct Budget: Sendable, Equatable {
         payloadBuffers * payloadStride + metadataBuffers * Self.metadataStride
     }
 
-    /// Receive, send, and one of connect, shutdown or close for each connection; every payload buffer once for its
-    /// device write and once for its forward; opening, sealing and closing for each stream; accepts and the wake-up.
+    /// Receive, send, and one of connect, shutdown or close for each connection; every payload
+    /// buffer once for its device write and once for its forward; opening, sealing and closing for
+    /// each stream; accepts and the wake-up.
     var operations: Int {
         4 * connections + 2 * payloadBuffers + 4 * writeStreams + 2 * readStreams + 64
     }
@@ -60,7 +65,8 @@ public struct Budget: Sendable, Equatable {
             "packet-bytes must be 64 KiB to 1 MiB")
         try need(
             readPacketBytes % Limits.chunkBytes == 0 && readPacketBytes <= packetBytes
-                && readPacketBytes > 0, "read-packet-bytes must be whole chunks and at most packet-bytes")
+                && readPacketBytes > 0,
+            "read-packet-bytes must be whole chunks and at most packet-bytes")
         try need(
             framesPerStream > heldFramesPerStream + 1,
             "frames-per-stream must leave two frames beside those that wait for a gap")

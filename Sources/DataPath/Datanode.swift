@@ -3,9 +3,10 @@ import Wire
 
 /// One datanode reactor: its rooms put together.
 ///
-/// A byte meets them in this order: Receive (1) -> Admit (2) -> Place (3) -> Write (4) | Forward (5) -> Ack (6); reads go
-/// Receive -> Admit -> Read. Each room is a folder, and an extension of this type; what a room decides is a value type of
-/// its own beside it. Everything here belongs to one thread.
+/// A byte meets them in this order: Receive (1) -> Admit (2) -> Place (3) -> Write (4) | Forward
+/// (5) -> Ack (6); reads go Receive -> Admit -> Read. Each room is a folder, and an extension of
+/// this type; what a room decides is a value type of its own beside it. Everything here belongs to
+/// one thread.
 public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     public var reactor: Reactor<Ring>
     let settings: DatanodeSettings
@@ -49,7 +50,8 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// - Parameters:
     ///   - ring: made on the thread that will call `turn`.
     ///   - index: the blocks that were found on `devices`.
-    /// - Throws: `RingFailure` when buffers cannot be registered or the address cannot be listened on.
+    /// - Throws: `RingFailure` when buffers cannot be registered or the address cannot be listened
+    ///   on.
     public init(
         ring: consuming Ring, listen wanted: SocketAddress, identity: Identity,
         settings: DatanodeSettings, devices: [Device], index: BlockIndex,
@@ -61,7 +63,8 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         try ring.register(region: region.bytes)
         let (listener, address) = try ring.listen(on: wanted, backlog: 1024)
         let base = region.bytes.baseAddress.unsafelyUnwrapped
-        payloads = BufferPool(memory: base, stride: budget.payloadStride, count: budget.payloadBuffers)
+        payloads = BufferPool(
+            memory: base, stride: budget.payloadStride, count: budget.payloadBuffers)
         metadata = BufferPool(
             memory: base + budget.payloadBuffers * budget.payloadStride,
             stride: Budget.metadataStride, count: budget.metadataBuffers)
@@ -114,7 +117,8 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         return handled
     }
 
-    /// Turns until mail says stop and everything open has ended. Counters go to the observer about once a second.
+    /// Turns until mail says stop and everything open has ended. Counters go to the observer about
+    /// once a second.
     public mutating func serve() {
         let second: UInt64 = 1_000_000_000
         var nextCount: UInt64 = 0

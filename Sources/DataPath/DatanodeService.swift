@@ -39,7 +39,8 @@ public final class DatanodeService: Sendable {
     private let reactorThread: ReactorThread
 
     /// Opens the directories, meets the namenode, reads what blocks there are, and starts to serve.
-    /// - Throws: `StartFailure` with a sentence for the operator; its cause is `stopped` when `stop` came first.
+    /// - Throws: `StartFailure` with a sentence for the operator; its cause is `stopped` when
+    ///   `stop` came first.
     public init(
         _ configuration: Configuration, _ stop: StopSignal, _ log: Logger
     ) throws(StartFailure) {
@@ -72,7 +73,8 @@ public final class DatanodeService: Sendable {
         log.info(
             "serving",
             metadata: [
-                "node": "\(identity.node)", "cluster": "\(cluster)", "address": "\(host):\(address.port)",
+                "node": "\(identity.node)", "cluster": "\(cluster)",
+                "address": "\(host):\(address.port)",
                 "blocks": "\(scan.index.records.count)", "directories": "\(directories.count)",
             ])
     }
@@ -90,7 +92,8 @@ public final class DatanodeService: Sendable {
 
     private static func openDirectories(_ paths: [String]) throws(StartFailure) -> [DataDirectory] {
         guard !paths.isEmpty else {
-            throw StartFailure(.configuration, "a datanode needs at least one data directory (--dir)")
+            throw StartFailure(
+                .configuration, "a datanode needs at least one data directory (--dir)")
         }
         var directories: [DataDirectory] = []
         for path in paths {

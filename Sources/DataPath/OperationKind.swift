@@ -1,4 +1,5 @@
-/// What a completion is about: the `kind` of every operation a datanode starts. `owner` is the index in brackets.
+/// What a completion is about: the `kind` of every operation a datanode starts. `owner` is the
+/// index in brackets.
 enum OperationKind: UInt8 {
     // Sockets (connection)
     case accept = 1

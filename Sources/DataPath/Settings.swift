@@ -9,7 +9,8 @@ public struct DatanodeSettings: Sendable {
     public var idleTimeout: UInt64 = 60_000_000_000
     /// A connection with an open write stream may be silent for this, nanoseconds.
     public var streamIdleTimeout: UInt64 = 300_000_000_000
-    /// How long a failed connection is read from, so that its peer gets to see the error, nanoseconds.
+    /// How long a failed connection is read from, so that its peer gets to see the error,
+    /// nanoseconds.
     public var lingerTimeout: UInt64 = 2_000_000_000
 
     public init() {}

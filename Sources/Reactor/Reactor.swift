@@ -2,9 +2,10 @@ import CURing
 
 /// One ring and what belongs to it on one thread: operations in flight, deadlines, counters.
 ///
-/// A turn is: submit what was queued and wait (one system call), copy completions out, hand them to the owner one
-/// by one, then the deadlines that passed. Owners queue operations while they handle a completion; they never
-/// re-enter the turn. The reactor knows bytes, descriptors and time, and nothing of blocks.
+/// A turn is: submit what was queued and wait (one system call), copy completions out, hand them to
+/// the owner one by one, then the deadlines that passed. Owners queue operations while they handle
+/// a completion; they never re-enter the turn. The reactor knows bytes, descriptors and time, and
+/// nothing of blocks.
 public struct Reactor<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// The kind of the reactor's own operation: the read that other threads' wake-ups complete.
     public static var wakeKind: UInt8 { 255 }
@@ -51,7 +52,8 @@ public struct Reactor<Ring: RingBackend & ~Copyable>: ~Copyable {
         return token
     }
 
-    /// As `start`, for a request that needs memory the submitter does not keep: `fill` gets the operation's own
+    /// As `start`, for a request that needs memory the submitter does not keep: `fill` gets the
+    /// operation's own
     /// `OperationSlab.scratchBytes`, stable until its last completion.
     @discardableResult
     public mutating func start(

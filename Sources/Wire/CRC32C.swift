@@ -4,7 +4,8 @@ import CISAL
 public enum CRC32C {
     /// The checksum of `count` bytes, or of what `seed` covers followed by them.
     ///
-    /// ISA-L's `crc32_iscsi` keeps the register un-inverted and takes a non-const pointer that it only reads.
+    /// ISA-L's `crc32_iscsi` keeps the register un-inverted and takes a non-const pointer that it
+    /// only reads.
     @inlinable
     public static func of(_ bytes: UnsafeRawPointer, count: Int, seed: UInt32 = 0) -> UInt32 {
         let readOnly = UnsafeMutablePointer(
@@ -18,15 +19,18 @@ public enum CRC32C {
         }
     }
 
-    /// The checksum of A followed by B from the checksums of A and of B and B's length, without the bytes.
+    /// The checksum of A followed by B from the checksums of A and of B and B's length, without the
+    /// bytes.
     ///
-    /// Appending n zero bytes multiplies A's register by x^8n modulo the polynomial; the powers x^(2^k) are a
-    /// table, so the product takes at most 64 multiplications (M. Adler's `crc32_combine` in zlib).
+    /// Appending n zero bytes multiplies A's register by x^8n modulo the polynomial; the powers
+    /// x^(2^k) are a table, so the product takes at most 64 multiplications (M. Adler's
+    /// `crc32_combine` in zlib).
     public static func combine(_ first: UInt32, _ second: UInt32, secondLength: UInt64) -> UInt32 {
         multiply(first, shift(by: secondLength)) ^ second
     }
 
-    /// x^(8 `bytes`) modulo the polynomial, to be kept where many pieces of one length are combined.
+    /// x^(8 `bytes`) modulo the polynomial, to be kept where many pieces of one length are
+    /// combined.
     public static func shift(by bytes: UInt64) -> UInt32 {
         var product: UInt32 = 1 << 31
         var remaining = bytes << 3

@@ -120,8 +120,8 @@ public struct Epoch: Hashable, Sendable, BitwiseCopyable, Comparable, CustomStri
     public var description: String { String(number) }
 }
 
-/// Names a token-signing key (the notes' nonce): an ordered counter and a random part, so that keys can be
-/// told apart by age and not only by equality (`systems.md` 5.12).
+/// Names a token-signing key (the notes' nonce): an ordered counter and a random part, so that keys
+/// can be told apart by age and not only by equality (`systems.md` 5.12).
 public struct KeyID: Hashable, Sendable, BitwiseCopyable, CustomStringConvertible {
     public let number: UInt64
 

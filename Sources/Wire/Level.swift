@@ -11,7 +11,8 @@ public enum Level: UInt8, Sendable, Hashable, CaseIterable, Comparable, BitwiseC
     public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }
 
-/// The cumulative offsets of an ack: `durable <= written <= received`, each a minimum over the chain.
+/// The cumulative offsets of an ack: `durable <= written <= received`, each a minimum over the
+/// chain.
 public struct Progress: Equatable, Sendable, BitwiseCopyable {
     public var received: UInt64
     public var written: UInt64

@@ -1,4 +1,5 @@
-/// Bounds that both sides of a connection hold each other to. A number that only one side needs is not here.
+/// Bounds that both sides of a connection hold each other to. A number that only one side needs is
+/// not here.
 public enum Limits {
     /// Bytes one CRC covers, counted from the start of the block.
     public static let chunkBytes = 64 << 10

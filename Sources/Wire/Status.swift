@@ -86,7 +86,8 @@ extension Status {
         case .badCredentials: "the token and chain in the payload cannot be read"
         case .truncated: "the connection ended inside a frame"
         case .tokenMalformed: "the token cannot be read"
-        case .tokenUnknownKey: "the token's signing key is not, or no longer, valid: fetch a new token"
+        case .tokenUnknownKey:
+            "the token's signing key is not, or no longer, valid: fetch a new token"
         case .tokenForged: "the token's signature does not match"
         case .tokenWrongCluster: "the token belongs to another cluster"
         case .tokenWrongChain: "the token does not cover the chain that came with it"
@@ -103,7 +104,8 @@ extension Status {
         case .sealed: "the block is sealed"
         case .notFound: "this node never had the block"
         case .notSealed: "the block is not sealed yet"
-        case .mayBeLost: "this node had the block open when it stopped and may have lost bytes of it"
+        case .mayBeLost:
+            "this node had the block open when it stopped and may have lost bytes of it"
         case .corrupt: "the stored bytes do not match their checksum"
         case .superseded: "a newer stream of the same writer took over"
         case .badRange: "the range is outside the block"

@@ -136,8 +136,8 @@ struct GroupCommitTests {
         }
         #expect(gate.end() == 1)
         #expect(try peer.receiveReply().requestID == 1)
-        // How many of the eight each commit takes depends on when they come in; they leave in order, and each
-        // only after a commit that began after it came.
+        // How many of the eight each commit takes depends on when they come in; they leave in
+        // order, and each only after a commit that began after it came.
         let ending = Ending(gate)
         for number in 2...9 as ClosedRange<UInt64> {
             #expect(try peer.receiveReply().requestID == number)

@@ -2,8 +2,8 @@ import DataPath
 import Reactor
 import Wire
 
-/// The invariants of `reference` systems.md section 5, numbers 1 to 7, checked against every member of a chain after
-/// every turn of anybody. The first breach is kept as a sentence.
+/// The invariants of `reference` systems.md section 5, numbers 1 to 7, checked against every member
+/// of a chain after every turn of anybody. The first breach is kept as a sentence.
 final class ChainChecker {
     private let nodes: [SimulatedNode]
     private let writer: SimulatedWriter
@@ -33,17 +33,22 @@ final class ChainChecker {
         for (index, view) in views.enumerated() {
             guard let view else { continue }
             checkOwn(index, view)
-            if index + 1 < views.count, let next = views[index + 1] { checkPrefix(index, view, next) }
+            if index + 1 < views.count, let next = views[index + 1] {
+                checkPrefix(index, view, next)
+            }
         }
         checkAcks(views)
     }
 
-    /// 3, 5: offsets are ordered, what is told is true here and behind, and what counts as written is on the device.
+    /// 3, 5: offsets are ordered, what is told is true here and behind, and what counts as written
+    /// is on the device.
     private func checkOwn(_ index: Int, _ view: BlockInspection) {
         if !view.own.isOrdered || view.own.received != view.hwm {
             fail("node \(index): offsets out of order: \(view.own), HWM \(view.hwm)")
         }
-        if view.sent.exceeds(view.own) { fail("node \(index) told \(view.sent) and holds \(view.own)") }
+        if view.sent.exceeds(view.own) {
+            fail("node \(index) told \(view.sent) and holds \(view.own)")
+        }
         if !view.isTail, view.sent.exceeds(view.behind) {
             fail("node \(index) told \(view.sent) and the chain behind has \(view.behind)")
         }
@@ -66,24 +71,29 @@ final class ChainChecker {
 
     /// 1: what a node holds is a prefix of what the node before it holds.
     private func checkPrefix(_ index: Int, _ view: BlockInspection, _ next: BlockInspection) {
-        if next.hwm > view.hwm { fail("node \(index + 1) holds \(next.hwm), node \(index) \(view.hwm)") }
+        if next.hwm > view.hwm {
+            fail("node \(index + 1) holds \(next.hwm), node \(index) \(view.hwm)")
+        }
         if !view.wholeChunks.starts(with: next.wholeChunks) {
             fail("nodes \(index) and \(index + 1) hold different chunks")
         }
     }
 
-    /// 2, 3, 7: what the writer was told is true of every member, so what it may forget needs nobody to resend it.
+    /// 2, 3, 7: what the writer was told is true of every member, so what it may forget needs
+    /// nobody to resend it.
     private func checkAcks(_ views: [BlockInspection?]) {
         guard writer.seal == nil else { return }
         for (index, view) in views.enumerated() {
             let own: Progress
             let state = nodes[index].reported[writer.block]?.state
-            // A member whose device failed says that it may have lost what it acked; the others still have it.
+            // A member whose device failed says that it may have lost what it acked; the others
+            // still have it.
             guard state != .lost, state != .mayBeLost else { continue }
             if let view {
                 own = view.own
             } else if let record = nodes[index].reported[writer.block], record.state == .sealed {
-                own = Progress(received: record.length, written: record.length, durable: record.length)
+                own = Progress(
+                    received: record.length, written: record.length, durable: record.length)
             } else {
                 own = Progress()
             }
@@ -93,7 +103,8 @@ final class ChainChecker {
         }
     }
 
-    /// After the seal: every file says sealed and holds exactly the bytes, whatever happened on the way.
+    /// After the seal: every file says sealed and holds exactly the bytes, whatever happened on the
+    /// way.
     func checkSealed() {
         guard let seal = writer.seal else { return }
         if seal.receipt.receipt.length != writer.length { fail("the receipt's length is another") }

@@ -43,7 +43,9 @@ struct ChainSimulation {
         }
         let length = UInt64([1, 4095, 4096, 65_537, 200_000, 400_123][world.random.below(6)])
         let packet = [700, 4096, 10_000, 65_536][world.random.below(length > 70_000 ? 4 : 4)]
-        guard let chain = Chain(members.map(\.chainNode)) else { preconditionFailure("three nodes") }
+        guard let chain = Chain(members.map(\.chainNode)) else {
+            preconditionFailure("three nodes")
+        }
         let token = Token(
             modes: .write, issued: 0, key: key.id, cluster: cluster, block: BlockID(seed | 1),
             epoch: Epoch(1), lease: LeaseID(high: 1, low: seed), chainHash: chain.hash,

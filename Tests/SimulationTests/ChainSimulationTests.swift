@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-/// The write path on simulated rings: three datanodes and the client's writer, one thread, virtual time.
+/// The write path on simulated rings: three datanodes and the client's writer, one thread, virtual
+/// time.
 /// `CATENA_SEED=N` runs one seed; `CATENA_SEEDS=N` changes how many run.
 @Suite(.serialized)
 struct ChainSimulationTests {

@@ -20,7 +20,8 @@ final class SimulatedWriter: SimulationParticipant {
     private let resumesAllowed: Int
 
     init(
-        world: SimulatedWorld, block: BlockID, epoch: Epoch, credentials: Credentials, length: UInt64,
+        world: SimulatedWorld, block: BlockID, epoch: Epoch, credentials: Credentials,
+        length: UInt64,
         packetBytes: Int, level: Level, resumesAllowed: Int
     ) throws {
         self.world = world

@@ -1,7 +1,7 @@
 /// The walk of a LIST through the ordered keys: which ones show, as what, and where to look next.
 ///
-/// What shows, key or common prefix, comes after `startAfter` bytewise; so the last name of one page is the
-/// next page's `startAfter`.
+/// What shows, key or common prefix, comes after `startAfter` bytewise; so the last name of one
+/// page is the next page's `startAfter`.
 package struct ListWalk: Sendable {
     package struct Item: Sendable, Equatable {
         package let name: [UInt8]
@@ -25,7 +25,8 @@ package struct ListWalk: Sendable {
         }
     }
 
-    /// What `key` shows as, or `nil` when it does not. Keys come in order, none left out from `next` on.
+    /// What `key` shows as, or `nil` when it does not. Keys come in order, none left out from
+    /// `next` on.
     package mutating func take(_ key: Key) -> Item? {
         guard let from = next, key >= from else { return nil }
         guard key.bytes.starts(with: prefix) else {

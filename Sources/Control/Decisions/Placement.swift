@@ -1,9 +1,10 @@
 import Wire
 
-/// Chooses a block's chain: distinct nodes, far from each other, least used first, the head near the writer.
+/// Chooses a block's chain: distinct nodes, far from each other, least used first, the head near
+/// the writer.
 ///
-/// Pure: the same candidates, wishes and seed give the same chain. The joint loss probability of DESIGN
-/// section 8 takes this function's place later.
+/// Pure: the same candidates, wishes and seed give the same chain. The joint loss probability of
+/// DESIGN section 8 takes this function's place later.
 package enum Placement {
     package struct Candidate: Sendable, Equatable {
         package let node: NodeID
@@ -46,8 +47,8 @@ package enum Placement {
         guard candidates.count >= replicas else { return .tooFew(found: candidates.count) }
         let roomy = candidates.filter { $0.roomBytes >= needBytes }
         guard roomy.count >= replicas else { return .noSpace(found: roomy.count) }
-        // A random order first, so that ties do not always fall on the same node; a fixed order before
-        // that, so that the seed alone decides.
+        // A random order first, so that ties do not always fall on the same node; a fixed order
+        // before that, so that the seed alone decides.
         var rest = roomy.sorted { ($0.node.high, $0.node.low) < ($1.node.high, $1.node.low) }
         rest.shuffle(using: &generator)
         var chosen: [Candidate] = []
@@ -62,8 +63,8 @@ package enum Placement {
         return .chain(chosen.map(\.node))
     }
 
-    /// Whether the first is the better next member: nearer to the writer for the head, further from those chosen
-    /// for the others, then less used.
+    /// Whether the first is the better next member: nearer to the writer for the head, further from
+    /// those chosen for the others, then less used.
     private static func precedes(
         _ left: Candidate, _ right: Candidate, chosen: [Candidate], writer: Location?,
         blockBytes: UInt64

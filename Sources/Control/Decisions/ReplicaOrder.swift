@@ -17,8 +17,8 @@ package enum ReplicaOrder {
         }
     }
 
-    /// Live ones first, then stale ones, each nearest to `reader` first, then the least busy. Dead ones
-    /// are left out while any other is known, and are the last hope when none is.
+    /// Live ones first, then stale ones, each nearest to `reader` first, then the least busy. Dead
+    /// ones are left out while any other is known, and are the last hope when none is.
     package static func order(
         _ replicas: [Replica], reader: Location?, using generator: inout some RandomNumberGenerator
     ) -> [NodeID] {
@@ -30,8 +30,8 @@ package enum ReplicaOrder {
             let liveness = replica.liveness == .live ? 0 : 1
             return (liveness, reader.map { replica.location.distance(to: $0) } ?? 0, replica.load)
         }
-        // An insertion sort is stable, which keeps the shuffle between equals; there are five at most
-        // in a chain and few more ever.
+        // An insertion sort is stable, which keeps the shuffle between equals; there are five at
+        // most in a chain and few more ever.
         var ordered: [Replica] = []
         for replica in rest {
             let place = ordered.firstIndex { rank(replica) < rank($0) } ?? ordered.endIndex

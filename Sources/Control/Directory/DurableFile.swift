@@ -2,8 +2,8 @@ import Glibc
 
 /// Small files that survive a power cut once they are there.
 package enum DurableFile {
-    /// Writes a file that must not exist. A name appears only with its whole content: it is written beside
-    /// its place, synced, and linked, which refuses to replace.
+    /// Writes a file that must not exist. A name appears only with its whole content: it is written
+    /// beside its place, synced, and linked, which refuses to replace.
     package static func create(
         _ path: String, mode: mode_t, text: String
     ) throws(DirectoryFailure) {

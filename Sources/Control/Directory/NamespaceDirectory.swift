@@ -2,8 +2,9 @@ import Foundation
 import Glibc
 import Wire
 
-/// The namenode's directory: `namespace.json`, which names the cluster, and `cluster.secret`, which its
-/// datanodes prove to know. `namespace.json` is written last and durably: its presence means a whole format.
+/// The namenode's directory: `namespace.json`, which names the cluster, and `cluster.secret`, which
+/// its datanodes prove to know. `namespace.json` is written last and durably: its presence means a
+/// whole format.
 package struct NamespaceDirectory: Sendable, Equatable {
     package static let formatVersion = 1
     package static let namespaceFile = "namespace.json"
@@ -71,8 +72,8 @@ package struct NamespaceDirectory: Sendable, Equatable {
         return NamespaceDirectory(path: path, cluster: cluster, secret: try readSecret(path))
     }
 
-    /// Claims the directory for this process. The lock lasts as long as the descriptor is open, so it ends with
-    /// the process however that ends.
+    /// Claims the directory for this process. The lock lasts as long as the descriptor is open, so
+    /// it ends with the process however that ends.
     package static func lock(_ path: String) throws(DirectoryFailure) -> Int32 {
         let file = "\(path)/\(lockFile)"
         let descriptor = Glibc.open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)

@@ -13,8 +13,8 @@ package struct Location: Hashable, Sendable, LosslessStringConvertible {
     /// One to five names.
     package let names: [String]
 
-    /// `nil` when there are no names or too many, or one is empty, too long or holds `/`, a space or
-    /// a control character.
+    /// `nil` when there are no names or too many, or one is empty, too long or holds `/`, a space
+    /// or a control character.
     package init?(names: [String]) {
         guard (1...Self.most).contains(names.count), names.allSatisfy(Self.isName) else {
             return nil

@@ -2,10 +2,11 @@ import Wire
 
 /// The operator's answer to "where does this node stand?".
 ///
-/// A text file with one line `NODE LOCATION` for each node: NODE is a node id or the `host:port` under which
-/// the datanode registers, LOCATION is `/az/pod/rack/node`. Empty lines and lines that begin with `#` are
-/// skipped. A node that is named both ways goes by its id. A datanode that states its own location goes by that;
-/// one that neither it nor the map places stands at `/default/default/default/<node id>`.
+/// A text file with one line `NODE LOCATION` for each node: NODE is a node id or the `host:port`
+/// under which the datanode registers, LOCATION is `/az/pod/rack/node`. Empty lines and lines that
+/// begin with `#` are skipped. A node that is named both ways goes by its id. A datanode that
+/// states its own location goes by that; one that neither it nor the map places stands at
+/// `/default/default/default/<node id>`.
 package struct LocationMap: Sendable, Equatable {
     package struct Malformed: Error, Equatable, Sendable {
         package let line: Int

@@ -7,7 +7,8 @@ extension Namenode {
     ) {
         let block = BlockID(report.block)
         guard let record = turn.store.block(block) else {
-            // Only what the namespace itself deleted may be deleted: a block it never knew is left alone.
+            // Only what the namespace itself deleted may be deleted: a block it never knew is left
+            // alone.
             if report.state != .gone { nodes[id]?.strays += 1 }
             return
         }

@@ -1,7 +1,8 @@
 import Wire
 
 extension Namenode {
-    /// CLOSE: the open value becomes the key's, at once, and takes the place of what the key named before.
+    /// CLOSE: the open value becomes the key's, at once, and takes the place of what the key named
+    /// before.
     mutating func close(
         _ request: ControlClose, _ turn: inout Turn<some NamespaceReader>
     ) throws(Refusal) -> ControlEmpty {
@@ -87,8 +88,8 @@ extension Namenode {
             block: BlockID(message.block), epoch: Epoch(message.epoch), length: message.length)
     }
 
-    /// The receipt speaks for the whole chain, so a reader need not wait for the nodes' own reports. A node that
-    /// reported otherwise in this session is believed.
+    /// The receipt speaks for the whole chain, so a reader need not wait for the nodes' own
+    /// reports. A node that reported otherwise in this session is believed.
     private mutating func vouch(for block: BlockRecord) {
         for (id, holder) in replicas[block.block]?.holders.map({ ($0.node, $0) }) ?? []
         where holder.sealed && holder.length != block.length {

@@ -54,8 +54,8 @@ extension Namenode {
         return lease
     }
 
-    /// A lease that has not ended. Its UUID is the right to write: who knows it may have been given it by the
-    /// client that holds it.
+    /// A lease that has not ended. Its UUID is the right to write: who knows it may have been given
+    /// it by the client that holds it.
     func lease(
         _ bytes: Data, _ turn: borrowing Turn<some NamespaceReader>
     ) throws(Refusal) -> LeaseRecord {

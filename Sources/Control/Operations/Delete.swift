@@ -1,8 +1,8 @@
 import Wire
 
 extension Namenode {
-    /// DELETE: the key is gone at once, its blocks when their nodes hear of it. A value that is being
-    /// written under this key is not touched.
+    /// DELETE: the key is gone at once, its blocks when their nodes hear of it. A value that is
+    /// being written under this key is not touched.
     mutating func delete(
         _ request: ControlDelete, _ turn: inout Turn<some NamespaceReader>
     ) throws(Refusal) -> ControlEmpty {

@@ -48,8 +48,8 @@ extension Namenode {
             throw Refusal(.staleSession, "node \(id) is not registered: register again")
         }
         guard node.session == request.session else {
-            // Sessions only grow, so an older one is of this node's past; whether of another process
-            // is written where the newer one took its place.
+            // Sessions only grow, so an older one is of this node's past; whether of another
+            // process is written where the newer one took its place.
             if node.replacedSessions.contains(request.session) {
                 throw Refusal(.incarnationReplaced, "another process registered as node \(id)")
             }
@@ -74,8 +74,8 @@ extension Namenode {
                 ]))
     }
 
-    /// Deletions for blocks this node reported, the next ones in turn; repeated with later heartbeats until
-    /// the node says that they are gone.
+    /// Deletions for blocks this node reported, the next ones in turn; repeated with later
+    /// heartbeats until the node says that they are gone.
     private mutating func commands(for id: NodeID) -> [ControlCommand] {
         guard var node = nodes[id], !node.doomed.isEmpty else { return [] }
         let most = settings.bounds.commandsPerHeartbeat

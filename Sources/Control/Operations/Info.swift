@@ -50,7 +50,8 @@ extension Namenode {
         return found
     }
 
-    /// The open value's contiguous length: for each block the least that a node of its chain has reported.
+    /// The open value's contiguous length: for each block the least that a node of its chain has
+    /// reported.
     private func openLength(
         of lease: LeaseRecord, _ turn: borrowing Turn<some NamespaceReader>
     ) -> UInt64 {

@@ -1,8 +1,8 @@
 import Wire
 
 extension Namenode {
-    /// LIST: keys in bytewise order, a page at a time; with a delimiter, what lies behind it shows as one
-    /// common prefix.
+    /// LIST: keys in bytewise order, a page at a time; with a delimiter, what lies behind it shows
+    /// as one common prefix.
     mutating func list(
         _ request: ControlList, _ turn: inout Turn<some NamespaceReader>
     ) throws(Refusal) -> ControlListReply {

@@ -4,8 +4,8 @@ import Wire
 extension Namenode {
     /// OPEN: the blocks of a range, where they are, and the tokens to read them with.
     ///
-    /// A reply holds as many blocks as a control message can: a caller whose range reaches further asks
-    /// again from the end of the last block.
+    /// A reply holds as many blocks as a control message can: a caller whose range reaches further
+    /// asks again from the end of the last block.
     mutating func open(
         _ request: ControlOpen, _ turn: inout Turn<some NamespaceReader>
     ) throws(Refusal) -> ControlOpenReply {

@@ -4,8 +4,8 @@ import Wire
 
 /// One caller's TCP connection: bytes in, messages out to its owner, answers back.
 ///
-/// Used on the server's queue alone. The descriptor is closed when both of its sources have run their cancel
-/// handlers, and nowhere else: Dispatch may look at it until then.
+/// Used on the server's queue alone. The descriptor is closed when both of its sources have run
+/// their cancel handlers, and nowhere else: Dispatch may look at it until then.
 final class ControlConnection {
     enum Phase: Equatable {
         /// Waits for Hello.
@@ -13,7 +13,8 @@ final class ControlConnection {
         case open
         /// Sends what is left, then closes. Reads nothing.
         case closing
-        /// Everything is sent and the sending side is shut: throws away what comes until the peer closes.
+        /// Everything is sent and the sending side is shut: throws away what comes until the peer
+        /// closes.
         case lingering
         case closed
     }
@@ -98,7 +99,8 @@ final class ControlConnection {
     }
 
     /// Takes nothing more from the peer and closes when everything is sent.
-    /// - Parameter lingering: the last thing sent is a refusal of what the peer may still be sending.
+    /// - Parameter lingering: the last thing sent is a refusal of what the peer may still be
+    ///   sending.
     func finish(lingering: Bool = false) {
         guard phase == .greeting || phase == .open else { return }
         phase = .closing
@@ -161,8 +163,8 @@ final class ControlConnection {
         }
     }
 
-    /// Hands on whole messages, as many as may be under way at one time. A reply that leaves calls it again for
-    /// those that had to wait.
+    /// Hands on whole messages, as many as may be under way at one time. A reply that leaves calls
+    /// it again for those that had to wait.
     private func deliver() {
         guard !isDelivering else { return }
         isDelivering = true
@@ -231,7 +233,8 @@ final class ControlConnection {
         deadline = now + (phase == .closing ? timing.progressMs : timing.idleMs)
     }
 
-    /// Sets the sources to what is wanted now, and the deadline for half a message or an answer not taken.
+    /// Sets the sources to what is wanted now, and the deadline for half a message or an answer not
+    /// taken.
     private func schedule() {
         guard phase != .closed else { return }
         let takes = (phase == .greeting || phase == .open) && !isHeldBack

@@ -31,7 +31,8 @@ final class Listener {
         source.activate()
     }
 
-    /// Accepts nothing until `resume`: a listener that cannot accept would be told of the same caller for ever.
+    /// Accepts nothing until `resume`: a listener that cannot accept would be told of the same
+    /// caller for ever.
     func pause() {
         guard !isPaused else { return }
         isPaused = true

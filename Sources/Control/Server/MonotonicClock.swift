@@ -2,7 +2,8 @@ import Glibc
 
 /// The clocks the server reads on the machine's behalf.
 package enum MonotonicClock {
-    /// Milliseconds that also pass while the host sleeps, so that a lease does not outlive its promise.
+    /// Milliseconds that also pass while the host sleeps, so that a lease does not outlive its
+    /// promise.
     package static func milliseconds() -> Int64 { read(CLOCK_BOOTTIME) }
 
     static func moment() -> Moment {

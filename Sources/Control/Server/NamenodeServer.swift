@@ -6,8 +6,8 @@ import Wire
 
 /// The shell around the machine: sockets, timer, clock, store and log, all on one serial queue.
 ///
-/// Marked unchecked because Swift cannot see what holds by construction: every property is used on `queue`
-/// alone, which each way in checks.
+/// Marked unchecked because Swift cannot see what holds by construction: every property is used on
+/// `queue` alone, which each way in checks.
 package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked Sendable {
     private let queue = DispatchQueue(label: "catena.namenode")
     private let settings: NamenodeSettings
@@ -35,7 +35,8 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
         let frame: [UInt8]
     }
 
-    /// - Parameter onFailure: the store could not commit: memory is ahead of the disk, so the process has to end.
+    /// - Parameter onFailure: the store could not commit: memory is ahead of the disk, so the
+    ///   process has to end.
     package init(
         engine: Engine<Store>, timing: ServerTiming = ServerTiming(), log: Logger,
         onFailure: @escaping @Sendable (StoreFailure) -> Void
@@ -54,7 +55,8 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
         return try made.get()
     }
 
-    /// Takes no new connections and requests, sends what is on its way, then calls back on the server's queue.
+    /// Takes no new connections and requests, sends what is on its way, then calls back on the
+    /// server's queue.
     package func stop(then done: @escaping @Sendable () -> Void) {
         queue.async { self.stopOnQueue(then: done) }
     }
@@ -190,8 +192,8 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
         }
     }
 
-    /// Begins a commit of what was applied, unless one is under way: then the next one takes it, with all that
-    /// comes until then.
+    /// Begins a commit of what was applied, unless one is under way: then the next one takes it,
+    /// with all that comes until then.
     private func commit() {
         guard !isCommitting else { return }
         isCommitting = true
@@ -228,7 +230,8 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
         onFailure(failure)
     }
 
-    /// A message's frame; one that is too long becomes a refusal, since the caller waits for something.
+    /// A message's frame; one that is too long becomes a refusal, since the caller waits for
+    /// something.
     private func frame(_ reply: ControlReply) -> [UInt8] {
         do {
             return try ControlFrame.encode(reply)

@@ -2,8 +2,8 @@ import Wire
 
 /// A name in the namespace: 1 to 1,024 bytes of UTF-8, ordered bytewise.
 ///
-/// Swift compares strings by canonical equivalence; keys are compared by their bytes, so that two spellings
-/// of one accent are two keys and the order is the one every other language computes.
+/// Swift compares strings by canonical equivalence; keys are compared by their bytes, so that two
+/// spellings of one accent are two keys and the order is the one every other language computes.
 package struct Key: Hashable, Sendable, Comparable, CustomStringConvertible {
     package let bytes: [UInt8]
 
@@ -25,8 +25,8 @@ package struct Key: Hashable, Sendable, Comparable, CustomStringConvertible {
     /// The first point after this key.
     package var next: Key { Key(point: bytes + [0]) }
 
-    /// The first point after everything that begins with `prefix`. UTF-8 has no byte 0xff, so the last byte
-    /// can always be raised; `nil` for an empty prefix, which nothing comes after.
+    /// The first point after everything that begins with `prefix`. UTF-8 has no byte 0xff, so the
+    /// last byte can always be raised; `nil` for an empty prefix, which nothing comes after.
     package static func after(prefix: [UInt8]) -> Key? {
         guard let last = prefix.last, last < 0xff else { return nil }
         return Key(point: prefix.dropLast() + [last + 1])

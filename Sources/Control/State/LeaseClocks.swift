@@ -1,6 +1,7 @@
 import Wire
 
-/// When leases end, by the namenode's monotonic clock alone. Soft: a restart gives every lease its full time.
+/// When leases end, by the namenode's monotonic clock alone. Soft: a restart gives every lease its
+/// full time.
 package struct LeaseClocks: Sendable {
     private struct Deadline: Hashable, Comparable, Sendable {
         let at: Int64

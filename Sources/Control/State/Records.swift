@@ -1,7 +1,7 @@
 import Wire
 
-/// The run of blocks that a key names. One value belongs to one lease until CLOSE and to one key after it, so
-/// a rename moves a number and not the blocks.
+/// The run of blocks that a key names. One value belongs to one lease until CLOSE and to one key
+/// after it, so a rename moves a number and not the blocks.
 package struct ValueID: Hashable, Sendable, Comparable, BitwiseCopyable {
     package let number: UInt64
     package init(_ number: UInt64) { self.number = number }
@@ -22,7 +22,8 @@ package struct KeyRecord: Sendable, Equatable {
     }
 }
 
-/// A key that is being written. Its deadline is soft state: after a restart it gets a full new duration.
+/// A key that is being written. Its deadline is soft state: after a restart it gets a full new
+/// duration.
 package struct LeaseRecord: Sendable, Equatable {
     package var id: LeaseID
     package var client: ClientID
@@ -59,7 +60,8 @@ package struct BlockRecord: Sendable, Equatable {
     package var block: BlockID
     package var epoch: Epoch
     package var value: ValueID
-    /// The order of the value's blocks: of ADDBLOCK while open, the offset in the value once sealed.
+    /// The order of the value's blocks: of ADDBLOCK while open, the offset in the value once
+    /// sealed.
     package var position: UInt64
     package var length: UInt64
     package var checksum: UInt32

@@ -1,6 +1,7 @@
 import Wire
 
-/// Which nodes hold which block: soft state, from reports and receipts, with its counts kept as it changes.
+/// Which nodes hold which block: soft state, from reports and receipts, with its counts kept as it
+/// changes.
 package struct ReplicaMap: Sendable {
     package struct Holder: Sendable, Equatable {
         package let node: NodeID

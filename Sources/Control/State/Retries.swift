@@ -4,8 +4,9 @@ import Wire
 
 /// Gives the retry of a mutating request its first answer (DESIGN section 3).
 ///
-/// Only successes are kept: a refusal changed nothing, so that a retry may well be judged anew. The kept bytes are
-/// 8 of the request's SHA-256, to tell a retry from another request under the same id, then the reply.
+/// Only successes are kept: a refusal changed nothing, so that a retry may well be judged anew. The
+/// kept bytes are 8 of the request's SHA-256, to tell a retry from another request under the same
+/// id, then the reply.
 struct Retries {
     private static let fingerprintBytes = 8
 

@@ -2,9 +2,10 @@ import Wire
 
 /// The namenode's token-signing keys: {previous, current, next}, and retired ones for receipts.
 ///
-/// A key is made one rotation before it signs, so that every datanode has it in time; it signs for one
-/// rotation and is honoured for one more. Then it is dropped, which revokes its tokens. Receipts of a long
-/// write outlive that: retired keys still check them here, and are sent to nobody.
+/// A key is made one rotation before it signs, so that every datanode has it in time; it signs for
+/// one rotation and is honoured for one more. Then it is dropped, which revokes its tokens.
+/// Receipts of a long write outlive that: retired keys still check them here, and are sent to
+/// nobody.
 package struct SigningKeys: Sendable {
     package private(set) var previous: SigningKey?
     package private(set) var current: SigningKey

@@ -18,7 +18,8 @@ struct Turn<Store: NamespaceReader> {
 
     var now: Int64 { moment.now }
 
-    /// Takes the next number of a counter. Once for each counter in a turn: the store sees it later.
+    /// Takes the next number of a counter. Once for each counter in a turn: the store sees it
+    /// later.
     mutating func take(_ counter: Mutation.Counter) -> UInt64 {
         let number = store.counter(counter)
         mutations.append(.setCounter(counter, number + 1))

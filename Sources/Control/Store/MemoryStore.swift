@@ -45,8 +45,8 @@ package struct MemoryStore: NamespaceStore, Sendable {
     package func blocks(
         of value: ValueID, holding position: UInt64, limit: Int
     ) -> [BlockRecord] {
-        // The block that holds a position starts at or before it; positions are unique in a value, but for
-        // blocks of no bytes, so the walk backwards is short.
+        // The block that holds a position starts at or before it; positions are unique in a value,
+        // but for blocks of no bytes, so the walk backwards is short.
         let start = places.last(
             through: Place(value: value, position: position, block: BlockID(.max)))
         var from = Place(value: value, position: position, block: BlockID(0))

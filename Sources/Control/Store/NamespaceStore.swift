@@ -1,7 +1,7 @@
 import Wire
 
-/// What decisions may read. Every read sees what was applied before it, committed or not, and costs at most a
-/// search plus what it returns: no read is proportional to the number of keys.
+/// What decisions may read. Every read sees what was applied before it, committed or not, and costs
+/// at most a search plus what it returns: no read is proportional to the number of keys.
 package protocol NamespaceReader {
     func key(_ key: Key) -> KeyRecord?
     /// Keys `>= start` in bytewise order, at most `limit`.
@@ -9,8 +9,8 @@ package protocol NamespaceReader {
     func lease(_ id: LeaseID) -> LeaseRecord?
     func lease(writing key: Key) -> LeaseRecord?
     func block(_ block: BlockID) -> BlockRecord?
-    /// Open and sealed blocks of a value, by position; the first is the one that holds `position`, or the
-    /// first after it.
+    /// Open and sealed blocks of a value, by position; the first is the one that holds `position`,
+    /// or the first after it.
     func blocks(of value: ValueID, holding position: UInt64, limit: Int) -> [BlockRecord]
     /// Blocks that wait for their deletion, by number, after `block`.
     func doomed(after block: BlockID, limit: Int) -> [BlockRecord]
@@ -34,11 +34,12 @@ package struct Tally: Sendable, Equatable {
 
 /// The namespace's keeper. Used from one serial queue.
 ///
-/// `apply` puts mutations into the open transaction, beginning one when there is none. `commit` closes it and
-/// calls back on the same queue when it is on stable storage; what is applied meanwhile goes into the next
-/// one, so that requests which arrive during a commit share it. The server lets a reply leave only after the
-/// callback of the commit that covers everything it could have seen. A failed commit is final: memory is then
-/// ahead of the disk, and the process has to end.
+/// `apply` puts mutations into the open transaction, beginning one when there is none. `commit`
+/// closes it and calls back on the same queue when it is on stable storage; what is applied
+/// meanwhile goes into the next one, so that requests which arrive during a commit share it. The
+/// server lets a reply leave only after the callback of the commit that covers everything it could
+/// have seen. A failed commit is final: memory is then ahead of the disk, and the process has to
+/// end.
 package protocol NamespaceStore: NamespaceReader {
     mutating func apply(_ mutations: [Mutation]) throws(StoreFailure)
     mutating func commit(_ done: @escaping @Sendable (Result<Void, StoreFailure>) -> Void)

@@ -2,8 +2,8 @@ import SortedCollections
 
 /// A map whose keys can be walked in order from any point, present or not.
 ///
-/// swift-collections' SortedDictionary finds exact keys only; its SortedSet seeks. So the order is kept in a
-/// SortedSet (a B-tree) and the values in a Dictionary. Every operation costs O(log n).
+/// swift-collections' SortedDictionary finds exact keys only; its SortedSet seeks. So the order is
+/// kept in a SortedSet (a B-tree) and the values in a Dictionary. Every operation costs O(log n).
 package struct OrderedMap<Key: Hashable & Comparable, Value> {
     private var order = SortedSet<Key>()
     private var values: [Key: Value] = [:]

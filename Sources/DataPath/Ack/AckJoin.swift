@@ -2,7 +2,8 @@ import Wire
 
 /// Step 6 of the write path as a pure state: what this node may tell the one before it.
 ///
-/// Invariant: `sent <= joined() <= own` at every level, and the chain behind never promises more than was forwarded.
+/// Invariant: `sent <= joined() <= own` at every level, and the chain behind never promises more
+/// than was forwarded.
 struct AckJoin: BitwiseCopyable {
     /// What this node holds: HWM, device, power-safe.
     var own = Progress()
@@ -31,8 +32,8 @@ struct AckJoin: BitwiseCopyable {
         owesAnswer = false
     }
 
-    /// An ack from behind. `false` when it breaks the rules: goes back, is out of order, or claims more than this
-    /// node ever sent on.
+    /// An ack from behind. `false` when it breaks the rules: goes back, is out of order, or claims
+    /// more than this node ever sent on.
     mutating func hear(_ progress: Progress, forwarded: UInt64) -> Bool {
         guard progress.isOrdered, !behind.exceeds(progress), progress.received <= forwarded else {
             return false

@@ -1,10 +1,12 @@
 import Reactor
 import Wire
 
-// Step 6 of the write path: what is true of this node and all behind it goes back up. One control frame is in flight per
-// connection, from the connection's own memory; what advances meanwhile is told by the next one (coalescing).
+// Step 6 of the write path: what is true of this node and all behind it goes back up. One control
+// frame is in flight per connection, from the connection's own memory; what advances meanwhile is
+// told by the next one (coalescing).
 extension Datanode where Ring: ~Copyable {
-    /// Sends the next control frame an inbound connection owes, if any: an error, a seal's answer, or an ack.
+    /// Sends the next control frame an inbound connection owes, if any: an error, a seal's answer,
+    /// or an ack.
     mutating func sendControl(_ index: Int32) {
         let connection = connections.at(index)
         guard connection.pointee.life == .open, !connection.pointee.isSendingControl,
@@ -61,7 +63,8 @@ extension Datanode where Ring: ~Copyable {
         }
         entry.pointee.seal.isAnswered = true
         let receipt = Receipt(
-            level: level, position: UInt8(entry.pointee.position), checksum: entry.pointee.seal.checksum, key: key.id,
+            level: level, position: UInt8(entry.pointee.position),
+            checksum: entry.pointee.seal.checksum, key: key.id,
             cluster: identity.cluster, block: entry.pointee.block, epoch: entry.pointee.epoch,
             length: entry.pointee.seal.length)
         var header = answer(.sealed, index)
@@ -130,7 +133,8 @@ extension Datanode where Ring: ~Copyable {
         sendControl(index)
     }
 
-    /// Something of the stream advanced: recompute, and tell the writer when there is something to tell.
+    /// Something of the stream advanced: recompute, and tell the writer when there is something to
+    /// tell.
     mutating func advanced(_ stream: Int32) {
         let entry = streams.at(stream)
         guard !entry.pointee.isEnding else { return }

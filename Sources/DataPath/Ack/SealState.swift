@@ -3,7 +3,8 @@ import Wire
 /// The end of a block's write on this node and behind it, as a pure state.
 struct SealState: BitwiseCopyable {
     enum Local: UInt8 {
-        /// No seal is known, or bytes below its length are still missing or on their way to the device.
+        /// No seal is known, or bytes below its length are still missing or on their way to the
+        /// device.
         case waiting
         /// Header and checksum table are on their way to the device.
         case writing

@@ -1,7 +1,8 @@
 import Reactor
 import Wire
 
-// Step 2 of the write path: who may write which block. Once per stream; the frames after it only name the stream.
+// Step 2 of the write path: who may write which block. Once per stream; the frames after it only
+// name the stream.
 extension Datanode where Ring: ~Copyable {
     /// A `write` frame with its credentials.
     mutating func admitWrite(_ index: Int32, _ header: FrameHeader, _ buffer: Int32) {
@@ -27,7 +28,8 @@ extension Datanode where Ring: ~Copyable {
     mutating func judge(
         _ header: FrameHeader, _ buffer: Int32, mode: Token.Modes
     ) -> Result<TokenCheck.Admitted, TokenCheck.Refused> {
-        let bytes = UnsafeRawBufferPointer(start: page(of: buffer), count: Int(header.payloadLength))
+        let bytes = UnsafeRawBufferPointer(
+            start: page(of: buffer), count: Int(header.payloadLength))
         guard CRC32C.of(page(of: buffer), count: bytes.count) == header.checksum else {
             return .failure(TokenCheck.Refused(status: .badPayloadChecksum))
         }
@@ -99,7 +101,8 @@ extension Datanode where Ring: ~Copyable {
         } else {
             record(
                 token.block,
-                BlockRecord(epoch: token.epoch, length: 0, checksum: 0, state: .open, device: device))
+                BlockRecord(
+                    epoch: token.epoch, length: 0, checksum: 0, state: .open, device: device))
         }
         openFile(index, isNew: sealed == nil)
         return .success(index)

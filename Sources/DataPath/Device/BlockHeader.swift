@@ -25,7 +25,10 @@ import Wire
 /// | 3840 | 4 | CRC32C of the bytes 0 to 3839 |
 /// | 3844 | 252 | not covered, so that a frame header may lie there when page and payload go out together |
 public struct BlockHeader: Equatable, Sendable {
-    public enum State: UInt32, Sendable { case open = 1, sealed = 2 }
+    public enum State: UInt32, Sendable {
+        case open = 1
+        case sealed = 2
+    }
 
     public enum Defect: Error, Equatable, Sendable {
         /// No header of ours: never written, or another program's file.
@@ -81,7 +84,9 @@ extension BlockHeader {
     }
 
     /// Identifiers keep the order in which they are written: big-endian halves.
-    private func store(_ high: UInt64, _ low: UInt64, at offset: Int, _ page: UnsafeMutableRawPointer) {
+    private func store(
+        _ high: UInt64, _ low: UInt64, at offset: Int, _ page: UnsafeMutableRawPointer
+    ) {
         page.storeLittle(high.byteSwapped, at: offset)
         page.storeLittle(low.byteSwapped, at: offset + 8)
     }

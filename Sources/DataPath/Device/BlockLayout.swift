@@ -8,8 +8,8 @@ import Wire
 /// 8192   payload, to the next page
 /// ...    checksum table, when the header has no room for it
 /// ```
-/// The two copies are written in turn under a rising sequence number, so one of them is whole whatever
-/// a crash tears (the older copy rules until the newer one is valid). The table begins at
+/// The two copies are written in turn under a rising sequence number, so one of them is whole
+/// whatever a crash tears (the older copy rules until the newer one is valid). The table begins at
 /// the page behind the payload; its checksum is in the header.
 public enum BlockLayout {
     public static let headerBytes = 4096
@@ -21,7 +21,8 @@ public enum BlockLayout {
         Int((length + UInt64(Limits.chunkBytes) - 1) / UInt64(Limits.chunkBytes))
     }
 
-    /// Bytes of the table for a block of at most `maxLength`, whole pages; 0 when the header suffices.
+    /// Bytes of the table for a block of at most `maxLength`, whole pages; 0 when the header
+    /// suffices.
     public static func tableBytes(maxLength: UInt64) -> Int {
         let count = chunks(length: maxLength)
         return count <= inlineChecksums ? 0 : (count * 4 + 4095) / 4096 * 4096

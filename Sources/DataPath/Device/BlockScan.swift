@@ -43,7 +43,8 @@ public struct BlockScan: Sendable {
         let place = "\(directory.path)/blocks/\(name)"
         switch BlockHeader.newest(of: pages) {
         case .success(let (header, _)):
-            guard header.cluster == cluster, header.device == directory.device, header.block == block
+            guard header.cluster == cluster, header.device == directory.device,
+                header.block == block
             else {
                 return strays.append(
                     "\(place): of cluster \(header.cluster), device \(header.device), "
@@ -51,7 +52,8 @@ public struct BlockScan: Sendable {
             }
             keep(header, device)
         case .failure(let defect):
-            // Begun and never described, or torn: the name is all that is known, and it may have held bytes.
+            // Begun and never described, or torn: the name is all that is known, and it may have
+            // held bytes.
             strays.append("\(place): header \(defect)")
             guard index[block] == nil else { return }
             index.set(
@@ -73,7 +75,8 @@ public struct BlockScan: Sendable {
 
     private static func names(in directory: Int32) -> [String] {
         // A descriptor of its own: closedir closes it.
-        guard let stream = fdopendir(openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) else {
+        guard let stream = fdopendir(openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC))
+        else {
             return []
         }
         defer { closedir(stream) }

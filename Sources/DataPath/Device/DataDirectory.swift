@@ -3,7 +3,8 @@ import Glibc
 import Reactor
 import Wire
 
-/// One data directory at start-up: locked, identified, probed. Plain system calls, before any reactor runs.
+/// One data directory at start-up: locked, identified, probed. Plain system calls, before any
+/// reactor runs.
 ///
 /// ```
 /// DIR/lock      held (flock) by the process that uses the directory
@@ -64,7 +65,8 @@ public struct DataDirectory: Sendable {
     /// What a reactor needs of it.
     func device(usedBytes: UInt64) -> Device {
         Device(
-            id: device, path: path, blocks: .plain(blocks), isDirect: isDirect, usedBytes: usedBytes)
+            id: device, path: path, blocks: .plain(blocks), isDirect: isDirect, usedBytes: usedBytes
+        )
     }
 
     /// Bytes the file system has, and has free for us.
@@ -91,7 +93,8 @@ public struct DataDirectory: Sendable {
         var bytes = [UInt8](repeating: 0, count: 1024)
         let count = read(file, &bytes, bytes.count)
         guard count >= 0 else { throw refused("cannot read", path + "/device", errno) }
-        guard let found = DeviceIdentity(String(decoding: bytes.prefix(count), as: UTF8.self)) else {
+        guard let found = DeviceIdentity(String(decoding: bytes.prefix(count), as: UTF8.self))
+        else {
             throw StartFailure(
                 .configuration,
                 "\(path)/device is not a device file of this format: "
@@ -106,7 +109,8 @@ public struct DataDirectory: Sendable {
         return found
     }
 
-    /// New file, synced, renamed over the old one, directory synced: whole or not there after a power cut.
+    /// New file, synced, renamed over the old one, directory synced: whole or not there after a
+    /// power cut.
     private static func write(
         _ identity: DeviceIdentity, _ directory: Int32, _ path: String
     ) throws(StartFailure) {
@@ -134,7 +138,9 @@ public struct DataDirectory: Sendable {
         let page = UnsafeMutableRawPointer.allocate(byteCount: 4096, alignment: 4096)
         defer { page.deallocate() }
         page.initializeMemory(as: UInt8.self, repeating: 0, count: 4096)
-        guard pwrite(file, page, 4096, 0) == 4096 else { throw refused("cannot write in", path, errno) }
+        guard pwrite(file, page, 4096, 0) == 4096 else {
+            throw refused("cannot write in", path, errno)
+        }
         return isDirect
     }
 
@@ -143,7 +149,8 @@ public struct DataDirectory: Sendable {
             switch number {
             case ENOSPC, EDQUOT: "the file system is full: free space, or use another directory"
             case EROFS: "the file system is read-only: remount it, or use another directory"
-            case EACCES, EPERM: "permission denied: run as the directory's owner, or use another directory"
+            case EACCES, EPERM:
+                "permission denied: run as the directory's owner, or use another directory"
             case ENOENT: "its parent directory does not exist: make it"
             default: errorText(number)
             }

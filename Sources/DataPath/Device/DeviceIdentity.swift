@@ -8,7 +8,8 @@ import Wire
 /// node 5f2e...
 /// device 77aa...
 /// ```
-/// A directory is bound to its cluster at the first registration; until then it has no `cluster` line.
+/// A directory is bound to its cluster at the first registration; until then it has no `cluster`
+/// line.
 struct DeviceIdentity: Equatable, Sendable {
     static let format = "catena-device 1"
 

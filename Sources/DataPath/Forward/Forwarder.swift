@@ -2,7 +2,8 @@ import Glibc
 import Reactor
 import Wire
 
-// Step 5 of the write path: the next node gets each frame from the buffer it was received into, while the device writes it.
+// Step 5 of the write path: the next node gets each frame from the buffer it was received into,
+// while the device writes it.
 extension Datanode where Ring: ~Copyable {
     /// Connects to the next node of the stream's chain.
     mutating func dial(_ stream: Int32) {
@@ -10,7 +11,8 @@ extension Datanode where Ring: ~Copyable {
         let next = entry.pointee.chain.nodes[entry.pointee.position + 1]
         entry.pointee.successor = .connecting
         guard let address = SocketAddress(host: next.host, port: next.port) else {
-            return successorLost(stream, .nextHopUnreachable, "\(next.host) is not a numeric address")
+            return successorLost(
+                stream, .nextHopUnreachable, "\(next.host) is not a numeric address")
         }
         let connection = Connection(
             role: .outbound, life: .connecting, descriptor: .none, address: address)
@@ -128,7 +130,8 @@ extension Datanode where Ring: ~Copyable {
         }
     }
 
-    /// Header and payload of an unaligned frame do not touch: two sends, a cost that only its writer pays.
+    /// Header and payload of an unaligned frame do not touch: two sends, a cost that only its
+    /// writer pays.
     private mutating func forwardUnaligned(
         _ index: Int32, _ stream: Int32, _ buffer: Int32, _ headerStart: UnsafeMutableRawPointer
     ) {
@@ -137,7 +140,8 @@ extension Datanode where Ring: ~Copyable {
         let isHeader = sent < FrameHeader.byteCount
         let memory =
             isHeader
-            ? headerStart + sent : payload(frame.header, in: buffer) + (sent - FrameHeader.byteCount)
+            ? headerStart + sent
+            : payload(frame.header, in: buffer) + (sent - FrameHeader.byteCount)
         let count =
             isHeader
             ? FrameHeader.byteCount - sent
@@ -198,7 +202,8 @@ extension Datanode where Ring: ~Copyable {
             releasePayload(buffer)
         } else if isCredentials {
             entry.pointee.forwards.isSending = true
-            return sendForward(index, buffer, from: page(of: buffer) - FrameHeader.byteCount, header)
+            return sendForward(
+                index, buffer, from: page(of: buffer) - FrameHeader.byteCount, header)
         }
         watch(stream)
         forward(stream)
@@ -230,7 +235,8 @@ extension Datanode where Ring: ~Copyable {
 
     private mutating func heard(_ stream: Int32, _ progress: Progress) -> Bool {
         let entry = streams.at(stream)
-        // What it held from before this stream counts as forwarded too: it can have come only through this node.
+        // What it held from before this stream counts as forwarded too: it can have come only
+        // through this node.
         guard entry.pointee.join.hear(progress, forwarded: entry.pointee.hwm) else {
             successorLost(stream, .nextHopFailed, "the next node's ack is against the rules")
             return false
@@ -297,7 +303,8 @@ extension Datanode where Ring: ~Copyable {
         let place = entry.pointee.position + 1
         let node = entry.pointee.chain.nodes[place]
         successorLost(
-            stream, status, ErrorReport(node: node.node, text: "\(node.host):\(node.port): \(text)"))
+            stream, status, ErrorReport(node: node.node, text: "\(node.host):\(node.port): \(text)")
+        )
     }
 
     mutating func successorLost(_ stream: Int32, _ status: Status, _ report: ErrorReport) {
@@ -318,7 +325,8 @@ extension Datanode where Ring: ~Copyable {
         close(index)
     }
 
-    /// Gives back the holds of frames that wait to be forwarded; one that is being sent comes back by itself.
+    /// Gives back the holds of frames that wait to be forwarded; one that is being sent comes back
+    /// by itself.
     mutating func clearForwards(_ stream: Int32) {
         let entry = streams.at(stream)
         let isSending = entry.pointee.forwards.isSending

@@ -5,11 +5,12 @@ import Logging
 import Reactor
 import Wire
 
-/// A datanode's conversation with its namenode, on a thread of its own: REGISTER, then HEARTBEAT, for ever.
+/// A datanode's conversation with its namenode, on a thread of its own: REGISTER, then HEARTBEAT,
+/// for ever.
 ///
-/// It hands the reactor what the namenode says (keys, deletions) and the namenode what the reactor says (blocks). When no answer
-/// came for half the dead time, it fences the reactor, so that this node is silent before its place is given
-/// away (DESIGN section 7; 3FS's T/2).
+/// It hands the reactor what the namenode says (keys, deletions) and the namenode what the reactor
+/// says (blocks). When no answer came for half the dead time, it fences the reactor, so that this
+/// node is silent before its place is given away (DESIGN section 7; 3FS's T/2).
 final class Agent: Sendable {
     struct Identity: Sendable {
         var namenode: Endpoint
@@ -199,7 +200,8 @@ final class Agent: Sendable {
             metadata: ["silence_ms": "\(silence)"])
     }
 
-    /// The reactor drains its mailbox every turn; when it is full all the same, the next heartbeat repeats what matters.
+    /// The reactor drains its mailbox every turn; when it is full all the same, the next heartbeat
+    /// repeats what matters.
     private func post(_ message: Mail) {
         if mail.post(message) == .busy { log.warning("the reactor's mailbox is full") }
     }

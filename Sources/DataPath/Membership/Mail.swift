@@ -16,8 +16,8 @@ public enum Mail: Sendable {
     case stop
 }
 
-/// Where a reactor says what became of a block. Implemented by the agent's bounded outbox; called on the reactor's
-/// thread, once per block event and never per frame.
+/// Where a reactor says what became of a block. Implemented by the agent's bounded outbox; called
+/// on the reactor's thread, once per block event and never per frame.
 public protocol BlockObserver: AnyObject {
     func blockChanged(_ block: BlockID, _ record: BlockRecord)
     /// Every block was named since the last `reportAll`.

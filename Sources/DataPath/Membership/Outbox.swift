@@ -1,8 +1,8 @@
 import Synchronization
 import Wire
 
-/// What the namenode still has to hear of this node's blocks: the newest state of each, so that its size is bounded by
-/// the number of blocks however long the namenode is away.
+/// What the namenode still has to hear of this node's blocks: the newest state of each, so that its
+/// size is bounded by the number of blocks however long the namenode is away.
 final class Outbox: BlockObserver, Sendable {
     private struct Contents {
         var changes: [BlockID: BlockRecord] = [:]

@@ -18,7 +18,8 @@ package struct BlockInspection {
 }
 
 extension Datanode where Ring: ~Copyable {
-    /// `nil` when the block is not open for writing here, is sealed already, or its stream is ending.
+    /// `nil` when the block is not open for writing here, is sealed already, or its stream is
+    /// ending.
     package func inspect(_ block: BlockID) -> BlockInspection? {
         guard let index = openStreams[block], streams.isUsed(index) else { return nil }
         let entry = streams.at(index)

@@ -1,6 +1,7 @@
 import Wire
 
-/// The CRC32C of every chunk of one block, up to the HWM; the last one covers what there is of its chunk.
+/// The CRC32C of every chunk of one block, up to the HWM; the last one covers what there is of its
+/// chunk.
 ///
 /// Memory: 4 bytes a chunk, for the longest block the token allows, taken when the block is opened.
 struct ChunkTable: ~Copyable {
@@ -41,8 +42,8 @@ struct ChunkTable: ~Copyable {
         }
     }
 
-    /// Compares a frame below the HWM with what is here. `unknown`: a piece is only a part of its chunk, so the
-    /// bytes themselves must be compared.
+    /// Compares a frame below the HWM with what is here. `unknown`: a piece is only a part of its
+    /// chunk, so the bytes themselves must be compared.
     enum Comparison { case same, different, unknown }
 
     func compare(

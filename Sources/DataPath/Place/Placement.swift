@@ -1,7 +1,7 @@
 import Wire
 
-/// Step 3 of the write path as a pure decision: what becomes of a data frame, by the notes' rule (advance and ack
-/// when the offset equals the HWM, otherwise buffer).
+/// Step 3 of the write path as a pure decision: what becomes of a data frame, by the notes' rule
+/// (advance and ack when the offset equals the HWM, otherwise buffer).
 enum Placement: Equatable {
     /// Begins at the HWM: takes its place, and the HWM advances.
     case advance
@@ -22,7 +22,8 @@ enum Placement: Equatable {
     ///   - held: frames that wait for a gap already.
     ///   - sealedLength: the block's length once a seal is known.
     static func of(
-        offset: UInt64, length: UInt32, hwm: UInt64, held: Int, sealedLength: UInt64?, limits: Limits
+        offset: UInt64, length: UInt32, hwm: UInt64, held: Int, sealedLength: UInt64?,
+        limits: Limits
     ) -> Placement {
         let end = offset + UInt64(length)
         guard end <= limits.maxLength else { return .refuse(.tokenTooShort) }

@@ -4,7 +4,8 @@ import Wire
 
 // Step 3 of the write path: every data frame finds its place, or is refused, by `Placement`.
 extension Datanode where Ring: ~Copyable {
-    /// A whole data frame. The buffer's one hold is the receiver's, and is passed on or given back here.
+    /// A whole data frame. The buffer's one hold is the receiver's, and is passed on or given back
+    /// here.
     mutating func place(_ index: Int32, _ header: FrameHeader, _ buffer: Int32) {
         let stream = connections.at(index).pointee.stream
         guard hasGoodPieces(header, buffer) else {
@@ -40,7 +41,8 @@ extension Datanode where Ring: ~Copyable {
         }
     }
 
-    /// Every piece against its checksum, in the buffer where the device and the successor will take it from.
+    /// Every piece against its checksum, in the buffer where the device and the successor will take
+    /// it from.
     private func hasGoodPieces(_ header: FrameHeader, _ buffer: Int32) -> Bool {
         var memory = UnsafeRawPointer(payload(header, in: buffer))
         var start = header.offset
@@ -73,8 +75,9 @@ extension Datanode where Ring: ~Copyable {
         forward(stream)
     }
 
-    /// The device takes whole pages. A frame that begins or ends inside one borrows the bytes before it from the
-    /// stream's tail, and leaves its own last page there for the next: the only payload that is ever copied.
+    /// The device takes whole pages. A frame that begins or ends inside one borrows the bytes
+    /// before it from the stream's tail, and leaves its own last page there for the next: the only
+    /// payload that is ever copied.
     private mutating func fillPages(_ stream: Int32, _ buffer: Int32) {
         let frame = frames[Int(buffer)]
         let page = self.page(of: buffer)
@@ -92,8 +95,9 @@ extension Datanode where Ring: ~Copyable {
         counters.unalignedBytesCopied &+= UInt64(used % 4096)
     }
 
-    /// Frames whose gap has filled follow at once. One that the HWM has passed meanwhile came twice; the copy that
-    /// was placed has been compared with nothing, so the one held is dropped and the writer's resend decides.
+    /// Frames whose gap has filled follow at once. One that the HWM has passed meanwhile came
+    /// twice; the copy that was placed has been compared with nothing, so the one held is dropped
+    /// and the writer's resend decides.
     private mutating func takeHeld(_ stream: Int32) {
         let entry = streams.at(stream)
         var position = 0
@@ -119,7 +123,8 @@ extension Datanode where Ring: ~Copyable {
 
     // MARK: Duplicates
 
-    /// A frame below the HWM is acked again when it brings the bytes that are there, and fails the stream when not.
+    /// A frame below the HWM is acked again when it brings the bytes that are there, and fails the
+    /// stream when not.
     private mutating func compareDuplicate(_ index: Int32, _ stream: Int32, _ buffer: Int32) {
         let entry = streams.at(stream)
         let header = frames[Int(buffer)].header
@@ -133,7 +138,8 @@ extension Datanode where Ring: ~Copyable {
             releasePayload(buffer)
             fail(index, .conflict)
         case .unknown:
-            // Only parts of chunks: the bytes themselves are read back, once they are on the device.
+            // Only parts of chunks: the bytes themselves are read back, once they are on the
+            // device.
             connections.at(index).pointee.receiving = .paused
             entry.pointee.comparing = buffer
             compareOnDevice(stream)
@@ -235,7 +241,9 @@ extension Datanode where Ring: ~Copyable {
 
     private mutating func resumeAfterComparison(_ index: Int32) {
         let connection = connections.at(index)
-        guard connection.pointee.life == .open, connection.pointee.receiving == .paused else { return }
+        guard connection.pointee.life == .open, connection.pointee.receiving == .paused else {
+            return
+        }
         connection.pointee.receiving = .header
         continueReceiving(index)
     }

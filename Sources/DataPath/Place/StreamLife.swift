@@ -1,10 +1,11 @@
 import Reactor
 import Wire
 
-// How a write stream ends: sealed and answered, abandoned after a device's failure, or deleted on the namenode's word.
+// How a write stream ends: sealed and answered, abandoned after a device's failure, or deleted on
+// the namenode's word.
 extension Datanode where Ring: ~Copyable {
-    /// Ends a stream whose block is sealed, or was given up. Everything it holds comes back; it is freed when the
-    /// kernel has let go of the rest.
+    /// Ends a stream whose block is sealed, or was given up. Everything it holds comes back; it is
+    /// freed when the kernel has let go of the rest.
     mutating func endStream(_ stream: Int32) {
         let entry = streams.at(stream)
         guard !entry.pointee.isEnding else { return }
@@ -15,7 +16,8 @@ extension Datanode where Ring: ~Copyable {
         endIfSettled(stream)
     }
 
-    /// Gives back what a stream holds for its connection: the chain behind, frames beyond a gap, a duplicate.
+    /// Gives back what a stream holds for its connection: the chain behind, frames beyond a gap, a
+    /// duplicate.
     mutating func letGo(_ stream: Int32) {
         streams.at(stream).pointee.isWindowFull = false
         dropSuccessor(stream)
@@ -82,7 +84,8 @@ extension Datanode where Ring: ~Copyable {
 
     // MARK: Deleting
 
-    /// The namenode's word that a block of this epoch is to go (`systems.md` 5.32: never on our own judgement).
+    /// The namenode's word that a block of this epoch is to go (`systems.md` 5.32: never on our own
+    /// judgement).
     mutating func delete(_ block: BlockID, _ epoch: Epoch) {
         guard let record = index[block], record.epoch <= epoch else { return }
         if let stream = openStreams[block] {

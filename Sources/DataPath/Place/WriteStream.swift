@@ -1,8 +1,8 @@
 import Reactor
 import Wire
 
-/// One block open for writing on this node. It outlives its connection: a writer that lost it comes back on
-/// another one with the same token.
+/// One block open for writing on this node. It outlives its connection: a writer that lost it comes
+/// back on another one with the same token.
 struct WriteStream: ~Copyable {
     enum File: UInt8 {
         case opening
@@ -42,7 +42,8 @@ struct WriteStream: ~Copyable {
     /// End of the contiguous prefix this node holds.
     var hwm: UInt64 = 0
     var table: ChunkTable
-    /// Up to `hwm`, the bytes of the last page when the HWM is inside one; only unaligned writers have it.
+    /// Up to `hwm`, the bytes of the last page when the HWM is inside one; only unaligned writers
+    /// have it.
     var tail: UnsafeMutableRawPointer?
     var writes: WriteQueue
     var join: AckJoin
@@ -50,10 +51,12 @@ struct WriteStream: ~Copyable {
     var forwards = ForwardQueue()
     /// Frames beyond a gap, in no order.
     var held = HeldFrames()
-    /// A duplicate whose bytes are compared with the device's, and the buffer they are read into; or -1.
+    /// A duplicate whose bytes are compared with the device's, and the buffer they are read into;
+    /// or -1.
     var comparing: Int32 = -1
     var comparison: Int32 = -1
-    /// The duplicate was given up while the device was being read: what comes is compared with nothing.
+    /// The duplicate was given up while the device was being read: what comes is compared with
+    /// nothing.
     var isComparisonStale = false
     /// Payload buffers that count against this stream's window.
     var frames = 0

@@ -3,10 +3,13 @@ import Wire
 
 // The read path's last step, and how a read ends.
 extension Datanode where Ring: ~Copyable {
-    /// 4. Sends the first frame of the window when its bytes are there: header and payload in one send.
+    /// 4. Sends the first frame of the window when its bytes are there: header and payload in one
+    /// send.
     mutating func sendRead(_ reader: Int32) {
         let entry = readers.at(reader)
-        guard !entry.pointee.isSending, entry.pointee.count > 0, !entry.pointee.isEnding else { return }
+        guard !entry.pointee.isSending, entry.pointee.count > 0, !entry.pointee.isEnding else {
+            return
+        }
         let buffer = entry.pointee.queue[entry.pointee.head]
         guard frames[Int(buffer)].isReady else { return }
         let index = entry.pointee.connection
@@ -80,7 +83,8 @@ extension Datanode where Ring: ~Copyable {
         fail(index, status)
     }
 
-    /// Gives everything back that the kernel does not hold; the rest comes back with its completions.
+    /// Gives everything back that the kernel does not hold; the rest comes back with its
+    /// completions.
     mutating func endReader(_ reader: Int32) {
         let entry = readers.at(reader)
         guard !entry.pointee.isEnding else { return }
@@ -117,7 +121,8 @@ extension Datanode where Ring: ~Copyable {
             request, OperationContext(kind: kind.rawValue, owner: UInt32(index), buffer: buffer))
     }
 
-    /// An operation of a reader completed. `false`: the reader is ending and only waits for its operations.
+    /// An operation of a reader completed. `false`: the reader is ending and only waits for its
+    /// operations.
     mutating func settle(reader index: Int32) -> Bool {
         let entry = readers.at(index)
         entry.pointee.pending -= 1

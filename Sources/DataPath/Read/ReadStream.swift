@@ -45,7 +45,8 @@ struct ReadStream: ~Copyable {
         self.length = length
     }
 
-    /// Once the block's length is known: the whole chunks that cover the range, cut at the block's end.
+    /// Once the block's length is known: the whole chunks that cover the range, cut at the block's
+    /// end.
     mutating func plan(blockLength: UInt64) {
         let chunk = UInt64(Limits.chunkBytes)
         self.blockLength = blockLength

@@ -3,8 +3,9 @@ import Glibc
 import Reactor
 import Wire
 
-// The read path: admit (1), find the block's checksums (2), read ahead from the device (3), send in order (4) from the
-// buffer the device filled. The stored checksums travel; the reader is the one who compares.
+// The read path: admit (1), find the block's checksums (2), read ahead from the device (3), send in
+// order (4) from the buffer the device filled. The stored checksums travel; the reader is the one
+// who compares.
 extension Datanode where Ring: ~Copyable {
     /// 1. A `read` frame with its credentials.
     mutating func admitRead(_ index: Int32, _ header: FrameHeader, _ buffer: Int32) {

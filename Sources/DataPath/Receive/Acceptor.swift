@@ -3,7 +3,8 @@ import Reactor
 import Wire
 
 extension Datanode where Ring: ~Copyable {
-    /// Keeps one accept in flight while there is room for a connection; the kernel's backlog holds the others.
+    /// Keeps one accept in flight while there is room for a connection; the kernel's backlog holds
+    /// the others.
     mutating func startAccept() {
         guard !isAccepting, !connections.isFull, !isStopping else { return }
         isAccepting = true

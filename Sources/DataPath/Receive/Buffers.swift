@@ -44,7 +44,8 @@ extension Datanode where Ring: ~Copyable {
         precondition(isFree, "a metadata buffer has one holder")
     }
 
-    // Every operation is counted at its owner, so that nothing is freed while the kernel may still complete it.
+    // Every operation is counted at its owner, so that nothing is freed while the kernel may still
+    // complete it.
 
     mutating func start(
         _ kind: OperationKind, connection index: Int32, buffer: Int32 = -1, _ request: Request
@@ -59,7 +60,8 @@ extension Datanode where Ring: ~Copyable {
         }
     }
 
-    /// An operation of a connection completed. `false`: the connection is closing and only waits for its operations.
+    /// An operation of a connection completed. `false`: the connection is closing and only waits
+    /// for its operations.
     mutating func settle(_ index: Int32) -> Bool {
         let connection = connections.at(index)
         connection.pointee.pending -= 1
@@ -76,7 +78,8 @@ extension Datanode where Ring: ~Copyable {
             request, OperationContext(kind: kind.rawValue, owner: UInt32(index), buffer: buffer))
     }
 
-    /// An operation of a stream completed. `false`: the stream is ending and only waits for its operations.
+    /// An operation of a stream completed. `false`: the stream is ending and only waits for its
+    /// operations.
     mutating func settle(stream index: Int32) -> Bool {
         let stream = streams.at(index)
         stream.pointee.pending -= 1

@@ -1,7 +1,8 @@
 import Reactor
 import Wire
 
-// How a connection ends: with an error frame when the peer did wrong or a stream failed, at once when it is gone.
+// How a connection ends: with an error frame when the peer did wrong or a stream failed, at once
+// when it is gone.
 extension Datanode where Ring: ~Copyable {
     /// Answers with an error frame and ends the connection once the peer had the chance to read it.
     mutating func fail(_ index: Int32, _ status: Status, _ text: String? = nil) {
@@ -45,8 +46,8 @@ extension Datanode where Ring: ~Copyable {
         reactor.cancel(connection.pointee.receiveToken)
     }
 
-    /// Parts a connection from its stream or reader. A write stream waits for its writer to come back; its chain behind
-    /// is dialled again then.
+    /// Parts a connection from its stream or reader. A write stream waits for its writer to come
+    /// back; its chain behind is dialled again then.
     mutating func detach(_ index: Int32) {
         let connection = connections.at(index)
         if connection.pointee.reader >= 0 {
@@ -105,8 +106,9 @@ extension Datanode where Ring: ~Copyable {
         startAccept()
     }
 
-    /// After the error frame: no more is sent, and what the peer still sends is dropped until it has read the error
-    /// and closes. Closing at once would reset the connection and could take the frame with it.
+    /// After the error frame: no more is sent, and what the peer still sends is dropped until it
+    /// has read the error and closes. Closing at once would reset the connection and could take the
+    /// frame with it.
     mutating func linger(_ index: Int32) {
         start(.shutdown, connection: index, .shutdown(connections.at(index).pointee.descriptor))
     }

@@ -1,7 +1,8 @@
 import Reactor
 import Wire
 
-/// One TCP connection of a datanode: what is being received and sent on it, and whose stream it carries.
+/// One TCP connection of a datanode: what is being received and sent on it, and whose stream it
+/// carries.
 struct Connection {
     enum Role: UInt8 {
         /// From a client or from the node before this one in a chain.
@@ -13,12 +14,14 @@ struct Connection {
     /// What the receiving half waits for.
     enum Receiving: Equatable {
         case header
-        /// The header is decoded; a payload buffer, or room in the stream's window, or the block's file is awaited.
+        /// The header is decoded; a payload buffer, or room in the stream's window, or the block's
+        /// file is awaited.
         case waitingForBuffer
         case payload
         /// Nothing is taken up until the current read or comparison is answered.
         case paused
-        /// The stream failed: what still arrives is dropped, so that the peer gets to read the error.
+        /// The stream failed: what still arrives is dropped, so that the peer gets to read the
+        /// error.
         case discarding
         case ended
     }
@@ -35,7 +38,8 @@ struct Connection {
     var receiveToken = OperationToken.nobody
     var sendToken = OperationToken.nobody
 
-    /// The frame whose payload is being received, and how much of payload (and next header) is here.
+    /// The frame whose payload is being received, and how much of payload (and next header) is
+    /// here.
     var header = FrameHeader(.ack)
     var headerBytes = 0
     var buffer: Int32 = -1
@@ -66,8 +70,8 @@ struct Connection {
         self.address = address
     }
 
-    /// Layout of a connection's own memory (`ConnectionMemory`): the header being received, then a control payload
-    /// being received (outbound), then the control frame being sent.
+    /// Layout of a connection's own memory (`ConnectionMemory`): the header being received, then a
+    /// control payload being received (outbound), then the control frame being sent.
     static let receivedPayloadOffset = 128
     static let receivedPayloadLimit = 512
     static let controlOffset = 640

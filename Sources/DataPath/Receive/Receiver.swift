@@ -1,8 +1,8 @@
 import Reactor
 import Wire
 
-// Step 1 of the write path: bytes become frames. A frame's payload and the next frame's header are taken in one
-// receive when the sender promised that it comes at once.
+// Step 1 of the write path: bytes become frames. A frame's payload and the next frame's header are
+// taken in one receive when the sender promised that it comes at once.
 extension Datanode where Ring: ~Copyable {
     /// Waits for the next frame of a connection.
     mutating func beginHeader(_ index: Int32) {
@@ -38,7 +38,11 @@ extension Datanode where Ring: ~Copyable {
         guard connection.pointee.receiving == .header else { return discard(index) }
         switch outcome {
         case .done(0):
-            if connection.pointee.headerBytes == 0 { peerEnded(index) } else { fail(index, .truncated) }
+            if connection.pointee.headerBytes == 0 {
+                peerEnded(index)
+            } else {
+                fail(index, .truncated)
+            }
         case .done(let count):
             connection.pointee.headerBytes += Int(count)
             if connection.pointee.headerBytes == FrameHeader.byteCount {
@@ -69,7 +73,8 @@ extension Datanode where Ring: ~Copyable {
         }
     }
 
-    /// An inbound frame whose header is known: is it allowed now, and is there room for its payload?
+    /// An inbound frame whose header is known: is it allowed now, and is there room for its
+    /// payload?
     mutating func takeUp(_ index: Int32) {
         let connection = connections.at(index)
         let header = connection.pointee.header
@@ -116,7 +121,8 @@ extension Datanode where Ring: ~Copyable {
         return true
     }
 
-    /// Takes a buffer for the frame's payload and receives into it; without one, receiving stops until there is.
+    /// Takes a buffer for the frame's payload and receives into it; without one, receiving stops
+    /// until there is.
     mutating func receivePayload(_ index: Int32) {
         let connection = connections.at(index)
         connection.pointee.receiving = .waitingForBuffer
@@ -159,7 +165,8 @@ extension Datanode where Ring: ~Copyable {
                 count: wanted(connection.pointee.header) - done, waitAll: true))
     }
 
-    /// Where a frame's payload lies: at its place inside a page, so that the device can take it from there.
+    /// Where a frame's payload lies: at its place inside a page, so that the device can take it
+    /// from there.
     func payload(_ header: FrameHeader, in buffer: Int32) -> UnsafeMutableRawPointer {
         page(of: buffer) + (header.operation == .data ? Int(header.offset % 4096) : 0)
     }

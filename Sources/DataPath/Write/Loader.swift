@@ -1,8 +1,8 @@
 import Reactor
 import Wire
 
-// A writer that missed the answer to its seal comes back to a block that is sealed: its checksums are read from the file,
-// so that what it sends again can be compared.
+// A writer that missed the answer to its seal comes back to a block that is sealed: its checksums
+// are read from the file, so that what it sends again can be compared.
 extension Datanode where Ring: ~Copyable {
     mutating func loadHeader(_ stream: Int32) {
         streams.at(stream).pointee.metadataDone = 0
@@ -31,7 +31,11 @@ extension Datanode where Ring: ~Copyable {
         case .failed: deviceRefused(stream, .deviceFailed, event.outcome)
         case .whole:
             let memory = metadata.memory(entry.pointee.metadata)
-            if kind == .loadTable { tableLoaded(stream, memory) } else { headerLoaded(stream, memory) }
+            if kind == .loadTable {
+                tableLoaded(stream, memory)
+            } else {
+                headerLoaded(stream, memory)
+            }
         }
     }
 
@@ -85,5 +89,7 @@ extension Datanode where Ring: ~Copyable {
 }
 
 extension UnsafeMutableRawPointer {
-    func loadLittle(at offset: Int) -> UInt32 { UnsafeRawPointer(self).loadLittle(UInt32.self, at: offset) }
+    func loadLittle(at offset: Int) -> UInt32 {
+        UnsafeRawPointer(self).loadLittle(UInt32.self, at: offset)
+    }
 }

@@ -2,8 +2,9 @@ import Glibc
 import Reactor
 import Wire
 
-// The end of a block: once every byte below the length is on the device, its header and checksums are written, and synced
-// when the writer asked for that; then the answer goes up as the chain behind confirms.
+// The end of a block: once every byte below the length is on the device, its header and checksums
+// are written, and synced when the writer asked for that; then the answer goes up as the chain
+// behind confirms.
 extension Datanode where Ring: ~Copyable {
     mutating func sealRequested(_ index: Int32, _ header: FrameHeader) {
         let stream = connections.at(index).pointee.stream

@@ -1,8 +1,10 @@
-/// The device writes of one block in the order of their offsets, and the prefix that is on the device.
+/// The device writes of one block in the order of their offsets, and the prefix that is on the
+/// device.
 ///
-/// Frames enter in order; writes finish in any order; `written` is the end of the longest prefix of finished ones.
-/// A write that begins inside a page waits until everything before it is on the device, because the write before it
-/// covers the same page and the device may do two writes in either order.
+/// Frames enter in order; writes finish in any order; `written` is the end of the longest prefix of
+/// finished ones. A write that begins inside a page waits until everything before it is on the
+/// device, because the write before it covers the same page and the device may do two writes in
+/// either order.
 struct WriteQueue {
     static let capacity = 64
 
@@ -32,7 +34,8 @@ struct WriteQueue {
         count += 1
     }
 
-    /// The next buffer to hand to the device, or `nil` when there is none or it must wait for its page.
+    /// The next buffer to hand to the device, or `nil` when there is none or it must wait for its
+    /// page.
     mutating func nextToIssue() -> Int32? {
         guard issued < count else { return nil }
         let entry = entries[(head + issued) % Self.capacity]
@@ -41,11 +44,13 @@ struct WriteQueue {
         return entry.buffer
     }
 
-    /// The write of `buffer` is complete; `written` advances when it was the first of those in flight.
+    /// The write of `buffer` is complete; `written` advances when it was the first of those in
+    /// flight.
     mutating func finish(buffer: Int32) {
         var position = 0
-        while position < issued, entries[(head + position) % Self.capacity].buffer != buffer
-            || entries[(head + position) % Self.capacity].isDone
+        while position < issued,
+            entries[(head + position) % Self.capacity].buffer != buffer
+                || entries[(head + position) % Self.capacity].isDone
         {
             position += 1
         }

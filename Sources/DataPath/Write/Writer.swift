@@ -45,7 +45,8 @@ extension Datanode where Ring: ~Copyable {
         abandon(stream)
     }
 
-    /// A metadata buffer may be had: write the opening header, load a sealed block's checksums, or seal.
+    /// A metadata buffer may be had: write the opening header, load a sealed block's checksums, or
+    /// seal.
     mutating func metadataAvailable(_ stream: Int32) {
         let entry = streams.at(stream)
         guard !entry.pointee.isEnding, entry.pointee.metadata < 0 else { return }
@@ -143,7 +144,8 @@ extension Datanode where Ring: ~Copyable {
         let isLive = settle(stream: stream)
         switch event.outcome {
         case .done(let count):
-            // A short direct write ends at a sector; it goes on at the page, over bytes that are the same.
+            // A short direct write ends at a sector; it goes on at the page, over bytes that are
+            // the same.
             frames[Int(buffer)].deviceDone += Int(count) / 4096 * 4096
             if frames[Int(buffer)].deviceDone < frames[Int(buffer)].deviceBytes, isLive {
                 return writeData(stream, buffer)
@@ -165,11 +167,16 @@ extension Datanode where Ring: ~Copyable {
         trySeal(stream)
     }
 
-    /// The device did not take the block: its stream fails, and what it holds of the block is not to be trusted.
+    /// The device did not take the block: its stream fails, and what it holds of the block is not
+    /// to be trusted.
     mutating func deviceRefused(_ stream: Int32, _ status: Status, _ outcome: Outcome) {
         let entry = streams.at(stream)
         let device = entry.pointee.device
-        if status == .noSpace { devices[device].isFull = true } else { devices[device].isFailed = true }
+        if status == .noSpace {
+            devices[device].isFull = true
+        } else {
+            devices[device].isFailed = true
+        }
         let text =
             "\(status.explanation): \(devices[device].path) (\(errorText(outcome.errno)))"
         if entry.pointee.upstream >= 0 { fail(entry.pointee.upstream, status, text) }
@@ -181,9 +188,12 @@ extension UnsafeMutableRawPointer {
     /// Stores a path as the kernel reads it, in an operation's scratch memory.
     func storePath(_ path: String, at offset: Int) -> UnsafePointer<CChar> {
         let bytes = Array(path.utf8) + [0]
-        precondition(offset + bytes.count <= OperationSlab.scratchBytes, "a path fits its scratch memory")
+        precondition(
+            offset + bytes.count <= OperationSlab.scratchBytes, "a path fits its scratch memory")
         let target = self + offset
-        bytes.withUnsafeBytes { target.copyMemory(from: $0.baseAddress.unsafelyUnwrapped, byteCount: bytes.count) }
+        bytes.withUnsafeBytes {
+            target.copyMemory(from: $0.baseAddress.unsafelyUnwrapped, byteCount: bytes.count)
+        }
         return UnsafePointer(target.assumingMemoryBound(to: CChar.self))
     }
 }

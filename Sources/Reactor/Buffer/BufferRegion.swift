@@ -4,7 +4,8 @@ import Glibc
 public struct BufferRegion: ~Copyable {
     public let bytes: UnsafeMutableRawBufferPointer
 
-    /// Maps and touches `count` bytes, so that a machine that cannot give them says so at start and not under load.
+    /// Maps and touches `count` bytes, so that a machine that cannot give them says so at start and
+    /// not under load.
     public init(byteCount count: Int) throws(RingFailure) {
         let memory = mmap(
             nil, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0)

@@ -1,5 +1,5 @@
-/// A fixed number of records that never move: a connection or a stream keeps its index for its life, and
-/// operations name it by that.
+/// A fixed number of records that never move: a connection or a stream keeps its index for its
+/// life, and operations name it by that.
 public struct Slab<Element: ~Copyable>: ~Copyable {
     public let capacity: Int
     public private(set) var count = 0

@@ -1,4 +1,5 @@
-/// What the reactor keeps of one operation while the ring holds it. The meaning of `kind`, `owner`, `buffer` and
+/// What the reactor keeps of one operation while the ring holds it. The meaning of `kind`, `owner`,
+/// `buffer` and
 /// `argument` is its submitter's; the reactor only carries them to the completion.
 public struct Operation: BitwiseCopyable {
     @usableFromInline

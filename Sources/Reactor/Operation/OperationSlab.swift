@@ -1,7 +1,8 @@
 /// Every operation the ring may hold at once, in one block of memory that never moves or grows.
 ///
-/// Beside each operation lie `scratchBytes` of memory for what the kernel reads by address and the submitter does
-/// not keep: a socket address, a path, a message header. It is stable until the operation's last completion.
+/// Beside each operation lie `scratchBytes` of memory for what the kernel reads by address and the
+/// submitter does not keep: a socket address, a path, a message header. It is stable until the
+/// operation's last completion.
 public struct OperationSlab: ~Copyable {
     public static let scratchBytes = 192
 
@@ -16,7 +17,8 @@ public struct OperationSlab: ~Copyable {
     var firstFree: Int32 = 0
 
     public init(capacity: Int) {
-        precondition(capacity > 0 && capacity <= Int(Int32.max), "an operation slab has 1 to 2^31 slots")
+        precondition(
+            capacity > 0 && capacity <= Int(Int32.max), "an operation slab has 1 to 2^31 slots")
         self.capacity = capacity
         operations = .allocate(capacity: capacity)
         scratch = .allocate(byteCount: capacity * Self.scratchBytes, alignment: 64)

@@ -1,8 +1,8 @@
 /// What travels through the kernel as `user_data`: kind 8 bits | generation 24 | slot 32.
 ///
-/// Not a reference: nothing is retained while the kernel holds it, a completion that outlived its operation is
-/// recognised by its generation, and a trace of tokens is the same on every run. After SwiftNIO's registration id
-/// (`LinuxUring.swift`). A token of 0 means that nobody listens.
+/// Not a reference: nothing is retained while the kernel holds it, a completion that outlived its
+/// operation is recognised by its generation, and a trace of tokens is the same on every run. After
+/// SwiftNIO's registration id (`LinuxUring.swift`). A token of 0 means that nobody listens.
 public struct OperationToken: Hashable, Sendable, BitwiseCopyable {
     public let bits: UInt64
 

@@ -1,6 +1,7 @@
 import Glibc
 
-/// What became of an operation, decoded once. A room switches over the cases it can meet and names each.
+/// What became of an operation, decoded once. A room switches over the cases it can meet and names
+/// each.
 public enum Outcome: Equatable, Sendable, BitwiseCopyable {
     /// A count of bytes, a descriptor or 0.
     case done(Int32)
@@ -15,7 +16,8 @@ public enum Outcome: Equatable, Sendable, BitwiseCopyable {
     /// Anything else the kernel says: a failing device, a missing file, a refused permission.
     case failed(Int32)
 
-    /// Sorts a result. Errors that only our own mistakes can cause trap (SwiftNIO's `isUnacceptableErrno`).
+    /// Sorts a result. Errors that only our own mistakes can cause trap (SwiftNIO's
+    /// `isUnacceptableErrno`).
     public init(_ result: Int32) {
         guard result < 0 else {
             self = .done(result)
@@ -30,7 +32,8 @@ public enum Outcome: Equatable, Sendable, BitwiseCopyable {
             self = .disconnected(number)
         case ENOSPC, EDQUOT, EFBIG: self = .full(number)
         case EFAULT, EBADF:
-            preconditionFailure("an operation with a bad \(number == EBADF ? "descriptor" : "address")")
+            preconditionFailure(
+                "an operation with a bad \(number == EBADF ? "descriptor" : "address")")
         default: self = .failed(number)
         }
     }

@@ -5,7 +5,8 @@ public struct Completion: BitwiseCopyable {
     public var result: Int32
     public var flags: UInt32
 
-    // The kernel's numbers (io_uring_enter.2), repeated here because inlinable code cannot name a C module's.
+    // The kernel's numbers (io_uring_enter.2), repeated here because inlinable code cannot name a C
+    // module's.
     @usableFromInline
     static var moreFlag: UInt32 { 1 << 1 }
     @usableFromInline
@@ -26,7 +27,8 @@ public struct Completion: BitwiseCopyable {
     /// The kernel has let go of a zero-copy send's memory.
     @inlinable
     public var isNotification: Bool { flags & Self.notificationFlag != 0 }
-    /// On a notification: the kernel copied the bytes after all, so zero copy does not pay on this path.
+    /// On a notification: the kernel copied the bytes after all, so zero copy does not pay on this
+    /// path.
     @inlinable
     public var wasCopied: Bool {
         isNotification && UInt32(bitPattern: result) & Self.copiedFlag != 0

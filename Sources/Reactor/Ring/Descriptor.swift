@@ -1,5 +1,5 @@
-/// An open file or socket as ring operations name it: an index of the ring's fixed file table, or a plain
-/// descriptor of the process. Fixed files spare the kernel a reference count per operation.
+/// An open file or socket as ring operations name it: an index of the ring's fixed file table, or a
+/// plain descriptor of the process. Fixed files spare the kernel a reference count per operation.
 public struct Descriptor: Hashable, Sendable, BitwiseCopyable, CustomStringConvertible {
     @usableFromInline
     let raw: Int32
@@ -23,5 +23,7 @@ public struct Descriptor: Hashable, Sendable, BitwiseCopyable, CustomStringConve
     @inlinable
     public var number: Int32 { raw >= 0 ? raw : ~raw }
 
-    public var description: String { isNone ? "none" : isFixed ? "fixed \(number)" : "fd \(number)" }
+    public var description: String {
+        isNone ? "none" : isFixed ? "fixed \(number)" : "fd \(number)"
+    }
 }

@@ -7,7 +7,8 @@ public struct KernelRing: ~Copyable, RingBackend {
     public struct Settings: Sendable {
         /// Operations queued between two submissions.
         public var submissions: UInt32 = 512
-        /// Completions the kernel can hold: at least every operation in flight, twice for zero-copy sends.
+        /// Completions the kernel can hold: at least every operation in flight, twice for zero-copy
+        /// sends.
         public var completions: UInt32 = 32768
         /// Fixed files: sockets accepted and block files open at once.
         public var files: UInt32 = 16384
@@ -20,7 +21,8 @@ public struct KernelRing: ~Copyable, RingBackend {
     private let settings: Settings
 
     /// Probes the kernel, then makes the ring.
-    /// - Throws: `RingFailure` with a sentence that names what is missing or forbidden and what to do.
+    /// - Throws: `RingFailure` with a sentence that names what is missing or forbidden and what to
+    ///   do.
     public init(_ settings: Settings = Settings()) throws(RingFailure) {
         let event = try EventDescriptor()
         let memory = UnsafeMutablePointer<io_uring>.allocate(capacity: 1)
@@ -74,7 +76,8 @@ public struct KernelRing: ~Copyable, RingBackend {
         } else {
             result = io_uring_submit_and_get_events(ring)
         }
-        // EBUSY and EAGAIN: the completion queue must be reaped before more goes in; the caller reaps next.
+        // EBUSY and EAGAIN: the completion queue must be reaped before more goes in; the caller
+        // reaps next.
         guard result < 0, ![ETIME, EINTR, EBUSY, EAGAIN].contains(-result) else { return }
         throw RingFailure(errno: -result, "io_uring_enter failed: \(errorText(-result))")
     }
@@ -82,15 +85,16 @@ public struct KernelRing: ~Copyable, RingBackend {
     public mutating func reap(
         into completions: UnsafeMutablePointer<Completion>, limit: Int
     ) -> Int {
-        precondition(curing_overflow(ring) == 0, "the completion queue holds every operation's budget")
+        precondition(
+            curing_overflow(ring) == 0, "the completion queue holds every operation's budget")
         return completions.withMemoryRebound(to: curing_completion.self, capacity: limit) {
             Int(curing_reap(ring, $0, UInt32(limit)))
         }
     }
 
     public mutating func register(region: UnsafeMutableRawBufferPointer) throws(RingFailure) {
-        // One registered buffer is at most 1 GiB (io_uring_register.2), so a larger region is several of them;
-        // operations name the part their memory lies in.
+        // One registered buffer is at most 1 GiB (io_uring_register.2), so a larger region is
+        // several of them; operations name the part their memory lies in.
         precondition(region.count <= 1 << 30, "one registered region is at most 1 GiB")
         var vector = iovec(iov_base: region.baseAddress, iov_len: region.count)
         let result = io_uring_register_buffers(ring, &vector, 1)

@@ -6,7 +6,8 @@ struct ListeningSocket {
     let descriptor: Int32
     let address: SocketAddress
 
-    /// A peer that leaves sent bytes unacknowledged for this long is gone (tcp.7, TCP_USER_TIMEOUT), milliseconds.
+    /// A peer that leaves sent bytes unacknowledged for this long is gone (tcp.7,
+    /// TCP_USER_TIMEOUT), milliseconds.
     static let userTimeoutMilliseconds: Int32 = 30_000
 
     static func open(
@@ -29,7 +30,8 @@ struct ListeningSocket {
             let number = errno
             close(descriptor)
             let advice =
-                number == EADDRINUSE ? "another process listens there: choose another port" : errorText(number)
+                number == EADDRINUSE
+                ? "another process listens there: choose another port" : errorText(number)
             throw RingFailure(errno: number, "cannot listen on \(wanted.text): \(advice)")
         }
         address.length = socklen_t(MemoryLayout<sockaddr_storage>.size)
@@ -53,7 +55,8 @@ struct ListeningSocket {
     /// These options exist on every TCP socket of a supported kernel; a failure is our own mistake.
     private static func set(_ descriptor: Int32, _ level: Int32, _ name: Int32, _ value: Int32) {
         var value = value
-        let result = setsockopt(descriptor, level, name, &value, socklen_t(MemoryLayout<Int32>.size))
+        let result = setsockopt(
+            descriptor, level, name, &value, socklen_t(MemoryLayout<Int32>.size))
         precondition(result == 0, "a TCP socket takes option \(name)")
     }
 }

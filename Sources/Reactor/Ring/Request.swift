@@ -9,11 +9,14 @@ public enum Request: BitwiseCopyable {
     /// Result: a new TCP socket, a plain descriptor. `family` is AF_INET or AF_INET6.
     case socket(family: Int32)
     case connect(Descriptor, address: UnsafePointer<SocketAddress>)
-    /// With `waitAll` the kernel completes only when `count` bytes are there, the peer ended or it failed.
+    /// With `waitAll` the kernel completes only when `count` bytes are there, the peer ended or it
+    /// failed.
     case receive(Descriptor, UnsafeMutableRawPointer, count: Int, waitAll: Bool)
-    /// Completes when all bytes are queued, unless it fails. `more` lets the kernel hold a short segment back.
+    /// Completes when all bytes are queued, unless it fails. `more` lets the kernel hold a short
+    /// segment back.
     case send(Descriptor, UnsafeRawPointer, count: Int, more: Bool)
-    /// As `send`, without a copy: the memory is the kernel's until the completion that is a notification.
+    /// As `send`, without a copy: the memory is the kernel's until the completion that is a
+    /// notification.
     case sendZeroCopy(Descriptor, UnsafeRawPointer, count: Int)
     case shutdown(Descriptor)
     /// Opens below the directory `at`. Result: a fixed file.
@@ -27,14 +30,16 @@ public enum Request: BitwiseCopyable {
     case rename(at: Descriptor, from: UnsafePointer<CChar>, to: UnsafePointer<CChar>)
     case unlink(at: Descriptor, path: UnsafePointer<CChar>)
     case close(Descriptor)
-    /// Asks the kernel to end the operation `target`; that operation still completes, often with ECANCELED.
+    /// Asks the kernel to end the operation `target`; that operation still completes, often with
+    /// ECANCELED.
     case cancel(target: OperationToken)
 
     /// Bytes asked for, where the operation moves bytes.
     @inlinable
     public var byteCount: Int {
         switch self {
-        case .receive(_, _, let count, _), .send(_, _, let count, _), .sendZeroCopy(_, _, let count),
+        case .receive(_, _, let count, _), .send(_, _, let count, _),
+            .sendZeroCopy(_, _, let count),
             .read(_, _, let count, _, _), .write(_, _, let count, _, _):
             count
         default: 0

@@ -1,7 +1,8 @@
 /// What a ring must do for the reactor: the kernel's io_uring, or a simulated one.
 ///
-/// A ring belongs to one thread from its making to its end. `Conformance` (Tests/ReactorTests) is one suite that every
-/// implementation passes; rooms are written against this protocol and specialised, never against an existential.
+/// A ring belongs to one thread from its making to its end. `Conformance` (Tests/ReactorTests) is
+/// one suite that every implementation passes; rooms are written against this protocol and
+/// specialised, never against an existential.
 public protocol RingBackend: ~Copyable {
     /// Nanoseconds on the clock by which deadlines are judged; it never goes back.
     var now: UInt64 { get }
@@ -9,14 +10,16 @@ public protocol RingBackend: ~Copyable {
     /// Queues an operation. `false`: the submission queue is full, submit first.
     mutating func prepare(_ request: Request, token: OperationToken) -> Bool
 
-    /// Hands what is queued to the ring and waits until a completion is there or `now` has reached `deadline`.
+    /// Hands what is queued to the ring and waits until a completion is there or `now` has reached
+    /// `deadline`.
     /// `nil` does not wait. Interruptions by signals are not errors.
     mutating func submit(until deadline: UInt64?) throws(RingFailure)
 
     /// Copies completions out, oldest first, and gives their entries back.
     mutating func reap(into completions: UnsafeMutablePointer<Completion>, limit: Int) -> Int
 
-    /// Registers the one region that `read` and `write` with `registered` memory name. Once per ring.
+    /// Registers the one region that `read` and `write` with `registered` memory name. Once per
+    /// ring.
     mutating func register(region: UnsafeMutableRawBufferPointer) throws(RingFailure)
 
     /// Opens a listening TCP socket. Blocking, for start-up only.
@@ -24,7 +27,8 @@ public protocol RingBackend: ~Copyable {
         on address: SocketAddress, backlog: Int32
     ) throws(RingFailure) -> (Descriptor, SocketAddress)
 
-    /// Sets the options every data connection has: no delay, a limit on unacknowledged bytes' age, keep-alive.
+    /// Sets the options every data connection has: no delay, a limit on unacknowledged bytes' age,
+    /// keep-alive.
     mutating func configure(_ socket: Descriptor)
 
     /// Ends this ring's waits from another thread, by making `wakeDescriptor` readable.

@@ -3,7 +3,8 @@ import Glibc
 
 /// Finds out what this kernel and this process may do, before anything depends on it.
 public enum RingProbe {
-    /// Operations that the reactor cannot do without, by the names of the kernel's header; all are in Linux 6.1.
+    /// Operations that the reactor cannot do without, by the names of the kernel's header; all are
+    /// in Linux 6.1.
     public static let required: [(name: String, code: UInt32)] = [
         ("ACCEPT", IORING_OP_ACCEPT.rawValue), ("SOCKET", IORING_OP_SOCKET.rawValue),
         ("CONNECT", IORING_OP_CONNECT.rawValue), ("RECV", IORING_OP_RECV.rawValue),
@@ -53,7 +54,8 @@ public enum RingProbe {
             throw RingFailure(
                 errno: -registered,
                 "cannot register \(settings.files) fixed files (\(errorText(-registered))): raise the limit "
-                    + "of open files (ulimit -n, LimitNOFILE) to at least that, or set fewer connections")
+                    + "of open files (ulimit -n, LimitNOFILE) to at least that, or set fewer connections"
+            )
         }
     }
 

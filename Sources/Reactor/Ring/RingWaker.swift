@@ -1,7 +1,8 @@
 import CURing
 import Glibc
 
-/// Wakes a ring's thread out of its wait; may be called from any thread, also after the ring is gone.
+/// Wakes a ring's thread out of its wait; may be called from any thread, also after the ring is
+/// gone.
 public struct RingWaker: Sendable {
     private let descriptor: EventDescriptor?
 

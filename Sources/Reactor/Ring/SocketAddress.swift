@@ -8,7 +8,8 @@ public struct SocketAddress: BitwiseCopyable, @unchecked Sendable {
 
     public init() {}
 
-    /// Reads a numeric IPv4 or IPv6 address. Names are resolved before they come here: a lookup blocks.
+    /// Reads a numeric IPv4 or IPv6 address. Names are resolved before they come here: a lookup
+    /// blocks.
     public init?(host: String, port: UInt16) {
         self.init()
         var four = in_addr()
@@ -40,7 +41,9 @@ public struct SocketAddress: BitwiseCopyable, @unchecked Sendable {
     public var family: Int32 { Int32(storage.ss_family) }
 
     public var port: UInt16 {
-        withUnsafeBytes(of: storage) { UInt16(bigEndian: $0.loadUnaligned(fromByteOffset: 2, as: UInt16.self)) }
+        withUnsafeBytes(of: storage) {
+            UInt16(bigEndian: $0.loadUnaligned(fromByteOffset: 2, as: UInt16.self))
+        }
     }
 
     /// `host:port`, for logs.

@@ -2,8 +2,8 @@ import CURing
 import Glibc
 import Synchronization
 
-/// A thread of our own for a reactor or a blocking conversation: never one of a pool's, which may retire and take the
-/// ring's pending operations with it (`style.md` 3.1).
+/// A thread of our own for a reactor or a blocking conversation: never one of a pool's, which may
+/// retire and take the ring's pending operations with it (`style.md` 3.1).
 public final class ReactorThread: Sendable {
     private let handle: pthread_t
 

@@ -1,8 +1,9 @@
-/// Deadlines for a fixed number of owners, one each: arming, moving and clearing one costs the same few
-/// instructions whatever their number (Varghese and Lauck, "Hashed and hierarchical timing wheels", SOSP 1987).
+/// Deadlines for a fixed number of owners, one each: arming, moving and clearing one costs the same
+/// few instructions whatever their number (Varghese and Lauck, "Hashed and hierarchical timing
+/// wheels", SOSP 1987).
 ///
-/// Time is cut into ticks of 2^24 ns (about 17 ms); a deadline fires at the first turn after its tick has passed, so
-/// never early and about a tick late, which suits deadlines of seconds.
+/// Time is cut into ticks of 2^24 ns (about 17 ms); a deadline fires at the first turn after its
+/// tick has passed, so never early and about a tick late, which suits deadlines of seconds.
 public struct TimerWheel: ~Copyable {
     static let tickShift: UInt64 = 24
     static let spokes = 512
@@ -36,8 +37,8 @@ public struct TimerWheel: ~Copyable {
         heads.deallocate()
     }
 
-    /// Sets `owner`'s deadline. Pushing a deadline back leaves it where it hangs; it moves when it comes up, so a
-    /// deadline renewed with every frame costs one store.
+    /// Sets `owner`'s deadline. Pushing a deadline back leaves it where it hangs; it moves when it
+    /// comes up, so a deadline renewed with every frame costs one store.
     public mutating func arm(_ owner: UInt32, at deadline: UInt64) {
         let index = Int(owner)
         precondition(index < capacity, "a timer's owner is below the wheel's capacity")
@@ -98,7 +99,8 @@ public struct TimerWheel: ~Copyable {
     private mutating func findNextTick() {
         nextTick = .max
         guard armed > 0 else { return }
-        for step in 1...UInt64(Self.spokes) where heads[Int((lastTick &+ step) % UInt64(Self.spokes))] >= 0 {
+        for step in 1...UInt64(Self.spokes)
+        where heads[Int((lastTick &+ step) % UInt64(Self.spokes))] >= 0 {
             nextTick = lastTick &+ step
             return
         }

@@ -1,7 +1,7 @@
 import SwiftProtobuf
 
-/// The control plane's framing: a 4-byte little-endian length of at most `Limits.controlMessageBytes`, then
-/// one protobuf message.
+/// The control plane's framing: a 4-byte little-endian length of at most
+/// `Limits.controlMessageBytes`, then one protobuf message.
 public enum ControlFrame {
     /// Versions of the control protocol this build speaks.
     public static let versions: ClosedRange<UInt32> = 1...1
@@ -36,7 +36,8 @@ public struct ControlFrameDecoder: Sendable {
     public mutating func append(_ bytes: some Sequence<UInt8>) { pending.append(contentsOf: bytes) }
 
     /// The next whole body, or `nil` when bytes are missing.
-    /// - Throws: `ControlFrame.Failure.tooLong` as soon as the length is known; the stream cannot go on.
+    /// - Throws: `ControlFrame.Failure.tooLong` as soon as the length is known; the stream cannot
+    ///   go on.
     public mutating func next() throws(ControlFrame.Failure) -> [UInt8]? {
         guard pending.count >= 4 else { return nil }
         let count = (0..<4).reduce(UInt32(0)) { $0 | UInt32(pending[$1]) << ($1 * 8) }

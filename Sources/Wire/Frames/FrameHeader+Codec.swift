@@ -1,5 +1,6 @@
 extension FrameHeader {
-    /// Why bytes are not a header. `Status` without its other cases, so that a decoder cannot answer `ok`.
+    /// Why bytes are not a header. `Status` without its other cases, so that a decoder cannot
+    /// answer `ok`.
     public struct Malformed: Error, Equatable {
         public let status: Status
 
@@ -35,8 +36,9 @@ extension FrameHeader {
         bytes.storeLittle(CRC32C.of(bytes, count: 124), at: 124)
     }
 
-    /// Reads and checks the 128 bytes: magic, version, checksum, operation, flags, then lengths against the
-    /// operation's bounds, so that nothing is allocated or received on an unchecked number.
+    /// Reads and checks the 128 bytes: magic, version, checksum, operation, flags, then lengths
+    /// against the operation's bounds, so that nothing is allocated or received on an unchecked
+    /// number.
     @inlinable
     public init(decoding bytes: UnsafeRawPointer) throws(Malformed) {
         guard bytes.loadLittle(UInt32.self, at: 0) == Self.magic else { throw Malformed(.badMagic) }
@@ -58,7 +60,8 @@ extension FrameHeader {
         epoch = Epoch(bytes.loadLittle(UInt64.self, at: 24))
         offset = bytes.loadLittle(UInt64.self, at: 32)
         payloadLength = bytes.loadLittle(UInt32.self, at: 40)
-        // A status this build does not know comes from a newer peer; the sentence beside it still informs.
+        // A status this build does not know comes from a newer peer; the sentence beside it still
+        // informs.
         status = Status(rawValue: bytes.loadLittle(UInt16.self, at: 44)) ?? .nextHopFailed
         pieceCount = bytes.loadLittle(UInt16.self, at: 46)
         if operation == .ack || operation == .sealed {
@@ -66,7 +69,9 @@ extension FrameHeader {
             progress.written = bytes.loadLittle(UInt64.self, at: 56)
             progress.durable = bytes.loadLittle(UInt64.self, at: 64)
         } else {
-            for index in 0..<16 { pieces[index] = bytes.loadLittle(UInt32.self, at: 48 + 4 * index) }
+            for index in 0..<16 {
+                pieces[index] = bytes.loadLittle(UInt32.self, at: 48 + 4 * index)
+            }
         }
         length = bytes.loadLittle(UInt64.self, at: 112)
         checksum = bytes.loadLittle(UInt32.self, at: 120)

@@ -19,7 +19,8 @@
 /// | 120 | 4 | checksum: of the block (`seal`, `sealed`), of the payload (`write`, `read`, `error`) |
 /// | 124 | 4 | CRC32C of the bytes 0 to 123 |
 ///
-/// Unused fields are zero. The header is decoded field by field from a slot; only what a room asks for is loaded.
+/// Unused fields are zero. The header is decoded field by field from a slot; only what a room asks
+/// for is loaded.
 public struct FrameHeader: Sendable, Equatable, BitwiseCopyable {
     public static let byteCount = 128
     public static let magic: UInt32 = 0x414e_5443
@@ -48,7 +49,8 @@ public struct FrameHeader: Sendable, Equatable, BitwiseCopyable {
     public var end: UInt64 { offset &+ UInt64(payloadLength) }
 }
 
-/// Up to sixteen CRC32C values: one for each chunk that a data frame touches, over the part it carries.
+/// Up to sixteen CRC32C values: one for each chunk that a data frame touches, over the part it
+/// carries.
 public struct PieceChecksums: Sendable, BitwiseCopyable, Equatable {
     @usableFromInline
     var storage = InlineArray<16, UInt32>(repeating: 0)

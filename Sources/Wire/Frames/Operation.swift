@@ -23,8 +23,8 @@ public struct FrameFlags: OptionSet, Hashable, Sendable, BitwiseCopyable {
     @inlinable
     public init(rawValue: UInt16) { self.rawValue = rawValue }
 
-    /// The sender has the next frame ready and sends it without waiting for an answer, so one receive may take
-    /// this frame's payload and the next one's header together.
+    /// The sender has the next frame ready and sends it without waiting for an answer, so one
+    /// receive may take this frame's payload and the next one's header together.
     public static let more = FrameFlags(rawValue: 1)
     /// `seal`: the answer may wait until the chain has written the block.
     public static let written = FrameFlags(rawValue: 2)

@@ -15,9 +15,9 @@ public struct ChainNode: Hashable, Sendable {
 
 /// The ordered nodes of one block, as a token covers them.
 ///
-/// Layout: one byte count, then for each node 16 bytes of its id, two bytes port (little-endian), one byte
-/// length of the host and the host in UTF-8. The token's chain hash is the first 16 bytes of the SHA-256 of
-/// exactly these bytes, so addresses cannot be changed on the way either.
+/// Layout: one byte count, then for each node 16 bytes of its id, two bytes port (little-endian),
+/// one byte length of the host and the host in UTF-8. The token's chain hash is the first 16 bytes
+/// of the SHA-256 of exactly these bytes, so addresses cannot be changed on the way either.
 public struct Chain: Hashable, Sendable {
     public let nodes: [ChainNode]
 

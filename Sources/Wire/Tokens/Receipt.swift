@@ -1,5 +1,5 @@
-/// What the head of a chain signs when a block is sealed: the client shows it at CLOSE, so the namenode need
-/// neither believe the client nor wait for heartbeats (DESIGN section 5).
+/// What the head of a chain signs when a block is sealed: the client shows it at CLOSE, so the
+/// namenode need neither believe the client nor wait for heartbeats (DESIGN section 5).
 ///
 /// 96 bytes, little-endian, the payload of `sealed`:
 ///
@@ -77,7 +77,8 @@ public struct Receipt: Equatable, Sendable {
         return bytes
     }
 
-    /// Reads 96 bytes into a receipt and its signature; `nil` when the count, version or level is off.
+    /// Reads 96 bytes into a receipt and its signature; `nil` when the count, version or level is
+    /// off.
     public static func decode(_ bytes: [UInt8]) -> (receipt: Receipt, signature: [UInt8])? {
         guard bytes.count == byteCount, bytes[0] == version, let level = Level(rawValue: bytes[1]),
             let cluster = ClusterID(bytes: bytes[16..<32])

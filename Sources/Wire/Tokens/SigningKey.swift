@@ -2,12 +2,13 @@ import Crypto
 
 /// A key of the namenode, named by the nonce that heartbeats refresh.
 ///
-/// `made` is the holder's own monotonic time at which the key was made: a datanode computes it from the age
-/// that came with the key, so no two clocks are ever compared.
+/// `made` is the holder's own monotonic time at which the key was made: a datanode computes it from
+/// the age that came with the key, so no two clocks are ever compared.
 public struct SigningKey: Sendable, Equatable {
     public let id: KeyID
     public let secret: [UInt8]
-    /// Milliseconds on this machine's monotonic clock; negative when the key is older than that clock.
+    /// Milliseconds on this machine's monotonic clock; negative when the key is older than that
+    /// clock.
     public let made: Int64
 
     public static let secretBytes = 32

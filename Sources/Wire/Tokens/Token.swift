@@ -1,4 +1,5 @@
-/// What a datanode checks instead of asking anybody: who may do what with which block, signed by the namenode.
+/// What a datanode checks instead of asking anybody: who may do what with which block, signed by
+/// the namenode.
 ///
 /// 128 bytes, little-endian:
 ///
@@ -19,7 +20,8 @@
 /// | 92 | 4 | zero |
 /// | 96 | 32 | HMAC-SHA256 of the bytes 0 to 95 |
 ///
-/// Time is counted from the making of the key on each machine's own monotonic clock (DESIGN promise 7).
+/// Time is counted from the making of the key on each machine's own monotonic clock (DESIGN promise
+/// 7).
 public struct Token: Equatable, Sendable {
     public static let byteCount = 128
     public static let signedBytes = 96
@@ -90,8 +92,8 @@ extension Token {
         return bytes
     }
 
-    /// Reads the signed part of 128 bytes; `nil` when the count, the version or a reserved byte is off. Says nothing of the
-    /// signature.
+    /// Reads the signed part of 128 bytes; `nil` when the count, the version or a reserved byte is
+    /// off. Says nothing of the signature.
     public init?(decoding bytes: [UInt8]) {
         guard bytes.count == Self.byteCount, bytes[0] == Self.version,
             bytes[1] != 0, bytes[1] < 8, bytes[2...3].allSatisfy({ $0 == 0 }),
@@ -99,7 +101,8 @@ extension Token {
             let cluster = ClusterID(bytes: bytes[16..<32]),
             let lease = LeaseID(bytes: bytes[48..<64])
         else { return nil }
-        let numbers = bytes.withUnsafeBytes { buffer -> (UInt32, UInt64, UInt64, UInt64, UInt64, UInt32) in
+        let numbers = bytes.withUnsafeBytes {
+            buffer -> (UInt32, UInt64, UInt64, UInt64, UInt64, UInt32) in
             let base = buffer.baseAddress.unsafelyUnwrapped
             return (
                 base.loadLittle(UInt32.self, at: 4), base.loadLittle(UInt64.self, at: 8),

@@ -29,16 +29,19 @@ public struct TokenCheck: Sendable {
         public init(status: Status) { self.status = status }
     }
 
-    /// Judges credentials for one operation on one block, in the order of `reliability.md` section 3: layout, key,
-    /// signature, cluster, chain and place, mode and block, time. The caller compares the epoch and the length
-    /// with what it holds. Time until the answer does not depend on how much of a signature is right.
+    /// Judges credentials for one operation on one block, in the order of `reliability.md` section
+    /// 3: layout, key, signature, cluster, chain and place, mode and block, time. The caller
+    /// compares the epoch and the length with what it holds. Time until the answer does not depend
+    /// on how much of a signature is right.
     public func admit(
         _ credentials: Credentials, mode: Token.Modes, block: BlockID, epoch: Epoch
     ) -> Result<Admitted, Refused> {
         guard let token = Token(decoding: credentials.token) else { return refuse(.tokenMalformed) }
         guard let key = keys[token.key] else { return refuse(.tokenUnknownKey) }
         let body = credentials.token.prefix(Token.signedBytes)
-        guard key.signed(body, as: credentials.token.suffix(32)) else { return refuse(.tokenForged) }
+        guard key.signed(body, as: credentials.token.suffix(32)) else {
+            return refuse(.tokenForged)
+        }
         guard token.cluster == cluster else { return refuse(.tokenWrongCluster) }
         guard token.chainHash == credentials.chain.hash else { return refuse(.tokenWrongChain) }
         guard let position = credentials.chain.nodes.firstIndex(where: { $0.node == node }) else {

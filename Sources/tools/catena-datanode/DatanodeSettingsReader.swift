@@ -5,7 +5,8 @@ import Reactor
 import ToolSupport
 import Wire
 
-/// Turns settings into a datanode's configuration, each mistake into a sentence that names the setting.
+/// Turns settings into a datanode's configuration, each mistake into a sentence that names the
+/// setting.
 struct DatanodeSettingsReader {
     let settings: Settings
     /// From flags; otherwise the setting `dir` holds them, separated by commas.
@@ -33,7 +34,8 @@ struct DatanodeSettingsReader {
         if configuration.advertise == nil, ["0.0.0.0", "::"].contains(listen.host) {
             throw ToolFailure(
                 .configuration,
-                "--listen \(listen.host) is no address that others can connect to: give --advertise too")
+                "--listen \(listen.host) is no address that others can connect to: give --advertise too"
+            )
         }
         configuration.location = try settings.string("location") ?? ""
         try readTimes(&configuration.settings)
@@ -78,7 +80,8 @@ struct DatanodeSettingsReader {
         var bytes = [UInt8](repeating: 0, count: 256)
         let count = read(file, &bytes, bytes.count)
         let digits = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).trimmed
-        let secret = stride(from: 0, to: digits.utf8.count - 1, by: 2).compactMap { start -> UInt8? in
+        let secret = stride(from: 0, to: digits.utf8.count - 1, by: 2).compactMap {
+            start -> UInt8? in
             let from = digits.utf8.index(digits.startIndex, offsetBy: start)
             let to = digits.utf8.index(from, offsetBy: 2)
             return UInt8(digits[from..<to], radix: 16)
@@ -91,7 +94,8 @@ struct DatanodeSettingsReader {
     }
 
     static func address(_ text: String) -> SocketAddress? {
-        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...])
+        guard let colon = text.lastIndex(of: ":"),
+            let port = UInt16(text[text.index(after: colon)...])
         else { return nil }
         var host = String(text[..<colon])
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }

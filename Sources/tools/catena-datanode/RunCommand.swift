@@ -23,25 +23,38 @@ struct RunCommand: ParsableCommand {
     @Option(help: .init("A data directory; give one for each device.", valueName: "directory"))
     var dir: [String] = []
 
-    @Option(help: .init("The numeric address to listen on; port 0 takes a free one.", valueName: "address:port"))
+    @Option(
+        help: .init(
+            "The numeric address to listen on; port 0 takes a free one.", valueName: "address:port")
+    )
     var listen: String?
 
-    @Option(help: .init("The numeric address others reach this node at (default: the one it listens on).", valueName: "address"))
+    @Option(
+        help: .init(
+            "The numeric address others reach this node at (default: the one it listens on).",
+            valueName: "address"))
     var advertise: String?
 
-    @Option(help: .init("/az/pod/rack/node/device (default: what the namenode's map says).", valueName: "location"))
+    @Option(
+        help: .init(
+            "/az/pod/rack/node/device (default: what the namenode's map says).",
+            valueName: "location"))
     var location: String?
 
     @Option(help: .init("Write the port here once it is known.", valueName: "file"))
     var portFile: String?
 
-    @Option(help: .init("A frame that has begun, or an answer, must be complete within this.", valueName: "ms"))
+    @Option(
+        help: .init(
+            "A frame that has begun, or an answer, must be complete within this.", valueName: "ms"))
     var progressTimeoutMs: String?
 
     @Option(help: .init("A connection without a stream may be silent for this.", valueName: "ms"))
     var idleTimeoutMs: String?
 
-    @Option(help: .init("Buffers of packet-bytes for frames in memory (default: 128).", valueName: "count"))
+    @Option(
+        help: .init(
+            "Buffers of packet-bytes for frames in memory (default: 128).", valueName: "count"))
     var payloadBuffers: String?
 
     @Option(help: .init("The longest payload of one frame (default: 1MiB).", valueName: "size"))

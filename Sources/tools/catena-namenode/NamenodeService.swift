@@ -29,7 +29,8 @@ enum NamenodeService {
         }
     }
 
-    /// Has SIGTERM and SIGINT stop the server: answers that are on their way leave, then `done` is signalled.
+    /// Has SIGTERM and SIGINT stop the server: answers that are on their way leave, then `done` is
+    /// signalled.
     static func signals(
         stopping server: Server, done: DispatchSemaphore, log: Logger
     ) -> [any DispatchSourceSignal] {

@@ -2,8 +2,8 @@ import Foundation
 import Glibc
 import Wire
 
-/// A blocking TCP connection that sends what it likes. A receive ends after 20 s at the latest, so that a test
-/// of a server that does not answer fails by itself.
+/// A blocking TCP connection that sends what it likes. A receive ends after 20 s at the latest, so
+/// that a test of a server that does not answer fails by itself.
 final class Peer {
     enum Trouble: Error, Equatable {
         case connect(Int32)

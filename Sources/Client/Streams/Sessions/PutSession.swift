@@ -2,7 +2,8 @@ import ControlClient
 import Reactor
 import Wire
 
-/// One put, from CREATE to CLOSE, on the calling thread: blocks one after another, each in one `StreamEngine` write.
+/// One put, from CREATE to CLOSE, on the calling thread: blocks one after another, each in one
+/// `StreamEngine` write.
 struct PutSession: ~Copyable {
     private var engine: StreamEngine<KernelRing>
     private let namespace: NamespaceClient
