@@ -112,7 +112,7 @@ struct PutSession: ~Copyable {
         _ progress: (UInt64) -> Void
     ) throws(ClientError) -> Bool {
         var retry = WriteRetry()
-        var plan = try addBlock(keeper.lease, excluding: [])
+        var plan = try addBlock(&keeper, excluding: [])
         var write = try begin(plan, peeked)
         var shown = position
         while true {
@@ -134,7 +134,7 @@ struct PutSession: ~Copyable {
                     try pause(retry.resumed, &keeper)
                     try connecting { engine in engine.resume(write) ? true : nil }
                 case .newBlock:
-                    plan = try addBlock(keeper.lease, excluding: retry.excluded)
+                    plan = try addBlock(&keeper, excluding: retry.excluded)
                     write = try move(write, to: plan)
                 case .giveUp: throw error(failure, plan)
                 }
@@ -143,21 +143,24 @@ struct PutSession: ~Copyable {
         }
     }
 
-    private func addBlock(
-        _ lease: Lease, excluding nodes: [NodeID]
+    private mutating func addBlock(
+        _ keeper: inout LeaseKeeper, excluding nodes: [NodeID]
     ) throws(ClientError) -> BlockPlan {
         let hint = source.length.map { $0 - position } ?? 0
         do throws(ClientError) {
             return try namespace.addBlock(
-                lease, sizeHint: hint, exclude: nodes, replicas: options.replicas,
+                keeper.lease, sizeHint: hint, exclude: nodes, replicas: options.replicas,
                 location: options.location)
         } catch {
             guard !nodes.isEmpty else { throw error }
             switch error {
             case .tooFewNodes, .noSpace:
-                // There is no chain without them: they may have recovered meanwhile.
+                // There is no chain without them: they get a moment to come back, and the namenode
+                // one to notice that they are gone.
+                try pause(Self.longPause, &keeper)
                 return try namespace.addBlock(
-                    lease, sizeHint: hint, replicas: options.replicas, location: options.location)
+                    keeper.lease, sizeHint: hint, replicas: options.replicas,
+                    location: options.location)
             default: throw error
             }
         }
@@ -221,6 +224,9 @@ struct PutSession: ~Copyable {
         }
         throw .busy(reason: "this process has no connection left")
     }
+
+    /// For `pause`: 1.6 s.
+    private static let longPause = 5
 
     /// 100 ms, then 200, then 400, with the ring and the lease kept going.
     private mutating func pause(
