@@ -35,7 +35,8 @@ import Wire
             credentials: [UInt8](repeating: 3, count: 160), address: peer.address)
     }
 
-    /// Reads a range into memory; after a failure the same peer is asked again, as another replica would be.
+    /// Reads a range into memory; after a failure the same peer is asked again, as another replica
+    /// would be.
     private func read(
         _ behaviours: [FakeReplica.Behaviour], _ wanted: Range<UInt64>? = nil
     ) throws -> (bytes: [UInt8], failures: [StreamFailure], asked: [Range<UInt64>]) {

@@ -1,7 +1,8 @@
 import Synchronization
 import Wire
 
-/// What a scripted peer does with a write: a datanode's rules in few lines, and one way to break them per connection.
+/// What a scripted peer does with a write: a datanode's rules in few lines, and one way to break
+/// them per connection.
 final class FakeNode: Sendable {
     enum Behaviour: Sendable {
         case good

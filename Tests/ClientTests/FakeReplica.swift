@@ -1,7 +1,8 @@
 import Synchronization
 import Wire
 
-/// What a scripted peer does with a read: the frames of one block, and one way to break them per connection.
+/// What a scripted peer does with a read: the frames of one block, and one way to break them per
+/// connection.
 final class FakeReplica: Sendable {
     enum Behaviour: Sendable {
         case good

@@ -1,7 +1,8 @@
 import Glibc
 import Wire
 
-/// One accepted connection of a scripted peer: blocking calls that give up after `patience` seconds.
+/// One accepted connection of a scripted peer: blocking calls that give up after `patience`
+/// seconds.
 struct PeerSocket {
     static let patience = 20
     let descriptor: Int32

@@ -26,7 +26,9 @@ struct ReadAssemblyTests {
         }
     }
 
-    @Test("gives exactly the range, whatever the frames and replicas", arguments: 1...30 as ClosedRange<UInt64>)
+    @Test(
+        "gives exactly the range, whatever the frames and replicas",
+        arguments: 1...30 as ClosedRange<UInt64>)
     func random(seed: UInt64) throws {
         var random = Seeded(seed)
         let chunk = Limits.chunkBytes

@@ -3,8 +3,8 @@ import Glibc
 import Reactor
 import Synchronization
 
-/// A listening socket on 127.0.0.1 and a thread that runs `script` for each connection in turn, with its number from 0.
-/// It ends when the peer is dropped.
+/// A listening socket on 127.0.0.1 and a thread that runs `script` for each connection in turn,
+/// with its number from 0. It ends when the peer is dropped.
 final class ScriptedPeer: Sendable {
     let address: SocketAddress
     private let listener: Int32

@@ -1,4 +1,5 @@
-/// What a completion is about: the `kind` of every operation an engine starts. `owner` is the index in brackets.
+/// What a completion is about: the `kind` of every operation an engine starts. `owner` is the index
+/// in brackets.
 enum EngineOperation: UInt8 {
     // Sockets (connection)
     case makeSocket = 1

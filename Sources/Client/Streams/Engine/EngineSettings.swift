@@ -4,8 +4,8 @@ import Wire
 package struct EngineSettings: Sendable {
     /// Payload bytes in one frame that is sent, and the longest payload that can be received.
     package var packetBytes = 512 << 10
-    /// Payload buffers: everything that is being filled, sent, unacked, received or written to a sink. The default fits
-    /// the 8 MiB a process may lock on most systems.
+    /// Payload buffers: everything that is being filled, sent, unacked, received or written to a
+    /// sink. The default fits the 8 MiB a process may lock on most systems.
     package var slots = 14
     /// Frames of one block that may be unacked.
     package var windowFrames = 14
@@ -16,8 +16,9 @@ package struct EngineSettings: Sendable {
     package var writes = 8
     /// Ranges being read at once.
     package var reads = 8
-    /// A peer that owes something must show progress within this, nanoseconds. It is longer than the datanodes' own
-    /// 10 s, so that the node next to a fault gets to name it before its client gives up.
+    /// A peer that owes something must show progress within this, nanoseconds. It is longer than
+    /// the datanodes' own 10 s, so that the node next to a fault gets to name it before its client
+    /// gives up.
     package var progressTimeout: UInt64 = 12_000_000_000
     /// A durable seal waits for every device's flush: this many progress deadlines.
     package var sealPatience: UInt64 = 6
@@ -26,7 +27,8 @@ package struct EngineSettings: Sendable {
 
     package init() {}
 
-    /// Space before a payload for the header that is sent with it: one page, so that the payload begins on one.
+    /// Space before a payload for the header that is sent with it: one page, so that the payload
+    /// begins on one.
     package static let prefixBytes = 4096
     /// Space behind it for the next frame's header, which is received with it.
     package static let suffixBytes = 4096
@@ -35,8 +37,8 @@ package struct EngineSettings: Sendable {
         Self.prefixBytes + (packetBytes + 4095) / 4096 * 4096 + Self.suffixBytes
     }
 
-    /// Receive, send, and one of socket, connect or close for each connection; a fill or a sink write for each slot;
-    /// the wake-up and room for a peek.
+    /// Receive, send, and one of socket, connect or close for each connection; a fill or a sink
+    /// write for each slot; the wake-up and room for a peek.
     package var operations: Int { 3 * connections + slots + 8 }
 
     /// As many slots of `packetBytes` as fit `bytes`, at least 4 and at most 64.

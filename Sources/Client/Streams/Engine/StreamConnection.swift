@@ -3,7 +3,11 @@ import Wire
 
 /// One TCP connection to a datanode. It carries one stream at a time and is kept for the next one.
 struct StreamConnection {
-    enum Owner: Equatable { case nobody, write(Int32), read(Int32) }
+    enum Owner: Equatable {
+        case nobody
+        case write(Int32)
+        case read(Int32)
+    }
     enum Life: UInt8 { case connecting, open, closing }
     enum Receiving: UInt8 { case header, answer, waitingForSlot, payload }
 
@@ -40,8 +44,9 @@ struct StreamConnection {
         sendStart = memory
     }
 
-    // A connection's own memory: the header being received, an answer's payload being received (a receipt or an
-    // error report), then the control frame being sent (credentials of five nodes with the longest names fit).
+    // A connection's own memory: the header being received, an answer's payload being received (a
+    // receipt or an error report), then the control frame being sent (credentials of five nodes
+    // with the longest names fit).
     static let answerOffset = 128
     static let answerLimit = 512
     static let controlOffset = 640

@@ -119,7 +119,8 @@ extension StreamEngine where Ring: ~Copyable {
 
     mutating func closedSocket(_ index: Int32) { connections.remove(index) }
 
-    // Every operation is counted at its owner, so that nothing is freed while the kernel may still complete it.
+    // Every operation is counted at its owner, so that nothing is freed while the kernel may still
+    // complete it.
 
     mutating func start(
         _ kind: EngineOperation, _ index: Int32, slot: Int32 = -1, _ request: Request
@@ -135,7 +136,8 @@ extension StreamEngine where Ring: ~Copyable {
         }
     }
 
-    /// An operation of a connection completed. `false`: the connection closes and only waits for its operations.
+    /// An operation of a connection completed. `false`: the connection closes and only waits for
+    /// its operations.
     mutating func settle(_ index: Int32) -> Bool {
         let entry = connections.at(index)
         entry.pointee.pending -= 1

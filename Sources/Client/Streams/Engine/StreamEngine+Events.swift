@@ -1,7 +1,8 @@
 import Reactor
 import Wire
 
-// What the owner has yet to be told lies with the streams, so it is bounded by their number and coalesces.
+// What the owner has yet to be told lies with the streams, so it is bounded by their number and
+// coalesces.
 extension StreamEngine where Ring: ~Copyable {
     /// The owner has something to hear before it should wait.
     var hasNews: Bool {

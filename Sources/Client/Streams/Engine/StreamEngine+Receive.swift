@@ -1,8 +1,8 @@
 import Reactor
 import Wire
 
-// A receive is always under way on an open connection, but while a read waits for a slot: so the end of an idle one is
-// noticed, and what a peer says last is read.
+// A receive is always under way on an open connection, but while a read waits for a slot: so the
+// end of an idle one is noticed, and what a peer says last is read.
 extension StreamEngine where Ring: ~Copyable {
     mutating func beginHeader(_ index: Int32) {
         let entry = connections.at(index)

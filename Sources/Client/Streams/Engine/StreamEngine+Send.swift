@@ -1,7 +1,8 @@
 import Reactor
 import Wire
 
-// One send is in flight per connection: a control frame from its own memory, or a data frame from its slot.
+// One send is in flight per connection: a control frame from its own memory, or a data frame from
+// its slot.
 extension StreamEngine where Ring: ~Copyable {
     /// Sends one frame without a slot, with `payload` behind its header.
     mutating func sendControl(_ index: Int32, _ header: FrameHeader, payload: [UInt8]) {
@@ -20,7 +21,8 @@ extension StreamEngine where Ring: ~Copyable {
         begin(index, start, FrameHeader.byteCount + payload.count)
     }
 
-    /// Sends a slot's frame, header and payload in one send; the connection holds the slot until the kernel lets go.
+    /// Sends a slot's frame, header and payload in one send; the connection holds the slot until
+    /// the kernel lets go.
     mutating func sendData(_ index: Int32, slot: Int32, flags: FrameFlags) {
         slots.hold(slot)
         var header = records[Int(slot)].header
@@ -70,7 +72,8 @@ extension StreamEngine where Ring: ~Copyable {
             guard entry.pointee.sent == entry.pointee.sendLength else { return sendMore(index) }
         case .again: return sendMore(index)
         case .cancelled, .disconnected, .full, .failed:
-            // The peer may have said why before it went: the receiving half finds the words, or the end.
+            // The peer may have said why before it went: the receiving half finds the words, or the
+            // end.
             entry.pointee.isBroken = true
         }
         entry.pointee.isSending = false
@@ -78,7 +81,8 @@ extension StreamEngine where Ring: ~Copyable {
         pump(index)
     }
 
-    /// The kernel has let go of a slot that was being sent; a write that waited to send it again may do so.
+    /// The kernel has let go of a slot that was being sent; a write that waited to send it again
+    /// may do so.
     private mutating func letGo(_ slot: Int32) {
         guard slot >= 0 else { return }
         let write = records[Int(slot)].write

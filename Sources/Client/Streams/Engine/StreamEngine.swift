@@ -1,14 +1,16 @@
 import Reactor
 import Wire
 
-/// Blocks being written and ranges being read by one thread over one ring: the client library's put and get, a load
-/// generator's thousands of streams, and a simulated writer are owners of one of these.
+/// Blocks being written and ranges being read by one thread over one ring: the client library's put
+/// and get, a load generator's thousands of streams, and a simulated writer are owners of one of
+/// these.
 ///
-/// The owner calls `turn`, then `nextEvent` until it is `nil`, and answers events by calls. Nothing here blocks, makes a
-/// thread or resolves a name. Memory is what `EngineSettings` says, whatever the streams are.
+/// The owner calls `turn`, then `nextEvent` until it is `nil`, and answers events by calls. Nothing
+/// here blocks, makes a thread or resolves a name. Memory is what `EngineSettings` says, whatever
+/// the streams are.
 ///
-/// A write's byte goes: fill (1) -> sum (2) -> send (3) -> ack (4) -> seal (5). A read's: receive (1) -> verify (2)
-/// -> drain (3).
+/// A write's byte goes: fill (1) -> sum (2) -> send (3) -> ack (4) -> seal (5). A read's: receive
+/// (1) -> verify (2) -> drain (3).
 package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
     package var reactor: Reactor<Ring>
     package let settings: EngineSettings
@@ -26,7 +28,8 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// Streams with something to tell, each at most once: writes by index, reads by complement.
     var tellers: FixedRing<Int32>
-    /// Who waits for a slot, each at most once: writes by index, connections of reads by complement.
+    /// Who waits for a slot, each at most once: writes by index, connections of reads by
+    /// complement.
     var slotWaiters: FixedRing<Int32>
     var peek = Peek.none
     var peekToken = OperationToken.nobody
@@ -34,7 +37,10 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// The one read ahead of any block, to learn whether a source has more bytes.
     enum Peek {
-        case none, running, done(Int32, Int), failed(Int32)
+        case none, running
+        /// The slot, or -1, and the bytes in it.
+        case done(Int32, Int)
+        case failed(Int32)
     }
 
     /// - Parameter ring: made on the thread that will call `turn`.
@@ -47,7 +53,8 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
         do throws(RingFailure) {
             try ring.register(region: region.bytes)
         } catch {
-            // Locked memory is counted per user, and another process of the same user may have it all.
+            // Locked memory is counted per user, and another process of the same user may have it
+            // all.
             guard !settings.mustRegister else { throw error }
             isRegistered = false
         }
@@ -76,7 +83,8 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
         connectionMemory.deallocate()
     }
 
-    /// One turn: waits at most until `limit` (nanoseconds on the ring's clock) for something to do, and does it.
+    /// One turn: waits at most until `limit` (nanoseconds on the ring's clock) for something to do,
+    /// and does it.
     /// - Returns: how many completions and deadlines there were.
     @discardableResult
     package mutating func turn(waitUntil limit: UInt64) -> Int {

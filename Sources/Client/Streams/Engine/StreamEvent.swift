@@ -12,7 +12,8 @@ package struct ReadID: Hashable, Sendable {
 
 /// What an engine tells its owner.
 package enum StreamEvent {
-    /// A write without a source can take a frame: fill up to `memory.count` bytes and call `provide` or `decline`.
+    /// A write without a source can take a frame: fill up to `memory.count` bytes and call
+    /// `provide` or `decline`.
     case wantsPayload(WriteID, slot: Int32, offset: UInt64, memory: UnsafeMutableRawBufferPointer)
     /// The chain's ack moved on.
     case progress(WriteID, Progress)
@@ -30,7 +31,8 @@ package enum StreamEvent {
     /// The read stopped; what was verified is with the sink: `redirect` or `end` it.
     case readFailed(ReadID, StreamFailure)
 
-    /// The first bytes of a source, in a slot that the next write takes over; 0 bytes: it has ended, no slot.
+    /// The first bytes of a source, in a slot that the next write takes over; 0 bytes: it has
+    /// ended, no slot.
     case peeked(slot: Int32, count: Int)
     case peekFailed(Int32)
 }

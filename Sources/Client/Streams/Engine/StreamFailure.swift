@@ -17,7 +17,8 @@ package enum StreamFailure: Error, Equatable, Sendable {
     case corrupt(UInt64)
     /// The caller's source cannot be read; the errno.
     case source(Int32)
-    /// The caller's source ended before the length it was given with; the bytes it had of this block.
+    /// The caller's source ended before the length it was given with; the bytes it had of this
+    /// block.
     case sourceEnded(UInt64)
     /// The caller's sink cannot be written; the errno.
     case sink(Int32)

@@ -4,7 +4,8 @@ import Wire
 /// Where an engine puts a read's bytes itself.
 package struct ReadSink: Sendable {
     package let descriptor: Int32
-    /// Of the range's first byte, for a seekable sink; `nil`: at the descriptor's own position, in order.
+    /// Of the range's first byte, for a seekable sink; `nil`: at the descriptor's own position, in
+    /// order.
     package let position: UInt64?
 
     package init(descriptor: Int32, position: UInt64?) {

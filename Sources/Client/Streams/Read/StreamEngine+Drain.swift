@@ -5,7 +5,8 @@ import Wire
 
 // Step 3 of a read: verified bytes go to the sink, and nothing else ever does.
 extension StreamEngine where Ring: ~Copyable {
-    /// Begins as many sink writes as the sink takes: any number at their places in a file, one at a time in a pipe.
+    /// Begins as many sink writes as the sink takes: any number at their places in a file, one at a
+    /// time in a pipe.
     mutating func drain(_ read: Int32) {
         let entry = reads.at(read)
         guard let sink = entry.pointee.sink else { return }

@@ -15,8 +15,8 @@ extension StreamEngine where Ring: ~Copyable {
         return ReadID(index: index)
     }
 
-    /// Goes on with a stopped read at another replica, or at the same with another token: only what is not verified is
-    /// asked for.
+    /// Goes on with a stopped read at another replica, or at the same with another token: only what
+    /// is not verified is asked for.
     package mutating func redirect(
         _ id: ReadID, to address: SocketAddress, credentials: [UInt8]
     ) -> Bool {

@@ -7,16 +7,18 @@ public struct ClientOptions: Sendable {
     public var software = "catena"
     /// How long one answer of the namenode may take.
     public var callMilliseconds: Int64 = 10_000
-    /// Memory for payload of one put or get, at least four packets. The default fits the 8 MiB that a process may lock
-    /// on most systems; a process that may lock less works all the same, at a little more cost per byte.
+    /// Memory for payload of one put or get, at least four packets. The default fits the 8 MiB that
+    /// a process may lock on most systems; a process that may lock less works all the same, at a
+    /// little more cost per byte.
     public var bufferBytes = 7_680 << 10
     public init() {}
 }
 
 /// A cluster, as a program uses it.
 ///
-/// `put` and `get` block the calling thread until they are done: each makes its ring on that thread and ends it there, and the
-/// library starts no thread of its own. Several threads may each have a client; one client is for one thread at a time.
+/// `put` and `get` block the calling thread until they are done: each makes its ring on that thread
+/// and ends it there, and the library starts no thread of its own. Several threads may each have a
+/// client; one client is for one thread at a time.
 public final class CatenaClient {
     public let namespace: NamespaceClient
     private let options: ClientOptions
@@ -31,8 +33,10 @@ public final class CatenaClient {
 
     /// Stores a source's bytes under a key: they appear there, all at once, when this returns.
     ///
-    /// Blocks the calling thread. After an error nothing appears; the value that was there before stays.
-    /// - Parameter progress: called now and then with the bytes that every node of their chains has written.
+    /// Blocks the calling thread. After an error nothing appears; the value that was there before
+    /// stays.
+    /// - Parameter progress: called now and then with the bytes that every node of their chains has
+    ///   written.
     public func put(
         _ key: String, from source: PayloadSource, options wanted: PutOptions = PutOptions(),
         progress: (UInt64) -> Void = { _ in }
@@ -47,7 +51,8 @@ public final class CatenaClient {
         return try session.run(progress)
     }
 
-    /// Writes a key's value, or a part of it, to a sink. No byte reaches the sink before its checksum is verified.
+    /// Writes a key's value, or a part of it, to a sink. No byte reaches the sink before its
+    /// checksum is verified.
     ///
     /// Blocks the calling thread. After an error the sink may have the beginning of the bytes.
     /// - Parameter progress: called now and then with the bytes that are verified.
@@ -85,7 +90,8 @@ public final class CatenaClient {
         var ring = KernelRing.Settings()
         ring.submissions = 64
         ring.completions = 1024
-        // A client's sockets and files are plain descriptors, so no limit of open files stands in the way.
+        // A client's sockets and files are plain descriptors, so no limit of open files stands in
+        // the way.
         ring.files = 1
         do throws(RingFailure) {
             return try StreamEngine(ring: KernelRing(ring), settings: settings)

@@ -2,8 +2,8 @@ import Glibc
 import Reactor
 import Wire
 
-/// One get on the calling thread: OPEN, then blocks one after another, each in one `StreamEngine` read that goes from
-/// replica to replica.
+/// One get on the calling thread: OPEN, then blocks one after another, each in one `StreamEngine`
+/// read that goes from replica to replica.
 struct GetSession: ~Copyable {
     private var engine: StreamEngine<KernelRing>
     private let namespace: NamespaceClient
@@ -152,7 +152,8 @@ struct GetSession: ~Copyable {
         }
     }
 
-    /// Compares a whole block with what CLOSE recorded: chunks may all be right and the block still be another one.
+    /// Compares a whole block with what CLOSE recorded: chunks may all be right and the block still
+    /// be another one.
     private mutating func finish(
         _ block: ValueBlock, _ range: Range<UInt64>, _ checksum: UInt32, _ choice: ReplicaChoice
     ) throws(ClientError) {

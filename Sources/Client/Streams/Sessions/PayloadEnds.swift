@@ -16,7 +16,8 @@ public struct PayloadSource: Sendable {
 /// Where a get's bytes go.
 public struct PayloadSink: Sendable {
     public let descriptor: CInt
-    /// Bytes may be written at their places in any order; otherwise they are written one after another.
+    /// Bytes may be written at their places in any order; otherwise they are written one after
+    /// another.
     public let isSeekable: Bool
 
     public init(descriptor: CInt, isSeekable: Bool) {
@@ -50,8 +51,8 @@ struct LocalFile {
     /// Leaves the descriptor standing behind the bytes that were moved, as reads and writes would.
     func stand(at place: UInt64) { _ = lseek(descriptor, off_t(place), SEEK_SET) }
 
-    /// Clears `O_NONBLOCK` on a pipe or terminal: the ring waits for it, and a non-blocking one would have it ask in a
-    /// loop. `true`: it was set, and `restore` sets it again.
+    /// Clears `O_NONBLOCK` on a pipe or terminal: the ring waits for it, and a non-blocking one
+    /// would have it ask in a loop. `true`: it was set, and `restore` sets it again.
     func block() -> Bool {
         guard position == nil else { return false }
         let flags = fcntl(descriptor, F_GETFL)

@@ -2,7 +2,8 @@ import ControlClient
 import Reactor
 import Wire
 
-/// One put, from CREATE to CLOSE, on the calling thread: blocks one after another, each in one `StreamEngine` write.
+/// One put, from CREATE to CLOSE, on the calling thread: blocks one after another, each in one
+/// `StreamEngine` write.
 struct PutSession: ~Copyable {
     private var engine: StreamEngine<KernelRing>
     private let namespace: NamespaceClient
@@ -13,6 +14,11 @@ struct PutSession: ~Copyable {
     /// Blocks that are sealed, in order.
     private var blocks: [Sealed] = []
     private var sum = PieceSum()
+    /// Nodes that failed while this value was written. The namenode needs seconds to notice what a
+    /// writer sees at once.
+    private var failedNodes: [NodeID] = []
+    /// More are not remembered.
+    private static let mostFailedNodes = 16
     /// Bytes of the value that are in sealed blocks.
     private var position: UInt64 { sum.length }
 
@@ -111,8 +117,8 @@ struct PutSession: ~Copyable {
         _ keeper: inout LeaseKeeper, _ peeked: (slot: Int32, count: Int)?,
         _ progress: (UInt64) -> Void
     ) throws(ClientError) -> Bool {
-        var retry = WriteRetry()
-        var plan = try addBlock(&keeper, excluding: [])
+        var retry = WriteRetry(excluded: failedNodes)
+        var plan = try addBlock(&keeper, excluding: failedNodes)
         var write = try begin(plan, peeked)
         var shown = position
         while true {
@@ -134,7 +140,8 @@ struct PutSession: ~Copyable {
                     try pause(retry.resumed, &keeper)
                     try connecting { engine in engine.resume(write) ? true : nil }
                 case .newBlock:
-                    plan = try addBlock(&keeper, excluding: retry.excluded)
+                    failedNodes = retry.excluded.suffix(Self.mostFailedNodes)
+                    plan = try addBlock(&keeper, excluding: failedNodes)
                     write = try move(write, to: plan)
                 case .giveUp: throw error(failure, plan)
                 }

@@ -6,7 +6,8 @@ struct PutSource {
     let descriptor: CInt
     /// Where the first byte is, for a source that can be read by place, and so again.
     let start: UInt64?
-    /// Bytes to be read, when that is known: of a regular file, what it has now unless the caller said less.
+    /// Bytes to be read, when that is known: of a regular file, what it has now unless the caller
+    /// said less.
     let length: UInt64?
     /// What the caller said of a source that cannot be measured.
     let promised: UInt64?

@@ -1,7 +1,7 @@
 import Wire
 
-/// One range of one block while it arrives, as a pure state: which frame must come next, whether its bytes are
-/// what was written, and which of them were asked for.
+/// One range of one block while it arrives, as a pure state: which frame must come next, whether
+/// its bytes are what was written, and which of them were asked for.
 ///
 /// It outlives a replica: `request` is the rest of the range that is not verified yet.
 package struct ReadAssembly: Equatable {
@@ -77,7 +77,8 @@ package struct ReadAssembly: Equatable {
         }
     }
 
-    /// Checks the payload of a frame that was judged, and gives the part of it that was asked for and is new.
+    /// Checks the payload of a frame that was judged, and gives the part of it that was asked for
+    /// and is new.
     package mutating func take(
         _ header: FrameHeader, _ payload: UnsafeRawPointer
     ) throws(Violation) -> Slice {
@@ -92,7 +93,8 @@ package struct ReadAssembly: Equatable {
             start: Int(from - header.offset), count: Int(max(from, to) - from), offset: from)
     }
 
-    /// Adds what the range has of one piece; a piece that is inside it needs no second pass over its bytes.
+    /// Adds what the range has of one piece; a piece that is inside it needs no second pass over
+    /// its bytes.
     private mutating func append(
         _ header: FrameHeader, _ index: Int, _ payload: UnsafeRawPointer, _ from: UInt64,
         _ to: UInt64

@@ -1,10 +1,11 @@
 import Wire
 
-/// Which replica of a block is asked next, as a pure state: nearest first, the next one after a fault, each at most
-/// `rounds` times.
+/// Which replica of a block is asked next, as a pure state: nearest first, the next one after a
+/// fault, each at most `rounds` times.
 ///
-/// A token error blames nobody: the token is fetched again, at most `refetches` times, and the same replica asked.
-/// A replica that said that it has no good copy is not asked again; one that was slow, busy or gone may be.
+/// A token error blames nobody: the token is fetched again, at most `refetches` times, and the same
+/// replica asked. A replica that said that it has no good copy is not asked again; one that was
+/// slow, busy or gone may be.
 package struct ReplicaChoice {
     package static let rounds = 2
     package static let refetches = 2

@@ -1,7 +1,8 @@
 import Wire
 
-/// What is done after a write stream failed, as a pure state: a new stream to the same chain, a new block on another
-/// chain, or nothing more. Bounded: `resumes` streams in a row without progress, `blocks` chains for one block's bytes.
+/// What is done after a write stream failed, as a pure state: a new stream to the same chain, a new
+/// block on another chain, or nothing more. Bounded: `resumes` streams in a row without progress,
+/// `blocks` chains for one block's bytes.
 package struct WriteRetry {
     package static let resumes = 3
     package static let blocks = 3
@@ -20,7 +21,8 @@ package struct WriteRetry {
     package private(set) var resumed = 0
     private var blocks = 1
 
-    package init() {}
+    /// - Parameter excluded: nodes that failed under earlier blocks of the same value.
+    package init(excluded: [NodeID] = []) { self.excluded = excluded }
 
     /// The chain acked more than before.
     package mutating func progressed() { resumed = 0 }
@@ -32,7 +34,8 @@ package struct WriteRetry {
         switch failure {
         case .source, .sourceEnded, .sink: return .giveUp
         case .disconnected, .timedOut:
-            // Once more to the same chain costs less than a new block; a chain that fails twice is left.
+            // Once more to the same chain costs less than a new block; a chain that fails twice is
+            // left.
             return canMove && resumed > 0 ? newBlock(excluding: head) : resume(canMove, head)
         case .refused(let status, _) where status.family == .token:
             return canMove ? newBlock(excluding: nil) : .giveUp

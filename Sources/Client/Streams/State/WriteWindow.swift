@@ -3,9 +3,10 @@ import Wire
 
 /// The frames of one block that are not acked yet, in the order of their offsets, as a pure state.
 ///
-/// A frame's buffer comes back when the chain has acked its last byte at `level`. Until then the frame can be sent
-/// again, with the framing of the first time, for a node may hold its bytes already and takes no other cut
-/// (`straddles`, docs/PROTOCOL.md section 1.4). At most `capacity` frames are held.
+/// A frame's buffer comes back when the chain has acked its last byte at `level`. Until then the
+/// frame can be sent again, with the framing of the first time, for a node may hold its bytes
+/// already and takes no other cut (`straddles`, docs/PROTOCOL.md section 1.4). At most `capacity`
+/// frames are held.
 package struct WriteWindow: ~Copyable {
     package struct Frame: BitwiseCopyable, Equatable {
         package let offset: UInt64

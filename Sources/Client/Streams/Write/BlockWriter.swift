@@ -4,7 +4,8 @@ import Wire
 /// Where an engine fetches a write's bytes itself.
 package struct WriteSource: Sendable {
     package let descriptor: Int32
-    /// Of the block's first byte, for a seekable source; `nil`: at the descriptor's own position, in order.
+    /// Of the block's first byte, for a seekable source; `nil`: at the descriptor's own position,
+    /// in order.
     package let position: UInt64?
 
     package init(descriptor: Int32, position: UInt64?) {

@@ -75,7 +75,8 @@ extension StreamEngine where Ring: ~Copyable {
         rewatchWrite(write)
     }
 
-    /// It moved: the deadline begins again while the chain owes more, and rests when it owes nothing.
+    /// It moved: the deadline begins again while the chain owes more, and rests when it owes
+    /// nothing.
     mutating func rewatchWrite(_ write: Int32) {
         let entry = writes.at(write)
         reactor.timers.clear(UInt32(write))

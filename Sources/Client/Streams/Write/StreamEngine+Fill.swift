@@ -3,7 +3,8 @@ import Glibc
 import Reactor
 import Wire
 
-// Steps 1 and 2 of a write: bytes come into a slot, from the source through the ring or from the owner, and are summed.
+// Steps 1 and 2 of a write: bytes come into a slot, from the source through the ring or from the
+// owner, and are summed.
 extension StreamEngine where Ring: ~Copyable {
     /// Begins as many fills as window, slots and source allow.
     mutating func feed(_ write: Int32) {
@@ -25,7 +26,8 @@ extension StreamEngine where Ring: ~Copyable {
     func nextFill(_ write: Int32) -> Int? {
         let entry = writes.at(write)
         let isKnown = entry.pointee.request.length != nil
-        // A pipe is read in order, and what has no known length ends with the first fill that ends early.
+        // A pipe is read in order, and what has no known length ends with the first fill that ends
+        // early.
         let isPipe = entry.pointee.request.source.map { $0.position == nil } ?? false
         let most = isKnown && !isPipe ? settings.fillsAhead : 1
         // A frame of unknown length enters the window when it is filled.
@@ -153,7 +155,8 @@ extension StreamEngine where Ring: ~Copyable {
 
     // MARK: Looking ahead of a block
 
-    /// Reads a source's next bytes before there is a block for them: `peeked` or `peekFailed` follows.
+    /// Reads a source's next bytes before there is a block for them: `peeked` or `peekFailed`
+    /// follows.
     package mutating func peek(_ descriptor: Int32) {
         guard case .none = peek else { preconditionFailure("one peek at a time") }
         guard let slot = slots.take() else {

@@ -1,7 +1,8 @@
 import Reactor
 import Wire
 
-// Step 3 of a write: frames go to the head in order, one send at a time. And how a write begins, moves on and ends.
+// Step 3 of a write: frames go to the head in order, one send at a time. And how a write begins,
+// moves on and ends.
 extension StreamEngine where Ring: ~Copyable {
     /// Begins to write a block.
     /// - Returns: `nil` when `settings.writes` or `settings.connections` is reached.
@@ -31,7 +32,8 @@ extension StreamEngine where Ring: ~Copyable {
         if count == wanted { filledUp(write, slot) } else { startFill(write, slot) }
     }
 
-    /// Goes on with a stopped write on a new stream, with the same token: everything unacked is sent again.
+    /// Goes on with a stopped write on a new stream, with the same token: everything unacked is
+    /// sent again.
     /// - Returns: `false` when no connection is left; the write stays stopped.
     package mutating func resume(_ id: WriteID) -> Bool {
         let entry = writes.at(id.index)
@@ -77,8 +79,8 @@ extension StreamEngine where Ring: ~Copyable {
     /// Gives a write up; its buffers come back as the kernel lets go of them.
     package mutating func end(_ id: WriteID) { endWrite(id.index) }
 
-    /// Answers `wantsPayload` with `count` bytes at the memory it named: the block's last frame may be shorter than
-    /// asked, every other one of a block of known length has all of them.
+    /// Answers `wantsPayload` with `count` bytes at the memory it named: the block's last frame may
+    /// be shorter than asked, every other one of a block of known length has all of them.
     package mutating func provide(_ id: WriteID, slot: Int32, count: Int) {
         let record = records[Int(slot)]
         precondition(record.write == id.index && count > 0 && count <= record.wanted, "a fill")
@@ -123,7 +125,8 @@ extension StreamEngine where Ring: ~Copyable {
         sendData(index, slot: frame.buffer, flags: isNextReady ? .more : [])
     }
 
-    /// A frame whose slot an older stream is still sending waits: its header is not changed under the kernel.
+    /// A frame whose slot an older stream is still sending waits: its header is not changed under
+    /// the kernel.
     private func canSend(_ frame: WriteWindow.Frame) -> Bool {
         frame.isReady && slots.holders(frame.buffer) == 1
     }
