@@ -103,4 +103,5 @@ let package = Package(
         tests("TidyTests", []),
         tests("ControlTests", ["Control"]),
         tests("ReactorTests", ["Reactor", "CURing"]),
+        tests("SimulationTests", ["Client", "DataPath", "Reactor", "Wire"]),
     ])

@@ -1,7 +1,10 @@
 /// Every count the namenode lets grow, and where it stops. At a bound the answer is BUSY.
 package struct Bounds: Sendable, Equatable {
-    /// Open TCP connections. Each may hold one message of up to 1 MiB that is still arriving.
-    package var connections = 1_024
+    /// Open TCP connections.
+    package var connections = 4_096
+    /// Bytes of messages that are still arriving, of all connections together; who goes beyond it is
+    /// told BUSY and cut off.
+    package var arrivingBytes = 256 << 20
     /// Requests of one connection that wait for their answer; beyond it the namenode stops reading.
     package var requestsPerConnection = 64
     /// Bytes of answers one connection may leave unread before the namenode stops reading from it.

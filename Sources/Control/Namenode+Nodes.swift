@@ -51,8 +51,7 @@ extension Namenode {
 
     /// All blocks of a value that nothing names any more.
     mutating func doom(_ value: ValueID, _ turn: inout Turn<some NamespaceReader>) {
-        let blocks = turn.store.blocks(
-            of: value, holding: 0, limit: settings.bounds.blocksPerLease)
+        let blocks = turn.store.blocks(of: value, holding: 0, limit: .max)
         for block in blocks { doom(block, &turn) }
     }
 

@@ -10,6 +10,8 @@ extension Namenode {
             turn.note(Notice(.info, "signing keys rotated", ["current": "\(keys.current.id)"]))
         }
         findDead(&turn)
+        // Whether K nodes were live at one time does not depend on a client asking just then.
+        _ = liveNodes(now: moment.now)
         drainLeftovers()
         sweepDoomed(&turn)
         var decision = Decision()
@@ -22,9 +24,14 @@ extension Namenode {
     /// operation meets a lease that has ended.
     package mutating func endLeases(at moment: Moment, in store: some NamespaceReader) -> Decision?
     {
-        guard leaseClocks.firstEnded(at: moment.now) != nil else { return nil }
+        let stall = forgiveStall(now: moment.now)
+        guard stall != nil || leaseClocks.firstEnded(at: moment.now) != nil else { return nil }
         var turn = Turn(
             store: store, caller: Caller(role: .unspecified), client: .none, moment: moment)
+        if let stall {
+            turn.note(
+                Notice(.warning, "the namenode did not run for a while", ["ms": "\(stall)"]))
+        }
         for _ in 0..<settings.bounds.sweptLeases {
             guard let id = leaseClocks.firstEnded(at: moment.now) else { break }
             leaseClocks.remove(id)
@@ -38,6 +45,21 @@ extension Namenode {
         decision.mutations = turn.mutations
         decision.notices = turn.notices
         return decision
+    }
+
+    /// Ticks come many times a second. When none came for longer than this, the namenode itself stood still.
+    package static let stallMs: Int64 = 1_000
+
+    /// A namenode that was stopped or starved could not hear anybody: that time is nobody's silence and comes
+    /// off no lease. Answers how long it was.
+    private mutating func forgiveStall(now: Int64) -> Int64? {
+        let gap = now - lastTurn
+        lastTurn = now
+        guard gap > Self.stallMs else { return nil }
+        leaseClocks.extendAll(by: gap)
+        for id in nodes.keys { nodes[id]?.lastContact += gap }
+        census.invalidate()
+        return gap
     }
 
     private mutating func findDead(_ turn: inout Turn<some NamespaceReader>) {

@@ -19,6 +19,8 @@ package struct Namenode: Sendable {
     package internal(set) var replicas = ReplicaMap()
     package internal(set) var leaseClocks = LeaseClocks()
     var census = Census()
+    /// When the machine last ran.
+    var lastTurn: Int64
     /// Where the next tick goes on looking at deleted blocks.
     var doomedCursor = BlockID(0)
 
@@ -36,6 +38,7 @@ package struct Namenode: Sendable {
         self.locations = locations
         self.generator = generator
         started = now
+        lastTurn = now
         keys = SigningKeys(
             now: now, rotationMs: settings.keyRotationMs, retiredMost: settings.bounds.retiredKeys,
             using: &self.generator)

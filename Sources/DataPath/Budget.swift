@@ -14,9 +14,9 @@ public struct Budget: Sendable, Equatable {
     /// Metadata buffers: block headers and checksum tables on their way to or from a device.
     public var metadataBuffers = 64
     /// Frames one write stream may hold: received, being written, being forwarded, or waiting for a gap to fill.
-    public var framesPerStream = 12
+    public var framesPerStream = 24
     /// Of those, how many may wait for a gap, and how far beyond the HWM they may end.
-    public var heldFramesPerStream = 8
+    public var heldFramesPerStream = 16
     public var heldBytesBeyond: UInt64 = 8 << 20
     /// Frames one read stream reads ahead of the socket.
     public var framesPerRead = 6

@@ -122,6 +122,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
             turn(waitUntil: reactor.now &+ second)
             if reactor.now >= nextCount {
                 observer.count(snapshot)
+                reportOpenBlocks()
                 nextCount = reactor.now &+ second
             }
         }

@@ -2,7 +2,6 @@ import ControlClient
 import Foundation
 import Logging
 import Reactor
-import Synchronization
 import Wire
 
 /// One datanode process: directories, reactor thread and agent, from start to a clean end.
@@ -40,15 +39,17 @@ public final class DatanodeService: Sendable {
     private let reactorThread: ReactorThread
 
     /// Opens the directories, meets the namenode, reads what blocks there are, and starts to serve.
-    /// - Throws: `StartFailure` with a sentence for the operator.
-    public init(_ configuration: Configuration, _ log: Logger) throws(StartFailure) {
+    /// - Throws: `StartFailure` with a sentence for the operator; its cause is `stopped` when `stop` came first.
+    public init(
+        _ configuration: Configuration, _ stop: StopSignal, _ log: Logger
+    ) throws(StartFailure) {
         do throws(BudgetFailure) {
             try configuration.settings.budget.check()
         } catch {
             throw StartFailure(.configuration, error.description)
         }
         var directories = try Self.openDirectories(configuration.directories)
-        let cluster = try Self.meet(configuration, directories, log)
+        let cluster = try Self.meet(configuration, stop, log)
         for index in directories.indices { try directories[index].bind(to: cluster) }
         let scan = BlockScan(directories, cluster: cluster)
         for stray in scan.strays { log.warning("left alone", metadata: ["file": "\(stray)"]) }
@@ -67,7 +68,7 @@ public final class DatanodeService: Sendable {
                 incarnation: .random(), secret: configuration.secret, host: host,
                 port: started.address.port, location: configuration.location,
                 software: configuration.software),
-            directories, outbox, mail, log)
+            directories, outbox, mail, stop, log)
         log.info(
             "serving",
             metadata: [
@@ -76,7 +77,7 @@ public final class DatanodeService: Sendable {
             ])
     }
 
-    /// Talks with the namenode until `stop`, then ends what is open.
+    /// Talks with the namenode until the stop signal, then ends what is open.
     /// - Throws: `StartFailure` when the namenode refuses this node for good.
     public func run() throws(StartFailure) {
         let end = agent.run()
@@ -86,9 +87,6 @@ public final class DatanodeService: Sendable {
             throw StartFailure(.configuration, "the namenode refuses this node: \(reason)")
         }
     }
-
-    /// May be called from any thread; `run` returns soon after.
-    public func stop() { agent.stop() }
 
     private static func openDirectories(_ paths: [String]) throws(StartFailure) -> [DataDirectory] {
         guard !paths.isEmpty else {
@@ -103,7 +101,7 @@ public final class DatanodeService: Sendable {
 
     /// Learns the cluster's id, and refuses another's directory before anything is served.
     private static func meet(
-        _ configuration: Configuration, _ directories: [DataDirectory], _ log: Logger
+        _ configuration: Configuration, _ stop: StopSignal, _ log: Logger
     ) throws(StartFailure) -> ClusterID {
         var settings = ControlConnection.Settings(role: .datanode, software: configuration.software)
         settings.connectMilliseconds = 2_000
@@ -114,6 +112,7 @@ public final class DatanodeService: Sendable {
             do throws(ControlFailure) {
                 return try ControlConnection(configuration.namenode, settings).cluster
             } catch {
+                guard !stop.wasSet else { throw StartFailure(.stopped, "stopped before it served") }
                 guard MonotonicClock.milliseconds < end else {
                     throw StartFailure(.system, "\(error)")
                 }

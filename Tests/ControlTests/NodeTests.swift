@@ -110,6 +110,22 @@ struct NodeTests {
         #expect(try desk.list().entries.map(\.key) == ["a"])
     }
 
+    @Test func aNamenodeThatStoodStillBlamesNobody() throws {
+        var desk = try Desk()
+        let lease = try desk.create("a").create.leaseID
+        try desk.pass(2_000, beating: [0, 1])
+        desk.now += 3_600_000
+        try desk.tick()
+        #expect(try desk.status().live == 3)
+        #expect(try desk.addBlock(lease).code == .ok)
+        #expect(try desk.info("a").info.leaseRemainingMs == 58_000)
+        #expect(desk.notices.contains { $0.message.contains("did not run") })
+        try desk.pass(1_000, beating: [0, 1])
+        #expect(try desk.status().stale == 1)
+        try desk.pass(57_000, beating: [0, 1])
+        #expect(try desk.info("a").code == .notFound)
+    }
+
     @Test func aHeartbeatIsAppliedOnceAndAGapIsNoticed() throws {
         var desk = try Desk()
         let plan = try #require(try desk.put("a", blocks: [10]).first)

@@ -216,6 +216,23 @@ struct ServerTests {
         }
     }
 
+    @Test func messagesThatAreStillArrivingAreBounded() throws {
+        try serve({ $0.bounds.arrivingBytes = 100_000 }) { port, _ in
+            let first = try Peer(port: port)
+            let second = try Peer(port: port)
+            _ = try first.greet()
+            _ = try second.greet()
+            let half = [0, 0, 8, 0] + [UInt8](repeating: 0, count: 60_000)
+            try first.send(half)
+            // Its answer to a whole message shows that the first's bytes have come in, or will.
+            try second.send(half)
+            let codes = [first, second].map { peer -> ControlCode in
+                do { return try peer.receiveReply(patience: 1).code } catch { return .ok }
+            }
+            #expect(Set(codes) == [.ok, .busy])
+        }
+    }
+
     @Test func aThousandMalformedFramesBesideAGoodConnection() throws {
         let seed: UInt64 = 2
         print("malformed frames seed \(seed)")

@@ -37,7 +37,7 @@ class Writes(ClusterCase):
         data = self.bytes(3 << 20)
         stream = self.stream()
         for at in range(0, len(data), 1 << 20):
-            stream.data(at, data[at : at + (1 << 20)], more=True)
+            stream.data(at, data[at : at + (1 << 20)], more=at + (1 << 20) < len(data))
         stream.wait_ack(len(data), Level.written)
         self.finish(stream, data)
         self.assert_on_every_replica(stream.target, data)
@@ -208,8 +208,11 @@ class Writes(ClusterCase):
         first = self.stream()
         data = self.bytes(100_000)
         self.finish(first.data(0, data), data)
-        second = WriteStream(
-            self.target(self.lease(key=self.key("/2"))), first.connection, stream=2)
+        lease = self.lease(key=self.key("/2"))
+        target = self.target(lease)
+        while target.head != first.target.head:
+            target = self.target(lease)
+        second = WriteStream(target, first.connection, stream=2)
         self.finish(second.begin().data(0, data[::-1]), data[::-1])
         self.assert_on_every_replica(second.target, data[::-1])
 

@@ -77,7 +77,7 @@ enum Rules {
             return []
         }
         let rule = "unsafe pointers only in the listed files: Span, or a reason in UnsafeFiles"
-        let types = /Unsafe(Mutable)?(Raw)?(Buffer)?Pointer|unsafeBitCast|Unmanaged\b/
+        let types = /\b(Unsafe(Mutable)?(Raw)?(Buffer)?Pointer|unsafeBitCast|Unmanaged)\b/
             .wordBoundaryKind(.simple)
         return find(in: file.code, of: file, rule) { $0.contains(types) }
     }

@@ -19,8 +19,7 @@ extension Namenode {
         }
         // What the writer planned and did not list, and blocks without bytes, are of no value.
         let kept = Set(sealed.blocks.map(\.block))
-        let planned = turn.store.blocks(
-            of: lease.value, holding: 0, limit: settings.bounds.blocksPerLease)
+        let planned = turn.store.blocks(of: lease.value, holding: 0, limit: .max)
         for block in planned where !kept.contains(block.block) { doom(block, &turn) }
         if let old { doom(old.value, &turn) }
         leaseClocks.remove(lease.id)

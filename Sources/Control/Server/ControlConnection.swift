@@ -13,6 +13,8 @@ final class ControlConnection {
         case open
         /// Sends what is left, then closes. Reads nothing.
         case closing
+        /// Everything is sent and the sending side is shut: throws away what comes until the peer closes.
+        case lingering
         case closed
     }
 
@@ -39,12 +41,16 @@ final class ControlConnection {
     /// Requests whose replies have not been queued.
     private var unanswered = 0
     private var deadline: Int64
+    private var arriving = 0
     private var isDelivering = false
+    private var lingers = false
 
     /// A message's body arrived. In `greeting` it should be a Hello, in `open` a Request.
     var onMessage: ((ControlConnection, [UInt8]) -> Void)?
     /// The stream cannot go on; the reason is for the peer and the log.
     var onMalformed: ((ControlConnection, String) -> Void)?
+    /// The bytes of unfinished messages that are held became more or fewer by so many.
+    var onArriving: ((ControlConnection, Int) -> Void)?
     /// The descriptor is closed.
     var onClosed: ((ControlConnection) -> Void)?
 
@@ -92,17 +98,30 @@ final class ControlConnection {
     }
 
     /// Takes nothing more from the peer and closes when everything is sent.
-    func finish() {
+    /// - Parameter lingering: the last thing sent is a refusal of what the peer may still be sending.
+    func finish(lingering: Bool = false) {
         guard phase == .greeting || phase == .open else { return }
         phase = .closing
+        lingers = lingering
+        decoder = ControlFrameDecoder()
+        countArriving(0)
         deadline = MonotonicClock.milliseconds() + timing.progressMs
-        if sent == pending.count { close() } else { schedule() }
+        flush()
+    }
+
+    private func allSent() {
+        guard lingers else { return close() }
+        phase = .lingering
+        deadline = MonotonicClock.milliseconds() + timing.lingerMs
+        if shutdown(descriptor, Int32(SHUT_WR)) != 0 { return close() }
+        schedule()
     }
 
     /// Closes now. What is not sent is lost.
     func close() {
         guard phase != .closed else { return }
         phase = .closed
+        countArriving(0)
         // A suspended source never runs its cancel handler.
         if readSuspended { reading.resume() }
         if writeSuspended { writing.resume() }
@@ -125,16 +144,18 @@ final class ControlConnection {
     }
 
     private func receive() {
-        guard phase == .greeting || phase == .open else { return }
+        guard phase == .greeting || phase == .open || phase == .lingering else { return }
         let outcome: Socket.Moved = withUnsafeTemporaryAllocation(
             byteCount: Self.receiveBytes, alignment: 16
         ) { buffer in
             let outcome = Socket.receive(descriptor, into: buffer)
-            if case .bytes(let count) = outcome { decoder.append(buffer[..<count]) }
+            if case .bytes(let count) = outcome, phase != .lingering {
+                decoder.append(buffer[..<count])
+            }
             return outcome
         }
         switch outcome {
-        case .bytes: deliver()
+        case .bytes: if phase != .lingering { deliver() }
         case .wouldBlock: break
         case .end, .failed: close()
         }
@@ -164,11 +185,12 @@ final class ControlConnection {
         if phase == .greeting, decoder.buffered > Self.helloBytes {
             onMalformed?(self, "a Hello has at most \(Self.helloBytes) bytes")
         }
+        if phase == .greeting || phase == .open { countArriving(decoder.buffered) }
         schedule()
     }
 
     private func flush() {
-        guard phase != .closed else { return }
+        guard phase != .closed, phase != .lingering else { return }
         while sent < pending.count {
             let outcome = pending.withUnsafeBytes { bytes in
                 Socket.send(descriptor, UnsafeRawBufferPointer(rebasing: bytes[sent...]))
@@ -188,12 +210,18 @@ final class ControlConnection {
         pending.removeAll(keepingCapacity: pending.count < Self.receiveBytes)
         sent = 0
         if phase == .closing {
-            close()
+            allSent()
         } else if phase == .open, decoder.buffered > 0 {
             deliver()
         } else {
             schedule()
         }
+    }
+
+    private func countArriving(_ bytes: Int) {
+        let change = bytes - arriving
+        arriving = bytes
+        if change != 0 { onArriving?(self, change) }
     }
 
     /// Something moved: the peer has its time again.
@@ -206,7 +234,8 @@ final class ControlConnection {
     /// Sets the sources to what is wanted now, and the deadline for half a message or an answer not taken.
     private func schedule() {
         guard phase != .closed else { return }
-        let wantsRead = (phase == .greeting || phase == .open) && !isHeldBack
+        let takes = (phase == .greeting || phase == .open) && !isHeldBack
+        let wantsRead = takes || phase == .lingering
         if wantsRead == readSuspended {
             if wantsRead { reading.resume() } else { reading.suspend() }
             readSuspended.toggle()
@@ -229,6 +258,7 @@ final class ControlConnection {
         onClosed?(self)
         onMessage = nil
         onMalformed = nil
+        onArriving = nil
         onClosed = nil
     }
 }

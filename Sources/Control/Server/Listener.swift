@@ -9,6 +9,7 @@ final class Listener {
     let port: UInt16
     private let descriptor: Int32
     private let source: any DispatchSourceRead
+    private var isPaused = false
 
     var onConnection: ((Int32, String) -> Void)?
     var onExhausted: ((SystemFailure) -> Void)?
@@ -30,7 +31,22 @@ final class Listener {
         source.activate()
     }
 
+    /// Accepts nothing until `resume`: a listener that cannot accept would be told of the same caller for ever.
+    func pause() {
+        guard !isPaused else { return }
+        isPaused = true
+        source.suspend()
+    }
+
+    func resume() {
+        guard isPaused else { return }
+        isPaused = false
+        source.resume()
+    }
+
     func stop() {
+        // A suspended source never runs its cancel handler.
+        resume()
         source.cancel()
         onConnection = nil
         onExhausted = nil

@@ -21,6 +21,7 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
     private var timer: (any DispatchSourceTimer)?
     private var connections: [UInt64: ControlConnection] = [:]
     private var nextConnection: UInt64 = 1
+    private var arrivingBytes = 0
     private var generator = SystemRandomNumberGenerator()
     /// Replies that wait for the commit that is under way, and those that came after it began.
     private var committing: [Waiting] = []
@@ -68,6 +69,8 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
             listener.onConnection = { [unowned self] in accept($0, peer: $1) }
             listener.onExhausted = { [unowned self] in
                 log.error("cannot accept connections", metadata: ["reason": "\($0)"])
+                // The next tick tries again.
+                self.listener?.pause()
             }
             self.listener = listener
             listener.start()
@@ -94,6 +97,7 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
         nextConnection += 1
         connection.onMessage = { [unowned self] in take($1, from: $0) }
         connection.onMalformed = { [unowned self] in refuse($0, because: $1) }
+        connection.onArriving = { [unowned self] in arriving($0, by: $1) }
         connection.onClosed = { [unowned self] in closed($0) }
         let hasRoom = connections.count < settings.bounds.connections
         connections[connection.number] = connection
@@ -111,6 +115,15 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
         if stopped != nil, connections.isEmpty { finishStop() }
     }
 
+    private func arriving(_ connection: ControlConnection, by change: Int) {
+        arrivingBytes += change
+        if change > 0, arrivingBytes > settings.bounds.arrivingBytes {
+            let refusal = Refusal(.busy, "too many long messages are arriving: try again")
+            connection.send(frame(refusal.reply(to: 0)))
+            connection.finish(lingering: true)
+        }
+    }
+
     private func challenge() -> [UInt8] {
         (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
     }
@@ -119,7 +132,7 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
         switch connection.phase {
         case .greeting: greet(body, connection)
         case .open: handle(body, connection)
-        case .closing, .closed: break
+        case .closing, .lingering, .closed: break
         }
     }
 
@@ -127,7 +140,7 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
         log.warning(
             "malformed message", metadata: ["peer": "\(connection.peer)", "reason": "\(reason)"])
         connection.send(frame(Refusal(.malformed, reason).reply(to: 0)))
-        connection.finish()
+        connection.finish(lingering: true)
     }
 
     private func greet(_ body: [UInt8], _ connection: ControlConnection) {
@@ -145,7 +158,7 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
             log.warning(
                 "connection refused",
                 metadata: ["peer": "\(connection.peer)", "reason": "\(reply.message)"])
-            connection.finish()
+            connection.finish(lingering: true)
             return
         }
         connection.open(as: hello.role, now: MonotonicClock.milliseconds())
@@ -237,6 +250,7 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
     private func tick() {
         dispatchPrecondition(condition: .onQueue(queue))
         let now = MonotonicClock.milliseconds()
+        listener?.resume()
         for connection in connections.values where connection.cutOff(now: now) {
             log.info("connection cut off: no progress", metadata: ["peer": "\(connection.peer)"])
         }
@@ -267,6 +281,7 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
         stopped = done
         drainEnd = MonotonicClock.milliseconds() + timing.drainMs
         listener?.stop()
+        listener = nil
         // Replies that wait for a commit leave first.
         if !isCommitting { finishConnections() }
     }

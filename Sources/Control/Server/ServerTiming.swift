@@ -6,6 +6,8 @@ package struct ServerTiming: Sendable, Equatable {
     package var progressMs: Int64 = 10_000
     /// Between messages. Clients keep connections open between operations.
     package var idleMs: Int64 = 600_000
+    /// After a refusal, for the peer to read it and close: closing first could take the refusal away.
+    package var lingerMs: Int64 = 1_000
     /// For answers that are on their way when the server stops.
     package var drainMs: Int64 = 2_000
     /// Between two looks at the clock.

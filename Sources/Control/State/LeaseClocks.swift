@@ -12,17 +12,23 @@ package struct LeaseClocks: Sendable {
         }
     }
 
+    /// As they were set, less the credit given until then.
     private var deadlines: [LeaseID: Int64] = [:]
     private var order = OrderedMap<Deadline, Void>()
+    /// Time that no lease is charged for.
+    private var credit: Int64 = 0
 
     package init() {}
 
-    package func deadline(_ lease: LeaseID) -> Int64? { deadlines[lease] }
+    package func deadline(_ lease: LeaseID) -> Int64? { deadlines[lease].map { $0 + credit } }
+
+    /// Gives every lease more time.
+    package mutating func extendAll(by milliseconds: Int64) { credit += milliseconds }
 
     package mutating func set(_ lease: LeaseID, to deadline: Int64) {
         remove(lease)
-        deadlines[lease] = deadline
-        order[Deadline(at: deadline, lease: lease)] = ()
+        deadlines[lease] = deadline - credit
+        order[Deadline(at: deadline - credit, lease: lease)] = ()
     }
 
     package mutating func remove(_ lease: LeaseID) {
@@ -32,7 +38,8 @@ package struct LeaseClocks: Sendable {
 
     /// The lease that ends first, when it has ended.
     package func firstEnded(at now: Int64) -> LeaseID? {
-        guard let first = order.first?.key, LeaseRules.hasEnded(deadline: first.at, now: now)
+        guard let first = order.first?.key,
+            LeaseRules.hasEnded(deadline: first.at + credit, now: now)
         else { return nil }
         return first.lease
     }

@@ -61,7 +61,7 @@ extension Datanode where Ring: ~Copyable {
         }
         entry.pointee.seal.isAnswered = true
         let receipt = Receipt(
-            level: level, checksum: entry.pointee.seal.checksum, key: key.id,
+            level: level, position: UInt8(entry.pointee.position), checksum: entry.pointee.seal.checksum, key: key.id,
             cluster: identity.cluster, block: entry.pointee.block, epoch: entry.pointee.epoch,
             length: entry.pointee.seal.length)
         var header = answer(.sealed, index)

@@ -95,6 +95,7 @@ extension Datanode where Ring: ~Copyable {
             streams.at(index).pointee.seal.length = sealed.length
             streams.at(index).pointee.seal.checksum = sealed.checksum
             streams.at(index).pointee.seal.isRequested = true
+            streams.at(index).pointee.refreshProgress()
         } else {
             record(
                 token.block,
@@ -125,8 +126,7 @@ extension Datanode where Ring: ~Copyable {
             connections.at(previous).pointee.stream = -1
             fail(previous, .superseded)
         }
-        dropSuccessor(stream)
-        entry.pointee.isWindowFull = false
+        letGo(stream)
         entry.pointee.chain = admitted.chain
         entry.pointee.position = admitted.position
         entry.pointee.join.restart()

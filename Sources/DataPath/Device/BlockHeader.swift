@@ -124,16 +124,19 @@ extension BlockHeader {
     }
 
     /// Picks the newer valid copy of two pages that lie behind each other.
-    static func newest(of pages: UnsafeRawPointer) throws(Defect) -> (BlockHeader, page: Int) {
+    static func newest(
+        of pages: UnsafeRawPointer
+    ) -> Result<(header: BlockHeader, page: Int), Defect> {
         let first = Result { () throws(Defect) in try BlockHeader(decoding: pages) }
         let second = Result { () throws(Defect) in
             try BlockHeader(decoding: pages + BlockLayout.headerBytes)
         }
         switch (first, second) {
-        case (.success(let a), .success(let b)): return a.sequence > b.sequence ? (a, 0) : (b, 1)
-        case (.success(let a), .failure): return (a, 0)
-        case (.failure, .success(let b)): return (b, 1)
-        case (.failure(let a), .failure(let b)): throw a == .absent ? b : a
+        case (.success(let a), .success(let b)):
+            return .success(a.sequence > b.sequence ? (a, 0) : (b, 1))
+        case (.success(let a), .failure): return .success((a, 0))
+        case (.failure, .success(let b)): return .success((b, 1))
+        case (.failure(let a), .failure(let b)): return .failure(a == .absent ? b : a)
         }
     }
 }

@@ -40,30 +40,35 @@ public struct BlockScan: Sendable {
         guard count >= 0 else {
             return strays.append("\(directory.path)/blocks/\(name): \(errorText(errno))")
         }
-        do {
-            let (header, _) = try BlockHeader.newest(of: pages)
+        let place = "\(directory.path)/blocks/\(name)"
+        switch BlockHeader.newest(of: pages) {
+        case .success(let (header, _)):
             guard header.cluster == cluster, header.device == directory.device, header.block == block
             else {
                 return strays.append(
-                    "\(directory.path)/blocks/\(name): of cluster \(header.cluster), device "
-                        + "\(header.device), block \(header.block)")
+                    "\(place): of cluster \(header.cluster), device \(header.device), "
+                        + "block \(header.block)")
             }
-            let isSealed = header.state == .sealed
-            let record = BlockRecord(
-                epoch: header.epoch, length: isSealed ? header.length : 0, checksum: header.checksum,
-                state: isSealed ? .sealed : .mayBeLost, device: device)
-            if let other = index[block], other.epoch > record.epoch { return }
-            usedBytes[device] += record.length
-            index.set(block, record)
-        } catch {
+            keep(header, device)
+        case .failure(let defect):
             // Begun and never described, or torn: the name is all that is known, and it may have held bytes.
-            strays.append("\(directory.path)/blocks/\(name): header \(error)")
+            strays.append("\(place): header \(defect)")
             guard index[block] == nil else { return }
             index.set(
                 block,
                 BlockRecord(
                     epoch: Epoch(0), length: 0, checksum: 0, state: .mayBeLost, device: device))
         }
+    }
+
+    private mutating func keep(_ header: BlockHeader, _ device: Int) {
+        let isSealed = header.state == .sealed
+        let record = BlockRecord(
+            epoch: header.epoch, length: isSealed ? header.length : 0, checksum: header.checksum,
+            state: isSealed ? .sealed : .mayBeLost, device: device)
+        if let other = index[header.block], other.epoch > record.epoch { return }
+        usedBytes[device] += record.length
+        index.set(header.block, record)
     }
 
     private static func names(in directory: Int32) -> [String] {

@@ -9,6 +9,8 @@ public struct StartFailure: Error, Equatable, Sendable, CustomStringConvertible 
         case taken
         /// The system or the network.
         case system
+        /// It was asked to stop before it served.
+        case stopped
     }
 
     public let cause: Cause

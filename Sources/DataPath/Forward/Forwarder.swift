@@ -28,11 +28,21 @@ extension Datanode where Ring: ~Copyable {
         let connection = connections.at(index)
         if case .done(let number) = outcome { connection.pointee.descriptor = .plain(number) }
         guard settle(index) else { return }
-        guard case .done = outcome else {
+        switch outcome {
+        case .done: break
+        case .again:
+            let family = connection.pointee.address.family
+            return start(.makeSocket, connection: index, .socket(family: family))
+        case .cancelled, .disconnected, .full, .failed:
             return successorLost(
                 connection.pointee.stream, .busy, "no socket: \(errorText(outcome.errno))")
         }
         reactor.ring.configure(connection.pointee.descriptor)
+        connect(index)
+    }
+
+    private mutating func connect(_ index: Int32) {
+        let connection = connections.at(index)
         let address = connection.pointee.address
         let descriptor = connection.pointee.descriptor
         connection.pointee.pending += 1
@@ -48,7 +58,10 @@ extension Datanode where Ring: ~Copyable {
         guard settle(index) else { return }
         let connection = connections.at(index)
         let stream = connection.pointee.stream
-        guard case .done = outcome else {
+        switch outcome {
+        case .done: break
+        case .again: return connect(index)
+        case .cancelled, .disconnected, .full, .failed:
             return successorLost(
                 stream, .nextHopUnreachable,
                 "cannot connect to \(connection.pointee.address.text): \(errorText(outcome.errno))")

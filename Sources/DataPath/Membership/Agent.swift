@@ -3,7 +3,6 @@ import Crypto
 import Foundation
 import Logging
 import Reactor
-import Synchronization
 import Wire
 
 /// A datanode's conversation with its namenode, on a thread of its own: REGISTER, then HEARTBEAT, for ever.
@@ -40,12 +39,13 @@ final class Agent: Sendable {
     private let outbox: Outbox
     private let mail: Mailbox<Mail>
     private let log: Logger
-    private let isStopping = Atomic<Bool>(false)
+    private let stopSignal: StopSignal
 
     init(
         _ identity: Identity, _ directories: [DataDirectory], _ outbox: Outbox,
-        _ mail: Mailbox<Mail>, _ log: Logger
+        _ mail: Mailbox<Mail>, _ stopSignal: StopSignal, _ log: Logger
     ) {
+        self.stopSignal = stopSignal
         self.identity = identity
         self.directories = directories
         self.outbox = outbox
@@ -53,9 +53,7 @@ final class Agent: Sendable {
         self.log = log
     }
 
-    func stop() { isStopping.store(true, ordering: .releasing) }
-
-    private var isRunning: Bool { !isStopping.load(ordering: .acquiring) }
+    private var isRunning: Bool { !stopSignal.wasSet }
 
     /// Runs until `stop` or until the namenode refuses the node for good.
     func run() -> End {

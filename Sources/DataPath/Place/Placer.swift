@@ -161,35 +161,62 @@ extension Datanode where Ring: ~Copyable {
         let frame = frames[Int(buffer)]
         guard entry.pointee.writes.written >= frame.header.end else { return }
         guard let copy = payloads.take() else { return compared(stream, .busy) }
-        frames[Int(copy)].stream = -1
+        frames[Int(copy)] = FrameSlot()
         entry.pointee.comparison = copy
+        readBack(stream, copy, frame)
+    }
+
+    private mutating func readBack(_ stream: Int32, _ copy: Int32, _ frame: FrameSlot) {
+        let done = frames[Int(copy)].deviceDone
         start(
             .readBack, stream: stream, buffer: copy,
             .read(
-                entry.pointee.descriptor, page(of: copy), count: frame.deviceBytes,
-                offset: frame.deviceOffset, registered: true))
+                streams.at(stream).pointee.descriptor, page(of: copy) + done,
+                count: frame.deviceBytes - done, offset: frame.deviceOffset + UInt64(done),
+                registered: true))
     }
 
     mutating func readBack(_ stream: Int32, _ event: Event) {
         let entry = streams.at(stream)
         let copy = event.operation.buffer
         let original = entry.pointee.comparing
-        entry.pointee.comparison = -1
-        defer { releasePayload(copy) }
-        guard settle(stream: stream) else { return endIfSettled(stream) }
-        guard original >= 0 else { return }
+        let isLive = settle(stream: stream)
+        guard isLive, !entry.pointee.isComparisonStale, original >= 0 else {
+            entry.pointee.comparison = -1
+            entry.pointee.isComparisonStale = false
+            releasePayload(copy)
+            return isLive ? compareOnDevice(stream) : endIfSettled(stream)
+        }
         let frame = frames[Int(original)]
+        let needed = frame.shift + Int(frame.header.payloadLength)
+        var status = Status.deviceFailed
         switch event.outcome {
-        case .done(let count) where Int(count) >= frame.shift + Int(frame.header.payloadLength):
+        case .again: return readBack(stream, copy, frame)
+        case .done(let count):
+            let total = frames[Int(copy)].deviceDone + Int(count)
+            if count > 0, total < needed {
+                frames[Int(copy)].deviceDone = total / 4096 * 4096
+                return readBack(stream, copy, frame)
+            }
             let isSame =
-                memcmp(
+                total >= needed
+                && memcmp(
                     page(of: copy) + frame.shift, payload(frame.header, in: original),
                     Int(frame.header.payloadLength)) == 0
-            compared(stream, isSame ? .ok : .conflict)
-        case .again: compareOnDevice(stream)
-        case .done: compared(stream, .corrupt)
-        case .cancelled, .disconnected, .full, .failed: compared(stream, .deviceFailed)
+            status = total < needed ? .corrupt : isSame ? .ok : .conflict
+        case .cancelled, .disconnected, .full, .failed: break
         }
+        entry.pointee.comparison = -1
+        releasePayload(copy)
+        compared(stream, status)
+    }
+
+    mutating func dropComparison(_ stream: Int32) {
+        let entry = streams.at(stream)
+        guard entry.pointee.comparing >= 0 else { return }
+        releasePayload(entry.pointee.comparing)
+        entry.pointee.comparing = -1
+        entry.pointee.isComparisonStale = entry.pointee.comparison >= 0
     }
 
     private mutating func compared(_ stream: Int32, _ status: Status) {

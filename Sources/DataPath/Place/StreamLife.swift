@@ -9,15 +9,18 @@ extension Datanode where Ring: ~Copyable {
         let entry = streams.at(stream)
         guard !entry.pointee.isEnding else { return }
         precondition(entry.pointee.upstream < 0, "a stream ends after its connection let go of it")
-        dropSuccessor(stream)
-        dropHeld(stream)
+        letGo(stream)
         entry.pointee.isEnding = true
-        if entry.pointee.comparing >= 0 {
-            releasePayload(entry.pointee.comparing)
-            entry.pointee.comparing = -1
-        }
         while let buffer = entry.pointee.writes.takeUnissued() { releasePayload(buffer) }
         endIfSettled(stream)
+    }
+
+    /// Gives back what a stream holds for its connection: the chain behind, frames beyond a gap, a duplicate.
+    mutating func letGo(_ stream: Int32) {
+        streams.at(stream).pointee.isWindowFull = false
+        dropSuccessor(stream)
+        dropHeld(stream)
+        dropComparison(stream)
     }
 
     /// Gives an unfinished block up: what is on the device stays, but is not vouched for any more.
@@ -63,6 +66,18 @@ extension Datanode where Ring: ~Copyable {
     mutating func closedFile(_ stream: Int32) {
         streams.at(stream).pointee.pending -= 1
         endIfSettled(stream)
+    }
+
+    /// Tells how far the open blocks are, for INFO: those that moved since the last time.
+    mutating func reportOpenBlocks() {
+        for stream in 0..<Int32(streams.capacity) where streams.isUsed(stream) {
+            let entry = streams.at(stream)
+            guard var record = index[entry.pointee.block], record.state == .open,
+                record.length != entry.pointee.join.own.written
+            else { continue }
+            record.length = entry.pointee.join.own.written
+            self.record(entry.pointee.block, record)
+        }
     }
 
     // MARK: Deleting

@@ -53,6 +53,8 @@ struct WriteStream: ~Copyable {
     /// A duplicate whose bytes are compared with the device's, and the buffer they are read into; or -1.
     var comparing: Int32 = -1
     var comparison: Int32 = -1
+    /// The duplicate was given up while the device was being read: what comes is compared with nothing.
+    var isComparisonStale = false
     /// Payload buffers that count against this stream's window.
     var frames = 0
     /// The connection's receive stopped at the window's end.
@@ -60,6 +62,9 @@ struct WriteStream: ~Copyable {
     /// A metadata buffer is awaited for this stream's header or seal.
     var isWaitingForMetadata = false
     var metadata: Int32 = -1
+    /// Bytes of header pages or table that are read or written so far.
+    var metadataDone = 0
+    var tableChecksum: UInt32 = 0
     /// A buffer with the credentials that the successor still has to get.
     var credentials: Int32 = -1
 

@@ -21,6 +21,8 @@ struct ReadStream: ~Copyable {
     var checksums: [UInt32] = []
     var firstChunk = 0
     var metadata: Int32 = -1
+    var metadataDone = 0
+    var tableChecksum: UInt32 = 0
     var isLoaded = false
     var isWaitingForBuffer = false
 

@@ -54,8 +54,12 @@ extension Datanode where Ring: ~Copyable {
         guard let reader = readers.insert(stream) else { return fail(index, .busy) }
         connections.at(index).pointee.reader = reader
         connections.at(index).pointee.receiving = .paused
-        let device = devices[record.device]
-        let name = Device.name(of: header.block)
+        openForRead(reader)
+    }
+
+    private mutating func openForRead(_ reader: Int32) {
+        let device = devices[readers.at(reader).pointee.device]
+        let name = Device.name(of: readers.at(reader).pointee.block)
         let flags = O_RDONLY | (device.isDirect ? CURING_O_DIRECT : 0)
         readers.at(reader).pointee.pending += 1
         let context = OperationContext(
@@ -72,7 +76,9 @@ extension Datanode where Ring: ~Copyable {
         switch outcome {
         case .done: loadMetadata(reader)
         case .failed(ENOENT): failRead(reader, .notFound)
-        case .again, .cancelled, .disconnected, .full, .failed: failRead(reader, .deviceFailed)
+        case .failed(EMFILE), .failed(ENFILE): failRead(reader, .busy)
+        case .again: openForRead(reader)
+        case .cancelled, .disconnected, .full, .failed: failRead(reader, .deviceFailed)
         }
     }
 
@@ -82,27 +88,38 @@ extension Datanode where Ring: ~Copyable {
         guard !entry.pointee.isEnding, entry.pointee.metadata < 0 else { return }
         guard let buffer = metadata.take() else { return metadataWaiters.append(~reader) }
         entry.pointee.metadata = buffer
+        entry.pointee.metadataDone = 0
+        readMore(reader, .readHeader)
+    }
+
+    private mutating func readMore(_ reader: Int32, _ kind: OperationKind) {
+        let entry = readers.at(reader)
+        let part = MetadataPart(kind == .readTable, length: entry.pointee.blockLength)
+        let done = entry.pointee.metadataDone
         start(
-            .readHeader, reader: reader,
+            kind, reader: reader,
             .read(
-                entry.pointee.descriptor, metadata.memory(buffer),
-                count: 2 * BlockLayout.headerBytes, offset: 0, registered: true))
+                entry.pointee.descriptor, metadata.memory(entry.pointee.metadata) + done,
+                count: part.count - done, offset: part.offset + UInt64(done), registered: true))
     }
 
     mutating func readMetadata(_ reader: Int32, _ kind: OperationKind, _ event: Event) {
         let entry = readers.at(reader)
-        let buffer = entry.pointee.metadata
         guard settle(reader: reader) else { return }
-        guard case .done(let count) = event.outcome else { return failRead(reader, .deviceFailed) }
-        let memory = metadata.memory(buffer)
-        if kind == .readTable {
-            let chunks = BlockLayout.chunks(length: entry.pointee.blockLength)
-            guard Int(count) >= chunks * 4,
-                CRC32C.of(memory, count: chunks * 4) == UInt32(event.operation.argument)
-            else { return failRead(reader, .corrupt) }
-            return planRead(reader, memory)
+        let part = MetadataPart(kind == .readTable, length: entry.pointee.blockLength)
+        switch part.advance(&entry.pointee.metadataDone, event.outcome) {
+        case .more: readMore(reader, kind)
+        case .missing: failRead(reader, .corrupt)
+        case .failed: failRead(reader, .deviceFailed)
+        case .whole:
+            let memory = metadata.memory(entry.pointee.metadata)
+            if kind == .readTable { tableRead(reader, memory) } else { headerRead(reader, memory) }
         }
-        guard Int(count) == 2 * BlockLayout.headerBytes, let (header, page) = newest(of: memory),
+    }
+
+    private mutating func headerRead(_ reader: Int32, _ memory: UnsafeMutableRawPointer) {
+        let entry = readers.at(reader)
+        guard case .success(let (header, page)) = BlockHeader.newest(of: memory),
             header.block == entry.pointee.block, header.epoch == entry.pointee.epoch,
             header.cluster == identity.cluster, header.state == .sealed,
             header.length == entry.pointee.blockLength
@@ -111,15 +128,18 @@ extension Datanode where Ring: ~Copyable {
             return planRead(
                 reader, memory + page * BlockLayout.headerBytes + BlockHeader.checksumsOffset)
         }
-        entry.pointee.pending += 1
-        reactor.start(
-            .read(
-                entry.pointee.descriptor, memory,
-                count: BlockLayout.tableBytes(maxLength: header.length),
-                offset: BlockLayout.tableOffset(length: header.length), registered: true),
-            OperationContext(
-                kind: OperationKind.readTable.rawValue, owner: UInt32(reader),
-                argument: UInt64(header.tableChecksum)))
+        entry.pointee.tableChecksum = header.tableChecksum
+        entry.pointee.metadataDone = 0
+        readMore(reader, .readTable)
+    }
+
+    private mutating func tableRead(_ reader: Int32, _ memory: UnsafeMutableRawPointer) {
+        let entry = readers.at(reader)
+        let chunks = BlockLayout.chunks(length: entry.pointee.blockLength)
+        guard CRC32C.of(memory, count: chunks * 4) == entry.pointee.tableChecksum else {
+            return failRead(reader, .corrupt)
+        }
+        planRead(reader, memory)
     }
 
     /// Keeps the checksums of the range and begins to read.

@@ -60,9 +60,7 @@ extension Datanode where Ring: ~Copyable {
         case .inbound:
             guard streams.at(stream).pointee.upstream == index else { return }
             streams.at(stream).pointee.upstream = -1
-            streams.at(stream).pointee.isWindowFull = false
-            dropSuccessor(stream)
-            dropHeld(stream)
+            letGo(stream)
             if streams.at(stream).pointee.isSealed { endStream(stream) }
         case .outbound:
             guard streams.at(stream).pointee.downstream == index else { return }

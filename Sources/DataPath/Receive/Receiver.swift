@@ -82,7 +82,7 @@ extension Datanode where Ring: ~Copyable {
             } else if hasStream {
                 fail(index, .unexpectedOperation)
             } else if header.payloadLength == 0 {
-                fail(index, .badPayloadLength)
+                fail(index, header.checksum == 0 ? .badCredentials : .badPayloadChecksum)
             } else {
                 receivePayload(index)
             }
@@ -126,8 +126,8 @@ extension Datanode where Ring: ~Copyable {
                 stream.pointee.isWindowFull = true
                 return
             }
-            // A sealed block's checksums are being loaded: its frames can only be compared then.
-            guard stream.pointee.file != .loading else { return }
+            // A sealed block's frames can only be compared, and only when its checksums are loaded.
+            guard !stream.pointee.isSealed || stream.pointee.file == .open else { return }
         }
         guard let buffer = payloads.take() else {
             if !connection.pointee.isWaitingForBuffer {
@@ -179,7 +179,9 @@ extension Datanode where Ring: ~Copyable {
             return
         }
         switch event.outcome {
-        case .done(0): fail(index, .truncated)
+        case .done(0):
+            dropPayload(index)
+            fail(index, .truncated)
         case .done(let count):
             connection.pointee.payloadBytes += Int(count)
             counters.bytesReceived &+= UInt64(count)
@@ -189,8 +191,16 @@ extension Datanode where Ring: ~Copyable {
                 payloadComplete(index)
             }
         case .again: receiveMorePayload(index)
-        case .cancelled, .disconnected, .full, .failed: peerEnded(index)
+        case .cancelled, .disconnected, .full, .failed:
+            dropPayload(index)
+            peerEnded(index)
         }
+    }
+
+    /// The kernel has let go of the buffer, and its frame will never be whole.
+    private mutating func dropPayload(_ index: Int32) {
+        releasePayload(connections.at(index).pointee.buffer)
+        connections.at(index).pointee.buffer = -1
     }
 
     private mutating func payloadComplete(_ index: Int32) {

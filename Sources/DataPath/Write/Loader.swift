@@ -5,63 +5,60 @@ import Wire
 // so that what it sends again can be compared.
 extension Datanode where Ring: ~Copyable {
     mutating func loadHeader(_ stream: Int32) {
+        streams.at(stream).pointee.metadataDone = 0
+        load(stream, .loadHeader)
+    }
+
+    /// Reads what is still missing of the header pages or the table.
+    private mutating func load(_ stream: Int32, _ kind: OperationKind) {
         let entry = streams.at(stream)
+        let part = MetadataPart(kind == .loadTable, length: entry.pointee.seal.length)
+        let done = entry.pointee.metadataDone
         start(
-            .loadHeader, stream: stream,
+            kind, stream: stream,
             .read(
-                entry.pointee.descriptor, metadata.memory(entry.pointee.metadata),
-                count: 2 * BlockLayout.headerBytes, offset: 0, registered: true))
+                entry.pointee.descriptor, metadata.memory(entry.pointee.metadata) + done,
+                count: part.count - done, offset: part.offset + UInt64(done), registered: true))
     }
 
     mutating func loaded(_ stream: Int32, _ kind: OperationKind, _ event: Event) {
         let entry = streams.at(stream)
         guard settle(stream: stream) else { return endIfSettled(stream) }
-        let memory = metadata.memory(entry.pointee.metadata)
-        guard case .done(let count) = event.outcome else {
-            return deviceRefused(stream, .deviceFailed, event.outcome)
+        let part = MetadataPart(kind == .loadTable, length: entry.pointee.seal.length)
+        switch part.advance(&entry.pointee.metadataDone, event.outcome) {
+        case .more: load(stream, kind)
+        case .missing: loadFailed(stream)
+        case .failed: deviceRefused(stream, .deviceFailed, event.outcome)
+        case .whole:
+            let memory = metadata.memory(entry.pointee.metadata)
+            if kind == .loadTable { tableLoaded(stream, memory) } else { headerLoaded(stream, memory) }
         }
-        if kind == .loadTable {
-            return tableLoaded(stream, memory, Int(count), expected: UInt32(event.operation.argument))
-        }
-        guard Int(count) == 2 * BlockLayout.headerBytes, let (header, page) = newest(of: memory),
+    }
+
+    private mutating func headerLoaded(_ stream: Int32, _ memory: UnsafeMutableRawPointer) {
+        let entry = streams.at(stream)
+        guard case .success(let (header, page)) = BlockHeader.newest(of: memory),
             header.block == entry.pointee.block, header.state == .sealed,
             header.epoch == entry.pointee.epoch, header.length == entry.pointee.seal.length,
             header.checksum == entry.pointee.seal.checksum
         else { return loadFailed(stream) }
         entry.pointee.headerSequence = header.sequence
-        if header.tableCount == 0 {
-            let source = memory + page * BlockLayout.headerBytes + BlockHeader.checksumsOffset
-            for chunk in 0..<Int(header.inlineCount) {
-                entry.pointee.table[chunk] = source.loadLittle(at: chunk * 4)
-            }
-            loadComplete(stream)
-        } else {
-            entry.pointee.pending += 1
-            reactor.start(
-                .read(
-                    entry.pointee.descriptor, memory,
-                    count: BlockLayout.tableBytes(maxLength: header.length),
-                    offset: BlockLayout.tableOffset(length: header.length), registered: true),
-                OperationContext(
-                    kind: OperationKind.loadTable.rawValue, owner: UInt32(stream),
-                    argument: UInt64(header.tableChecksum)))
+        entry.pointee.tableChecksum = header.tableChecksum
+        guard header.tableCount == 0 else {
+            entry.pointee.metadataDone = 0
+            return load(stream, .loadTable)
         }
+        let source = memory + page * BlockLayout.headerBytes + BlockHeader.checksumsOffset
+        for chunk in 0..<Int(header.inlineCount) {
+            entry.pointee.table[chunk] = source.loadLittle(at: chunk * 4)
+        }
+        loadComplete(stream)
     }
 
-    func newest(of pages: UnsafeMutableRawPointer) -> (BlockHeader, page: Int)? {
-        do {
-            return try BlockHeader.newest(of: pages)
-        } catch {
-            return nil
-        }
-    }
-
-    private mutating func tableLoaded(
-        _ stream: Int32, _ memory: UnsafeMutableRawPointer, _ count: Int, expected: UInt32
-    ) {
+    private mutating func tableLoaded(_ stream: Int32, _ memory: UnsafeMutableRawPointer) {
         let entry = streams.at(stream)
         let chunks = BlockLayout.chunks(length: entry.pointee.hwm)
-        guard count >= chunks * 4, CRC32C.of(memory, count: chunks * 4) == expected else {
+        guard CRC32C.of(memory, count: chunks * 4) == entry.pointee.tableChecksum else {
             return loadFailed(stream)
         }
         for chunk in 0..<chunks { entry.pointee.table[chunk] = memory.loadLittle(at: chunk * 4) }

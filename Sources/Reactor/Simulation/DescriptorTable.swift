@@ -1,4 +1,5 @@
-/// A table of what is open, as the kernel keeps it: the lowest free number is taken, closing frees it.
+/// A table of what is open, as the kernel keeps it: the lowest free number is taken, closing frees
+/// it.
 struct DescriptorTable<Entry> {
     private var entries: [Entry?] = []
     private var lowestFree = 0

@@ -1,5 +1,6 @@
 /// Which memory a ring fills and reads at the moment. Memory that one operation fills belongs to it
-/// alone; memory that is read may be read by several, as a frame is by the device and by the next node.
+/// alone; memory that is read may be read by several, as a frame is by the device and by the next
+/// node.
 struct MemoryLedger {
     private struct Span {
         var start: UInt

@@ -1,7 +1,7 @@
 /// A file's bytes, and which of them would survive a power cut.
 ///
-/// Pages hold what a reader sees. `unsynced` keeps what a page held before the first write since the
-/// last sync, so that a crash can take the write back, or tear it. A sync takes effect when it
+/// Pages hold what a reader sees. `unsynced` keeps what a page held before the first write since
+/// the last sync, so that a crash can take the write back, or tear it. A sync takes effect when it
 /// completes; what was written after it began is not covered.
 final class SimulatedFile {
     static let pageBytes = 4096
@@ -77,7 +77,8 @@ final class SimulatedFile {
             if durably { unsynced[index] = nil } else { remember(index) }
             pages[index, default: Self.zeroPage].withUnsafeMutableBytes { target in
                 UnsafeMutableRawBufferPointer(rebasing: target[within..<within + span])
-                    .copyMemory(from: UnsafeRawBufferPointer(start: source + (at - offset), count: span))
+                    .copyMemory(
+                        from: UnsafeRawBufferPointer(start: source + (at - offset), count: span))
             }
             at += span
         }

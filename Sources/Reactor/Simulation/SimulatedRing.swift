@@ -1,12 +1,12 @@
 import Glibc
 
-/// A ring whose kernel is a `SimulatedWorld`: the same requests, the same results, on virtual time and
-/// with faults drawn from the world's seed.
+/// A ring whose kernel is a `SimulatedWorld`: the same requests, the same results, on virtual time
+/// and with faults drawn from the world's seed.
 ///
-/// It never advances the clock by itself, for many rings share it: `submit(until:)` comes back at once
-/// and the driver moves the time (`SimulationDriver`). Only in a world made with `selfDriven`, for one
-/// ring alone, does `submit(until:)` wait in virtual time. When the ring is dropped, its sockets end as
-/// those of a process that exits.
+/// It never advances the clock by itself, for many rings share it: `submit(until:)` comes back at
+/// once and the driver moves the time (`SimulationDriver`). Only in a world made with `selfDriven`,
+/// for one ring alone, does `submit(until:)` wait in virtual time. When the ring is dropped, its
+/// sockets end as those of a process that exits.
 public struct SimulatedRing: ~Copyable, RingBackend {
     let core: SimulatedRingCore
     /// Keeps the world alive, to which the core refers without owning it.
@@ -60,8 +60,8 @@ public struct SimulatedRing: ~Copyable, RingBackend {
     public var waker: RingWaker { RingWaker() }
     public var wakeDescriptor: Descriptor { .none }
 
-    /// A descriptor of one of the node's data directories, which is made when it is new: what a process
-    /// gets from the system's `open` of a directory at start.
+    /// A descriptor of one of the node's data directories, which is made when it is new: what a
+    /// process gets from the system's `open` of a directory at start.
     public mutating func openDirectory(_ name: String) -> Descriptor {
         let directory = SimulatedDirectory(disk: core.node.disk(name), path: "")
         guard let number = core.openPlain(directory) else {

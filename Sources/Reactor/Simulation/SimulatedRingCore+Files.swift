@@ -2,7 +2,8 @@ import CURing
 import Glibc
 
 extension SimulatedRingCore {
-    /// Takes a file's operation: what it names is looked up now, its effect comes with its completion.
+    /// Takes a file's operation: what it names is looked up now, its effect comes with its
+    /// completion.
     func startFile(_ operation: SimulatedOperation) {
         guard let object = hold(operation) else {
             operation.injected = EBADF
@@ -147,7 +148,8 @@ extension SimulatedRingCore {
         let unit = world.settings.directAlignment
         guard file.flags & CURING_O_DIRECT != 0 else { return nil }
         let isAligned =
-            Int(offset) % unit == 0 && count % unit == 0 && UInt(bitPattern: memory) % UInt(unit) == 0
+            Int(offset) % unit == 0 && count % unit == 0
+            && UInt(bitPattern: memory) % UInt(unit) == 0
         return isAligned ? nil : -EINVAL
     }
 

@@ -158,7 +158,8 @@ final class SimulatedRingCore {
         operation.object?.letGo()
         operation.object = nil
         let failed = operation.result < 0
-        // A failed zero-copy send may or may not be followed by a notification; its flags say which.
+        // A failed zero-copy send may or may not be followed by a notification; its flags say
+        // which.
         operation.notifies = operation.isZeroCopy && (!failed || world.random.chance(0.5))
         post(operation, operation.result, flags: operation.notifies ? UInt32(IORING_CQE_F_MORE) : 0)
         guard operation.notifies else {

@@ -22,7 +22,8 @@ final class SimulatedSocket: SimulatedObject {
     var address: SocketAddress
     var isConnecting = false
     var isConnected = false
-    /// The node went down with it: it answers nothing, until the node is up again and answers resets.
+    /// The node went down with it: it answers nothing, until the node is up again and answers
+    /// resets.
     var hasVanished = false
 
     private(set) var inbound = ByteQueue()
@@ -32,6 +33,8 @@ final class SimulatedSocket: SimulatedObject {
     private(set) var held = 0
     private var heldSince: UInt64 = 0
     private var lastArrival: EventKey?
+    /// Segments that arrived at a full window and wait for a reader.
+    private var waitingForRoom = 0
 
     var receives: [SimulatedOperation] = []
     var sends: [SimulatedOperation] = []
@@ -55,6 +58,9 @@ final class SimulatedSocket: SimulatedObject {
     // MARK: Receiving
 
     func receive(_ operation: SimulatedOperation) {
+        precondition(
+            receives.isEmpty || !world.settings.trapsOverlap,
+            "two receives in flight on one socket: a kernel may complete them in any order")
         receives.append(operation)
         pumpReceives()
     }
@@ -76,7 +82,10 @@ final class SimulatedSocket: SimulatedObject {
         let moved = inbound.read(
             into: memory + operation.moved, count: operation.limit - operation.moved)
         operation.moved += moved
-        if moved > 0 { peer?.pumpSends() }
+        if moved > 0 {
+            openWindow()
+            peer?.pumpSends()
+        }
         if operation.moved == operation.limit || (operation.moved > 0 && !waitAll) {
             return end(operation, Int32(operation.moved))
         }
@@ -109,6 +118,9 @@ final class SimulatedSocket: SimulatedObject {
     // MARK: Sending
 
     func send(_ operation: SimulatedOperation) {
+        precondition(
+            sends.isEmpty || !world.settings.trapsOverlap,
+            "two sends in flight on one socket: a kernel may mix their bytes")
         sends.append(operation)
         pumpSends()
     }
@@ -175,6 +187,12 @@ final class SimulatedSocket: SimulatedObject {
             held += 1
             return
         }
+        guard waitingForRoom == 0,
+            inbound.count < world.settings.windowBytes || hasEnded || isBroken
+        else {
+            waitingForRoom += 1
+            return
+        }
         defer { part() }
         let segment = underway.removeFirst()
         underwayBytes -= segment.bytes.count
@@ -189,6 +207,14 @@ final class SimulatedSocket: SimulatedObject {
         case .reset: fail(ECONNRESET)
         }
         pumpReceives()
+    }
+
+    /// The reader made room: what waited for it arrives, one segment after the other.
+    private func openWindow() {
+        guard waitingForRoom > 0, inbound.count < world.settings.windowBytes else { return }
+        let count = waitingForRoom
+        waitingForRoom = 0
+        for _ in 0..<count { scheduleArrival(world.completionKey(after: 0)) }
     }
 
     /// The link was healed, or the node is up again: what was held sets out once more.
@@ -259,8 +285,11 @@ final class SimulatedSocket: SimulatedObject {
             return
         }
         defer { part() }
+        let isRead = inbound.isEmpty
+        inbound = ByteQueue()
+        openWindow()
         guard isConnected, !isBroken, !hasVanished else { return }
-        if inbound.isEmpty { sendEnd() } else { sendSegment(Segment(kind: .reset)) }
+        if isRead { sendEnd() } else { sendSegment(Segment(kind: .reset)) }
     }
 
     /// Ends that are both over, with nothing under way, forget each other.

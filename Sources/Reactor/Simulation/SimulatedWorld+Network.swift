@@ -88,7 +88,8 @@ extension SimulatedWorld {
         guard listeners[address.text] == nil else {
             throw RingFailure(
                 errno: EADDRINUSE,
-                "cannot listen on \(wanted.text): another process listens there: choose another port")
+                "cannot listen on \(wanted.text): another process listens there: choose another port"
+            )
         }
         let listener = SimulatedListener(node: core.node, address: address, backlog: backlog)
         guard let number = core.openPlain(listener) else {
@@ -152,7 +153,8 @@ extension SimulatedWorld {
         listener.arrive(other)
     }
 
-    private func answer(_ operation: SimulatedOperation, _ socket: SimulatedSocket, _ result: Int32) {
+    private func answer(_ operation: SimulatedOperation, _ socket: SimulatedSocket, _ result: Int32)
+    {
         socket.isConnecting = false
         operation.ring.settle(operation, result, latency: settings.linkLatency)
     }

@@ -1,6 +1,7 @@
 import Glibc
 
-/// Everything simulated rings share: the clock, the generator, the network, the nodes and their disks.
+/// Everything simulated rings share: the clock, the generator, the network, the nodes and their
+/// disks.
 ///
 /// One thread drives it all, and a seed reproduces a run bit for bit: nothing here depends on the
 /// machine's time, on addresses or on the order of a hash table. `digest` tells two runs apart.
@@ -80,14 +81,14 @@ public final class SimulatedWorld {
         node(name).disk(directory)
     }
 
-    /// Ends the rings of a node as `kill -9` does: its sockets are closed, its disks keep all writes.
-    /// The rings answer nothing from now on; drop their reactors, then make new ones.
+    /// Ends the rings of a node as `kill -9` does: its sockets are closed, its disks keep all
+    /// writes. The rings answer nothing from now on; drop their reactors, then make new ones.
     public func kill(_ name: String) {
         for ring in node(name).rings { ring.close() }
     }
 
-    /// A power cut: a node's rings end without a word to anyone, its disks lose or tear what was not
-    /// synced. Call it while the rings' memory is still there; then drop their reactors.
+    /// A power cut: a node's rings end without a word to anyone, its disks lose or tear what was
+    /// not synced. Call it while the rings' memory is still there; then drop their reactors.
     public func crash(_ name: String) {
         let node = node(name)
         for ring in node.rings { ring.tearWrites() }
@@ -119,8 +120,8 @@ public final class SimulatedWorld {
     /// Whether anything is to happen by itself.
     public var hasEvents: Bool { events.count > 0 }
 
-    /// Moves the clock to the next event and lets it happen, or to `limit` when that is sooner. Does
-    /// nothing while a ring has something to submit or to reap.
+    /// Moves the clock to the next event and lets it happen, or to `limit` when that is sooner.
+    /// Does nothing while a ring has something to submit or to reap.
     /// - Returns: `false` when there is no event and no limit: nothing can happen any more.
     @discardableResult
     public func advance(until limit: UInt64? = nil) -> Bool {
@@ -147,7 +148,8 @@ public final class SimulatedWorld {
         }
     }
 
-    /// The key of something `latency` nanoseconds from now, with the delay and the order drawn for it.
+    /// The key of something `latency` nanoseconds from now, with the delay and the order drawn for
+    /// it.
     func completionKey(after latency: UInt64) -> EventKey {
         let late = random.chance(faults.delayRate) ? random.pick(faults.delay) : 0
         let shift = random.chance(faults.reorderRate) ? random.below(64) : 0

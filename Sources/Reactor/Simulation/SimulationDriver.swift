@@ -9,8 +9,8 @@ public protocol SimulationParticipant: AnyObject {
     var nextDeadline: UInt64? { get }
 }
 
-/// Drives many reactors on one thread: turns for everybody until nobody has anything to do, then the
-/// clock moves to the next event or the nearest deadline.
+/// Drives many reactors on one thread: turns for everybody until nobody has anything to do, then
+/// the clock moves to the next event or the nearest deadline.
 public final class SimulationDriver {
     public enum End: Equatable, Sendable {
         /// The condition held.
@@ -33,7 +33,8 @@ public final class SimulationDriver {
         participants.removeAll { $0 === participant }
     }
 
-    /// Runs until `condition` holds, which is asked after every actor's turn: the place for checkers.
+    /// Runs until `condition` holds, which is asked after every actor's turn: the place for
+    /// checkers.
     /// - Parameters:
     ///   - span: nanoseconds of virtual time.
     ///   - rounds: a bound on turns of everybody, against actors that are busy for ever.

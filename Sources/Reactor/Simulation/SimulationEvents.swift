@@ -43,8 +43,8 @@ struct SimulationEvents {
     var nextTime: UInt64? { heap.first?.key.time }
     var count: Int { heap.count }
 
-    /// The key an event gets that is scheduled now: after everything scheduled before it for `time`,
-    /// moved by up to `shift` places.
+    /// The key an event gets that is scheduled now: after everything scheduled before it for
+    /// `time`, moved by up to `shift` places.
     mutating func key(at time: UInt64, shift: Int = 0) -> EventKey {
         sequence += 1
         // 256 keys to each place, so that a successor lies between two places.

@@ -59,5 +59,7 @@ public struct SimulationRandom: RandomNumberGenerator, Sendable {
     }
 
     /// One of `choices`, which is not empty.
-    public mutating func pick<Choice>(_ choices: [Choice]) -> Choice { choices[below(choices.count)] }
+    public mutating func pick<Choice>(_ choices: [Choice]) -> Choice {
+        choices[below(choices.count)]
+    }
 }

@@ -6,8 +6,14 @@ public struct SimulationSettings: Sendable {
     public var deviceLatency: UInt64 = 60_000
     /// A sync that has something to do.
     public var syncLatency: UInt64 = 200_000
-    /// Bytes one direction of a connection holds: under way and received, not yet read.
+    /// Bytes one direction of a connection holds: sent, under way, and received but not yet read.
     public var socketBytes = 256 << 10
+    /// Of these, what the receiving side holds. Bytes beyond it are not acknowledged, so a
+    /// zero-copy send's notification waits until the other side reads.
+    public var windowBytes = 128 << 10
+    /// Traps when two receives, or two sends, are in flight on one socket. A kernel finishes them
+    /// in any order and may mix their bytes (the ring of Linux 6.18 does), so a room never has two.
+    public var trapsOverlap = true
     /// How long sent bytes or a connect stay unanswered before the connection is gone (ETIMEDOUT).
     public var userTimeout: UInt64 = 30_000_000_000
     /// Between two attempts of a connect that got no answer.

@@ -7,7 +7,8 @@
 /// |---|---|---|
 /// | 0 | 1 | version, 1 |
 /// | 1 | 1 | level: 0 received, 1 written, 2 durable |
-/// | 2 | 2 | zero |
+/// | 2 | 1 | place of the signing node in the chain: 0, the head, is what CLOSE takes |
+/// | 3 | 1 | zero |
 /// | 4 | 4 | CRC32C of the block |
 /// | 8 | 8 | key id (the nonce) |
 /// | 16 | 16 | cluster |
@@ -22,6 +23,8 @@ public struct Receipt: Equatable, Sendable {
     public static let version: UInt8 = 1
 
     public var level: Level
+    /// The signer's place in the chain: it vouches for itself and the nodes behind it.
+    public var position: UInt8
     public var checksum: UInt32
     public var key: KeyID
     public var cluster: ClusterID
@@ -30,10 +33,11 @@ public struct Receipt: Equatable, Sendable {
     public var length: UInt64
 
     public init(
-        level: Level, checksum: UInt32, key: KeyID, cluster: ClusterID, block: BlockID,
-        epoch: Epoch, length: UInt64
+        level: Level, position: UInt8 = 0, checksum: UInt32, key: KeyID, cluster: ClusterID,
+        block: BlockID, epoch: Epoch, length: UInt64
     ) {
         self.level = level
+        self.position = position
         self.checksum = checksum
         self.key = key
         self.cluster = cluster
@@ -62,6 +66,7 @@ public struct Receipt: Equatable, Sendable {
             guard let base = buffer.baseAddress else { return }
             base.storeLittle(Self.version, at: 0)
             base.storeLittle(level.rawValue, at: 1)
+            base.storeLittle(position, at: 2)
             base.storeLittle(checksum, at: 4)
             base.storeLittle(key.number, at: 8)
             base.storeLittle(block.number, at: 32)
@@ -80,7 +85,7 @@ public struct Receipt: Equatable, Sendable {
         return bytes.withUnsafeBytes { buffer in
             let base = buffer.baseAddress.unsafelyUnwrapped
             let receipt = Receipt(
-                level: level, checksum: base.loadLittle(UInt32.self, at: 4),
+                level: level, position: bytes[2], checksum: base.loadLittle(UInt32.self, at: 4),
                 key: KeyID(base.loadLittle(UInt64.self, at: 8)), cluster: cluster,
                 block: BlockID(base.loadLittle(UInt64.self, at: 32)),
                 epoch: Epoch(base.loadLittle(UInt64.self, at: 40)),

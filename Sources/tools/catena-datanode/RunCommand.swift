@@ -63,9 +63,10 @@ struct RunCommand: ParsableCommand {
             let configuration = try DatanodeSettingsReader(settings: settings, directories: dir)
                 .configuration()
             signal(SIGPIPE, SIG_IGN)
-            let service = try DatanodeService(configuration, log)
-            let signals = stopOnSignals(service, log)
+            let stop = StopSignal()
+            let signals = stopOnSignals(stop, log)
             defer { for signal in signals { signal.cancel() } }
+            guard let service = try start(configuration, stop, log) else { return }
             if let path = try settings.string("port-file") {
                 try writePort(service.address.port, to: path)
             }
@@ -85,13 +86,25 @@ struct RunCommand: ParsableCommand {
         return Dictionary(uniqueKeysWithValues: given.map { ($0, $1.map { [$0] } ?? []) })
     }
 
-    private func stopOnSignals(_ service: DatanodeService, _ log: Logger) -> [any DispatchSourceSignal] {
+    /// `nil` when a signal came before it served.
+    private func start(
+        _ configuration: DatanodeService.Configuration, _ stop: StopSignal, _ log: Logger
+    ) throws -> DatanodeService? {
+        do throws(StartFailure) {
+            return try DatanodeService(configuration, stop, log)
+        } catch {
+            guard error.cause == .stopped else { throw error }
+            return nil
+        }
+    }
+
+    private func stopOnSignals(_ stop: StopSignal, _ log: Logger) -> [any DispatchSourceSignal] {
         [SIGTERM, SIGINT].map { number in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler {
                 log.info("stopping", metadata: ["signal": "\(number)"])
-                service.stop()
+                stop.set()
             }
             source.activate()
             return source
@@ -121,7 +134,7 @@ extension StartFailure: Presentable {
         case .configuration: .configuration
         case .directory: .io
         case .taken: .retryLater
-        case .system: .unavailable
+        case .system, .stopped: .unavailable
         }
     }
 }

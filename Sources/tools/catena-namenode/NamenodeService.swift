@@ -19,6 +19,16 @@ enum NamenodeService {
             onFailure: { _ in exit(EX_IOERR) })
     }
 
+    /// Lets the process open as many descriptors as its hard limit allows: a connection is one.
+    static func raiseDescriptorLimit(log: Logger) {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        if setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) != 0 {
+            log.warning("the limit of open files stays low", metadata: ["errno": "\(errno)"])
+        }
+    }
+
     /// Has SIGTERM and SIGINT stop the server: answers that are on their way leave, then `done` is signalled.
     static func signals(
         stopping server: Server, done: DispatchSemaphore, log: Logger

@@ -33,6 +33,7 @@ struct RunCommand: ParsableCommand {
         } catch {
             throw Complaint.exit(error)
         }
+        NamenodeService.raiseDescriptorLimit(log: log)
         log.warning("the namespace is in memory only: keys end with this process")
         let server = NamenodeService.server(directory, settings: settings, map: map, log: log)
         let done = DispatchSemaphore(value: 0)

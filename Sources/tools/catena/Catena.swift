@@ -7,8 +7,8 @@ struct Catena: ParsableCommand {
         commandName: "catena",
         abstract: "Store, read and manage values in a Catena cluster.",
         discussion: """
-            Every command needs the namenode's address: --namenode HOST:PORT, or the variable
-            CATENA_NAMENODE, or 'namenode' in a --config file.
+            Every command needs the namenode's address: --namenode HOST:PORT, or the \
+            variable CATENA_NAMENODE, or 'namenode' in a --config file.
 
             EXAMPLES
               export CATENA_NAMENODE=127.0.0.1:7700
@@ -20,7 +20,7 @@ struct Catena: ParsableCommand {
               catena ls -l photos/
 
             EXIT CODES
-              0 done   1 'test' says no   64 wrong usage   65 corrupt data   66 no such key
+              0 done   1 'test' says no   64 wrong usage   65 corrupt data   66 no such key or file
               69 cluster unavailable   73 key exists   74 local input or output failed
               75 try again later   77 denied   78 wrong configuration
             """,

@@ -6,9 +6,10 @@ struct Get: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write a key's value to a file.",
         discussion: """
-            Every chunk is checked against the checksum of the time it was written; a bad or absent
-            replica is passed over for the next one. The bytes go to FILE.partial-PID, which takes
-            FILE's place when all are there: a failed get leaves what was there before.
+            Every chunk is checked against the checksum of the time it was written; a bad \
+            or absent replica is passed over for the next one. The bytes go to \
+            FILE.partial-PID, which takes FILE's place when all are there: a failed get \
+            leaves what was there before.
 
             EXAMPLES
               catena get photos/2026/photo.jpg copy.jpg

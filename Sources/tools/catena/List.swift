@@ -7,8 +7,8 @@ struct List: ParsableCommand {
         commandName: "ls",
         abstract: "List keys in byte order.",
         discussion: """
-            Keys are flat; a delimiter makes them look like folders: what goes on after it is
-            shown as one line that ends with it.
+            Keys are flat; a delimiter makes them look like folders: what goes on after it \
+            is shown as one line that ends with it.
 
             EXAMPLES
               catena ls                    the top level

@@ -11,7 +11,11 @@ struct LocalSource: ~Copyable {
     init(_ path: String) throws(ToolFailure) {
         let isInput = path == "-"
         let descriptor = isInput ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor != -1 else { throw Self.failure(path, systemSentence(errno)) }
+        guard descriptor != -1 else {
+            let number = errno
+            let kind = number == ENOENT ? FailureKind.notFound : .io
+            throw ToolFailure(kind, "\(path) cannot be read: \(systemSentence(number))")
+        }
         var facts = stat()
         let known = fstat(descriptor, &facts) == 0
         let kind = facts.st_mode & S_IFMT

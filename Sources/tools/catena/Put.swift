@@ -6,8 +6,8 @@ struct Put: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Store a file, or standard input, under a key.",
         discussion: """
-            The key appears when every byte is where --durability wants it, all at once; until then
-            readers see the old value or none.
+            The key appears when every byte is where --durability wants it, all at once; \
+            until then readers see the old value or none.
 
             EXAMPLES
               catena put photo.jpg photos/2026/photo.jpg
@@ -28,16 +28,18 @@ struct Put: ParsableCommand {
     var replicas: Int?
 
     @Option(
-        help: "What must be true of every copy before the key appears: durable, written or none.")
+        help: "What must be true of every copy before the key appears.")
     var durability: CloseDurability?
 
     @Option(
+        name: [.long, .customLong("block-bytes")],
         help: .init(
             "The longest a block may become, such as 16MiB (default: the cluster's).",
             valueName: "size"))
     var blockSize: SizeArgument?
 
     @Option(
+        name: [.long, .customLong("packet-bytes")],
         help: .init(
             "Bytes in one packet, at most 1MiB; for tests of small packets.", valueName: "size"))
     var packetSize: SizeArgument?

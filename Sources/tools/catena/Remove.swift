@@ -7,8 +7,8 @@ struct Remove: ParsableCommand {
         commandName: "rm",
         abstract: "Delete keys.",
         discussion: """
-            Each key goes atomically; one that fails does not keep the others. The exit code is that
-            of the first failure.
+            Each key goes atomically; one that fails does not keep the others. The exit \
+            code is that of the first failure.
 
             EXAMPLES
               catena rm photos/2026/photo.jpg

@@ -39,7 +39,8 @@ struct Stat: ParsableCommand {
             out += "block \(index)  \(block.block) epoch \(block.epoch)  offset \(block.offset)  "
             out += "length \(block.length)  crc32c \(checksumText(block.checksum))\n"
             let chain = block.replicas.map { replica in
-                replica.location.isEmpty
+                // Where nobody said where a node is, the namenode's own word says nothing new.
+                replica.location.isEmpty || replica.location.hasPrefix("/default/")
                     ? address(replica.node) : "\(address(replica.node)) (\(replica.location))"
             }
             out += "         " + (chain.isEmpty ? "no replica" : chain.joined(separator: " -> "))

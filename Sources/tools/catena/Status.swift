@@ -8,7 +8,7 @@ struct Status: ParsableCommand {
         discussion: """
             EXAMPLES
               catena status
-              catena status --json | jq .nodes.live
+              catena status --json | jq .live
             """)
 
     @OptionGroup var flags: ClientFlags
@@ -44,13 +44,8 @@ func clusterText(_ status: ClusterSummary) -> String {
 func clusterJSON(_ status: ClusterSummary) -> [(String, JSONValue)] {
     [
         ("cluster", .string("\(status.cluster)")),
-        (
-            "nodes",
-            .object([
-                ("live", .integer(Int64(status.live))), ("stale", .integer(Int64(status.stale))),
-                ("dead", .integer(Int64(status.dead))), ("needed", .integer(Int64(status.needed))),
-            ])
-        ),
+        ("live", .integer(Int64(status.live))), ("stale", .integer(Int64(status.stale))),
+        ("dead", .integer(Int64(status.dead))), ("needed", .integer(Int64(status.needed))),
         ("capacity_bytes", .unsigned(status.capacity)), ("used_bytes", .unsigned(status.used)),
         ("keys", .unsigned(status.keys)), ("blocks", .unsigned(status.blocks)),
         ("leases", .unsigned(status.leases)),

@@ -6,24 +6,20 @@ struct Test: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Answer a question about a key by the exit code: 0 yes, 1 no.",
         discussion: """
-            A question that cannot be answered ends with another code, such as 69 for a cluster that
-            is not there.
+            A question that cannot be answered ends with another code, such as 69 for a \
+            cluster that is not there.
 
             EXAMPLES
               catena test -e photos/2026/photo.jpg && echo there
             """)
 
-    @Flag(name: .customShort("e"), help: "Is there a value under the key?")
+    @Flag(name: .customShort("e"), help: "Is there a value under the key? (the default)")
     var exists = false
 
     @Argument(help: "The key.")
     var key: String
 
     @OptionGroup var flags: ClientFlags
-
-    func validate() throws {
-        guard exists else { throw ValidationError("say what to test: -e for existence") }
-    }
 
     func run() throws {
         let answer = try flags.run { client, _ in

@@ -23,9 +23,7 @@ final class Peer {
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian
         address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var wait = timeval(tv_sec: Self.patience, tv_usec: 0)
-        setsockopt(
-            descriptor, SOL_SOCKET, SO_RCVTIMEO, &wait, socklen_t(MemoryLayout<timeval>.size))
+        setPatience(Self.patience)
         let result = withUnsafePointer(to: address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
@@ -56,6 +54,18 @@ final class Peer {
             guard count > 0 else { throw Trouble.silent }
             decoder.append(buffer[..<count])
         }
+    }
+
+    /// Waits no longer than so many seconds from here on.
+    func receiveReply(patience seconds: Int) throws -> ControlReply {
+        setPatience(seconds)
+        return try receiveReply()
+    }
+
+    private func setPatience(_ seconds: Int) {
+        var wait = timeval(tv_sec: seconds, tv_usec: 0)
+        setsockopt(
+            descriptor, SOL_SOCKET, SO_RCVTIMEO, &wait, socklen_t(MemoryLayout<timeval>.size))
     }
 
     func receiveReply() throws -> ControlReply {

@@ -16,7 +16,9 @@ struct ByteStreamCase: ConformanceCase {
     func run<Ring: RingBackend & ~Copyable>(_ machine: inout Machine<Ring>) throws {
         let (client, server) = try machine.connection()
         let text = machine.memory()
-        for index in 0..<100 { text.storeBytes(of: UInt8(index), toByteOffset: index, as: UInt8.self) }
+        for index in 0..<100 {
+            text.storeBytes(of: UInt8(index), toByteOffset: index, as: UInt8.self)
+        }
         let target = machine.memory(4096)
         let receiving = machine.start(.receive(server, target, count: 4096, waitAll: false))
         #expect(try machine.run(.send(client, text, count: 100, more: false)) == 100)

@@ -25,8 +25,8 @@ struct Pattern {
     }
 }
 
-/// Two megabytes through a socket that holds less, by a sender and a receiver that take what comes and
-/// make again what was interrupted.
+/// Two megabytes through a socket that holds less, by a sender and a receiver that take what comes
+/// and make again what was interrupted.
 struct BigTransferCase: ConformanceCase {
     static let total = 2 << 20
     static let piece = 256 << 10
@@ -40,7 +40,10 @@ struct BigTransferCase: ConformanceCase {
         let target = machine.memory(Self.piece)
         var outgoing = Pattern(seed: 7)
         var incoming = Pattern(seed: 7)
-        var sent = 0, received = 0, queued = 0, base = 0
+        var sent = 0
+        var received = 0
+        var queued = 0
+        var base = 0
         var sending: UInt64?
         var receiving: UInt64?
         while received < Self.total {
@@ -60,10 +63,11 @@ struct BigTransferCase: ConformanceCase {
                     .receive(server, target, count: Self.piece, waitAll: false))
             }
             machine.turn()
-            if let started = sending, let count = machine.results[started] {
-                if zeroCopy, machine.hadMore(started) {
-                    try machine.waitForNotification(of: started)
-                }
+            // The memory is ours again after the notification, which waits for the other side to
+            // read.
+            if let started = sending, let count = machine.results[started],
+                !machine.hadMore(started) || machine.notifications.contains(started)
+            {
                 let moved = try Self.moved(count)
                 base += moved
                 queued -= moved
@@ -123,29 +127,6 @@ struct ManyOperationsCase: ConformanceCase {
     }
 }
 
-struct TwoReceivesCase: ConformanceCase {
-    var testDescription: String { "two receives on one socket complete in order" }
-
-    func run<Ring: RingBackend & ~Copyable>(_ machine: inout Machine<Ring>) throws {
-        let (client, server) = try machine.connection()
-        for index in 0..<20 {
-            machine.memory().storeBytes(of: UInt8(index), toByteOffset: index, as: UInt8.self)
-        }
-        let first = machine.start(.receive(server, machine.memory(4096), count: 10, waitAll: true))
-        let second = machine.start(.receive(server, machine.memory(8192), count: 10, waitAll: true))
-        machine.turn()
-        #expect(try machine.run(.send(client, machine.memory(), count: 20, more: false)) == 20)
-        #expect(try machine.wait(for: first) == 10)
-        #expect(try machine.wait(for: second) == 10)
-        let places = [first, second].compactMap { machine.order.firstIndex(of: $0) }
-        #expect(places == places.sorted())
-        #expect(machine.memory(4096).load(as: UInt8.self) == 0)
-        #expect(machine.memory(8192).load(as: UInt8.self) == 10)
-        try machine.close(client)
-        try machine.close(server)
-    }
-}
-
 struct StaleTokenCase: ConformanceCase {
     var testDescription: String { "a completion that outlived its operation is ignored" }
 
@@ -156,9 +137,13 @@ struct StaleTokenCase: ConformanceCase {
         machine.reactor.operations.end(stale)
         let fresh = machine.reactor.operations.begin(context, length: 0)
         #expect(fresh.slot == stale.slot && fresh.generation != stale.generation)
-        #expect(machine.reactor.ring.prepare(.nop, token: stale) == true)
         let before = machine.reactor.counters.completions
-        while machine.reactor.counters.completions == before { machine.turn() }
+        while !machine.reactor.ring.prepare(.nop, token: stale) { machine.turn() }
+        let end = machine.reactor.now + Machine<Ring>.patience
+        while machine.reactor.counters.completions == before, machine.reactor.now < end {
+            machine.turn()
+        }
+        #expect(machine.reactor.counters.completions > before)
         #expect(machine.results[.max] == nil)
         #expect(machine.reactor.operations.find(fresh) != nil)
         machine.reactor.operations.end(fresh)

@@ -6,7 +6,19 @@ import Testing
 @Suite struct MemoryTests {
     @Test func twoReceivesIntoTheSameMemoryTrap() async {
         await #expect(processExitsWith: .failure) {
-            try Backend.runOnSimulation(OverlapCase(), seed: 1)
+            try Backend.runOnSimulation(OverlapCase(distance: 4000), seed: 1)
+        }
+    }
+
+    @Test func twoReceivesOnOneSocketTrap() async {
+        await #expect(processExitsWith: .failure) {
+            try Backend.runOnSimulation(TwoAtOnceCase(receives: true), seed: 1)
+        }
+    }
+
+    @Test func twoSendsOnOneSocketTrap() async {
+        await #expect(processExitsWith: .failure) {
+            try Backend.runOnSimulation(TwoAtOnceCase(receives: false), seed: 1)
         }
     }
 
@@ -29,18 +41,21 @@ import Testing
         var faults = SimulationFaults()
         faults.lateNotificationRate = 1
         try Backend.runOnSimulation(ZeroCopyCase(), seed: 1, faults: faults)
-        try Backend.runOnSimulation(TwoReceivesCase(), seed: 1)
+        try Backend.runOnSimulation(OverlapCase(distance: 4096), seed: 1)
     }
 }
 
 private struct OverlapCase: ConformanceCase {
+    let distance: Int
     var testDescription: String { "two receives fill the same memory" }
 
     func run<Ring: RingBackend & ~Copyable>(_ machine: inout Machine<Ring>) throws {
-        let (_, server) = try machine.connection()
-        machine.start(.receive(server, machine.memory(), count: 4096, waitAll: true))
-        machine.start(.receive(server, machine.memory(4000), count: 4096, waitAll: true))
+        let (client, server) = try machine.connection()
+        machine.start(.receive(client, machine.memory(), count: 4096, waitAll: true))
+        machine.start(.receive(server, machine.memory(distance), count: 4096, waitAll: true))
         machine.turn()
+        try machine.close(client)
+        try machine.close(server)
     }
 }
 
@@ -66,5 +81,24 @@ private struct ChangedCase: ConformanceCase {
             machine.cancel(sending)
             _ = try machine.wait(for: sending)
         }
+    }
+}
+
+private struct TwoAtOnceCase: ConformanceCase {
+    let receives: Bool
+    var testDescription: String { "two operations of one direction on one socket" }
+
+    func run<Ring: RingBackend & ~Copyable>(_ machine: inout Machine<Ring>) throws {
+        let (client, _) = try machine.connection()
+        let half = Machine<Ring>.regionBytes / 2
+        for part in 0..<2 {
+            let memory = machine.memory(part * half)
+            // More than the connection holds, so that neither send is over at once.
+            machine.start(
+                receives
+                    ? .receive(client, memory, count: half, waitAll: true)
+                    : .send(client, memory, count: half, more: false))
+        }
+        machine.turn()
     }
 }

@@ -4,7 +4,10 @@ import Reactor
 /// An actor that sends a pattern over one connection, or receives and checks one, and survives
 /// whatever is no error: the smallest program that a simulation can drive.
 final class Peer: SimulationParticipant {
-    enum Kind: UInt8 { case socket = 1, connect, accept, receive, send }
+    enum Kind: UInt8 {
+        case socket = 1
+        case connect, accept, receive, send
+    }
 
     static let pieceBytes = 8192
 

@@ -56,7 +56,8 @@ import Testing
 
     /// Synced bytes under a synced name survive every power cut; without a sync they do not always.
     @Test func aPowerCutTakesOnlyWhatWasNotSynced() throws {
-        var lostBytes = 0, lostNames = 0
+        var lostBytes = 0
+        var lostNames = 0
         for seed in UInt64(1)...60 {
             try Self.withMachine(seed: seed) { world, machine in
                 let disk = world.disk(of: "one")
@@ -102,7 +103,8 @@ import Testing
                 world.faults.sync = .init(rate: 1, errnos: [EIO])
                 #expect(try machine.run(sync) == -EIO)
                 world.faults.sync.rate = 0
-                // A second sync answers well, and what the first one covered may be gone all the same.
+                // A second sync answers well, and what the first one covered may be gone all the
+                // same.
                 #expect(try machine.run(sync) == 0)
                 #expect(!disk.isDurable("file"))
                 world.crash("one")

@@ -12,14 +12,15 @@ private struct Pair {
     let receiver: Peer
 
     init(
-        seed: UInt64, faults: SimulationFaults = SimulationFaults(), zeroCopy: Bool = false
+        seed: UInt64, faults: SimulationFaults = SimulationFaults(), zeroCopy: Bool = false,
+        total: Int = total
     ) throws {
         world = SimulatedWorld(seed: seed, faults: faults)
         driver = SimulationDriver(world)
         let address = try #require(SocketAddress(host: "10.0.0.2", port: 7000))
         receiver = try Peer(world, node: "b", listeningOn: address)
         sender = try Peer(
-            world, node: "a", sending: Self.total, to: address, zeroCopy: zeroCopy)
+            world, node: "a", sending: total, to: address, zeroCopy: zeroCopy)
         driver.add(sender)
         driver.add(receiver)
     }
@@ -64,7 +65,8 @@ private struct Pair {
     }
 
     @Test func aLongCutBreaksTheSender() throws {
-        let pair = try Pair(seed: 1)
+        // More than the connection holds, so that a send is waiting when the time is up.
+        let pair = try Pair(seed: 1, total: 1_000_000)
         #expect(pair.run(for: Self.second, until: 10_000) == .done)
         pair.world.cut("a", "b")
         _ = pair.driver.run(for: 100 * Self.second) { pair.sender.isBroken }
@@ -73,7 +75,7 @@ private struct Pair {
     }
 
     @Test func aResetReachesBothEnds() throws {
-        let pair = try Pair(seed: 1)
+        let pair = try Pair(seed: 1, total: 1_000_000)
         #expect(pair.run(for: Self.second, until: 10_000) == .done)
         pair.world.reset("a", "b")
         _ = pair.driver.run(for: Self.second) { pair.sender.isBroken && pair.receiver.isBroken }
@@ -82,7 +84,7 @@ private struct Pair {
     }
 
     @Test func aKilledNodeResetsItsPeers() throws {
-        let pair = try Pair(seed: 1)
+        let pair = try Pair(seed: 1, total: 1_000_000)
         #expect(pair.run(for: Self.second, until: 10_000) == .done)
         pair.world.kill("b")
         pair.driver.remove(pair.receiver)
@@ -91,7 +93,7 @@ private struct Pair {
     }
 
     @Test func aCrashedNodeIsSilentAndResetsWhenItIsBack() throws {
-        let pair = try Pair(seed: 1)
+        let pair = try Pair(seed: 1, total: 1_000_000)
         #expect(pair.run(for: Self.second, until: 10_000) == .done)
         pair.world.crash("b")
         pair.driver.remove(pair.receiver)

@@ -23,7 +23,8 @@ import Testing
     }
 
     @Test func anotherErrnoIsToldInTheSystemsWords() {
-        #expect(RingProbe.registrationFailure(EBUSY, bytes: 1).description.contains(errorText(EBUSY)))
+        #expect(
+            RingProbe.registrationFailure(EBUSY, bytes: 1).description.contains(errorText(EBUSY)))
         #expect(RingProbe.setupFailure(EIO).description.contains(errorText(EIO)))
     }
 

@@ -45,8 +45,18 @@ extension StreamEngine where Ring: ~Copyable {
         let entry = connections.at(index)
         if case .done(let number) = outcome { entry.pointee.descriptor = .plain(number) }
         guard settle(index) else { return }
-        guard case .done = outcome else { return fail(index, .unreachable(outcome.errno)) }
+        switch outcome {
+        case .done: break
+        case .again: return start(.makeSocket, index, .socket(family: entry.pointee.address.family))
+        case .cancelled, .disconnected, .full, .failed:
+            return fail(index, .unreachable(outcome.errno))
+        }
         reactor.ring.configure(entry.pointee.descriptor)
+        connect(index)
+    }
+
+    private mutating func connect(_ index: Int32) {
+        let entry = connections.at(index)
         let address = entry.pointee.address
         let descriptor = entry.pointee.descriptor
         entry.pointee.pending += 1
@@ -61,7 +71,12 @@ extension StreamEngine where Ring: ~Copyable {
 
     mutating func connected(_ index: Int32, _ outcome: Outcome) {
         guard settle(index) else { return }
-        guard case .done = outcome else { return fail(index, .unreachable(outcome.errno)) }
+        switch outcome {
+        case .done: break
+        case .again: return connect(index)
+        case .cancelled, .disconnected, .full, .failed:
+            return fail(index, .unreachable(outcome.errno))
+        }
         connections.at(index).pointee.life = .open
         beginHeader(index)
         pump(index)

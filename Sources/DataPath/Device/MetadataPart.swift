@@ -1,0 +1,36 @@
+import Reactor
+
+/// Where a block file's header pages or checksum table lie, and how a read of them goes on.
+struct MetadataPart {
+    let offset: UInt64
+    let count: Int
+
+    /// The two header pages, or the table of a block of `length`.
+    init(_ isTable: Bool, length: UInt64) {
+        offset = isTable ? BlockLayout.tableOffset(length: length) : 0
+        count = isTable ? BlockLayout.tableBytes(maxLength: length) : 2 * BlockLayout.headerBytes
+    }
+
+    enum Step {
+        case whole
+        /// Interrupted or short: read on.
+        case more
+        /// The file ends before its end.
+        case missing
+        case failed
+    }
+
+    /// Counts what a read brought. A short direct read goes on at its last whole page.
+    func advance(_ done: inout Int, _ outcome: Outcome) -> Step {
+        switch outcome {
+        case .done(let bytes):
+            guard done + Int(bytes) < count else { return .whole }
+            let pages = (done + Int(bytes)) / BlockLayout.headerBytes * BlockLayout.headerBytes
+            guard bytes > 0 else { return .missing }
+            done = pages
+            return .more
+        case .again: return .more
+        case .cancelled, .disconnected, .full, .failed: return .failed
+        }
+    }
+}

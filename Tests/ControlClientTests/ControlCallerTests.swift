@@ -1,0 +1,103 @@
+import ControlClient
+import FoundationEssentials
+import Testing
+import Wire
+
+struct ControlCallerTests {
+    private let retry = ControlCaller.Retry(
+        tries: 3, totalMilliseconds: 20_000, pause: 1, longestPause: 2)
+    private let settings = ControlConnection.Settings(role: .client)
+    private let status = ControlRequest.OneOf_Operation.clusterStatus(ControlClusterStatus())
+
+    /// Closes the connection on the first `losses` requests, answers the ones after them.
+    private func losing(_ losses: Int) -> FakeNamenode {
+        FakeNamenode { peer, number in
+            guard peer.greet() != nil else { return }
+            if number < losses {
+                _ = peer.request()
+            } else {
+                peer.serve { _ in ControlReply() }
+            }
+        }
+    }
+
+    @Test func aLostAnswerIsAskedForAgainUnderTheSameId() throws {
+        let namenode = losing(2)
+        let caller = ControlCaller(namenode.endpoint, settings: settings, retry: retry)
+        _ = try caller.call(status)
+        _ = try caller.call(status)
+        #expect(namenode.requests.map(\.requestID) == [1, 1, 1, 2])
+        #expect(namenode.requests.allSatisfy { Array($0.clientID) == caller.client.bytes })
+    }
+
+    @Test func triesAreCounted() {
+        let namenode = losing(100)
+        let caller = ControlCaller(namenode.endpoint, settings: settings, retry: retry)
+        #expect(throws: ControlFailure.self) { try caller.call(status) }
+        #expect(namenode.requests.map(\.requestID) == [1, 1, 1])
+    }
+
+    @Test func theTotalDeadlineEndsTheTries() {
+        let namenode = losing(1_000)
+        let hasty = ControlCaller.Retry(
+            tries: 1_000, totalMilliseconds: 60, pause: 20, longestPause: 20)
+        let caller = ControlCaller(namenode.endpoint, settings: settings, retry: hasty)
+        #expect(throws: ControlFailure.self) { try caller.call(status) }
+        #expect(namenode.requests.count <= 4)
+    }
+
+    @Test func aRefusalIsNotAskedAgain() {
+        let namenode = FakeNamenode { peer, _ in
+            _ = peer.greet()
+            peer.serve { _ in
+                var reply = ControlReply()
+                reply.code = .exists
+                return reply
+            }
+        }
+        let caller = ControlCaller(namenode.endpoint, settings: settings, retry: retry)
+        #expect(throws: ControlFailure.refused(.init(code: .exists, message: ""))) {
+            try caller.call(status)
+        }
+        #expect(namenode.requests.count == 1)
+    }
+
+    @Test func aClusterThatChangedIsNoticed() throws {
+        let other = ClusterID(high: 5, low: 5)
+        let namenode = FakeNamenode { peer, number in
+            _ = peer.greet { if number > 0 { $0.clusterID = Data(other.bytes) } }
+            if number == 0, let request = peer.request() {
+                var reply = ControlReply()
+                reply.requestID = request.requestID
+                peer.send(reply)
+            }
+        }
+        let caller = ControlCaller(namenode.endpoint, settings: settings, retry: retry)
+        _ = try caller.call(status)
+        caller.disconnect()
+        #expect(
+            throws: ControlFailure.wrongCluster(expected: FakeNamenode.cluster, found: other)
+        ) { try caller.call(status) }
+    }
+
+    @Test func theClusterIsLearnedOnce() throws {
+        let namenode = losing(0)
+        let caller = ControlCaller(namenode.endpoint, settings: settings, retry: retry)
+        #expect(try caller.cluster() == FakeNamenode.cluster)
+        #expect(namenode.requests.isEmpty)
+    }
+
+    @Test func threadsTakeTurns() async {
+        let namenode = losing(0)
+        let caller = ControlCaller(namenode.endpoint, settings: settings, retry: retry)
+        let operation = status
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    do { _ = try caller.call(operation) } catch { Issue.record("\(error)") }
+                }
+            }
+        }
+        #expect(namenode.requests.map(\.requestID) == Array(1...8))
+    }
+}
