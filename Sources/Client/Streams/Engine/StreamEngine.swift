@@ -10,8 +10,7 @@ import Wire
 /// the streams are.
 ///
 /// A write's byte goes: fill (1) -> sum (2) -> send (3) -> ack (4) -> seal (5). A read's: receive
-/// (1) -> verify (2)
-/// -> drain (3).
+/// (1) -> verify (2) -> drain (3).
 package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
     package var reactor: Reactor<Ring>
     package let settings: EngineSettings
@@ -39,6 +38,7 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// The one read ahead of any block, to learn whether a source has more bytes.
     enum Peek {
         case none, running
+        /// The slot, or -1, and the bytes in it.
         case done(Int32, Int)
         case failed(Int32)
     }

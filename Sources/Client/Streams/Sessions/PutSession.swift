@@ -14,6 +14,11 @@ struct PutSession: ~Copyable {
     /// Blocks that are sealed, in order.
     private var blocks: [Sealed] = []
     private var sum = PieceSum()
+    /// Nodes that failed while this value was written. The namenode needs seconds to notice what a
+    /// writer sees at once.
+    private var failedNodes: [NodeID] = []
+    /// More are not remembered.
+    private static let mostFailedNodes = 16
     /// Bytes of the value that are in sealed blocks.
     private var position: UInt64 { sum.length }
 
@@ -112,8 +117,8 @@ struct PutSession: ~Copyable {
         _ keeper: inout LeaseKeeper, _ peeked: (slot: Int32, count: Int)?,
         _ progress: (UInt64) -> Void
     ) throws(ClientError) -> Bool {
-        var retry = WriteRetry()
-        var plan = try addBlock(keeper.lease, excluding: [])
+        var retry = WriteRetry(excluded: failedNodes)
+        var plan = try addBlock(&keeper, excluding: failedNodes)
         var write = try begin(plan, peeked)
         var shown = position
         while true {
@@ -135,7 +140,8 @@ struct PutSession: ~Copyable {
                     try pause(retry.resumed, &keeper)
                     try connecting { engine in engine.resume(write) ? true : nil }
                 case .newBlock:
-                    plan = try addBlock(keeper.lease, excluding: retry.excluded)
+                    failedNodes = retry.excluded.suffix(Self.mostFailedNodes)
+                    plan = try addBlock(&keeper, excluding: failedNodes)
                     write = try move(write, to: plan)
                 case .giveUp: throw error(failure, plan)
                 }
@@ -144,21 +150,24 @@ struct PutSession: ~Copyable {
         }
     }
 
-    private func addBlock(
-        _ lease: Lease, excluding nodes: [NodeID]
+    private mutating func addBlock(
+        _ keeper: inout LeaseKeeper, excluding nodes: [NodeID]
     ) throws(ClientError) -> BlockPlan {
         let hint = source.length.map { $0 - position } ?? 0
         do throws(ClientError) {
             return try namespace.addBlock(
-                lease, sizeHint: hint, exclude: nodes, replicas: options.replicas,
+                keeper.lease, sizeHint: hint, exclude: nodes, replicas: options.replicas,
                 location: options.location)
         } catch {
             guard !nodes.isEmpty else { throw error }
             switch error {
             case .tooFewNodes, .noSpace:
-                // There is no chain without them: they may have recovered meanwhile.
+                // There is no chain without them: they get a moment to come back, and the namenode
+                // one to notice that they are gone.
+                try pause(Self.longPause, &keeper)
                 return try namespace.addBlock(
-                    lease, sizeHint: hint, replicas: options.replicas, location: options.location)
+                    keeper.lease, sizeHint: hint, replicas: options.replicas,
+                    location: options.location)
             default: throw error
             }
         }
@@ -222,6 +231,9 @@ struct PutSession: ~Copyable {
         }
         throw .busy(reason: "this process has no connection left")
     }
+
+    /// For `pause`: 1.6 s.
+    private static let longPause = 5
 
     /// 100 ms, then 200, then 400, with the ring and the lease kept going.
     private mutating func pause(

@@ -1,8 +1,7 @@
 import Wire
 
 /// Which replica of a block is asked next, as a pure state: nearest first, the next one after a
-/// fault, each at most
-/// `rounds` times.
+/// fault, each at most `rounds` times.
 ///
 /// A token error blames nobody: the token is fetched again, at most `refetches` times, and the same
 /// replica asked. A replica that said that it has no good copy is not asked again; one that was

@@ -21,7 +21,8 @@ package struct WriteRetry {
     package private(set) var resumed = 0
     private var blocks = 1
 
-    package init() {}
+    /// - Parameter excluded: nodes that failed under earlier blocks of the same value.
+    package init(excluded: [NodeID] = []) { self.excluded = excluded }
 
     /// The chain acked more than before.
     package mutating func progressed() { resumed = 0 }
