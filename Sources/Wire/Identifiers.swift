@@ -53,7 +53,14 @@ extension Identifier: LosslessStringConvertible {
     /// Reads the form `description` writes: 32 hexadecimal digits, hyphens optional.
     public init?(_ description: String) {
         let digits = description.utf8.filter { $0 != UInt8(ascii: "-") }
-        guard digits.count == 32 else { return nil }
+        // `UInt64(_:radix:)` alone would take a sign.
+        let isHexadecimal = digits.allSatisfy { digit in
+            switch digit {
+            case 0x30...0x39, 0x41...0x46, 0x61...0x66: true
+            default: false
+            }
+        }
+        guard digits.count == 32, isHexadecimal else { return nil }
         let text = String(decoding: digits, as: UTF8.self)
         guard let high = UInt64(text.prefix(16), radix: 16),
             let low = UInt64(text.suffix(16), radix: 16)

@@ -16,7 +16,7 @@ from catena_peer.datanode import DataConnection, located, read_range
 
 CHUNK = frames.CHUNK
 PEERS = 200
-PROGRESS_SECONDS = 1
+PROGRESS_SECONDS = 2
 
 
 class Slow(ClusterCase):

@@ -23,7 +23,7 @@ import Wire
 /// | 124 | 132 | zero |
 /// | 256 | 3584 | checksums |
 /// | 3840 | 4 | CRC32C of the bytes 0 to 3839 |
-/// | 3844 | 252 | not covered, so that a frame header may lie there when page and payload go out together |
+/// | 3844 | 252 | not covered: a frame header may lie there when page and payload go together |
 public struct BlockHeader: Equatable, Sendable {
     public enum State: UInt32, Sendable {
         case open = 1

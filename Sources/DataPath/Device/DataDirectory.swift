@@ -103,7 +103,8 @@ public struct DataDirectory: Sendable {
         if let node, found.node != node {
             throw StartFailure(
                 .configuration,
-                "\(path) belongs to node \(found.node), and another directory here to node \(node): "
+                "\(path) belongs to node \(found.node), and another directory here "
+                    + "to node \(node): "
                     + "give each node its own directories")
         }
         return found

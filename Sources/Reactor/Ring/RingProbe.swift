@@ -53,8 +53,9 @@ public enum RingProbe {
             io_uring_queue_exit(ring)
             throw RingFailure(
                 errno: -registered,
-                "cannot register \(settings.files) fixed files (\(errorText(-registered))): raise the limit "
-                    + "of open files (ulimit -n, LimitNOFILE) to at least that, or set fewer connections"
+                "cannot register \(settings.files) fixed files (\(errorText(-registered))): "
+                    + "raise the limit of open files (ulimit -n, LimitNOFILE) to at least that, "
+                    + "or set fewer connections"
             )
         }
     }
@@ -75,7 +76,8 @@ public enum RingProbe {
             switch number {
             case EPERM:
                 "io_uring is forbidden here: look at /proc/sys/kernel/io_uring_disabled "
-                    + "(0 allows it; 1 needs membership of the group in io_uring_group), and at the seccomp profile "
+                    + "(0 allows it; 1 needs membership of the group in io_uring_group), "
+                    + "and at the seccomp profile "
                     + "when this is a container"
             case ENOSYS: "this kernel has no io_uring: Linux 6.1 or newer is needed"
             case EINVAL:

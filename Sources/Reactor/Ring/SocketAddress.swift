@@ -48,7 +48,11 @@ public struct SocketAddress: BitwiseCopyable, @unchecked Sendable {
 
     /// `host:port`, for logs.
     public var text: String {
-        family == AF_INET6 ? "[\(host)]:\(port)" : "\(host):\(port)"
+        switch family {
+        case AF_INET6: "[\(host)]:\(port)"
+        case AF_INET: "\(host):\(port)"
+        default: "unknown"
+        }
     }
 
     /// The numeric address without its port.

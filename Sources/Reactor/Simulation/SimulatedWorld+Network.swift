@@ -88,7 +88,8 @@ extension SimulatedWorld {
         guard listeners[address.text] == nil else {
             throw RingFailure(
                 errno: EADDRINUSE,
-                "cannot listen on \(wanted.text): another process listens there: choose another port"
+                "cannot listen on \(wanted.text): another process listens there: "
+                    + "choose another port"
             )
         }
         let listener = SimulatedListener(node: core.node, address: address, backlog: backlog)

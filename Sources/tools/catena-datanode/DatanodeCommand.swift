@@ -6,15 +6,17 @@ struct DatanodeCommand: ParsableCommand {
         commandName: "catena-datanode",
         abstract: "Catena's datanode: it keeps blocks and passes them along a chain.",
         discussion: """
-            One process serves all data directories of a host, normally one per NVMe device. It registers with \
-            the namenode, proves the cluster's secret, and reports the blocks it finds.
+            One process serves all data directories of a host, normally one per NVMe device. It \
+            registers with the namenode, proves the cluster's secret, and reports the blocks it finds.
 
               catena-datanode probe --dir /data/nvme0
-              catena-datanode run --namenode 10.0.0.1:7400 --secret-file /etc/catena/cluster.secret \\
+              catena-datanode run --namenode 10.0.0.1:7400 \\
+                  --secret-file /etc/catena/cluster.secret \\
                   --dir /data/nvme0 --dir /data/nvme1 --listen 10.0.0.11:7500
 
-            Every setting may stand in a YAML file (--config, or /etc/catena/datanode.yaml) and in the \
-            environment (CATENA_NAMENODE for namenode); flags win over the environment, which wins over the file.
+            Every setting may stand in a YAML file (--config, or /etc/catena/datanode.yaml) and \
+            in the environment (CATENA_NAMENODE for namenode); flags win over the environment, \
+            which wins over the file.
             """,
         subcommands: [RunCommand.self, ProbeCommand.self])
 }

@@ -34,7 +34,8 @@ struct DatanodeSettingsReader {
         if configuration.advertise == nil, ["0.0.0.0", "::"].contains(listen.host) {
             throw ToolFailure(
                 .configuration,
-                "--listen \(listen.host) is no address that others can connect to: give --advertise too"
+                "--listen \(listen.host) is no address that others can connect to: "
+                    + "give --advertise too"
             )
         }
         configuration.location = try settings.string("location") ?? ""

@@ -9,8 +9,9 @@ struct ProbeCommand: ParsableCommand {
         commandName: "probe",
         abstract: "Say whether this host can run a datanode, and how fast its device answers.",
         discussion: """
-            Checks the kernel's io_uring, locked memory and fixed files with the settings a datanode would \
-            use, then writes and syncs a small file in the directory. Exit status 0: fit; 69 or 74: not, and why.
+            Checks the kernel's io_uring, locked memory and fixed files with the settings a \
+            datanode would use, then writes and syncs a small file in the directory. \
+            Exit status 0: fit; 69 or 74: not, and why.
             """)
 
     @Option(help: .init("A directory to write a test file in.", valueName: "directory"))

@@ -8,8 +8,9 @@ struct FormatCommand: ParsableCommand {
         commandName: "format",
         abstract: "Make an empty namespace with a new cluster id.",
         discussion: """
-            Writes namespace.json, which names the cluster, and cluster.secret, which only its owner may read. \
-            A directory that holds a namespace is refused (exit status 73): nothing is ever overwritten.
+            Writes namespace.json, which names the cluster, and cluster.secret, which only its \
+            owner may read. A directory that holds a namespace is refused (exit status 73): \
+            nothing is ever overwritten.
             """)
 
     @Option(help: "The directory to make or fill.")

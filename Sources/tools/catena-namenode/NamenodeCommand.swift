@@ -6,14 +6,14 @@ struct NamenodeCommand: ParsableCommand {
         commandName: "catena-namenode",
         abstract: "Catena's namenode: it knows keys, blocks, leases and datanodes.",
         discussion: """
-            A new cluster begins with an explicit format, which makes a namespace and the secret that its \
-            datanodes share:
+            A new cluster begins with an explicit format, which makes a namespace and the secret \
+            that its datanodes share:
 
               catena-namenode format --dir /var/lib/catena/namenode
               catena-namenode run --dir /var/lib/catena/namenode --listen 0.0.0.0:7400
 
-            Copy cluster.secret from that directory to each datanode. No byte of a key passes through the \
-            namenode: clients move data to and from datanodes.
+            Copy cluster.secret from that directory to each datanode. No byte of a key passes \
+            through the namenode: clients move data to and from datanodes.
             """,
         subcommands: [FormatCommand.self, RunCommand.self])
 }

@@ -10,12 +10,14 @@ struct RunCommand: ParsableCommand {
         commandName: "run",
         abstract: "Serve a formatted namespace until SIGTERM.",
         discussion: """
-            The content of the namespace (keys, blocks, leases) is kept in memory for now: it ends with this \
-            process. Blocks that datanodes still hold from an earlier run are counted as stray and are \
+            The content of the namespace (keys, blocks, leases) is kept in memory for now: it \
+            ends with this process. Blocks that datanodes still hold from an earlier run are \
+            counted as stray and are \
             never deleted.
 
-            Exit status: 0 after SIGTERM or SIGINT, 64 wrong flags, 65 damaged directory, 66 not formatted, \
-            69 address or port not available, 75 another namenode uses the directory, 78 bad location map.
+            Exit status: 0 after SIGTERM or SIGINT, 64 wrong flags, 65 damaged directory, 66 not \
+            formatted, 69 address or port not available, 75 another namenode uses the directory, \
+            78 bad location map.
             """)
 
     @OptionGroup var options: RunOptions

@@ -38,8 +38,8 @@ struct RunOptions: ParsableArguments {
 
     @Option(
         help: """
-            How often the token-signing key changes. A key is honoured for two rotations; then it is \
-            dropped, which revokes what it signed. (default: 600000)
+            How often the token-signing key changes. A key is honoured for two rotations; then \
+            it is dropped, which revokes what it signed. (default: 600000)
             """)
     var keyRotationMs: Int64?
 

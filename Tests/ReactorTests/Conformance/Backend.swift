@@ -56,7 +56,8 @@ final class TemporaryDirectory {
     private let number: Int32
 
     init() throws {
-        var template = Array("./.build/reactor-test-XXXXXX".utf8CString)
+        var template = Array(
+            ("./.build/reactor-test-" + String(repeating: "X", count: 6)).utf8CString)
         try #require(mkdtemp(&template) != nil, "mkdtemp: \(errorText(errno))")
         path = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
         number = Glibc.open(path, O_RDONLY | O_DIRECTORY)
