@@ -49,8 +49,8 @@ import Wire
         var bytes: [UInt8] = []
         var failures: [StreamFailure] = []
         var checksum: UInt32?
-        while checksum == nil && failures.count < behaviours.count {
-            engine.turn(waitUntil: engine.now + 1_000_000_000)
+        var patience = Patience()
+        while checksum == nil && failures.count < behaviours.count, patience.turn(&engine) {
             while let event = engine.nextEvent() {
                 switch event {
                 case .payload(let id, let slot, let offset, let memory):
@@ -75,7 +75,8 @@ import Wire
 
     private func finish(_ engine: inout StreamEngine<KernelRing>) {
         engine.stop()
-        while !engine.isIdle { engine.turn(waitUntil: engine.now + 1_000_000_000) }
+        var patience = Patience()
+        while !engine.isIdle, patience.turn(&engine) {}
         let free = engine.freeSlots
         #expect(free == 4)
     }
@@ -160,8 +161,8 @@ import Wire
         var got: [UInt8] = []
         if let readEnd { _ = fcntl(readEnd, F_SETFL, O_NONBLOCK) }
         var isOver = false
-        while !isOver {
-            engine.turn(waitUntil: engine.now + 5_000_000)
+        var patience = Patience()
+        while !isOver, patience.turn(&engine, span: readEnd == nil ? 1_000_000_000 : 5_000_000) {
             while let event = engine.nextEvent() {
                 if case .readCompleted = event { isOver = true }
                 if case .readFailed(_, let failure) = event {
@@ -192,8 +193,8 @@ import Wire
         let begun = engine.read(request)
         _ = try #require(begun)
         var failure: StreamFailure?
-        while failure == nil {
-            engine.turn(waitUntil: engine.now + 1_000_000_000)
+        var patience = Patience()
+        while failure == nil, patience.turn(&engine) {
             while let event = engine.nextEvent() {
                 if case .readFailed(_, let found) = event { failure = found }
             }

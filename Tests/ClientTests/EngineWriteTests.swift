@@ -50,8 +50,8 @@ import Wire
         _ engine: inout StreamEngine<KernelRing>, _ id: WriteID, resumes: Int = 0
     ) -> End {
         var left = resumes
-        while true {
-            engine.turn(waitUntil: engine.now + 1_000_000_000)
+        var patience = Patience()
+        while patience.turn(&engine) {
             while let event = engine.nextEvent() {
                 switch event {
                 case .wantsPayload(let id, let slot, let offset, let memory):
@@ -72,12 +72,14 @@ import Wire
                 }
             }
         }
+        return .failed(.timedOut)
     }
 
     /// Every buffer and connection comes back.
     private func finish(_ engine: inout StreamEngine<KernelRing>) {
         engine.stop()
-        while !engine.isIdle { engine.turn(waitUntil: engine.now + 1_000_000_000) }
+        var patience = Patience()
+        while !engine.isIdle, patience.turn(&engine) {}
         let free = engine.freeSlots
         #expect(free == settings().slots)
     }
