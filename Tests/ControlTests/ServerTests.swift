@@ -10,12 +10,16 @@ struct ServerTests {
     typealias Server = NamenodeServer<MemoryStore>
 
     @discardableResult
-    private func serve<Outcome>(
-        timing: ServerTiming = ServerTiming(), _ edit: (inout NamenodeSettings) -> Void = { _ in },
-        _ body: (UInt16, Server) throws -> Outcome
-    ) throws -> Outcome {
+    private func settings(_ edit: (inout NamenodeSettings) -> Void) -> NamenodeSettings {
         var settings = NamenodeSettings()
         edit(&settings)
+        return settings
+    }
+
+    private func serve<Outcome>(
+        timing: ServerTiming = ServerTiming(), _ settings: NamenodeSettings = NamenodeSettings(),
+        _ body: (UInt16, Server) throws -> Outcome
+    ) throws -> Outcome {
         let namenode = Namenode(
             cluster: Desk.cluster, secret: Desk.secret, settings: settings,
             locations: LocationMap(), now: MonotonicClock.milliseconds(), generator: Seeded(1))
@@ -50,10 +54,12 @@ struct ServerTests {
     }
 
     @Test func aDatanodeProvesTheSecretAndAClientWrites() throws {
-        try serve({
-            $0.minNodes = 1
-            $0.replicas = 1
-        }) { port, _ in
+        try serve(
+            settings {
+                $0.minNodes = 1
+                $0.replicas = 1
+            }
+        ) { port, _ in
             let datanode = try Peer(port: port)
             let hello = try datanode.greet { $0.role = .datanode }
             let node = FakeNode(1)
@@ -173,7 +179,7 @@ struct ServerTests {
     }
 
     @Test func bytesMayComeOneByOneAndRequestsAllAtOnce() throws {
-        try serve({ $0.bounds.requestsPerConnection = 4 }) { port, _ in
+        try serve(settings { $0.bounds.requestsPerConnection = 4 }) { port, _ in
             let peer = try Peer(port: port)
             var hello = ControlHello()
             hello.protocolMin = 1
@@ -189,7 +195,7 @@ struct ServerTests {
     }
 
     @Test func aPeerThatTakesNoAnswersHoldsUpNobodyElse() throws {
-        try serve({ $0.bounds.replyBacklogBytes = 10_000 }) { port, _ in
+        try serve(settings { $0.bounds.replyBacklogBytes = 10_000 }) { port, _ in
             let greedy = try Peer(port: port)
             _ = try greedy.greet()
             let batch = try (1...200 as ClosedRange<UInt64>).flatMap {
@@ -204,7 +210,7 @@ struct ServerTests {
     }
 
     @Test func connectionsAreBounded() throws {
-        try serve({ $0.bounds.connections = 2 }) { port, _ in
+        try serve(settings { $0.bounds.connections = 2 }) { port, _ in
             let first = try Peer(port: port)
             let second = try Peer(port: port)
             _ = try first.greet()
@@ -217,7 +223,7 @@ struct ServerTests {
     }
 
     @Test func messagesThatAreStillArrivingAreBounded() throws {
-        try serve({ $0.bounds.arrivingBytes = 100_000 }) { port, _ in
+        try serve(settings { $0.bounds.arrivingBytes = 100_000 }) { port, _ in
             let first = try Peer(port: port)
             let second = try Peer(port: port)
             _ = try first.greet()
@@ -260,7 +266,7 @@ struct ServerTests {
     @Test func aPortInUseIsAFailureWithWords() throws {
         try serve { port, _ in
             #expect(throws: SystemFailure.self) {
-                try serve({ $0.listenPort = port }) { _, _ in }
+                try serve(settings { $0.listenPort = port }) { _, _ in }
             }
         }
     }

@@ -110,7 +110,8 @@ extension Datanode where Ring: ~Copyable {
     /// has read the error and closes. Closing at once would reset the connection and could take the
     /// frame with it.
     mutating func linger(_ index: Int32) {
-        start(.shutdown, connection: index, .shutdown(connections.at(index).pointee.descriptor))
+        let descriptor = connections.at(index).pointee.descriptor
+        start(.shutdown, connection: index, .shutdown(descriptor, sendingOnly: true))
     }
 
     mutating func shutDown(_ index: Int32) {

@@ -30,8 +30,9 @@ extension Request {
             io_uring_prep_send_zc(
                 entry, socket.number, memory, count, flags, UInt32(CURING_SEND_ZC_REPORT_USAGE))
             entry.mark(socket)
-        case .shutdown(let socket):
-            io_uring_prep_shutdown(entry, socket.number, Int32(SHUT_RDWR))
+        case .shutdown(let socket, let sendingOnly):
+            let half = sendingOnly ? SHUT_WR : SHUT_RDWR
+            io_uring_prep_shutdown(entry, socket.number, Int32(half))
             entry.mark(socket)
         case .cancel(let target):
             io_uring_prep_cancel64(entry, target.bits, 0)

@@ -53,7 +53,8 @@ extension SimulatedRingCore {
         case (.receive, let socket as SimulatedSocket): socket.receive(operation)
         case (.send, let socket as SimulatedSocket), (.sendZeroCopy, let socket as SimulatedSocket):
             socket.send(operation)
-        case (.shutdown, let socket as SimulatedSocket): settle(operation, socket.shutDown())
+        case (.shutdown(_, let sendingOnly), let socket as SimulatedSocket):
+            settle(operation, socket.shutDown(sendingOnly: sendingOnly))
         case (.shutdown, let listener as SimulatedListener): settle(operation, listener.shutDown())
         case (_, is SimulatedListener): settle(operation, -ENOTCONN)
         default: settle(operation, -ENOTSOCK)
@@ -65,7 +66,7 @@ extension SimulatedRingCore {
         let descriptor: Descriptor
         switch operation.request {
         case .accept(let named, _), .connect(let named, _), .receive(let named, _, _, _),
-            .send(let named, _, _, _), .sendZeroCopy(let named, _, _), .shutdown(let named),
+            .send(let named, _, _, _), .sendZeroCopy(let named, _, _), .shutdown(let named, _),
             .open(let named, _, _, _), .read(let named, _, _, _, _), .write(let named, _, _, _, _),
             .sync(let named, _), .allocate(let named, _, _, _), .rename(let named, _, _),
             .unlink(let named, _):

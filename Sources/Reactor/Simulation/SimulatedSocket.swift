@@ -263,10 +263,10 @@ final class SimulatedSocket: SimulatedObject {
     // MARK: Ending
 
     /// SHUT_RDWR: says the end to the other side and to this side's waiting operations.
-    func shutDown() -> Int32 {
+    func shutDown(sendingOnly: Bool) -> Int32 {
         guard isConnected, !isBroken else { return -ENOTCONN }
         sendEnd()
-        isReceiveShut = true
+        if !sendingOnly { isReceiveShut = true }
         pumpReceives()
         pumpSends()
         return 0

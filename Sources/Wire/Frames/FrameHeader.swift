@@ -14,9 +14,9 @@
 /// | 40 | 4 | payload length |
 /// | 44 | 2 | status |
 /// | 46 | 2 | piece count |
-/// | 48 | 64 | `data`: one CRC32C per piece; `ack`, `sealed`: received, written, durable, 8 bytes each |
+/// | 48 | 64 | `data`: a CRC32C per piece; `ack`, `sealed`: received, written, durable, 8 each |
 /// | 112 | 8 | length: of the block (`seal`, `sealed`), of the range (`read`) |
-/// | 120 | 4 | checksum: of the block (`seal`, `sealed`), of the payload (`write`, `read`, `error`) |
+/// | 120 | 4 | checksum: of the block (`seal`, `sealed`) or the payload (others) |
 /// | 124 | 4 | CRC32C of the bytes 0 to 123 |
 ///
 /// Unused fields are zero. The header is decoded field by field from a slot; only what a room asks

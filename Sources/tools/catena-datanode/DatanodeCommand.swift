@@ -7,7 +7,7 @@ struct DatanodeCommand: ParsableCommand {
         abstract: "Catena's datanode: it keeps blocks and passes them along a chain.",
         discussion: """
             One process serves all data directories of a host, normally one per NVMe device. It \
-            registers with the namenode, proves the cluster's secret, and reports the blocks it finds.
+            registers with the namenode, proves the cluster's secret, and reports its blocks.
 
               catena-datanode probe --dir /data/nvme0
               catena-datanode run --namenode 10.0.0.1:7400 \\

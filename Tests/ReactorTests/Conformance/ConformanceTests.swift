@@ -6,7 +6,8 @@ import Testing
 struct ConformanceTests {
     static let cases: [any ConformanceCase] = [
         NopCase(), ByteStreamCase(), WaitAllCase(), RefusedCase(), UnconnectedCase(),
-        PeerAddressCase(), ResetCase(), ShutdownCase(), CancelCase(), CancelAcceptCase(),
+        PeerAddressCase(), ResetCase(), ShutdownCase(), ShutdownSendingCase(),
+        CancelCase(), CancelAcceptCase(),
         CloseWhileReceivingCase(), FixedTableCase(), FullTableCase(), BigTransferCase(),
         BigTransferCase(zeroCopy: true), ZeroCopyCase(), ManyOperationsCase(), StaleTokenCase(),
         FileCase(), FileErrorsCase(), NamesCase(), DirectorySyncCase(),

@@ -24,7 +24,7 @@ struct UnconnectedCase: ConformanceCase {
         let memory = machine.memory()
         #expect(
             try machine.run(.receive(socket, memory, count: 10, waitAll: false)) == -ENOTCONN)
-        #expect(try machine.run(.shutdown(socket)) == -ENOTCONN)
+        #expect(try machine.run(.shutdown(socket, sendingOnly: false)) == -ENOTCONN)
         try machine.close(socket)
     }
 }
@@ -79,9 +79,27 @@ struct ShutdownCase: ConformanceCase {
         let here = machine.start(.receive(client, machine.memory(), count: 10, waitAll: true))
         let there = machine.start(.receive(server, machine.memory(4096), count: 10, waitAll: true))
         machine.turn()
-        #expect(try machine.run(.shutdown(client)) == 0)
+        #expect(try machine.run(.shutdown(client, sendingOnly: false)) == 0)
         #expect(try machine.wait(for: here) == 0)
         #expect(try machine.wait(for: there) == 0)
+        #expect(
+            try machine.run(.send(client, machine.memory(), count: 1, more: false)) == -EPIPE)
+        try machine.close(client)
+        try machine.close(server)
+    }
+}
+
+struct ShutdownSendingCase: ConformanceCase {
+    var testDescription: String { "shutdown of the sending half goes on receiving" }
+
+    func run<Ring: RingBackend & ~Copyable>(_ machine: inout Machine<Ring>) throws {
+        let (client, server) = try machine.connection()
+        #expect(try machine.run(.shutdown(client, sendingOnly: true)) == 0)
+        #expect(
+            try machine.run(.receive(server, machine.memory(), count: 10, waitAll: false)) == 0)
+        #expect(try machine.run(.send(server, machine.memory(), count: 7, more: false)) == 7)
+        let target = machine.memory(4096)
+        #expect(try machine.run(.receive(client, target, count: 7, waitAll: true)) == 7)
         #expect(
             try machine.run(.send(client, machine.memory(), count: 1, more: false)) == -EPIPE)
         try machine.close(client)

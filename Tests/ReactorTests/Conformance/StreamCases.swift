@@ -24,7 +24,7 @@ struct ByteStreamCase: ConformanceCase {
         #expect(try machine.run(.send(client, text, count: 100, more: false)) == 100)
         #expect(try machine.wait(for: receiving) == 100)
         #expect(memcmp(text, target, 100) == 0)
-        #expect(try machine.run(.shutdown(client)) == 0)
+        #expect(try machine.run(.shutdown(client, sendingOnly: false)) == 0)
         #expect(try machine.run(.receive(server, target, count: 4096, waitAll: false)) == 0)
         try machine.close(client)
         try machine.close(server)
