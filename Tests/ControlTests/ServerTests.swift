@@ -266,7 +266,7 @@ struct ServerTests {
     @Test func aPortInUseIsAFailureWithWords() throws {
         try serve { port, _ in
             #expect(throws: SystemFailure.self) {
-                try serve(settings { $0.listenPort = port }) { _, _ in }
+                _ = try serve(settings { $0.listenPort = port }) { _, _ in }
             }
         }
     }
