@@ -103,5 +103,6 @@ let package = Package(
         tests("TidyTests", []),
         tests("ControlTests", ["Control"]),
         tests("ReactorTests", ["Reactor", "CURing"]),
+        tests("DataPathTests", ["DataPath", "Wire"]),
         tests("SimulationTests", ["Client", "DataPath", "Reactor", "Wire"]),
     ])

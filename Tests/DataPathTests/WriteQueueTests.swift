@@ -1,0 +1,101 @@
+import Testing
+
+@testable import DataPath
+
+struct WriteQueueTests {
+    @Test func writtenIsTheEndOfTheFinishedPrefix() {
+        var queue = WriteQueue()
+        for index in 0..<4 {
+            queue.append(buffer: Int32(index), end: UInt64(index + 1) * 10, isAligned: true)
+        }
+        for index in 0..<4 {
+            let issued = queue.nextToIssue()
+            #expect(issued == Int32(index))
+        }
+        let next2 = queue.nextToIssue()
+        #expect(next2 == nil)
+        queue.finish(buffer: 2)
+        #expect(queue.written == 0)
+        queue.finish(buffer: 0)
+        #expect(queue.written == 10)
+        queue.finish(buffer: 1)
+        #expect(queue.written == 30)
+        queue.finish(buffer: 3)
+        #expect(queue.written == 40)
+        #expect(queue.isEmpty)
+    }
+
+    @Test func aWriteInsideAPageWaitsForEveryWriteBeforeIt() {
+        var queue = WriteQueue()
+        queue.append(buffer: 7, end: 100, isAligned: true)
+        queue.append(buffer: 8, end: 200, isAligned: false)
+        queue.append(buffer: 9, end: 4096, isAligned: true)
+        let next3 = queue.nextToIssue()
+        #expect(next3 == 7)
+        let next4 = queue.nextToIssue()
+        #expect(next4 == nil)
+        queue.finish(buffer: 7)
+        let next5 = queue.nextToIssue()
+        #expect(next5 == 8)
+        let next6 = queue.nextToIssue()
+        #expect(next6 == 9)
+    }
+
+    @Test func whatWasNotIssuedIsTakenBack() {
+        var queue = WriteQueue()
+        for index in 0..<3 { queue.append(buffer: Int32(index), end: 1, isAligned: index == 0) }
+        let next7 = queue.nextToIssue()
+        #expect(next7 == 0)
+        let next8 = queue.takeUnissued()
+        #expect(next8 == 2)
+        let next9 = queue.takeUnissued()
+        #expect(next9 == 1)
+        let next10 = queue.takeUnissued()
+        #expect(next10 == nil)
+    }
+
+    /// Against a model that keeps everything: any order of finishing, buffers used again.
+    @Test func anyOrderOfFinishingGivesThePrefix() {
+        var random = Seeded(seed: 20_261_122)
+        for _ in 0..<200 {
+            var queue = WriteQueue()
+            var ends: [UInt64] = []
+            var done: [Bool] = []
+            var flying: [(buffer: Int32, index: Int)] = []
+            var free = Array(Int32(0)..<8)
+            for _ in 0..<120 {
+                if Bool.random(using: &random), let buffer = free.popLast() {
+                    let end = (ends.last ?? 0) + UInt64.random(in: 1...9, using: &random)
+                    queue.append(buffer: buffer, end: end, isAligned: true)
+                    ends.append(end)
+                    done.append(false)
+                    let issued = queue.nextToIssue()
+                    #expect(issued == buffer)
+                    flying.append((buffer, ends.count - 1))
+                } else if !flying.isEmpty {
+                    let pick = flying.remove(at: Int.random(in: flying.indices, using: &random))
+                    queue.finish(buffer: pick.buffer)
+                    done[pick.index] = true
+                    free.append(pick.buffer)
+                }
+                let prefix = done.firstIndex(of: false) ?? done.count
+                #expect(queue.written == (prefix == 0 ? 0 : ends[prefix - 1]))
+            }
+        }
+    }
+}
+
+/// SplitMix64: a seed gives the same numbers everywhere.
+struct Seeded: RandomNumberGenerator {
+    var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = state
+        mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ mixed >> 31
+    }
+}
