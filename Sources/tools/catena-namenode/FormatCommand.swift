@@ -1,6 +1,7 @@
 import ArgumentParser
 import Control
 import Foundation
+import ToolSupport
 import Wire
 
 struct FormatCommand: ParsableCommand {
@@ -33,12 +34,11 @@ struct FormatCommand: ParsableCommand {
         let secret = (0..<NamespaceDirectory.secretBytes).map { _ in
             UInt8.random(in: .min ... .max, using: &generator)
         }
-        do {
+        try presenting("catena-namenode") {
             let made = try NamespaceDirectory.format(
                 dir, cluster: cluster, secret: secret, made: Date())
-            print("formatted \(made.path): cluster \(made.cluster)")
-        } catch {
-            throw Complaint.exit(error)
+            try StandardStream.output.writeResult(
+                "formatted \(made.path): cluster \(made.cluster)\n")
         }
     }
 }

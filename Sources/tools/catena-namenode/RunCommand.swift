@@ -4,6 +4,7 @@ import Dispatch
 import Foundation
 import Glibc
 import Logging
+import ToolSupport
 
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -12,8 +13,7 @@ struct RunCommand: ParsableCommand {
         discussion: """
             The content of the namespace (keys, blocks, leases) is kept in memory for now: it \
             ends with this process. Blocks that datanodes still hold from an earlier run are \
-            counted as stray and are \
-            never deleted.
+            counted as stray and are never deleted.
 
             Exit status: 0 after SIGTERM or SIGINT, 64 wrong flags, 65 damaged directory, 66 not \
             formatted, 69 address or port not available, 75 another namenode uses the directory, \
@@ -23,18 +23,19 @@ struct RunCommand: ParsableCommand {
     @OptionGroup var options: RunOptions
 
     func run() throws {
-        let settings = try options.settings()
-        LogLines.bootstrap(asJSON: options.logFormat == .json)
-        let log = Logger(label: "namenode")
-        let map = try locationMap(settings)
-        let directory: NamespaceDirectory
-        do {
-            directory = try NamespaceDirectory.open(settings.directory)
-            // Held until the process ends.
-            _ = try NamespaceDirectory.lock(settings.directory)
-        } catch {
-            throw Complaint.exit(error)
+        try presenting("catena-namenode") {
+            let layers = try options.layers()
+            let settings = try options.namenode(layers)
+            let log = try options.common.logger("namenode", layers)
+            try serve(settings, log)
         }
+    }
+
+    private func serve(_ settings: NamenodeSettings, _ log: Logger) throws {
+        let map = try locationMap(settings)
+        let directory = try NamespaceDirectory.open(settings.directory)
+        // Held until the process ends.
+        _ = try NamespaceDirectory.lock(settings.directory)
         NamenodeService.raiseDescriptorLimit(log: log)
         log.warning("the namespace is in memory only: keys end with this process")
         let server = NamenodeService.server(directory, settings: settings, map: map, log: log)
@@ -43,7 +44,7 @@ struct RunCommand: ParsableCommand {
         do {
             port = try server.start()
         } catch {
-            throw Complaint.exit("cannot \(error)", EX_UNAVAILABLE)
+            throw ToolFailure(.unavailable, "cannot \(error)")
         }
         let signals = NamenodeService.signals(stopping: server, done: done, log: log)
         log.info(
@@ -53,9 +54,7 @@ struct RunCommand: ParsableCommand {
                 "cluster": "\(directory.cluster)",
             ])
         if let file = settings.portFile {
-            do { try DurableFile.replace(file, mode: 0o644, text: "\(port)\n") } catch {
-                throw Complaint.exit(error)
-            }
+            try DurableFile.replace(file, mode: 0o644, text: "\(port)\n")
         }
         done.wait()
         for source in signals { source.cancel() }
@@ -66,10 +65,10 @@ struct RunCommand: ParsableCommand {
         guard let file = settings.locationMapFile else { return LocationMap() }
         let text: String
         do { text = try String(contentsOfFile: file, encoding: .utf8) } catch {
-            throw Complaint.exit("\(file) cannot be read", EX_NOINPUT)
+            throw ToolFailure(.notFound, "\(file) cannot be read")
         }
         do { return try LocationMap(parsing: text) } catch {
-            throw Complaint.exit("\(file), line \(error.line): \(error.reason)", EX_CONFIG)
+            throw ToolFailure(.configuration, "\(file), line \(error.line): \(error.reason)")
         }
     }
 }

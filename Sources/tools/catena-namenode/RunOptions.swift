@@ -1,47 +1,52 @@
 import ArgumentParser
 import Control
+import ControlClient
+import ToolSupport
 
-/// The flags of `run`; what they do not name keeps the default of `NamenodeSettings`.
+/// The flags of `run`. Each may stand in a YAML file and in the environment too; what none of them names keeps
+/// the default of `NamenodeSettings`.
 struct RunOptions: ParsableArguments {
-    @Option(help: "The directory that format made.")
-    var dir: String
+    @OptionGroup var common: CommonFlags
 
-    @Option(help: "Address and port to listen on; port 0 lets the kernel choose one.")
-    var listen = "127.0.0.1:0"
+    @Option(help: "The directory that format made.")
+    var dir: String?
+
+    @Option(help: "Address and port to listen on; port 0 takes a free one. (default: 127.0.0.1:0)")
+    var listen: String?
 
     @Option(help: "A file to write the bound port to, once the namenode listens.")
     var portFile: String?
 
     @Option(help: "Copies of a block, 1 to 5. (default: 3)")
-    var replicas: Int?
+    var replicas: String?
 
     @Option(help: "Refuse client traffic while fewer datanodes are live. (default: --replicas)")
-    var minNodes: Int?
+    var minNodes: String?
 
-    @Option(help: "The longest block, 65536 to 1073741824. (default: 134217728)")
-    var blockBytes: Int?
+    @Option(help: "The longest block, 64KiB to 1GiB. (default: 128MiB)")
+    var blockBytes: String?
 
     @Option(help: "How often datanodes are to send a heartbeat. (default: 1000)")
-    var heartbeatMs: Int64?
+    var heartbeatMs: String?
 
     @Option(help: "Silence after which a datanode gets no new blocks. (default: 3000)")
-    var staleMs: Int64?
+    var staleMs: String?
 
     @Option(help: "Silence after which a datanode has to register again. (default: 10000)")
-    var deadMs: Int64?
+    var deadMs: String?
 
     @Option(help: "How long a lease lasts without being renewed. (default: 60000)")
-    var leaseMs: Int64?
+    var leaseMs: String?
 
     @Option(help: "How long a token lasts, at most one key rotation. (default: 600000)")
-    var tokenMs: Int64?
+    var tokenMs: String?
 
     @Option(
         help: """
             How often the token-signing key changes. A key is honoured for two rotations; then \
             it is dropped, which revokes what it signed. (default: 600000)
             """)
-    var keyRotationMs: Int64?
+    var keyRotationMs: String?
 
     @Option(
         help: """
@@ -50,37 +55,61 @@ struct RunOptions: ParsableArguments {
             """)
     var locationMap: String?
 
-    @Option(help: "json or text: one line per event on standard error.")
-    var logFormat = LogFormat.text
-
-    enum LogFormat: String, ExpressibleByArgument, CaseIterable {
-        case json, text
+    private var flags: [String: String?] {
+        [
+            "dir": dir, "listen": listen, "port-file": portFile, "replicas": replicas,
+            "min-nodes": minNodes, "block-bytes": blockBytes, "heartbeat-ms": heartbeatMs,
+            "stale-ms": staleMs, "dead-ms": deadMs, "lease-ms": leaseMs, "token-ms": tokenMs,
+            "key-rotation-ms": keyRotationMs, "location-map": locationMap,
+        ]
     }
 
-    func settings() throws -> NamenodeSettings {
+    /// File, environment and flags as one.
+    func layers() throws(ToolFailure) -> Settings {
+        try common.settings(
+            fallback: "/etc/catena/namenode.yaml", known: Set(flags.keys),
+            flags: flags.mapValues { $0.map { [$0] } ?? [] })
+    }
+
+    /// What the layers say, each mistake as a sentence that names the setting.
+    func namenode(_ layers: Settings) throws(ToolFailure) -> NamenodeSettings {
         var settings = NamenodeSettings()
-        guard let colon = listen.lastIndex(of: ":"),
-            let port = UInt16(listen[listen.index(after: colon)...])
-        else { throw ValidationError("--listen must be ADDRESS:PORT, not \"\(listen)\"") }
-        let host = listen[..<colon].drop { $0 == "[" }
-        settings.listenHost = String(host.last == "]" ? host.dropLast() : host)
-        settings.listenPort = port
-        settings.directory = dir
-        settings.portFile = portFile
-        settings.locationMapFile = locationMap
-        settings.minNodes = minNodes
-        func set<Value>(_ path: WritableKeyPath<NamenodeSettings, Value>, _ value: Value?) {
-            if let value { settings[keyPath: path] = value }
+        settings.directory = try layers.required("dir", try layers.string("dir"))
+        if let listen = try layers.parsed("listen", "ADDRESS:PORT", Self.address) {
+            (settings.listenHost, settings.listenPort) = listen
         }
-        set(\.replicas, replicas)
-        set(\.blockBytes, blockBytes)
-        set(\.heartbeatMs, heartbeatMs)
-        set(\.staleMs, staleMs)
-        set(\.deadMs, deadMs)
-        set(\.leaseMs, leaseMs)
-        set(\.tokenMs, tokenMs)
-        set(\.keyRotationMs, keyRotationMs)
-        if let problem = settings.problems.first { throw ValidationError(problem) }
+        settings.portFile = try layers.string("port-file")
+        settings.locationMapFile = try layers.string("location-map")
+        let counts = 1...1_000_000
+        if let count = try layers.integer("replicas", in: counts) { settings.replicas = count }
+        settings.minNodes = try layers.integer("min-nodes", in: counts)
+        if let bytes = try layers.bytes("block-bytes") { settings.blockBytes = Int(bytes) }
+        try readTimes(layers, &settings)
+        if let problem = settings.problems.first {
+            throw ToolFailure(.usage, problem)
+        }
         return settings
+    }
+
+    private func readTimes(
+        _ layers: Settings, _ settings: inout NamenodeSettings
+    ) throws(ToolFailure) {
+        let times: [(String, WritableKeyPath<NamenodeSettings, Int64>)] = [
+            ("heartbeat-ms", \.heartbeatMs), ("stale-ms", \.staleMs), ("dead-ms", \.deadMs),
+            ("lease-ms", \.leaseMs), ("token-ms", \.tokenMs), ("key-rotation-ms", \.keyRotationMs),
+        ]
+        for (name, path) in times {
+            if let time = try layers.integer(name, in: 1...Int(Int32.max)) {
+                settings[keyPath: path] = Int64(time)
+            }
+        }
+    }
+
+    private static func address(_ text: String) -> (String, UInt16)? {
+        guard let colon = text.lastIndex(of: ":"),
+            let port = UInt16(text[text.index(after: colon)...])
+        else { return nil }
+        let host = text[..<colon].drop { $0 == "[" }
+        return (String(host.last == "]" ? host.dropLast() : host), port)
     }
 }

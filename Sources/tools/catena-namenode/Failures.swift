@@ -1,0 +1,25 @@
+import Control
+import ControlClient
+import Glibc
+import ToolSupport
+
+extension DirectoryFailure: Presentable {
+    public var sentence: String { description }
+
+    public var kind: FailureKind {
+        switch self {
+        case .exists: .exists
+        case .notFormatted: .notFound
+        case .damaged: .corrupt
+        case .newerFormat: .configuration
+        case .locked: .retryLater
+        case .system(_, let failure):
+            switch failure.code {
+            case EACCES, EPERM: .denied
+            // Exit status 73: the directory cannot be made or filled.
+            case EROFS, ENOSPC, ENOENT, ENOTDIR: .exists
+            default: .io
+            }
+        }
+    }
+}
