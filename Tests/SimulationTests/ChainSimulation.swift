@@ -55,7 +55,7 @@ struct ChainSimulation {
             credentials: Credentials(token: token.signed(with: key), chain: chain), length: length,
             packetBytes: max(packet, Int(length / 150) + 1),
             level: world.random.below(2) == 0 ? .written : .durable,
-            resumesAllowed: weather == .nuisances ? 0 : 40)
+            resumesAllowed: weather == .nuisances ? 0 : 2 * Self.resumesUntilHealed)
         world.faults = faults(rate, &world.random)
         if weather == .failingDevice {
             world.disk(of: members[world.random.below(3)].name).faults = Self.failing(rate)
@@ -72,6 +72,8 @@ struct ChainSimulation {
         let checker = ChainChecker(members, writer, world)
         let end = driver.run(for: 3_600_000_000_000, rounds: 400_000) {
             checker.check()
+            // The network heals at last: from there on the write must come to its end.
+            if writer.resumes > Self.resumesUntilHealed { heal(world) }
             return checker.breach != nil || writer.isOver
         }
         if checker.breach == nil { checker.checkSealed() }
@@ -96,6 +98,14 @@ struct ChainSimulation {
             }
         }
         return writer.isDrained ? nil : "the writer holds slots"
+    }
+
+    static let resumesUntilHealed = 20
+
+    private func heal(_ world: SimulatedWorld) {
+        world.faults.receive.rate = 0
+        world.faults.send.rate = 0
+        world.faults.connect.rate = 0
     }
 
     static let payloadBuffers = 40

@@ -208,7 +208,7 @@ final class Agent: Sendable {
 
     private func rest(_ milliseconds: Int64) {
         let end = MonotonicClock.milliseconds + milliseconds
-        while isRunning, MonotonicClock.milliseconds < end { usleep(20_000) }
+        while isRunning, MonotonicClock.milliseconds < end { usleep(50_000) }
     }
 
     private func devices() -> [ControlDevice] {

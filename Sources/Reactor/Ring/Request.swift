@@ -18,8 +18,8 @@ public enum Request: BitwiseCopyable {
     /// As `send`, without a copy: the memory is the kernel's until the completion that is a
     /// notification.
     case sendZeroCopy(Descriptor, UnsafeRawPointer, count: Int)
-    /// `sendingOnly` says that no more is sent and goes on receiving. Shutting both halves makes the
-    /// kernel reset a peer that still sends, which can cost it what was sent before.
+    /// `sendingOnly` says that no more is sent and goes on receiving. Shutting both halves makes
+    /// the kernel reset a peer that still sends, which can cost it what was sent before.
     case shutdown(Descriptor, sendingOnly: Bool)
     /// Opens below the directory `at`. Result: a fixed file.
     case open(at: Descriptor, path: UnsafePointer<CChar>, flags: Int32, mode: UInt32)

@@ -3,8 +3,8 @@ import Control
 import ControlClient
 import ToolSupport
 
-/// The flags of `run`. Each may stand in a YAML file and in the environment too; what none of them names keeps
-/// the default of `NamenodeSettings`.
+/// The flags of `run`. Each may stand in a YAML file and in the environment too; what none of them
+/// names keeps the default of `NamenodeSettings`.
 struct RunOptions: ParsableArguments {
     @OptionGroup var common: CommonFlags
 
