@@ -32,10 +32,10 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// The write stream of each open block.
     var openStreams: [BlockID: Int32] = [:]
 
-    /// Who waits for a payload buffer, in order: connections by index, readers by its complement.
-    var bufferWaiters: FixedRing<Int32>
-    /// Who waits for a metadata buffer: streams by index, readers by its complement.
-    var metadataWaiters: FixedRing<Int32>
+    /// Who waits for a payload buffer, in order: connections by index, readers behind them.
+    var bufferWaiters: WaitList
+    /// Who waits for a metadata buffer: streams by index, readers behind them.
+    var metadataWaiters: WaitList
 
     /// What a failed connection's error frame will say.
     var pendingReports: [Int32: ErrorReport] = [:]
@@ -75,8 +75,8 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         connections = Slab(capacity: budget.connections)
         streams = Slab(capacity: budget.writeStreams)
         readers = Slab(capacity: budget.readStreams)
-        bufferWaiters = FixedRing(capacity: budget.connections + budget.readStreams)
-        metadataWaiters = FixedRing(capacity: budget.writeStreams + budget.readStreams)
+        bufferWaiters = WaitList(places: budget.connections + budget.readStreams)
+        metadataWaiters = WaitList(places: budget.writeStreams + budget.readStreams)
         mailbox = Mailbox(capacity: budget.mailbox, waker: ring.waker)
         reactor = Reactor(
             ring: ring, operations: budget.operations, timers: 2 * budget.connections)

@@ -62,8 +62,7 @@ struct WriteStream: ~Copyable {
     var frames = 0
     /// The connection's receive stopped at the window's end.
     var isWindowFull = false
-    /// A metadata buffer is awaited for this stream's header or seal.
-    var isWaitingForMetadata = false
+    /// A metadata buffer for this stream's header or seal, or -1.
     var metadata: Int32 = -1
     /// Bytes of header pages or table that are read or written so far.
     var metadataDone = 0

@@ -24,7 +24,6 @@ struct ReadStream: ~Copyable {
     var metadataDone = 0
     var tableChecksum: UInt32 = 0
     var isLoaded = false
-    var isWaitingForBuffer = false
 
     /// Buffers in the order of their offsets; the first is sent when its bytes are there.
     var queue = InlineArray<64, Int32>(repeating: -1)

@@ -86,8 +86,13 @@ extension Datanode where Ring: ~Copyable {
     /// 2. Reads both header copies, and the table when the block has one.
     mutating func loadMetadata(_ reader: Int32) {
         let entry = readers.at(reader)
-        guard !entry.pointee.isEnding, entry.pointee.metadata < 0 else { return }
-        guard let buffer = metadata.take() else { return metadataWaiters.append(~reader) }
+        guard !entry.pointee.isEnding, !entry.pointee.isLoaded, entry.pointee.metadata < 0,
+            !entry.pointee.descriptor.isNone
+        else { return }
+        guard let buffer = metadata.take() else {
+            metadataWaiters.add(Int32(streams.capacity) + reader)
+            return
+        }
         entry.pointee.metadata = buffer
         entry.pointee.metadataDone = 0
         readMore(reader, .readHeader)
@@ -163,10 +168,8 @@ extension Datanode where Ring: ~Copyable {
             entry.pointee.count < settings.budget.framesPerRead
         {
             guard let buffer = payloads.take() else {
-                if !entry.pointee.isWaitingForBuffer {
-                    entry.pointee.isWaitingForBuffer = true
+                if bufferWaiters.add(Int32(connections.capacity) + reader) {
                     counters.bufferWaits &+= 1
-                    bufferWaiters.append(~reader)
                 }
                 return
             }

@@ -18,23 +18,20 @@ extension Datanode where Ring: ~Copyable {
 
     /// Hands free buffers to those that wait, once a turn.
     mutating func serveWaiters() {
-        while payloads.free > 0, let waiter = bufferWaiters.popFirst() {
-            if waiter >= 0 {
-                guard connections.isUsed(waiter) else { continue }
-                connections.at(waiter).pointee.isWaitingForBuffer = false
-                resume(waiter)
-            } else if readers.isUsed(~waiter) {
-                readers.at(~waiter).pointee.isWaitingForBuffer = false
-                readAhead(~waiter)
+        while payloads.free > 0, let place = bufferWaiters.popFirst() {
+            let reader = place - Int32(connections.capacity)
+            if reader < 0 {
+                if connections.isUsed(place) { resume(place) }
+            } else if readers.isUsed(reader) {
+                readAhead(reader)
             }
         }
-        while metadata.free > 0, let waiter = metadataWaiters.popFirst() {
-            if waiter >= 0 {
-                guard streams.isUsed(waiter) else { continue }
-                streams.at(waiter).pointee.isWaitingForMetadata = false
-                metadataAvailable(waiter)
-            } else if readers.isUsed(~waiter) {
-                loadMetadata(~waiter)
+        while metadata.free > 0, let place = metadataWaiters.popFirst() {
+            let reader = place - Int32(streams.capacity)
+            if reader < 0 {
+                if streams.isUsed(place) { metadataAvailable(place) }
+            } else if readers.isUsed(reader) {
+                loadMetadata(reader)
             }
         }
     }

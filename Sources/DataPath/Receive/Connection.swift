@@ -44,7 +44,6 @@ struct Connection {
     var headerBytes = 0
     var buffer: Int32 = -1
     var payloadBytes = 0
-    var isWaitingForBuffer = false
 
     /// The write stream this connection carries (either role), or -1.
     var stream: Int32 = -1

@@ -136,11 +136,7 @@ extension Datanode where Ring: ~Copyable {
             guard !stream.pointee.isSealed || stream.pointee.file == .open else { return }
         }
         guard let buffer = payloads.take() else {
-            if !connection.pointee.isWaitingForBuffer {
-                connection.pointee.isWaitingForBuffer = true
-                counters.bufferWaits &+= 1
-                bufferWaiters.append(index)
-            }
+            if bufferWaiters.add(index) { counters.bufferWaits &+= 1 }
             return
         }
         let isData = connection.pointee.header.operation == .data
@@ -257,7 +253,7 @@ extension Datanode where Ring: ~Copyable {
             } else {
                 beginHeader(index)
             }
-        case .waitingForBuffer where !connection.pointee.isWaitingForBuffer: receivePayload(index)
+        case .waitingForBuffer: receivePayload(index)
         default: break
         }
     }

@@ -58,10 +58,7 @@ extension Datanode where Ring: ~Copyable {
             }
         guard isNeeded else { return }
         guard let buffer = metadata.take() else {
-            if !entry.pointee.isWaitingForMetadata {
-                entry.pointee.isWaitingForMetadata = true
-                metadataWaiters.append(stream)
-            }
+            metadataWaiters.add(stream)
             return
         }
         entry.pointee.metadata = buffer

@@ -1,0 +1,33 @@
+/// Who waits for something that is used up, first come first served, each at most once.
+///
+/// It names places of a slab, not records: a record that ends while it waits leaves its place in the list, and
+/// whoever is in that place when its turn comes is asked. So the list never holds more than there are places.
+public struct WaitList: ~Copyable {
+    private var queue: FixedRing<Int32>
+    private let isListed: UnsafeMutablePointer<Bool>
+
+    public init(places: Int) {
+        queue = FixedRing(capacity: places)
+        isListed = .allocate(capacity: places)
+        isListed.initialize(repeating: false, count: places)
+    }
+
+    deinit { isListed.deallocate() }
+
+    public var isEmpty: Bool { queue.isEmpty }
+
+    /// `false` when the place is in the list already.
+    @discardableResult
+    public mutating func add(_ place: Int32) -> Bool {
+        guard !isListed[Int(place)] else { return false }
+        isListed[Int(place)] = true
+        queue.append(place)
+        return true
+    }
+
+    public mutating func popFirst() -> Int32? {
+        guard let place = queue.popFirst() else { return nil }
+        isListed[Int(place)] = false
+        return place
+    }
+}
