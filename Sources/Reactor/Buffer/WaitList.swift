@@ -1,7 +1,8 @@
 /// Who waits for something that is used up, first come first served, each at most once.
 ///
-/// It names places of a slab, not records: a record that ends while it waits leaves its place in the list, and
-/// whoever is in that place when its turn comes is asked. So the list never holds more than there are places.
+/// It names places of a slab, not records: a record that ends while it waits leaves its place in
+/// the list, and whoever is in that place when its turn comes is asked. So the list never holds
+/// more than there are places.
 public struct WaitList: ~Copyable {
     private var queue: FixedRing<Int32>
     private let isListed: UnsafeMutablePointer<Bool>
