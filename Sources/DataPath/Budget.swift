@@ -21,6 +21,9 @@ public struct Budget: Sendable, Equatable {
     /// Of those, how many may wait for a gap, and how far beyond the HWM they may end.
     public var heldFramesPerStream = 16
     public var heldBytesBeyond: UInt64 = 8 << 20
+    /// Frames that may wait for a gap over all streams: a quarter of the buffers, so that the frame
+    /// that fills a gap always finds one.
+    var heldFrames: Int { payloadBuffers / 4 }
     /// Frames one read stream reads ahead of the socket.
     public var framesPerRead = 6
     /// Bytes of one frame of a read's answer, a multiple of the chunk.

@@ -29,6 +29,8 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     var readers: Slab<ReadStream>
     public internal(set) var devices: [Device]
     public internal(set) var index: BlockIndex
+    /// Frames beyond a gap, over all streams.
+    var heldFrames = 0
     /// The write stream of each open block.
     var openStreams: [BlockID: Int32] = [:]
 
@@ -172,10 +174,13 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         case .keys(let ring): keys = ring
         case .delete(let block, let epoch): delete(block, epoch)
         case .fenced(let isFenced): self.isFenced = isFenced
+        case .room(let room):
+            for index in devices.indices where index < room.count {
+                devices[index].isFull = !room[index]
+            }
         case .reportAll:
             for (block, record) in index.records { observer.blockChanged(block, record) }
             observer.reportCompleted()
-        case .drain: isDraining = true
         case .stop: stop()
         }
     }

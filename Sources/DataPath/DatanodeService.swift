@@ -83,7 +83,7 @@ public final class DatanodeService: Sendable {
     /// - Throws: `StartFailure` when the namenode refuses this node for good.
     public func run() throws(StartFailure) {
         let end = agent.run()
-        _ = mail.post(.stop)
+        while mail.post(.stop) == .busy { usleep(1_000) }
         reactorThread.join()
         if case .refused(let reason) = end {
             throw StartFailure(.configuration, "the namenode refuses this node: \(reason)")

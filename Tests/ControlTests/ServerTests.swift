@@ -264,7 +264,7 @@ struct ServerTests {
     }
 
     @Test func aPortInUseIsAFailureWithWords() throws {
-        try serve { port, _ in
+        _ = try serve { port, _ in
             #expect(throws: SystemFailure.self) {
                 _ = try serve(settings { $0.listenPort = port }) { _, _ in }
             }

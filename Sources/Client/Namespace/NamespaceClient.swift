@@ -119,7 +119,8 @@ public final class NamespaceClient: Sendable {
         message.length = length
         let reply = try call(.open(message), key: key).open
         return OpenValue(
-            key: reply.key, length: reply.length, blocks: try valueBlocks(reply.blocks))
+            value: reply.value, key: reply.key, length: reply.length,
+            blocks: try valueBlocks(reply.blocks))
     }
 
     public func info(_ key: String) throws(ClientError) -> KeyInfo {

@@ -74,6 +74,9 @@ public struct ValueBlock: Equatable, Sendable {
 
 /// What OPEN says: the blocks that cover the range asked for.
 public struct OpenValue: Equatable, Sendable {
+    /// Names the value: when the next OPEN of the same key gives another number, the key was
+    /// replaced.
+    public let value: UInt64
     public let key: String
     /// Of the whole value.
     public let length: UInt64

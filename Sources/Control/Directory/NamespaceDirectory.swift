@@ -10,6 +10,7 @@ package struct NamespaceDirectory: Sendable, Equatable {
     package static let namespaceFile = "namespace.json"
     package static let secretFile = "cluster.secret"
     package static let lockFile = "lock"
+    static let startsFile = "starts"
     package static let secretBytes = 32
 
     package let path: String
@@ -84,6 +85,23 @@ package struct NamespaceDirectory: Sendable, Equatable {
             throw failure.code == EWOULDBLOCK ? .locked(path) : .system(file, failure)
         }
         return descriptor
+    }
+
+    /// Counts a start of the namenode, durably, under the lock.
+    /// - Returns: 1 for the first, then one more each time.
+    package static func countStart(_ path: String) throws(DirectoryFailure) -> UInt64 {
+        let file = "\(path)/\(startsFile)"
+        var count: UInt64 = 0
+        if access(file, F_OK) == 0 {
+            let text = try read(file).filter { !$0.isWhitespace }
+            guard let found = UInt64(text), found < UInt64(UInt32.max) else {
+                throw .damaged(file, reason: "it does not hold a count of starts")
+            }
+            count = found
+        }
+        try DurableFile.replace(file, mode: 0o644, text: "\(count + 1)\n")
+        try DurableFile.syncDirectory(path)
+        return count + 1
     }
 
     private static func readSecret(_ path: String) throws(DirectoryFailure) -> [UInt8] {

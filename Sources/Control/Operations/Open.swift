@@ -18,6 +18,7 @@ extension Namenode {
         var reply = ControlOpenReply()
         reply.key = request.key
         reply.length = record.length
+        reply.value = record.value.number
         guard request.offset < record.length else { return reply }
         let rest = record.length - request.offset
         let end = request.offset + (request.length == 0 ? rest : min(request.length, rest))

@@ -28,7 +28,11 @@ package struct MemoryStore: NamespaceStore, Sendable {
     private var outcomeNames: [UInt64: RequestName] = [:]
     private var counters: [Mutation.Counter: UInt64] = [:]
 
-    package init() {}
+    private let firstNumber: UInt64
+
+    /// - Parameter firstNumber: where the counters begin. Datanodes keep blocks of earlier
+    ///   processes, and a number that was given once must not be given again.
+    package init(firstNumber: UInt64 = 1) { self.firstNumber = firstNumber }
 
     package func key(_ key: Key) -> KeyRecord? { keys[key] }
 
@@ -64,7 +68,7 @@ package struct MemoryStore: NamespaceStore, Sendable {
 
     package func outcome(_ name: RequestName) -> [UInt8]? { outcomes[name]?.reply }
 
-    package func counter(_ counter: Mutation.Counter) -> UInt64 { counters[counter] ?? 1 }
+    package func counter(_ counter: Mutation.Counter) -> UInt64 { counters[counter] ?? firstNumber }
 
     package mutating func apply(_ mutations: [Mutation]) throws(StoreFailure) {
         for mutation in mutations { apply(mutation) }

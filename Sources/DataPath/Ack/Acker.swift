@@ -10,7 +10,7 @@ extension Datanode where Ring: ~Copyable {
     mutating func sendControl(_ index: Int32) {
         let connection = connections.at(index)
         guard connection.pointee.life == .open, !connection.pointee.isSendingControl,
-            connection.pointee.role == .inbound
+            !connection.pointee.isSendingFrame, connection.pointee.role == .inbound
         else { return }
         if let failure = connection.pointee.failure {
             if !connection.pointee.isFailureSent { sendError(index, failure) }
@@ -127,6 +127,7 @@ extension Datanode where Ring: ~Copyable {
             streams.at(stream).pointee.seal.isAnswered
         {
             // The stream's last answer is out: the connection is free for the next one.
+            connection.pointee.answered = streams.at(stream).pointee.block
             detach(index)
             resume(index)
         }

@@ -52,9 +52,11 @@ extension Datanode where Ring: ~Copyable {
         if let open = openStreams[token.block] {
             let stream = streams.at(open)
             guard token.epoch >= stream.pointee.epoch else { return refuse(.tokenStaleEpoch) }
-            guard token.epoch == stream.pointee.epoch, token.lease == stream.pointee.lease,
-                !stream.pointee.isEnding
-            else { return refuse(.superseded) }
+            guard token.epoch == stream.pointee.epoch, token.lease == stream.pointee.lease else {
+                return refuse(.superseded)
+            }
+            // It is being closed; the same token is good in a moment.
+            guard !stream.pointee.isEnding else { return refuse(.busy) }
             return .success(open)
         }
         if let record = index[token.block] {
@@ -88,7 +90,6 @@ extension Datanode where Ring: ~Copyable {
         let stream = WriteStream(
             token: token, chain: admitted.chain, position: admitted.position, device: device,
             length: sealed?.length ?? 0)
-        if streams.isFull { evictOrphan() }
         guard let index = streams.insert(stream) else { return refuse(.busy) }
         openStreams[token.block] = index
         if let sealed {
@@ -99,6 +100,8 @@ extension Datanode where Ring: ~Copyable {
             streams.at(index).pointee.seal.isRequested = true
             streams.at(index).pointee.refreshProgress()
         } else {
+            devices[device].usedBytes += token.maxLength
+            streams.at(index).pointee.reserved = token.maxLength
             record(
                 token.block,
                 BlockRecord(
@@ -106,16 +109,6 @@ extension Datanode where Ring: ~Copyable {
         }
         openFile(index, isNew: sealed == nil)
         return .success(index)
-    }
-
-    /// At the bound, a block whose writer is gone makes room; what it holds stays on its device.
-    private mutating func evictOrphan() {
-        for index in 0..<Int32(streams.capacity) where streams.isUsed(index) {
-            let stream = streams.at(index)
-            guard stream.pointee.upstream < 0, !stream.pointee.isEnding else { continue }
-            abandon(index)
-            return
-        }
     }
 
     /// Gives the block's stream to this connection; an older one of the same writer ends.

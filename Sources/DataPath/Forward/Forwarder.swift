@@ -170,7 +170,11 @@ extension Datanode where Ring: ~Copyable {
         let buffer = event.operation.buffer
         guard settle(index) else { return releasePayload(buffer) }
         let connection = connections.at(index)
-        if connection.pointee.role == .inbound { return sentRead(index, event) }
+        if connection.pointee.role == .inbound {
+            connection.pointee.isSendingFrame = false
+            guard connection.pointee.failure == nil else { return sentBeforeFailure(index, event) }
+            return sentRead(index, event)
+        }
         let stream = connection.pointee.stream
         guard stream >= 0 else { return releasePayload(buffer) }
         let entry = streams.at(stream)
@@ -250,6 +254,7 @@ extension Datanode where Ring: ~Copyable {
         let done = connection.pointee.payloadBytes
         let count = Int(connection.pointee.header.payloadLength)
         guard done < count else { return answered(index) }
+        reactor.timers.arm(UInt32(index) * 2, at: deadline(settings.progressTimeout))
         connection.pointee.pending += 1
         connection.pointee.receiveToken = reactor.start(
             .receive(
@@ -310,7 +315,6 @@ extension Datanode where Ring: ~Copyable {
     mutating func successorLost(_ stream: Int32, _ status: Status, _ report: ErrorReport) {
         let upstream = streams.at(stream).pointee.upstream
         dropSuccessor(stream)
-        if !streams.at(stream).pointee.isTail { streams.at(stream).pointee.successor = .lost }
         if upstream >= 0 { fail(upstream, status, report) }
     }
 
@@ -343,6 +347,7 @@ extension Datanode where Ring: ~Copyable {
         }
         entry.pointee.forwards = ForwardQueue()
         entry.pointee.successor = .none
+        entry.pointee.isWatched = false
     }
 
     // MARK: Its deadline

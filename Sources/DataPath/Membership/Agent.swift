@@ -34,6 +34,8 @@ final class Agent: Sendable {
     /// Changes in one heartbeat: a few tens of bytes each, far below the longest control message.
     static let changesPerHeartbeat = 4096
     static let callMilliseconds: Int64 = 2_000
+    /// A device with less free space than this takes no new blocks.
+    static let roomBytes: UInt64 = 1 << 20
 
     private let identity: Identity
     private let directories: [DataDirectory]
@@ -101,8 +103,7 @@ final class Agent: Sendable {
     private static func finality(of failure: ControlFailure) -> String? {
         switch failure {
         case .refused(let refusal)
-        where refusal.code == .badSecret || refusal.code == .incarnationReplaced
-            || refusal.code == .wrongCluster:
+        where [.badSecret, .incarnationReplaced, .wrongCluster, .malformed].contains(refusal.code):
             refusal.message
         case .wrongCluster, .wrongVersion: "\(failure)"
         case .refused, .unreachable, .timedOut, .malformed: nil
@@ -149,6 +150,7 @@ final class Agent: Sendable {
         heartbeat.blocks = changes.map(blockState)
         heartbeat.reportComplete = isComplete
         heartbeat.devices = devices()
+        post(.room(heartbeat.devices.map { $0.freeBytes >= Self.roomBytes }))
         heartbeat.openStreams = UInt32(clamping: outbox.counters.writeStreamsOpen)
         // When this throws, what was taken is named again after the registration that follows.
         let reply = try call(.heartbeat(heartbeat), &session).heartbeat

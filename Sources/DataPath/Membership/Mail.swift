@@ -10,8 +10,8 @@ public enum Mail: Sendable {
     case fenced(Bool)
     /// Name every block again, for a new registration.
     case reportAll
-    /// Take no new streams, finish what is open, then stop.
-    case drain
+    /// Which devices have room for new blocks, in their order, as the file systems say.
+    case room([Bool])
     /// Stop as soon as nothing is in the kernel's hands.
     case stop
 }

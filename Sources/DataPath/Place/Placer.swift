@@ -8,6 +8,8 @@ extension Datanode where Ring: ~Copyable {
     /// here.
     mutating func place(_ index: Int32, _ header: FrameHeader, _ buffer: Int32) {
         let stream = connections.at(index).pointee.stream
+        // Its stream was answered while it arrived.
+        guard stream >= 0 else { return releasePayload(buffer) }
         guard hasGoodPieces(header, buffer) else {
             releasePayload(buffer)
             return fail(index, .badPayloadChecksum)
@@ -27,13 +29,15 @@ extension Datanode where Ring: ~Copyable {
                 heldBytesBeyond: settings.budget.heldBytesBeyond))
         switch placement {
         case .advance:
+            guard !overlapsHeld(stream, header) else {
+                releasePayload(buffer)
+                return fail(index, .straddles)
+            }
             advance(stream, buffer)
             takeHeld(stream)
             advanced(stream)
             trySeal(stream)
-        case .hold:
-            counters.framesHeld &+= 1
-            entry.pointee.held.append(buffer)
+        case .hold: hold(index, stream, buffer)
         case .duplicate: compareDuplicate(index, stream, buffer)
         case .refuse(let status):
             releasePayload(buffer)
@@ -95,20 +99,52 @@ extension Datanode where Ring: ~Copyable {
         counters.unalignedBytesCopied &+= UInt64(used % 4096)
     }
 
-    /// Frames whose gap has filled follow at once. One that the HWM has passed meanwhile came
-    /// twice; the copy that was placed has been compared with nothing, so the one held is dropped
-    /// and the writer's resend decides.
+    // MARK: Beyond a gap
+
+    /// Keeps a frame until its gap fills. Frames that are kept never overlap: the same frame again
+    /// is dropped, other bytes at its offset are a conflict, another cut straddles.
+    private mutating func hold(_ index: Int32, _ stream: Int32, _ buffer: Int32) {
+        let entry = streams.at(stream)
+        let header = frames[Int(buffer)].header
+        for position in 0..<entry.pointee.held.count {
+            let other = frames[Int(entry.pointee.held[position])].header
+            guard other.offset < header.end, header.offset < other.end else { continue }
+            let isSameCut =
+                other.offset == header.offset && other.payloadLength == header.payloadLength
+            releasePayload(buffer)
+            guard isSameCut else { return fail(index, .straddles) }
+            if other.pieces != header.pieces { fail(index, .conflict) }
+            return
+        }
+        guard heldFrames < settings.budget.heldFrames else {
+            releasePayload(buffer)
+            return fail(index, .busy)
+        }
+        counters.framesHeld &+= 1
+        heldFrames += 1
+        entry.pointee.held.append(buffer)
+    }
+
+    private func overlapsHeld(_ stream: Int32, _ header: FrameHeader) -> Bool {
+        let entry = streams.at(stream)
+        for position in 0..<entry.pointee.held.count
+        where frames[Int(entry.pointee.held[position])].header.offset < header.end { return true }
+        return false
+    }
+
+    private mutating func takeFromHeld(_ stream: Int32, _ position: Int) -> Int32 {
+        heldFrames -= 1
+        return streams.at(stream).pointee.held.remove(at: position)
+    }
+
+    /// Frames whose gap has filled follow at once.
     private mutating func takeHeld(_ stream: Int32) {
         let entry = streams.at(stream)
         var position = 0
         while position < entry.pointee.held.count {
-            let buffer = entry.pointee.held[position]
-            let header = frames[Int(buffer)].header
-            if header.offset == entry.pointee.hwm {
-                advance(stream, entry.pointee.held.remove(at: position))
+            if frames[Int(entry.pointee.held[position])].header.offset == entry.pointee.hwm {
+                advance(stream, takeFromHeld(stream, position))
                 position = 0
-            } else if header.offset < entry.pointee.hwm {
-                releasePayload(entry.pointee.held.remove(at: position))
             } else {
                 position += 1
             }
@@ -117,7 +153,7 @@ extension Datanode where Ring: ~Copyable {
 
     mutating func dropHeld(_ stream: Int32) {
         while streams.at(stream).pointee.held.count > 0 {
-            releasePayload(streams.at(stream).pointee.held.remove(at: 0))
+            releasePayload(takeFromHeld(stream, 0))
         }
     }
 

@@ -60,6 +60,7 @@ extension Datanode where Ring: ~Copyable {
         let block = entry.pointee.block
         let device = entry.pointee.device
         let isUnlinking = entry.pointee.isUnlinking
+        devices[device].usedBytes -= min(devices[device].usedBytes, entry.pointee.reserved)
         openStreams[block] = nil
         streams.remove(stream)
         if isUnlinking { unlink(block, device) }
@@ -116,7 +117,10 @@ extension Datanode where Ring: ~Copyable {
         guard var record = index[block] else { return }
         switch event.outcome {
         case .done, .failed(2):
-            devices[record.device].usedBytes -= min(devices[record.device].usedBytes, record.length)
+            if record.state == .sealed {
+                let used = devices[record.device].usedBytes
+                devices[record.device].usedBytes = used - min(used, record.length)
+            }
             devices[record.device].isFull = false
             record.state = .gone
             self.record(block, record)

@@ -10,10 +10,9 @@ struct WriteStream: ~Copyable {
         case loading
         case open
         case closing
-        case closed
     }
 
-    enum Successor: UInt8 { case none, connecting, open, lost }
+    enum Successor: UInt8 { case none, connecting, open }
 
     let block: BlockID
     let epoch: Epoch
@@ -58,6 +57,8 @@ struct WriteStream: ~Copyable {
     /// The duplicate was given up while the device was being read: what comes is compared with
     /// nothing.
     var isComparisonStale = false
+    /// Bytes counted on its device while it is open, for the choice of a device.
+    var reserved: UInt64 = 0
     /// Payload buffers that count against this stream's window.
     var frames = 0
     /// The connection's receive stopped at the window's end.

@@ -19,6 +19,7 @@ extension Datanode where Ring: ~Copyable {
             frames[Int(buffer)].header.encode(into: start)
         }
         entry.pointee.isSending = true
+        connections.at(index).pointee.isSendingFrame = true
         reactor.timers.arm(UInt32(index) * 2 + 1, at: deadline(settings.progressTimeout))
         let total = FrameHeader.byteCount + Int(frames[Int(buffer)].header.payloadLength)
         self.start(
@@ -44,6 +45,17 @@ extension Datanode where Ring: ~Copyable {
             && frames[Int(entry.pointee.queue[(entry.pointee.head + 1) % 64])].isReady
         header.flags = header.end == entry.pointee.end ? .last : isNextReady ? .more : []
         frames[Int(buffer)].header = header
+    }
+
+    /// A frame that was under way when its read failed is out: the error may follow, if it is
+    /// whole.
+    mutating func sentBeforeFailure(_ index: Int32, _ event: Event) {
+        let buffer = event.operation.buffer
+        releasePayload(buffer)
+        guard case .done(let count) = event.outcome, UInt32(count) == event.operation.length else {
+            return close(index)
+        }
+        sendControl(index)
     }
 
     /// Part or all of a frame went out.

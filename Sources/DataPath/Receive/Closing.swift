@@ -156,7 +156,10 @@ extension Datanode where Ring: ~Copyable {
             return successorLost(
                 connection.pointee.stream, status, "the next node made no progress in time")
         }
-        let isReceiving = owner % 2 == 0 && connection.pointee.receiving != .discarding
-        if isReceiving { fail(index, .slowPeer) } else { close(index) }
+        guard owner % 2 == 0, connection.pointee.receiving != .discarding else {
+            return close(index)
+        }
+        // Who waits for a buffer waits for this node, not this node for it.
+        fail(index, connection.pointee.receiving == .waitingForBuffer ? .busy : .slowPeer)
     }
 }

@@ -23,7 +23,6 @@ struct Connection {
         /// The stream failed: what still arrives is dropped, so that the peer gets to read the
         /// error.
         case discarding
-        case ended
     }
 
     enum Life: UInt8 { case connecting, open, closing }
@@ -49,10 +48,14 @@ struct Connection {
     var stream: Int32 = -1
     /// The read stream it carries, or -1.
     var reader: Int32 = -1
+    /// The block whose seal was answered last: frames of its stream still under way are dropped.
+    var answered = BlockID(0)
     /// The opener's number of the current stream, repeated in answers.
     var streamNumber: UInt32 = 0
     var sequence: UInt32 = 0
 
+    /// A frame of a read is in flight: nothing else may be sent until it is out.
+    var isSendingFrame = false
     /// A control frame (ack, sealed, error) is in flight from the connection's own memory.
     var isSendingControl = false
     /// Bytes of that frame, and how many are sent.

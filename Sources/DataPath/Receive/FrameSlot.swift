@@ -8,6 +8,8 @@ struct FrameSlot: BitwiseCopyable {
     /// Bytes the device has taken or given, from the aligned start.
     var deviceDone = 0
     var isReady = false
+    /// Device operations in a row that moved less than a page.
+    var stalls = 0
 
     /// Bytes between the page in which the payload begins and its first byte.
     var shift: Int { Int(header.offset % 4096) }

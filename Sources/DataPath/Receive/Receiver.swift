@@ -17,8 +17,13 @@ extension Datanode where Ring: ~Copyable {
         let connection = connections.at(index)
         // The successor's silence is judged by what it owes (Forwarder), not by an idle time.
         guard connection.pointee.role == .inbound else { return }
+        let stream = connection.pointee.stream
+        // Frames beyond a gap hold buffers: who leaves the gap open is slow, not idle.
+        let isHolding = stream >= 0 && streams.at(stream).pointee.held.count > 0
         let span =
-            connection.pointee.stream >= 0 ? settings.streamIdleTimeout : settings.idleTimeout
+            isHolding
+            ? settings.progressTimeout
+            : stream >= 0 ? settings.streamIdleTimeout : settings.idleTimeout
         reactor.timers.arm(UInt32(index) * 2, at: deadline(span))
     }
 
@@ -44,12 +49,17 @@ extension Datanode where Ring: ~Copyable {
                 fail(index, .truncated)
             }
         case .done(let count):
+            let isFirst = connection.pointee.headerBytes == 0
             connection.pointee.headerBytes += Int(count)
             if connection.pointee.headerBytes == FrameHeader.byteCount {
                 headerComplete(index)
             } else {
-                reactor.timers.clear(UInt32(index) * 2)
-                reactor.timers.arm(UInt32(index) * 2, at: deadline(settings.progressTimeout))
+                if isFirst {
+                    // A frame that has begun has its own deadline, which more bytes do not move.
+                    reactor.timers.clear(UInt32(index) * 2)
+                    reactor.timers.arm(
+                        UInt32(index) * 2, at: deadline(settings.progressTimeout))
+                }
                 receiveHeader(index)
             }
         case .again: receiveHeader(index)
@@ -91,19 +101,39 @@ extension Datanode where Ring: ~Copyable {
             } else {
                 receivePayload(index)
             }
+        case .data, .seal:
+            guard hasStream || isLate(header, index) else {
+                return fail(index, .unexpectedOperation)
+            }
+            takeUpPart(index, header, hasStream)
+        case .ack, .sealed, .error: fail(index, .unexpectedOperation)
+        }
+    }
+
+    /// The seal was answered while this frame was under way: a writer may have sent it again.
+    private func isLate(_ header: FrameHeader, _ index: Int32) -> Bool {
+        let connection = connections.at(index)
+        return connection.pointee.reader < 0 && header.block == connection.pointee.answered
+            && header.stream == connection.pointee.streamNumber
+    }
+
+    /// A data frame or a seal of the connection's stream, or a late one, which is dropped.
+    private mutating func takeUpPart(_ index: Int32, _ header: FrameHeader, _ hasStream: Bool) {
+        let connection = connections.at(index)
+        switch header.operation {
         case .data:
-            guard hasStream else { return fail(index, .unexpectedOperation) }
-            guard belongs(header, to: connection.pointee.stream, index) else { return }
+            guard !hasStream || belongs(header, to: connection.pointee.stream, index) else {
+                return
+            }
             guard header.payloadLength <= settings.budget.packetBytes else {
                 return fail(index, .payloadTooLarge)
             }
             guard !header.flags.contains(.last) else { return fail(index, .badFlags) }
             receivePayload(index)
-        case .seal:
-            guard hasStream else { return fail(index, .unexpectedOperation) }
+        default:
+            guard hasStream else { return beginHeader(index) }
             guard belongs(header, to: connection.pointee.stream, index) else { return }
             sealRequested(index, header)
-        case .ack, .sealed, .error: fail(index, .unexpectedOperation)
         }
     }
 
@@ -126,7 +156,10 @@ extension Datanode where Ring: ~Copyable {
     mutating func receivePayload(_ index: Int32) {
         let connection = connections.at(index)
         connection.pointee.receiving = .waitingForBuffer
-        if connection.pointee.header.operation == .data {
+        // However long it must wait for room, it has the progress deadline for that.
+        reactor.timers.arm(UInt32(index) * 2, at: deadline(settings.progressTimeout))
+        let isData = connection.pointee.header.operation == .data && connection.pointee.stream >= 0
+        if isData {
             let stream = streams.at(connection.pointee.stream)
             guard stream.pointee.frames < settings.budget.framesPerStream else {
                 stream.pointee.isWindowFull = true
@@ -139,7 +172,6 @@ extension Datanode where Ring: ~Copyable {
             if bufferWaiters.add(index) { counters.bufferWaits &+= 1 }
             return
         }
-        let isData = connection.pointee.header.operation == .data
         frames[Int(buffer)] = FrameSlot(
             header: connection.pointee.header, stream: isData ? connection.pointee.stream : -1)
         if isData { streams.at(connection.pointee.stream).pointee.frames += 1 }

@@ -27,7 +27,7 @@ extension Datanode where Ring: ~Copyable {
         let part = MetadataPart(kind == .loadTable, length: entry.pointee.seal.length)
         switch part.advance(&entry.pointee.metadataDone, event.outcome) {
         case .more: load(stream, kind)
-        case .missing: loadFailed(stream)
+        case .missing: loadFailed(stream, .corrupt)
         case .failed: deviceRefused(stream, .deviceFailed, event.outcome)
         case .whole:
             let memory = metadata.memory(entry.pointee.metadata)
@@ -45,7 +45,9 @@ extension Datanode where Ring: ~Copyable {
             header.block == entry.pointee.block, header.state == .sealed,
             header.epoch == entry.pointee.epoch, header.length == entry.pointee.seal.length,
             header.checksum == entry.pointee.seal.checksum
-        else { return loadFailed(stream) }
+        else { return loadFailed(stream, .corrupt) }
+        // Another writer's block: a number that was given twice must not join two values.
+        guard header.lease == entry.pointee.lease else { return loadFailed(stream, .sealed) }
         entry.pointee.headerSequence = header.sequence
         entry.pointee.tableChecksum = header.tableChecksum
         guard header.tableCount == 0 else {
@@ -63,7 +65,7 @@ extension Datanode where Ring: ~Copyable {
         let entry = streams.at(stream)
         let chunks = BlockLayout.chunks(length: entry.pointee.hwm)
         guard CRC32C.of(memory, count: chunks * 4) == entry.pointee.tableChecksum else {
-            return loadFailed(stream)
+            return loadFailed(stream, .corrupt)
         }
         for chunk in 0..<chunks { entry.pointee.table[chunk] = memory.loadLittle(at: chunk * 4) }
         loadComplete(stream)
@@ -81,9 +83,9 @@ extension Datanode where Ring: ~Copyable {
         if entry.pointee.upstream >= 0 { resume(entry.pointee.upstream) }
     }
 
-    private mutating func loadFailed(_ stream: Int32) {
+    private mutating func loadFailed(_ stream: Int32, _ status: Status) {
         let upstream = streams.at(stream).pointee.upstream
-        if upstream >= 0 { fail(upstream, .corrupt) }
+        if upstream >= 0 { fail(upstream, status) }
         endStream(stream)
     }
 }

@@ -9,6 +9,7 @@ extension Datanode where Ring: ~Copyable {
     mutating func sealRequested(_ index: Int32, _ header: FrameHeader) {
         let stream = connections.at(index).pointee.stream
         let entry = streams.at(stream)
+        guard !isFenced else { return fail(index, .fenced) }
         guard header.length <= entry.pointee.maxLength else { return fail(index, .tokenTooShort) }
         guard entry.pointee.hwm <= header.length,
             entry.pointee.seal.request(

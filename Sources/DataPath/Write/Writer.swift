@@ -54,7 +54,7 @@ extension Datanode where Ring: ~Copyable {
             switch entry.pointee.file {
             case .loading: true
             case .open: !entry.pointee.isHeaderWritten || entry.pointee.seal.local == .writing
-            case .opening, .closing, .closed: false
+            case .opening, .closing: false
             }
         guard isNeeded else { return }
         guard let buffer = metadata.take() else {
@@ -143,7 +143,14 @@ extension Datanode where Ring: ~Copyable {
         case .done(let count):
             // A short direct write ends at a sector; it goes on at the page, over bytes that are
             // the same.
-            frames[Int(buffer)].deviceDone += Int(count) / 4096 * 4096
+            let pages = Int(count) / 4096 * 4096
+            frames[Int(buffer)].deviceDone += pages
+            frames[Int(buffer)].stalls = pages > 0 ? 0 : frames[Int(buffer)].stalls + 1
+            if frames[Int(buffer)].stalls > Self.stallsAllowed {
+                releasePayload(buffer)
+                return isLive
+                    ? deviceRefused(stream, .deviceFailed, .failed(EIO)) : endIfSettled(stream)
+            }
             if frames[Int(buffer)].deviceDone < frames[Int(buffer)].deviceBytes, isLive {
                 return writeData(stream, buffer)
             }
@@ -163,6 +170,9 @@ extension Datanode where Ring: ~Copyable {
         advanced(stream)
         trySeal(stream)
     }
+
+    /// A device that moves less than a page this often in a row does not work.
+    static var stallsAllowed: Int { 16 }
 
     /// The device did not take the block: its stream fails, and what it holds of the block is not
     /// to be trusted.

@@ -1160,6 +1160,9 @@ public nonisolated struct ControlOpenReply: Sendable {
 
   public var blocks: [ControlBlockLocation] = []
 
+  /// names the value: another number, another value under the same key
+  public var value: UInt64 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -3118,7 +3121,7 @@ nonisolated extension ControlBlockLocation: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension ControlOpenReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".OpenReply"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}length\0\u{1}blocks\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}length\0\u{1}blocks\0\u{1}value\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3129,6 +3132,7 @@ nonisolated extension ControlOpenReply: SwiftProtobuf.Message, SwiftProtobuf._Me
       case 1: try { try decoder.decodeSingularStringField(value: &self.key) }()
       case 2: try { try decoder.decodeSingularUInt64Field(value: &self.length) }()
       case 3: try { try decoder.decodeRepeatedMessageField(value: &self.blocks) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.value) }()
       default: break
       }
     }
@@ -3144,6 +3148,9 @@ nonisolated extension ControlOpenReply: SwiftProtobuf.Message, SwiftProtobuf._Me
     if !self.blocks.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.blocks, fieldNumber: 3)
     }
+    if self.value != 0 {
+      try visitor.visitSingularUInt64Field(value: self.value, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3151,6 +3158,7 @@ nonisolated extension ControlOpenReply: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.key != rhs.key {return false}
     if lhs.length != rhs.length {return false}
     if lhs.blocks != rhs.blocks {return false}
+    if lhs.value != rhs.value {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -29,19 +29,29 @@ struct DatanodeSettingsReader {
         var configuration = DatanodeService.Configuration(
             namenode: namenode, secret: secret, directories: paths, listen: listen)
         configuration.advertise = try settings.parsed("advertise", "a numeric address") {
-            SocketAddress(host: $0, port: 1) == nil ? nil : $0
+            SocketAddress(host: $0, port: 1) == nil || Self.wildcards.contains($0) ? nil : $0
         }
-        if configuration.advertise == nil, ["0.0.0.0", "::"].contains(listen.host) {
+        if configuration.advertise == nil, Self.wildcards.contains(listen.host) {
             throw ToolFailure(
                 .configuration,
                 "--listen \(listen.host) is no address that others can connect to: "
                     + "give --advertise too"
             )
         }
-        configuration.location = try settings.string("location") ?? ""
+        configuration.location =
+            try settings.parsed("location", "/az/pod/rack/node/device", Self.location) ?? ""
         try readTimes(&configuration.settings)
         try readBudget(&configuration.settings.budget)
         return configuration
+    }
+
+    private static let wildcards = ["0.0.0.0", "::"]
+
+    /// Five names, none of them empty.
+    private static func location(_ text: String) -> String? {
+        let names = text.split(separator: "/", omittingEmptySubsequences: false)
+        return names.count == 6 && names[0].isEmpty && names.dropFirst().allSatisfy { !$0.isEmpty }
+            ? text : nil
     }
 
     private func readTimes(_ target: inout DatanodeSettings) throws(ToolFailure) {
@@ -59,7 +69,7 @@ struct DatanodeSettingsReader {
         if let count = try settings.integer("payload-buffers", in: 18...4096) {
             budget.payloadBuffers = count
         }
-        if let bytes = try settings.bytes("packet-bytes", in: (64 << 10)...(1 << 20)) {
+        if let bytes = try settings.bytes("packet-bytes", in: (512 << 10)...(1 << 20)) {
             budget.packetBytes = Int(bytes)
             budget.readPacketBytes = min(budget.readPacketBytes, budget.packetBytes)
         }

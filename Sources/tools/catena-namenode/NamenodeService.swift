@@ -8,14 +8,16 @@ enum NamenodeService {
     typealias Server = NamenodeServer<MemoryStore>
 
     static func server(
-        _ directory: NamespaceDirectory, settings: NamenodeSettings, map: LocationMap, log: Logger
+        _ directory: NamespaceDirectory, settings: NamenodeSettings, map: LocationMap,
+        firstNumber: UInt64, log: Logger
     ) -> Server {
         let namenode = Namenode(
             cluster: directory.cluster, secret: directory.secret, settings: settings,
             locations: map, now: MonotonicClock.milliseconds(),
             generator: SystemRandomNumberGenerator())
         return NamenodeServer(
-            engine: Engine(namenode: namenode, store: MemoryStore()), log: log,
+            engine: Engine(namenode: namenode, store: MemoryStore(firstNumber: firstNumber)),
+            log: log,
             onFailure: { _ in exit(EX_IOERR) })
     }
 

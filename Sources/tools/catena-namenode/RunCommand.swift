@@ -38,7 +38,11 @@ struct RunCommand: ParsableCommand {
         _ = try NamespaceDirectory.lock(settings.directory)
         NamenodeService.raiseDescriptorLimit(log: log)
         log.warning("the namespace is in memory only: keys end with this process")
-        let server = NamenodeService.server(directory, settings: settings, map: map, log: log)
+        // Each start has numbers of its own, 2^32 of every kind, as long as they are counted in
+        // memory.
+        let start = try NamespaceDirectory.countStart(settings.directory)
+        let server = NamenodeService.server(
+            directory, settings: settings, map: map, firstNumber: start << 32 | 1, log: log)
         let done = DispatchSemaphore(value: 0)
         let port: UInt16
         do {

@@ -27,7 +27,9 @@ struct LocalSource: ~Copyable {
         // What standard input has been read of already (`{ read line; catena put - k; } < file`) is
         // not ours.
         let start = kind == S_IFREG ? max(0, lseek(descriptor, 0, SEEK_CUR)) : 0
-        let length = kind == S_IFREG && start == 0 ? UInt64(facts.st_size) : nil
+        // Nor does a size of 0 say that a regular file has no bytes (proc(5)).
+        let isMeasured = kind == S_IFREG && start == 0 && facts.st_size > 0
+        let length = isMeasured ? UInt64(facts.st_size) : nil
         payload = PayloadSource(descriptor: descriptor, length: length)
     }
 

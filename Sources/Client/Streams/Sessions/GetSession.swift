@@ -16,6 +16,8 @@ struct GetSession: ~Copyable {
     private var faults: [ReplicaFault] = []
     /// Of the whole value, as the first OPEN said.
     private var valueLength: UInt64 = 0
+    /// The value that the first OPEN named.
+    private var openedValue: UInt64?
 
     init(
         engine: consuming StreamEngine<KernelRing>, namespace: NamespaceClient, key: String,
@@ -64,11 +66,13 @@ struct GetSession: ~Copyable {
         progress(sum.length)
     }
 
-    private func open(at offset: UInt64) throws(ClientError) -> OpenValue {
+    private mutating func open(at offset: UInt64) throws(ClientError) -> OpenValue {
         let length = options.length == 0 ? 0 : options.length - (offset - options.offset)
         let value = try namespace.open(
             key, location: options.location, offset: offset, length: length)
-        guard valueLength == 0 || value.length == valueLength else { throw replaced(BlockID(0)) }
+        // What is read so far belongs to one value; the rest must too (DESIGN promise 4).
+        guard openedValue == nil || openedValue == value.value else { throw replaced(BlockID(0)) }
+        openedValue = value.value
         return value
     }
 
@@ -173,7 +177,7 @@ struct GetSession: ~Copyable {
                 reason: failure.sentence))
     }
 
-    private func refetch(_ block: ValueBlock) throws(ClientError) -> ValueBlock {
+    private mutating func refetch(_ block: ValueBlock) throws(ClientError) -> ValueBlock {
         let value = try open(at: block.offset)
         guard
             let same = value.blocks.first(where: {

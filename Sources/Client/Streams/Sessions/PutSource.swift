@@ -15,9 +15,10 @@ struct PutSource {
 
     init(_ file: LocalFile, length: UInt64?) {
         descriptor = file.descriptor
-        start = file.position
         sizeAtStart = file.size
-        if let position = file.position {
+        // A regular file of size 0 may have bytes all the same (proc(5)): it is read until it ends.
+        start = file.size > 0 ? file.position : nil
+        if let position = start {
             self.length = length ?? (file.size - min(position, file.size))
             promised = nil
         } else {
