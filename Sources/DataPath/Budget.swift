@@ -24,6 +24,9 @@ public struct Budget: Sendable, Equatable {
     /// Frames that may wait for a gap over all streams: a quarter of the buffers, so that the frame
     /// that fills a gap always finds one.
     var heldFrames: Int { payloadBuffers / 4 }
+    /// Payload buffers that credentials may occupy: whoever has no token yet leaves room for those
+    /// who have one.
+    var controlBuffers: Int { payloadBuffers / 2 }
     /// Frames one read stream reads ahead of the socket.
     public var framesPerRead = 6
     /// Bytes of one frame of a read's answer, a multiple of the chunk.

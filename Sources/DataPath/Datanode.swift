@@ -31,6 +31,8 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     public internal(set) var index: BlockIndex
     /// Frames beyond a gap, over all streams.
     var heldFrames = 0
+    /// Payload buffers with credentials in them.
+    var controlBuffers = 0
     /// The write stream of each open block.
     var openStreams: [BlockID: Int32] = [:]
 

@@ -49,9 +49,9 @@ public final class DatanodeService: Sendable {
         } catch {
             throw StartFailure(.configuration, error.description)
         }
-        var directories = try Self.openDirectories(configuration.directories)
+        let directories = try Self.openDirectories(configuration.directories)
         let cluster = try Self.meet(configuration, stop, log)
-        for index in directories.indices { try directories[index].bind(to: cluster) }
+        for directory in directories { try directory.check(cluster) }
         let scan = BlockScan(directories, cluster: cluster)
         for stray in scan.strays { log.warning("left alone", metadata: ["file": "\(stray)"]) }
         let outbox = Outbox()
@@ -85,8 +85,11 @@ public final class DatanodeService: Sendable {
         let end = agent.run()
         while mail.post(.stop) == .busy { usleep(1_000) }
         reactorThread.join()
-        if case .refused(let reason) = end {
+        switch end {
+        case .stopped: break
+        case .refused(let reason):
             throw StartFailure(.configuration, "the namenode refuses this node: \(reason)")
+        case .failed(let failure): throw failure
         }
     }
 

@@ -9,6 +9,7 @@ import ArgumentParser
 public func presenting<Value>(
     _ program: String = "catena", json: Bool = false, _ body: () throws -> Value
 ) throws -> Value {
+    StandardStream.reserve()
     do {
         return try body()
     } catch let failure as any Presentable {

@@ -17,7 +17,7 @@ public struct DataDirectory: Sendable {
     let blocks: Int32
     /// Kept open for the process's life: the lock ends with it.
     let lock: Int32
-    public internal(set) var cluster: ClusterID?
+    public let cluster: ClusterID?
     public let node: NodeID
     public let device: DeviceID
     public let isDirect: Bool
@@ -46,20 +46,20 @@ public struct DataDirectory: Sendable {
             node: identity.node, device: identity.device, isDirect: isDirect)
     }
 
-    /// Binds the directory to a cluster, durably; one that belongs to another is refused.
-    public mutating func bind(to cluster: ClusterID) throws(StartFailure) {
-        if let own = self.cluster {
-            guard own == cluster else {
-                throw StartFailure(
-                    .configuration,
-                    "\(path) belongs to cluster \(own), and the namenode's is \(cluster): "
-                        + "use another directory, or the namenode it belongs to")
-            }
-            return
-        }
+    /// Refuses a cluster that the directory does not belong to; an unbound one fits every cluster.
+    func check(_ cluster: ClusterID) throws(StartFailure) {
+        guard let own = self.cluster, own != cluster else { return }
+        throw StartFailure(
+            .configuration,
+            "\(path) belongs to cluster \(own), and the namenode's is \(cluster): "
+                + "use another directory, or the namenode it belongs to")
+    }
+
+    /// Binds the directory to the cluster that took its node in, durably.
+    func bind(to cluster: ClusterID) throws(StartFailure) {
+        guard self.cluster == nil else { return }
         let identity = DeviceIdentity(cluster: cluster, node: node, device: device)
         try Self.write(identity, directory, path)
-        self.cluster = cluster
     }
 
     /// What a reactor needs of it.
@@ -70,7 +70,9 @@ public struct DataDirectory: Sendable {
     }
 
     /// Bytes the file system has, and has free for us.
-    public func space() -> (capacity: UInt64, free: UInt64) {
+    public func space() -> (capacity: UInt64, free: UInt64) { Self.space(of: directory) }
+
+    static func space(of directory: Int32) -> (capacity: UInt64, free: UInt64) {
         var state = statvfs()
         guard fstatvfs(directory, &state) == 0 else { return (0, 0) }
         return (
@@ -125,8 +127,8 @@ public struct DataDirectory: Sendable {
     }
 
     /// Writes and removes one page: does the directory take bytes, and without the page cache?
-    private static func probe(_ blocks: Int32, _ path: String) throws(StartFailure) -> Bool {
-        let name = "probe"
+    static func probe(_ blocks: Int32, _ path: String) throws(StartFailure) -> Bool {
+        let name = ".probe"
         let flags = O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC
         var file = openat(blocks, name, flags | CURING_O_DIRECT, 0o644)
         let isDirect = file >= 0
@@ -145,7 +147,7 @@ public struct DataDirectory: Sendable {
         return isDirect
     }
 
-    private static func refused(_ what: String, _ path: String, _ number: Int32) -> StartFailure {
+    static func refused(_ what: String, _ path: String, _ number: Int32) -> StartFailure {
         let advice =
             switch number {
             case ENOSPC, EDQUOT: "the file system is full: free space, or use another directory"

@@ -30,31 +30,33 @@ public enum HostProbe {
 
     static let syncs = 100
 
-    /// Writes and syncs one page a hundred times in `path`.
+    /// Writes and syncs one page a hundred times in a directory that exists; nothing is left in it.
     public static func device(_ path: String) throws(StartFailure) -> Device {
-        let directory = try DataDirectory.open(path, node: nil)
+        let directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else { throw DataDirectory.refused("cannot open", path, errno) }
+        defer { close(directory) }
+        let isDirect = try DataDirectory.probe(directory, path)
         let page = UnsafeMutableRawPointer.allocate(byteCount: 4096, alignment: 4096)
         defer { page.deallocate() }
         page.initializeMemory(as: UInt8.self, repeating: 1, count: 4096)
-        let file = openat(directory.blocks, "probe", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-        guard file >= 0 else {
-            throw StartFailure(.directory, "cannot write in \(path): \(errorText(errno))")
-        }
+        let name = ".catena-probe"
+        let file = openat(directory, name, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        guard file >= 0 else { throw DataDirectory.refused("cannot write in", path, errno) }
         defer {
             close(file)
-            unlinkat(directory.blocks, "probe", 0)
+            unlinkat(directory, name, 0)
         }
         var times: [Double] = []
         for _ in 0..<syncs {
             let start = MonotonicClock.nanoseconds
             guard pwrite(file, page, 4096, 0) == 4096, fdatasync(file) == 0 else {
-                throw StartFailure(.directory, "cannot write in \(path): \(errorText(errno))")
+                throw DataDirectory.refused("cannot write in", path, errno)
             }
             times.append(Double(MonotonicClock.nanoseconds - start) / 1_000)
         }
         times.sort()
         return Device(
-            isDirect: directory.isDirect, freeBytes: directory.space().free,
+            isDirect: isDirect, freeBytes: DataDirectory.space(of: directory).free,
             syncMicroseconds: (times[syncs / 2], times[syncs - 1]))
     }
 }

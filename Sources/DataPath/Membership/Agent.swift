@@ -29,6 +29,8 @@ final class Agent: Sendable {
         case stopped
         /// The namenode will not have this node; the sentence says why.
         case refused(String)
+        /// A directory cannot be bound to the cluster.
+        case failed(StartFailure)
     }
 
     /// Changes in one heartbeat: a few tens of bytes each, far below the longest control message.
@@ -64,6 +66,7 @@ final class Agent: Sendable {
         while isRunning {
             do throws(ControlFailure) {
                 try register(&session)
+                if let failure = bind() { return .failed(failure) }
                 while isRunning {
                     try heartbeat(&session)
                     rest(Int64(session.timing.heartbeatMs))
@@ -107,6 +110,16 @@ final class Agent: Sendable {
             refusal.message
         case .wrongCluster, .wrongVersion: "\(failure)"
         case .refused, .unreachable, .timedOut, .malformed: nil
+        }
+    }
+
+    /// The cluster has taken this node in: its directories are that cluster's from now on.
+    private func bind() -> StartFailure? {
+        do throws(StartFailure) {
+            for directory in directories { try directory.bind(to: identity.cluster) }
+            return nil
+        } catch {
+            return error
         }
     }
 

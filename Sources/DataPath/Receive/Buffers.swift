@@ -5,7 +5,12 @@ extension Datanode where Ring: ~Copyable {
     /// One holder less. The last one makes room in its stream's window too.
     mutating func releasePayload(_ buffer: Int32) {
         let stream = frames[Int(buffer)].stream
-        guard payloads.release(buffer), stream >= 0 else { return }
+        guard payloads.release(buffer) else { return }
+        if frames[Int(buffer)].isControl {
+            frames[Int(buffer)].isControl = false
+            controlBuffers -= 1
+        }
+        guard stream >= 0 else { return }
         frames[Int(buffer)].stream = -1
         let entry = streams.at(stream)
         entry.pointee.frames -= 1
@@ -18,7 +23,9 @@ extension Datanode where Ring: ~Copyable {
 
     /// Hands free buffers to those that wait, once a turn.
     mutating func serveWaiters() {
-        while payloads.free > 0, let place = bufferWaiters.popFirst() {
+        // Who is asked in vain waits again, behind the others, until the next turn.
+        for _ in 0..<bufferWaiters.count {
+            guard payloads.free > 0, let place = bufferWaiters.popFirst() else { break }
             let reader = place - Int32(connections.capacity)
             if reader < 0 {
                 if connections.isUsed(place) { resume(place) }

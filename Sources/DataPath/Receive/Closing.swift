@@ -125,7 +125,7 @@ extension Datanode where Ring: ~Copyable {
             reactor.operations.find(connection.pointee.receiveToken) == nil
         else { return }
         guard let buffer = payloads.take() else { return close(index) }
-        frames[Int(buffer)].stream = -1
+        frames[Int(buffer)] = FrameSlot()
         start(
             .discard, connection: index, buffer: buffer,
             .receive(

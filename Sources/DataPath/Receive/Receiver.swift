@@ -155,9 +155,12 @@ extension Datanode where Ring: ~Copyable {
     /// until there is.
     mutating func receivePayload(_ index: Int32) {
         let connection = connections.at(index)
-        connection.pointee.receiving = .waitingForBuffer
-        // However long it must wait for room, it has the progress deadline for that.
-        reactor.timers.arm(UInt32(index) * 2, at: deadline(settings.progressTimeout))
+        if connection.pointee.receiving != .waitingForBuffer {
+            connection.pointee.receiving = .waitingForBuffer
+            // Twice the progress deadline: peers that hold buffers and stall are cut off within
+            // one.
+            reactor.timers.arm(UInt32(index) * 2, at: deadline(2 * settings.progressTimeout))
+        }
         let isData = connection.pointee.header.operation == .data && connection.pointee.stream >= 0
         if isData {
             let stream = streams.at(connection.pointee.stream)
@@ -168,16 +171,22 @@ extension Datanode where Ring: ~Copyable {
             // A sealed block's frames can only be compared, and only when its checksums are loaded.
             guard !stream.pointee.isSealed || stream.pointee.file == .open else { return }
         }
-        guard let buffer = payloads.take() else {
+        let isControl = connection.pointee.header.operation != .data
+        guard !isControl || controlBuffers < settings.budget.controlBuffers,
+            let buffer = payloads.take()
+        else {
             if bufferWaiters.add(index) { counters.bufferWaits &+= 1 }
             return
         }
         frames[Int(buffer)] = FrameSlot(
-            header: connection.pointee.header, stream: isData ? connection.pointee.stream : -1)
+            header: connection.pointee.header, stream: isData ? connection.pointee.stream : -1,
+            isControl: isControl)
+        if isControl { controlBuffers += 1 }
         if isData { streams.at(connection.pointee.stream).pointee.frames += 1 }
         connection.pointee.buffer = buffer
         connection.pointee.payloadBytes = 0
         connection.pointee.receiving = .payload
+        reactor.timers.clear(UInt32(index) * 2)
         reactor.timers.arm(UInt32(index) * 2, at: deadline(settings.progressTimeout))
         receiveMorePayload(index)
     }

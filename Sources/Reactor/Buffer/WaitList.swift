@@ -15,7 +15,7 @@ public struct WaitList: ~Copyable {
 
     deinit { isListed.deallocate() }
 
-    public var isEmpty: Bool { queue.isEmpty }
+    public var count: Int { queue.count }
 
     /// `false` when the place is in the list already.
     @discardableResult

@@ -5,6 +5,19 @@ import Glibc
 public struct StandardStream: Sendable {
     public let descriptor: CInt
 
+    /// Keeps the numbers 0 to 2 for the standard streams: with one of them closed, the next socket
+    /// would take its place and get what is printed. What stands in can only be read, so that
+    /// writing to it is an error.
+    public static func reserve() {
+        while true {
+            let descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC)
+            guard (0...2).contains(descriptor) else {
+                if descriptor > 2 { close(descriptor) }
+                return
+            }
+        }
+    }
+
     public static let output = StandardStream(descriptor: STDOUT_FILENO)
     public static let error = StandardStream(descriptor: STDERR_FILENO)
 

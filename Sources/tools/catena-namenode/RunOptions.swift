@@ -38,7 +38,7 @@ struct RunOptions: ParsableArguments {
     @Option(help: "How long a lease lasts without being renewed. (default: 60000)")
     var leaseMs: String?
 
-    @Option(help: "How long a token lasts, at most one key rotation. (default: 600000)")
+    @Option(help: "How long a token lasts; no longer than a key rotation. (default: 600000)")
     var tokenMs: String?
 
     @Option(

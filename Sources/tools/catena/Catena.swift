@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import ToolSupport
 
 @main
 struct Catena: ParsableCommand {
@@ -32,6 +33,19 @@ struct Catena: ParsableCommand {
     static func main() {
         // A reader that goes away is an error to be told, not a death without a word.
         signal(SIGPIPE, SIG_IGN)
+        refuseBadText()
         main(nil)
+    }
+
+    /// Arguments become text, and bytes that are not UTF-8 would silently become other ones: two
+    /// keys could turn into one.
+    private static func refuseBadText() {
+        for index in 1..<max(1, Int(CommandLine.argc)) {
+            guard let argument = CommandLine.unsafeArgv[index],
+                String(validatingCString: argument) == nil
+            else { continue }
+            StandardStream.error.write("catena: argument \(index) is not UTF-8\n")
+            Glibc.exit(SystemExit.usage.rawValue)
+        }
     }
 }

@@ -30,7 +30,8 @@ struct LocalSink: ~Copyable {
         let target = exists && !direct ? Self.resolved(path) : path
         let name = direct ? target : "\(target).partial-\(getpid())"
         let flags = direct ? O_WRONLY | O_CLOEXEC : O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC
-        let descriptor = open(name, flags, 0o666)
+        // What takes a file's place is no more open to others than the file was.
+        let descriptor = open(name, flags, exists ? facts.st_mode & 0o777 : 0o666)
         guard descriptor != -1 else { throw Self.failure(name, systemSentence(errno)) }
         self.path = target
         partial = direct ? nil : name

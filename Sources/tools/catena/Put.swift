@@ -1,5 +1,6 @@
 import ArgumentParser
 import Client
+import ControlClient
 import ToolSupport
 
 struct Put: ParsableCommand {
@@ -66,8 +67,10 @@ struct Put: ParsableCommand {
             let source = try LocalSource(file)
             let bar = ProgressBar(label: "put", total: source.payload.length, quiet: quiet)
             defer { bar.finish() }
+            var wanted = options(location)
+            wanted.leaseTaken = giveBack(to: client.namenode)
             let summary = try client.put(
-                key, from: source.payload, options: options(location), progress: bar.update)
+                key, from: source.payload, options: wanted, progress: bar.update)
             let taken = bar.elapsed
             bar.finish()
             if flags.json {
@@ -78,6 +81,25 @@ struct Put: ParsableCommand {
                 StandardStream.error.write(
                     "\(key): \(transferText(summary.length, taken)), \(blocks), "
                         + "crc32c \(checksumText(summary.checksum))\n")
+            }
+        }
+    }
+
+    /// Interrupted, the command gives its lease back, so that the key is free at once. It asks over
+    /// a connection of its own: the other one may be in the middle of a call.
+    private func giveBack(to namenode: Endpoint) -> @Sendable (Lease) -> Void {
+        { lease in
+            Interruption.tidy {
+                var settings = ControlConnection.Settings(role: .client, software: "catena")
+                settings.connectMilliseconds = 1_000
+                let retry = ControlCaller.Retry(tries: 1, totalMilliseconds: 1_000)
+                let caller = ControlCaller(namenode, settings: settings, retry: retry)
+                do throws(ClientError) {
+                    try NamespaceClient(caller).abandon(lease)
+                } catch {
+                    // The lease then ends by itself.
+                    return
+                }
             }
         }
     }

@@ -23,7 +23,7 @@ struct Status: ParsableCommand {
 }
 
 func clusterText(_ status: ClusterSummary) -> String {
-    let enough = status.live >= status.needed ? "" : "  TOO FEW: clients are refused"
+    let enough = status.live >= status.needed ? "" : "  TOO FEW: new values are refused"
     let share = status.capacity > 0 ? Double(status.used) / Double(status.capacity) * 100 : 0
     let uptime = TimeSpan.format(Int64(clamping: status.uptimeMilliseconds))
     return """

@@ -47,7 +47,7 @@ Abandon: 1 bytes lease_id
 Open: 1 string key; 2 string location; 3 uint64 offset; 4 uint64 length
 BlockLocation: 1 uint64 block; 2 uint64 epoch; 3 uint64 offset; 4 uint64 length; 5 uint32 crc; 6
     *Node replicas; 7 bytes token
-OpenReply: 1 string key; 2 uint64 length; 3 *BlockLocation blocks
+OpenReply: 1 string key; 2 uint64 length; 3 *BlockLocation blocks; 4 uint64 value
 Info: 1 string key
 KeyInfo: 1 string key; 2 bool exists; 3 uint64 length; 4 int64 created_unix_ms; 5 *BlockLocation
     blocks; 6 bool open; 7 uint64 open_length; 8 uint64 lease_remaining_ms; 9 uint32 open_blocks

@@ -5,8 +5,8 @@ import Wire
 public struct ClientOptions: Sendable {
     /// Name and version, for the namenode's log.
     public var software = "catena"
-    /// How long one answer of the namenode may take.
-    public var callMilliseconds: Int64 = 10_000
+    /// How long one answer of the namenode may take, retries over a lost connection included.
+    public var callMilliseconds: Int64 = 20_000
     /// Memory for payload of one put or get, at least four packets. The default fits the 8 MiB that
     /// a process may lock on most systems; a process that may lock less works all the same, at a
     /// little more cost per byte.
@@ -21,13 +21,17 @@ public struct ClientOptions: Sendable {
 /// client; one client is for one thread at a time.
 public final class CatenaClient {
     public let namespace: NamespaceClient
+    public let namenode: Endpoint
     private let options: ClientOptions
 
     /// Connects at the first call.
     public init(namenode: Endpoint, options: ClientOptions = ClientOptions()) throws(ClientError) {
         var settings = ControlConnection.Settings(role: .client, software: options.software)
         settings.callMilliseconds = options.callMilliseconds
-        namespace = NamespaceClient(ControlCaller(namenode, settings: settings))
+        var retry = ControlCaller.Retry()
+        retry.totalMilliseconds = options.callMilliseconds
+        namespace = NamespaceClient(ControlCaller(namenode, settings: settings, retry: retry))
+        self.namenode = namenode
         self.options = options
     }
 

@@ -11,6 +11,9 @@ public struct PutOptions: Sendable {
     public var durability = CloseDurability.durable
     /// Of the writer, as `/az/pod/rack/node`; may be empty.
     public var location = ""
+    /// Called once the key's lease is taken, so that a program that is interrupted can give it
+    /// back.
+    public var leaseTaken: (@Sendable (Lease) -> Void)?
     public init() {}
 
     func check() throws(ClientError) {

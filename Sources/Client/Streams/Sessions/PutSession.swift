@@ -39,8 +39,9 @@ struct PutSession: ~Copyable {
     }
 
     mutating func run(_ progress: (UInt64) -> Void) throws(ClientError) -> PutSummary {
-        var keeper = LeaseKeeper(
-            try namespace.create(key, overwrite: options.overwrite), namespace)
+        let lease = try namespace.create(key, overwrite: options.overwrite)
+        options.leaseTaken?(lease)
+        var keeper = LeaseKeeper(lease, namespace)
         do throws(ClientError) {
             try putBlocks(&keeper, progress)
             try source.check(read: position)
