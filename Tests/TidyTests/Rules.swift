@@ -86,7 +86,7 @@ enum Rules {
         return text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
             .filter { _, line in
                 places.contains { place in
-                    // `$root/work/` and the like are somebody's own folder, not the machine's.
+                    // A folder below a variable is somebody's own, not the machine's.
                     line.ranges(of: place).contains { range in
                         range.lowerBound == line.startIndex
                             || !isPathCharacter(line[line.index(before: range.lowerBound)])
