@@ -57,8 +57,8 @@ def half_close(sock):
         pass  # ended by the peer; what it sent before can still be read
 
 
-class ControlConnection:
-    """One connection; knows frames, not requests."""
+class RawConnection:
+    """A TCP connection to a daemon, of either plane; knows bytes."""
 
     def __init__(self, address, timeout=SECONDS):
         self.socket = socket.create_connection(address, timeout)
@@ -78,6 +78,10 @@ class ControlConnection:
 
     def send_raw(self, data):
         self.socket.sendall(data)
+
+
+class ControlConnection(RawConnection):
+    """One connection; knows frames, not requests."""
 
     def send(self, message, values):
         body = protobuf.encode(message, values)

@@ -1,10 +1,9 @@
 """The data plane from the opener's side (PROTOCOL section 1)."""
 
 import dataclasses
-import socket
 
 from . import frames
-from .control import SECONDS, Closed, chain_of, half_close, read_exactly
+from .control import Closed, RawConnection, chain_of, read_exactly
 from .crc32c import crc32c
 from .credentials import decode_receipt, encode_credentials
 from .status import Level, Status, named
@@ -49,27 +48,8 @@ def located(location):
     return Target(location.block, location.epoch, chain_of(location.replicas), location.token)
 
 
-class DataConnection:
+class DataConnection(RawConnection):
     """One connection; knows frames, not streams."""
-
-    def __init__(self, address, timeout=SECONDS):
-        self.socket = socket.create_connection(address, timeout)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def close(self):
-        self.socket.close()
-
-    def half_close(self):
-        half_close(self.socket)
-
-    def send_raw(self, data):
-        self.socket.sendall(data)
 
     def send(self, header, payload=b""):
         self.send_raw(header.encode() + payload)
