@@ -1,2 +1,0 @@
-import Benchmark
-nonisolated(unsafe) let benchmarks: @Sendable () -> Void = { }
