@@ -31,6 +31,11 @@ public struct Budget: Sendable, Equatable {
     public var framesPerRead = 6
     /// Bytes of one frame of a read's answer, a multiple of the chunk.
     public var readPacketBytes = 512 << 10
+    /// Blocks whose file is being unlinked or recycled at once, and spare files being unlinked; the
+    /// namenode repeats a command that found no room.
+    static let deletions = 1024
+    /// Idle connections to successors that are kept for the next stream.
+    static let parked = 64
     /// Messages from the agent that wait for a reactor.
     public var mailbox = 1024
 
@@ -56,9 +61,10 @@ public struct Budget: Sendable, Equatable {
 
     /// Receive, send, and one of connect, shutdown or close for each connection; every payload
     /// buffer once for its device write and once for its forward; opening, sealing and closing for
-    /// each stream; accepts and the wake-up.
+    /// each stream; deletions; accepts and the wake-up.
     var operations: Int {
-        4 * connections + 2 * payloadBuffers + 4 * writeStreams + 2 * readStreams + 64
+        4 * connections + 2 * payloadBuffers + 4 * writeStreams + 2 * readStreams
+            + 2 * Self.deletions + 64
     }
 
     /// - Throws: `BudgetFailure` with the relation that does not hold.

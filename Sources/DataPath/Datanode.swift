@@ -15,6 +15,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     let mailbox: Mailbox<Mail>
     public let address: SocketAddress
     let listener: Descriptor
+    let mayZeroCopy: Bool
 
     let region: BufferRegion
     var payloads: BufferPool
@@ -29,12 +30,19 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     var readers: Slab<ReadStream>
     public internal(set) var devices: [Device]
     public internal(set) var index: BlockIndex
+    /// Idle connections to successors, the oldest first.
+    var parked: [Int32] = []
     /// Frames beyond a gap, over all streams.
     var heldFrames = 0
     /// Payload buffers with credentials in them.
     var controlBuffers = 0
     /// The write stream of each open block.
     var openStreams: [BlockID: Int32] = [:]
+
+    /// Blocks whose file is being unlinked or recycled: nobody may begin to read them.
+    var dying: Set<BlockID> = []
+    /// Spare files that are being unlinked.
+    var sparesEnding = 0
 
     /// Who waits for a payload buffer, in order: connections by index, readers behind them.
     var bufferWaiters: WaitList
@@ -82,6 +90,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         bufferWaiters = WaitList(places: budget.connections + budget.readStreams)
         metadataWaiters = WaitList(places: budget.writeStreams + budget.readStreams)
         mailbox = Mailbox(capacity: budget.mailbox, waker: ring.waker)
+        mayZeroCopy = settings.mayZeroCopy && ring.sendsZeroCopy
         reactor = Reactor(
             ring: ring, operations: budget.operations, timers: 2 * budget.connections)
         self.region = region
@@ -163,11 +172,15 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         case .writeTable, .writeSealHeader, .syncFile, .syncDirectory:
             sealStep(owner, kind, event.outcome)
         case .closeFile: closedFile(owner)
+        case .renameSpare: renamedSpare(owner, event.outcome)
+        case .trimFile: trimmedFile(owner)
         case .openForRead: openedForRead(owner, event.outcome)
         case .readHeader, .readTable: readMetadata(owner, kind, event)
         case .readData: readDevice(owner, event)
         case .closeReader: closedReader(owner)
-        case .unlinkFile: unlinked(event)
+        case .unlinkFile: unlinked(event, isRecycled: false)
+        case .recycleFile: unlinked(event, isRecycled: true)
+        case .unlinkSpare: unlinkedSpare(owner, event.outcome)
         }
     }
 
@@ -180,6 +193,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
             for index in devices.indices where index < room.count {
                 devices[index].isFull = !room[index]
             }
+        case .spares(let device, let spares): takeSpares(device, spares)
         case .reportAll:
             for (block, record) in index.records { observer.blockChanged(block, record) }
             observer.reportCompleted()

@@ -35,8 +35,10 @@ public final class DatanodeService: Sendable {
     public let node: NodeID
     public let cluster: ClusterID
     private let agent: Agent
+    private let stopSignal: StopSignal
     private let mail: Mailbox<Mail>
     private let reactorThread: ReactorThread
+    private let spareThread: ReactorThread
 
     /// Opens the directories, meets the namenode, reads what blocks there are, and starts to serve.
     /// - Throws: `StartFailure` with a sentence for the operator; its cause is `stopped` when
@@ -57,9 +59,12 @@ public final class DatanodeService: Sendable {
         let outbox = Outbox()
         let identity = Identity(cluster: cluster, node: directories[0].node)
         let started = try Self.startReactor(configuration, identity, directories, scan, outbox)
+        stopSignal = stop
         address = started.address
         mail = started.mail
         reactorThread = started.thread
+        spareThread = Self.offerSpares(
+            scan, directories, configuration.settings, started.mail, stop, log)
         node = identity.node
         self.cluster = cluster
         let host = configuration.advertise ?? started.address.host
@@ -83,8 +88,10 @@ public final class DatanodeService: Sendable {
     /// - Throws: `StartFailure` when the namenode refuses this node for good.
     public func run() throws(StartFailure) {
         let end = agent.run()
+        stopSignal.set()
         while mail.post(.stop) == .busy { usleep(1_000) }
         reactorThread.join()
+        spareThread.join()
         switch end {
         case .stopped: break
         case .refused(let reason):
@@ -131,6 +138,37 @@ public final class DatanodeService: Sendable {
         }
     }
 
+    /// Gives the reactor the spare files that are there, and then those that are written for it.
+    private static func offerSpares(
+        _ scan: BlockScan, _ directories: [DataDirectory], _ settings: DatanodeSettings,
+        _ mail: Mailbox<Mail>, _ stop: StopSignal, _ log: Logger
+    ) -> ReactorThread {
+        ReactorThread("catena-spares") {
+            for (device, directory) in directories.enumerated() {
+                let writer = SpareWriter(directory: directory, stop: stop)
+                writer.clear()
+                let offer = { (spares: [RecycledFiles.File]) -> Bool in
+                    while true {
+                        switch mail.post(.spares(device: device, spares)) {
+                        case .taken: return true
+                        case .busy: usleep(10_000)
+                        case .closed: return false
+                        }
+                    }
+                }
+                do throws(StartFailure) {
+                    guard offer(scan.spares[device]) else { return }
+                    try writer.fill(
+                        scan.spares[device], wanted: settings.preallocateBytes,
+                        blockBytes: settings.preallocateBlock
+                    ) { offer([$0]) }
+                } catch {
+                    log.warning("no more files are preallocated", metadata: ["reason": "\(error)"])
+                }
+            }
+        }
+    }
+
     private struct Started: Sendable {
         let address: SocketAddress
         let mail: Mailbox<Mail>
@@ -143,7 +181,10 @@ public final class DatanodeService: Sendable {
         _ scan: BlockScan, _ outbox: Outbox
     ) throws(StartFailure) -> Started {
         let result = Rendezvous<Result<(SocketAddress, Mailbox<Mail>), RingFailure>>()
-        let devices = zip(directories, scan.usedBytes).map { $0.device(usedBytes: $1) }
+        let devices = zip(directories, scan.usedBytes).map {
+            $0.device(
+                usedBytes: $1, recycleBytes: configuration.settings.recycleBytes)
+        }
         let thread = ReactorThread("catena-reactor") {
             do throws(RingFailure) {
                 var ring = KernelRing.Settings()
@@ -151,8 +192,10 @@ public final class DatanodeService: Sendable {
                     configuration.settings.budget.connections
                         + configuration.settings.budget.writeStreams
                         + configuration.settings.budget.readStreams)
+                // A zero-copy send completes twice.
                 ring.completions = UInt32(
-                    clamping: configuration.settings.budget.operations.nextPowerOfTwo)
+                    clamping: (configuration.settings.budget.operations
+                        + configuration.settings.budget.payloadBuffers).nextPowerOfTwo)
                 var datanode = try Datanode(
                     ring: KernelRing(ring), listen: configuration.listen, identity: identity,
                     settings: configuration.settings, devices: devices, index: scan.index,

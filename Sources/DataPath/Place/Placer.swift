@@ -69,6 +69,7 @@ extension Datanode where Ring: ~Copyable {
         entry.pointee.table.append(
             offset: header.offset, length: header.payloadLength, pieces: header.pieces)
         entry.pointee.hwm = header.end
+        entry.pointee.join.pace.step = 2 * UInt64(header.payloadLength)
         entry.pointee.writes.append(
             buffer: buffer, end: header.end, isAligned: frames[Int(buffer)].isAligned)
         if entry.pointee.successor != .none {

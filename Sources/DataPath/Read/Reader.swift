@@ -29,7 +29,9 @@ extension Datanode where Ring: ~Copyable {
         func refuse(_ status: Status) -> Result<BlockRecord, TokenCheck.Refused> {
             .failure(TokenCheck.Refused(status: status))
         }
-        guard let record = index[header.block] else { return refuse(.notFound) }
+        guard let record = index[header.block], !dying.contains(header.block) else {
+            return refuse(.notFound)
+        }
         guard header.epoch == record.epoch else { return refuse(.tokenStaleEpoch) }
         switch record.state {
         case .open: return refuse(.notSealed)
@@ -125,7 +127,9 @@ extension Datanode where Ring: ~Copyable {
 
     private mutating func headerRead(_ reader: Int32, _ memory: UnsafeMutableRawPointer) {
         let entry = readers.at(reader)
-        guard case .success(let (header, page)) = BlockHeader.newest(of: memory),
+        guard
+            case .success(let (header, page)) = BlockHeader.newest(
+                of: memory, block: entry.pointee.block),
             header.block == entry.pointee.block, header.epoch == entry.pointee.epoch,
             header.cluster == identity.cluster, header.state == .sealed,
             header.length == entry.pointee.blockLength

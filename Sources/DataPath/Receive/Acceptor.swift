@@ -24,7 +24,8 @@ extension Datanode where Ring: ~Copyable {
         switch event.outcome {
         case .done(let number):
             let connection = Connection(
-                role: .inbound, life: .open, descriptor: .fixed(number), address: address)
+                role: .inbound, life: .open, descriptor: .fixed(number), address: address,
+                zeroCopy: ZeroCopy(isAllowed: mayZeroCopy))
             guard let index = connections.insert(connection) else {
                 preconditionFailure("an accept is started only with room for its connection")
             }

@@ -35,6 +35,7 @@ public struct KernelRing: ~Copyable, RingBackend {
         }
         self.event = event
         self.settings = settings
+        sendsZeroCopy = RingProbe.report(of: memory).available.contains("SEND_ZC")
         ring = memory
     }
 
@@ -48,6 +49,8 @@ public struct KernelRing: ~Copyable, RingBackend {
         let available = RingProbe.report(of: ring).available
         return RingProbe.optional.map(\.name).filter { available.contains($0) }
     }
+
+    public let sendsZeroCopy: Bool
 
     public var waker: RingWaker { RingWaker(event) }
 

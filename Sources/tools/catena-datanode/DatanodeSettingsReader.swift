@@ -42,6 +42,7 @@ struct DatanodeSettingsReader {
             try settings.parsed("location", "/az/pod/rack/node/device", Self.location) ?? ""
         try readTimes(&configuration.settings)
         try readBudget(&configuration.settings.budget)
+        try readDevices(&configuration.settings)
         return configuration
     }
 
@@ -62,6 +63,28 @@ struct DatanodeSettingsReader {
         if let idle = try settings.integer("idle-timeout-ms", in: range) {
             target.idleTimeout = UInt64(idle) * 1_000_000
             target.streamIdleTimeout = max(target.idleTimeout, target.progressTimeout) * 5
+        }
+    }
+
+    private func readDevices(_ target: inout DatanodeSettings) throws(ToolFailure) {
+        let most = UInt64(1) << 50
+        if let bytes = try settings.bytes("recycle-bytes", in: 0...most) {
+            target.recycleBytes = bytes
+        }
+        if let bytes = try settings.bytes("preallocate", in: 0...most) {
+            target.preallocateBytes = bytes
+            target.recycleBytes = max(target.recycleBytes, bytes)
+        }
+        if let bytes = try settings.bytes(
+            "preallocate-block",
+            in: UInt64(Limits.blockBytes.lowerBound)...UInt64(Limits.blockBytes.upperBound))
+        {
+            target.preallocateBlock = bytes
+        }
+        if let mode = try settings.parsed(
+            "zero-copy", "auto or off", { ["auto", "off"].contains($0) ? $0 : nil })
+        {
+            target.mayZeroCopy = mode == "auto"
         }
     }
 

@@ -63,9 +63,33 @@ struct RunCommand: ParsableCommand {
     @Option(help: .init("Connections at once (default: 4096).", valueName: "count"))
     var connections: String?
 
+    @Option(
+        help: .init(
+            "Bytes of each device that files of deleted blocks may keep for new blocks, "
+                + "at most a tenth of it (default: 8GiB).", valueName: "size"))
+    var recycleBytes: String?
+
+    @Option(
+        help: .init(
+            "Bytes of each device to write at start as files for new blocks (default: 0).",
+            valueName: "size"))
+    var preallocate: String?
+
+    @Option(
+        help: .init("Length of the blocks such files are for (default: 128MiB).", valueName: "size")
+    )
+    var preallocateBlock: String?
+
+    @Option(
+        help: .init(
+            "Zero-copy sends where they pay: auto or off (default: auto).", valueName: "mode")
+    )
+    var zeroCopy: String?
+
     private static let known: Set<String> = [
         "namenode", "secret-file", "dir", "listen", "advertise", "location", "port-file",
         "progress-timeout-ms", "idle-timeout-ms", "payload-buffers", "packet-bytes", "connections",
+        "recycle-bytes", "preallocate", "preallocate-block", "zero-copy",
     ]
 
     func run() throws {
@@ -94,6 +118,8 @@ struct RunCommand: ParsableCommand {
             ("advertise", advertise), ("location", location), ("port-file", portFile),
             ("progress-timeout-ms", progressTimeoutMs), ("idle-timeout-ms", idleTimeoutMs),
             ("payload-buffers", payloadBuffers), ("packet-bytes", packetBytes),
+            ("recycle-bytes", recycleBytes), ("preallocate", preallocate),
+            ("preallocate-block", preallocateBlock), ("zero-copy", zeroCopy),
             ("connections", connections),
         ]
         return Dictionary(uniqueKeysWithValues: given.map { ($0, $1.map { [$0] } ?? []) })
