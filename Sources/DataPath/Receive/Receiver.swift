@@ -164,7 +164,11 @@ extension Datanode where Ring: ~Copyable {
         let isData = connection.pointee.header.operation == .data && connection.pointee.stream >= 0
         if isData {
             let stream = streams.at(connection.pointee.stream)
-            guard stream.pointee.frames < settings.budget.framesPerStream else {
+            // One slow write keeps the places of all behind it, though not their buffers; frames
+            // beyond a gap will want places too.
+            guard stream.pointee.frames < settings.budget.framesPerStream,
+                stream.pointee.writes.room > stream.pointee.held.count
+            else {
                 stream.pointee.isWindowFull = true
                 return
             }
