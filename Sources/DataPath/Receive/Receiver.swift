@@ -208,6 +208,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// Where a frame's payload lies: at its place inside a page, so that the device can take it
     /// from there.
+    @inline(__always)
     func payload(_ header: FrameHeader, in buffer: Int32) -> UnsafeMutableRawPointer {
         page(of: buffer) + (header.operation == .data ? Int(header.offset % 4096) : 0)
     }
