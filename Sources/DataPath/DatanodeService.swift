@@ -152,7 +152,9 @@ public final class DatanodeService: Sendable {
                         + configuration.settings.budget.writeStreams
                         + configuration.settings.budget.readStreams)
                 ring.completions = UInt32(
-                    clamping: configuration.settings.budget.operations.nextPowerOfTwo)
+                    min(
+                        configuration.settings.budget.operations.nextPowerOfTwo,
+                        Int(KernelRing.Settings.mostCompletions)))
                 var datanode = try Datanode(
                     ring: KernelRing(ring), listen: configuration.listen, identity: identity,
                     settings: configuration.settings, devices: devices, index: scan.index,
