@@ -33,6 +33,8 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     var heldFrames = 0
     /// Payload buffers with credentials in them.
     var controlBuffers = 0
+    /// Payload buffers with parts of reads' answers in them.
+    var readBuffers = 0
     /// The write stream of each open block.
     var openStreams: [BlockID: Int32] = [:]
 

@@ -162,6 +162,7 @@ extension Datanode where Ring: ~Copyable {
             reactor.timers.arm(UInt32(index) * 2, at: deadline(2 * settings.progressTimeout))
         }
         let isData = connection.pointee.header.operation == .data && connection.pointee.stream >= 0
+        var held = 0
         if isData {
             let stream = streams.at(connection.pointee.stream)
             // One slow write keeps the places of all behind it, though not their buffers; frames
@@ -174,10 +175,12 @@ extension Datanode where Ring: ~Copyable {
             }
             // A sealed block's frames can only be compared, and only when its checksums are loaded.
             guard !stream.pointee.isSealed || stream.pointee.file == .open else { return }
+            // The frame that fills a gap sets those behind it free.
+            held = stream.pointee.held.count > 0 ? 0 : stream.pointee.frames
         }
         let isControl = connection.pointee.header.operation != .data
         guard !isControl || controlBuffers < settings.budget.controlBuffers,
-            let buffer = payloads.take()
+            Budget.mayTake(held: held, free: payloads.free), let buffer = payloads.take()
         else {
             if bufferWaiters.add(index) { counters.bufferWaits &+= 1 }
             return

@@ -90,7 +90,7 @@ class Counts:
             words[1], dict(zip(KINDS, words[2 : 2 + kinds])),
             dict(zip(KINDS, words[2 + kinds : 2 + 2 * kinds])), words[-1], places)
 
-    def text(self, places, most=12):
+    def text(self, places, most=4):
         """Where it was done, the most frequent first."""
         lines = []
         for (kind, callers), count in sorted(places.items(), key=lambda item: -item[1])[:most]:
@@ -141,7 +141,8 @@ class Symbols:
             if lines:
                 break
         if reader := shutil.which("readelf"):
-            done = subprocess.run([reader, "-lW", path], capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                [reader, "-lW", path], capture_output=True, text=True, check=False)
             loads = [line.split() for line in done.stdout.splitlines() if " R E " in line]
             if loads:
                 shift = int(loads[0][2], 16) - int(loads[0][1], 16)

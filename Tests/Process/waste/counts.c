@@ -2,7 +2,7 @@
 // allocations, retains and releases, exclusivity checks, copies. The counts lie in a mapped file,
 // so that a test reads them while the process runs.
 //
-//   CATENA_COUNTS         a folder; the file is named after the process's id, and beside it PID.maps
+//   CATENA_COUNTS         a folder, where the file is named after the process; PID.maps beside it
 //   CATENA_COUNTS_THREAD  how the names of the threads that count begin (comm, 15 characters)
 //
 // Its functions are found before their owners' definitions (ld.so(8), LD_PRELOAD) by every call
