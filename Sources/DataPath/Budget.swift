@@ -27,6 +27,16 @@ public struct Budget: Sendable, Equatable {
     /// Payload buffers that credentials may occupy: whoever has no token yet leaves room for those
     /// who have one.
     var controlBuffers: Int { payloadBuffers / 2 }
+    /// Payload buffers that all reads together may hold: readers that take nothing leave the other
+    /// half to writers.
+    var readBuffers: Int { payloadBuffers / 2 }
+    /// Whether who holds `held` buffers may take another while `free` are left.
+    ///
+    /// A quarter of what is left at most: so whoever stalls with all it may have leaves enough for
+    /// many others, and one alone is bounded by its window (Choudhury and Hahne, "Dynamic queue
+    /// length thresholds for shared-memory packet switches", IEEE/ACM Transactions on Networking
+    /// 6(2), 1998).
+    static func mayTake(held: Int, free: Int) -> Bool { held < max(1, free / 4) }
     /// Frames one read stream reads ahead of the socket.
     public var framesPerRead = 6
     /// Bytes of one frame of a read's answer, a multiple of the chunk.

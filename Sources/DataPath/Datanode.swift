@@ -36,6 +36,8 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     var heldFrames = 0
     /// Payload buffers with credentials in them.
     var controlBuffers = 0
+    /// Payload buffers with parts of reads' answers in them.
+    var readBuffers = 0
     /// The write stream of each open block.
     var openStreams: [BlockID: Int32] = [:]
 
@@ -219,11 +221,16 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// Nanoseconds from now.
     func deadline(_ span: UInt64) -> UInt64 { reactor.now &+ span }
 
+    // A call that only borrows `self` copies all of it to the stack first, a kilobyte a call: what
+    // every frame asks is inlined, or is `mutating` and gets an address.
+
+    @inline(__always)
     func memory(of connection: Int32) -> UnsafeMutableRawPointer {
         connectionMemory + Int(connection) * Connection.memoryBytes
     }
 
     /// Where a buffer's payload begins when its offset is at the start of a page.
+    @inline(__always)
     func page(of buffer: Int32) -> UnsafeMutableRawPointer {
         payloads.memory(buffer) + Budget.prefixBytes
     }

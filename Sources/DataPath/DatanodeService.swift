@@ -194,8 +194,10 @@ public final class DatanodeService: Sendable {
                         + configuration.settings.budget.readStreams)
                 // A zero-copy send completes twice.
                 ring.completions = UInt32(
-                    clamping: (configuration.settings.budget.operations
-                        + configuration.settings.budget.payloadBuffers).nextPowerOfTwo)
+                    min(
+                        (configuration.settings.budget.operations
+                            + configuration.settings.budget.payloadBuffers).nextPowerOfTwo,
+                        Int(KernelRing.Settings.mostCompletions)))
                 var datanode = try Datanode(
                     ring: KernelRing(ring), listen: configuration.listen, identity: identity,
                     settings: configuration.settings, devices: devices, index: scan.index,

@@ -171,7 +171,10 @@ extension Datanode where Ring: ~Copyable {
         while entry.pointee.next < entry.pointee.end,
             entry.pointee.count < settings.budget.framesPerRead
         {
-            guard let buffer = payloads.take() else {
+            let left = min(payloads.free, settings.budget.readBuffers - readBuffers)
+            guard left > 0, Budget.mayTake(held: entry.pointee.count, free: left),
+                let buffer = payloads.take()
+            else {
                 if bufferWaiters.add(Int32(connections.capacity) + reader) {
                     counters.bufferWaits &+= 1
                 }
@@ -184,7 +187,8 @@ extension Datanode where Ring: ~Copyable {
             let length = min(
                 UInt64(settings.budget.readPacketBytes), entry.pointee.end - entry.pointee.next)
             header.payloadLength = UInt32(length)
-            frames[Int(buffer)] = FrameSlot(header: header)
+            frames[Int(buffer)] = FrameSlot(header: header, isRead: true)
+            readBuffers += 1
             entry.pointee.append(buffer)
             entry.pointee.next += length
             readData(reader, buffer)

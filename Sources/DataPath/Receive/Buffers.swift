@@ -10,6 +10,10 @@ extension Datanode where Ring: ~Copyable {
             frames[Int(buffer)].isControl = false
             controlBuffers -= 1
         }
+        if frames[Int(buffer)].isRead {
+            frames[Int(buffer)].isRead = false
+            readBuffers -= 1
+        }
         guard stream >= 0 else { return }
         frames[Int(buffer)].stream = -1
         let entry = streams.at(stream)

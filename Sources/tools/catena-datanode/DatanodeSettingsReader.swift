@@ -99,6 +99,12 @@ struct DatanodeSettingsReader {
         if let count = try settings.integer("connections", in: 16...65_536) {
             budget.connections = count
         }
+        if let count = try settings.integer("write-streams", in: 1...65_536) {
+            budget.writeStreams = count
+        }
+        if let count = try settings.integer("read-streams", in: 1...65_536) {
+            budget.readStreams = count
+        }
     }
 
     /// The secret as `catena-namenode format` writes it: 64 hexadecimal digits.

@@ -60,7 +60,12 @@ struct RunCommand: ParsableCommand {
     @Option(help: .init("The longest payload of one frame (default: 1MiB).", valueName: "size"))
     var packetBytes: String?
 
-    @Option(help: .init("Connections at once (default: 4096).", valueName: "count"))
+    @Option(
+        help: .init(
+            """
+            Connections at once (default: 4096). Each, and each open block, takes a place among \
+            the process's open files (ulimit -n).
+            """, valueName: "count"))
     var connections: String?
 
     @Option(
@@ -85,11 +90,17 @@ struct RunCommand: ParsableCommand {
             "Zero-copy sends where they pay: auto or off (default: auto).", valueName: "mode")
     )
     var zeroCopy: String?
+    @Option(help: .init("Blocks open for writing at once (default: 2048).", valueName: "count"))
+    var writeStreams: String?
+
+    @Option(help: .init("Ranges being read at once (default: 1024).", valueName: "count"))
+    var readStreams: String?
 
     private static let known: Set<String> = [
         "namenode", "secret-file", "dir", "listen", "advertise", "location", "port-file",
         "progress-timeout-ms", "idle-timeout-ms", "payload-buffers", "packet-bytes", "connections",
         "recycle-bytes", "preallocate", "preallocate-block", "zero-copy",
+        "write-streams", "read-streams",
     ]
 
     func run() throws {
@@ -120,7 +131,8 @@ struct RunCommand: ParsableCommand {
             ("payload-buffers", payloadBuffers), ("packet-bytes", packetBytes),
             ("recycle-bytes", recycleBytes), ("preallocate", preallocate),
             ("preallocate-block", preallocateBlock), ("zero-copy", zeroCopy),
-            ("connections", connections),
+            ("connections", connections), ("write-streams", writeStreams),
+            ("read-streams", readStreams),
         ]
         return Dictionary(uniqueKeysWithValues: given.map { ($0, $1.map { [$0] } ?? []) })
     }
