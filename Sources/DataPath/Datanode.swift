@@ -53,11 +53,11 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// - Parameters:
     ///   - ring: made on the thread that will call `turn`.
+    ///   - listener: a listening socket that this ring can accept on, and its address.
     ///   - index: the blocks that were found on `devices`.
-    /// - Throws: `RingFailure` when buffers cannot be registered or the address cannot be listened
-    ///   on.
+    /// - Throws: `RingFailure` when buffers cannot be registered.
     public init(
-        ring: consuming Ring, listen wanted: SocketAddress, identity: Identity,
+        ring: consuming Ring, listener: (Descriptor, SocketAddress), identity: Identity,
         settings: DatanodeSettings, devices: [Device], index: BlockIndex,
         observer: any BlockObserver
     ) throws(RingFailure) {
@@ -65,7 +65,6 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         let region = try BufferRegion(byteCount: budget.regionBytes)
         var ring = ring
         try ring.register(region: region.bytes)
-        let (listener, address) = try ring.listen(on: wanted, backlog: 1024)
         let base = region.bytes.baseAddress.unsafelyUnwrapped
         payloads = BufferPool(
             memory: base, stride: budget.payloadStride, count: budget.payloadBuffers)
@@ -88,8 +87,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         self.settings = settings
         self.identity = identity
         self.observer = observer
-        self.address = address
-        self.listener = listener
+        (self.listener, address) = listener
         self.devices = devices
         self.index = index
         startAccept()

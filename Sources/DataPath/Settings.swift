@@ -13,5 +13,11 @@ public struct DatanodeSettings: Sendable {
     /// nanoseconds.
     public var lingerTimeout: UInt64 = 2_000_000_000
 
+    /// Bench nodes only: frames' device writes complete at once and touch no device
+    /// (`Request.answer`); nothing can be read back.
+    public var isDeviceNull = false
+    /// Bench nodes only: every chain ends at this node.
+    public var isForwardNull = false
+
     public init() {}
 }

@@ -39,9 +39,10 @@ final class SimulatedNode: SimulationParticipant {
         }
         let log = BlockLog()
         self.log = log
+        let listener = try ring.listen(on: address, backlog: 1024)
         node = try Datanode(
-            ring: ring, listen: address, identity: identity, settings: settings, devices: [device],
-            index: BlockIndex(), observer: log)
+            ring: ring, listener: listener, identity: identity, settings: settings,
+            devices: [device], index: BlockIndex(), observer: log)
         chainNode = ChainNode(node: id, host: host, port: 7500)
         precondition(node.mail.post(.keys(keys)) == .taken, "an empty mailbox takes a message")
     }

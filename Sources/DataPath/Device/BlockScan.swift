@@ -73,7 +73,7 @@ public struct BlockScan: Sendable {
         index.set(header.block, record)
     }
 
-    private static func names(in directory: Int32) -> [String] {
+    static func names(in directory: Int32) -> [String] {
         // A descriptor of its own: closedir closes it.
         guard let stream = fdopendir(openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC))
         else {

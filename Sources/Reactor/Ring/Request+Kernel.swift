@@ -7,6 +7,7 @@ extension Request {
     func fill(_ entry: UnsafeMutablePointer<io_uring_sqe>) {
         switch self {
         case .nop: io_uring_prep_nop(entry)
+        case .answer(let result): curing_prep_nop_result(entry, result)
         case .accept(let listener, let address):
             fillAccept(entry, listener, address)
         case .socket(let family):

@@ -30,6 +30,7 @@ extension SimulatedRingCore {
         draw(operation, world.faults)
         switch operation.request {
         case .nop: settle(operation, 0)
+        case .answer(let result): settle(operation, result)
         case .socket(let family): settle(operation, makeSocket(family))
         case .close(let descriptor):
             let result = closeDescriptor(descriptor)
@@ -71,7 +72,7 @@ extension SimulatedRingCore {
             .sync(let named, _), .allocate(let named, _, _, _), .rename(let named, _, _),
             .unlink(let named, _):
             descriptor = named
-        case .nop, .socket, .close, .cancel: return nil
+        case .nop, .answer, .socket, .close, .cancel: return nil
         }
         guard let object = object(descriptor) else { return nil }
         object.hold()
@@ -139,7 +140,7 @@ extension SimulationFaults {
         case .rename: rename
         case .unlink: unlink
         case .close: close
-        case .nop, .socket, .shutdown, .cancel: nil
+        case .nop, .answer, .socket, .shutdown, .cancel: nil
         }
     }
 

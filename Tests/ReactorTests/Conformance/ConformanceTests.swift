@@ -5,7 +5,7 @@ import Testing
 @Suite(.serialized)
 struct ConformanceTests {
     static let cases: [any ConformanceCase] = [
-        NopCase(), ByteStreamCase(), WaitAllCase(), RefusedCase(), UnconnectedCase(),
+        NopCase(), AnswerCase(), ByteStreamCase(), WaitAllCase(), RefusedCase(), UnconnectedCase(),
         PeerAddressCase(), ResetCase(), ShutdownCase(), ShutdownSendingCase(),
         CancelCase(), CancelAcceptCase(),
         CloseWhileReceivingCase(), FixedTableCase(), FullTableCase(), BigTransferCase(),

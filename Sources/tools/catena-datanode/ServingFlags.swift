@@ -1,0 +1,61 @@
+import ArgumentParser
+
+/// What every serving datanode takes, in a cluster or in none.
+struct ServingFlags: ParsableArguments {
+    @Option(help: .init("A file with the cluster's secret, as format made it.", valueName: "file"))
+    var secretFile: String?
+
+    @Option(help: .init("A data directory; give one for each device.", valueName: "directory"))
+    var dir: [String] = []
+
+    @Option(
+        help: .init(
+            "The numeric address to listen on; port 0 takes a free one.", valueName: "address:port")
+    )
+    var listen: String?
+
+    @Option(
+        help: .init(
+            "The numeric address others reach this node at (default: the one it listens on).",
+            valueName: "address"))
+    var advertise: String?
+
+    @Option(help: .init("Write the port here once it is known.", valueName: "file"))
+    var portFile: String?
+
+    @Option(
+        help: .init(
+            "A frame that has begun, or an answer, must be complete within this.", valueName: "ms"))
+    var progressTimeoutMs: String?
+
+    @Option(help: .init("A connection without a stream may be silent for this.", valueName: "ms"))
+    var idleTimeoutMs: String?
+
+    @Option(
+        help: .init(
+            "Buffers of packet-bytes for frames in memory (default: 128).", valueName: "count"))
+    var payloadBuffers: String?
+
+    @Option(help: .init("The longest payload of one frame (default: 1MiB).", valueName: "size"))
+    var packetBytes: String?
+
+    @Option(help: .init("Connections at once (default: 4096).", valueName: "count"))
+    var connections: String?
+
+    /// Their names in a file and, with CATENA_ before them, in the environment.
+    static let names: Set<String> = [
+        "secret-file", "dir", "listen", "advertise", "port-file", "progress-timeout-ms",
+        "idle-timeout-ms", "payload-buffers", "packet-bytes", "connections",
+    ]
+
+    /// The flags that were given, by name, with a command's own; directories are read apart.
+    func given(_ own: [(String, String?)]) -> [String: [String]] {
+        let ours: [(String, String?)] = [
+            ("secret-file", secretFile), ("listen", listen), ("advertise", advertise),
+            ("port-file", portFile), ("progress-timeout-ms", progressTimeoutMs),
+            ("idle-timeout-ms", idleTimeoutMs), ("payload-buffers", payloadBuffers),
+            ("packet-bytes", packetBytes), ("connections", connections),
+        ]
+        return Dictionary(uniqueKeysWithValues: (ours + own).map { ($0, $1.map { [$0] } ?? []) })
+    }
+}
