@@ -4,8 +4,8 @@
 public enum Request: BitwiseCopyable {
     /// Completes with 0.
     case nop
-    /// Completes with the given result and touches nothing; the kernel's ring has it from Linux 6.10
-    /// on (`RingProbe.answersNops`).
+    /// Completes with the given result and touches nothing; the kernel's ring has it from Linux
+    /// 6.10 on (`RingProbe.answersNops`).
     case answer(Int32)
     /// Result: the new socket, a fixed file. The peer's address lands at `address`.
     case accept(Descriptor, address: UnsafeMutablePointer<SocketAddress>)
