@@ -17,6 +17,7 @@ public final class DatanodeService: Sendable {
         /// `/az/pod/rack/node/device`, or empty for the namenode's map.
         public var location = ""
         public var settings = DatanodeSettings()
+        public var host = HostSettings()
         public var software = "catena-datanode"
         /// How long the first contact with the namenode is tried for, milliseconds.
         public var startMilliseconds: Int64 = 30_000
@@ -53,17 +54,17 @@ public final class DatanodeService: Sendable {
         for directory in directories { try directory.check(cluster) }
         let scan = BlockScan(directories, cluster: cluster)
         for stray in scan.strays { log.warning("left alone", metadata: ["file": "\(stray)"]) }
-        let outbox = Outbox()
+        let outbox = Outbox(reactors: configuration.host.reactors)
         let listener = try ReactorHost.listen(on: configuration.listen)
-        address = listener.1
+        address = listener.address
         node = directories[0].node
         self.cluster = cluster
         host = try ReactorHost(
             ReactorHost.Plan(
-                settings: settings, identity: Identity(cluster: cluster, node: node),
-                devices: zip(directories, scan.usedBytes).map { $0.device(usedBytes: $1) },
+                settings: settings, host: configuration.host,
+                identity: Identity(cluster: cluster, node: node), directories: directories,
                 index: scan.index, observer: outbox),
-            listener: listener)
+            listener, log)
         let name = configuration.advertise ?? address.host
         agent = Agent(
             Agent.Identity(

@@ -13,6 +13,8 @@ public struct DatanodeSettings: Sendable {
     /// nanoseconds.
     public var lingerTimeout: UInt64 = 2_000_000_000
 
+    /// Buffers in huge pages where the system has them.
+    public var usesHugePages = false
     /// Bench nodes only: frames' device writes complete at once and touch no device
     /// (`Request.answer`); nothing can be read back.
     public var isDeviceNull = false

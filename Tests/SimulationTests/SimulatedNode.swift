@@ -16,7 +16,7 @@ final class SimulatedNode: SimulationParticipant {
     final class BlockLog: BlockObserver {
         var reported: [BlockID: BlockRecord] = [:]
         func blockChanged(_ block: BlockID, _ record: BlockRecord) { reported[block] = record }
-        func reportCompleted() {}
+        func reportCompleted(_ report: UInt64) {}
         func count(_ counters: DatanodeCounters) {}
     }
 

@@ -16,7 +16,7 @@ extension Datanode where Ring: ~Copyable {
         }
         let connection = Connection(
             role: .outbound, life: .connecting, descriptor: .none, address: address)
-        guard let index = connections.insert(connection) else {
+        guard reservePlace(), let index = connections.insert(connection) else {
             return successorLost(stream, .busy, "no connection is left for the next node")
         }
         connections.at(index).pointee.stream = stream

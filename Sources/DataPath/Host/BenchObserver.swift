@@ -25,7 +25,7 @@ final class BenchObserver: BlockObserver, Sendable {
         }
     }
 
-    func reportCompleted() {}
+    func reportCompleted(_ report: UInt64) {}
     func count(_ counters: DatanodeCounters) {}
 
     /// The oldest block when there are more bytes than are to be kept; it counts as gone from here

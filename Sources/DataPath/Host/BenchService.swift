@@ -14,6 +14,7 @@ public final class BenchService: Sendable {
         /// What others are told to connect to; `nil`: the address listened on.
         public var advertise: String?
         public var settings = DatanodeSettings()
+        public var host = HostSettings()
         /// Bytes of sealed blocks to keep: beyond them the oldest go. `nil` keeps all.
         public var keepBytes: UInt64?
 
@@ -44,18 +45,18 @@ public final class BenchService: Sendable {
             try directory.bind(to: bench.cluster)
             removed += try directory.removeBlocks()
         }
-        address = listener.1
+        address = listener.address
         let name = configuration.advertise ?? address.host
         observer = BenchObserver(keepBytes: configuration.keepBytes)
         node = bench.node(host: name, port: address.port)
         host = try ReactorHost(
             ReactorHost.Plan(
-                settings: configuration.settings,
+                settings: configuration.settings, host: configuration.host,
                 identity: Identity(cluster: bench.cluster, node: node),
-                devices: directories.map { $0.device(usedBytes: 0) }, index: BlockIndex(),
+                directories: directories, index: BlockIndex(),
                 observer: observer,
                 mail: [.keys(bench.keys(now: MonotonicClock.milliseconds))]),
-            listener: listener)
+            listener, log)
         Self.warn(configuration.settings, log)
         log.info(
             "serving",

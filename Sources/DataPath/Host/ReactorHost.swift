@@ -1,4 +1,5 @@
 import Glibc
+import Logging
 import Reactor
 import Wire
 
@@ -8,20 +9,52 @@ final class ReactorHost: Sendable {
     /// What every reactor begins with.
     struct Plan: Sendable {
         var settings: DatanodeSettings
+        var host: HostSettings
         var identity: Identity
-        var devices: [Device]
+        var directories: [DataDirectory]
         var index: BlockIndex
         var observer: any BlockObserver & Sendable
-        /// What it hears before its first connection.
+        /// What each hears before its first connection.
         var mail: [Mail] = []
     }
 
-    private struct Started: Sendable {
+    private struct Ready: Sendable {
         let mail: Mailbox<Mail>
-        let thread: ReactorThread
+        let door: ReactorDoor?
+        let pages: BufferRegion.Pages
     }
 
-    private let reactors: [Started]
+    private struct Start: Sendable {
+        let thread: ReactorThread
+        let ready = Rendezvous<Result<Ready, RingFailure>>()
+        /// The others' doors; `nil`: one of them could not start.
+        let go = Rendezvous<[ReactorDoor]?>()
+
+        init(_ plan: Plan, _ listener: Listener, _ share: ReactorShare, on cpus: [Int]) {
+            let ready = self.ready
+            let go = self.go
+            thread = ReactorThread("catena-react.\(share.number)") {
+                do throws(RingFailure) {
+                    try ThreadPlacement.run(on: cpus)
+                    var datanode = try ReactorHost.datanode(plan, listener, share)
+                    ready.fulfil(
+                        .success(
+                            Ready(
+                                mail: datanode.mail, door: datanode.door, pages: datanode.pages)))
+                    guard let doors = go.wait() else { return }
+                    if !share.isWhole { datanode.join(doors) }
+                    datanode.serve()
+                } catch {
+                    ready.fulfil(.failure(error))
+                }
+            }
+        }
+    }
+
+    typealias Listener = (descriptor: Descriptor, address: SocketAddress)
+
+    private let mailboxes: [Mailbox<Mail>]
+    private let threads: [ReactorThread]
 
     /// Refuses settings that do not fit together.
     static func check(_ budget: Budget) throws(StartFailure) {
@@ -33,9 +66,7 @@ final class ReactorHost: Sendable {
     }
 
     /// Opens the listening socket, on the port others will be told of.
-    static func listen(on address: SocketAddress) throws(StartFailure) -> (
-        Descriptor, SocketAddress
-    ) {
+    static func listen(on address: SocketAddress) throws(StartFailure) -> Listener {
         do throws(RingFailure) {
             return try KernelRing.listen(on: address, backlog: 1024)
         } catch {
@@ -44,51 +75,85 @@ final class ReactorHost: Sendable {
     }
 
     /// Makes rings and datanodes on their threads, and waits until they serve.
-    init(_ plan: Plan, listener: (Descriptor, SocketAddress)) throws(StartFailure) {
-        reactors = [try Self.start(plan, listener)]
+    init(_ plan: Plan, _ listener: Listener, _ log: Logger) throws(StartFailure) {
+        let placement = try Self.placement(plan, listener.address)
+        let count = plan.host.reactors
+        let starts = (0..<count).map { number in
+            Start(
+                plan, listener, ReactorShare(number: number, of: count),
+                on: placement.cpus[number])
+        }
+        var ready: [Ready] = []
+        var failed: RingFailure?
+        for start in starts {
+            switch start.ready.wait() {
+            case .success(let one): ready.append(one)
+            case .failure(let failure): failed = failed ?? failure
+            }
+        }
+        mailboxes = ready.map(\.mail)
+        threads = starts.map(\.thread)
+        if let failed {
+            for start in starts { start.go.fulfil(nil) }
+            for thread in threads { thread.join() }
+            throw Self.failure(failed)
+        }
+        for start in starts { start.go.fulfil(ready.compactMap(\.door)) }
+        Self.tell(plan, placement, ready.map(\.pages), log)
     }
 
-    /// Tells every reactor. `false`: a mailbox was full, and its reactor did not hear it.
+    /// Tells every reactor, or the one that is meant. `false`: a mailbox was full, and its reactor
+    /// did not hear it.
     func post(_ message: Mail) -> Bool {
+        if case .delete(let block, _) = message {
+            let share = ReactorShare(number: 0, of: mailboxes.count)
+            return mailboxes[share.owner(of: block)].post(message) != .busy
+        }
         var isHeard = true
-        for reactor in reactors where reactor.mail.post(message) == .busy { isHeard = false }
+        for mailbox in mailboxes where mailbox.post(message) == .busy { isHeard = false }
         return isHeard
     }
 
     /// Ends what is open and waits for the threads.
     func stop() {
-        for reactor in reactors {
-            while reactor.mail.post(.stop) == .busy { usleep(1_000) }
+        for mailbox in mailboxes {
+            while mailbox.post(.stop) == .busy { usleep(1_000) }
         }
-        for reactor in reactors { reactor.thread.join() }
+        for thread in threads { thread.join() }
     }
 
-    private static func start(
-        _ plan: Plan, _ listener: (Descriptor, SocketAddress)
-    ) throws(StartFailure) -> Started {
-        let result = Rendezvous<Result<Mailbox<Mail>, RingFailure>>()
-        let thread = ReactorThread("catena-reactor") {
-            do throws(RingFailure) {
-                var datanode = try Datanode(
-                    ring: KernelRing(Self.ring(plan.settings.budget)), listener: listener,
-                    identity: plan.identity, settings: plan.settings, devices: plan.devices,
-                    index: plan.index, observer: plan.observer)
-                for message in plan.mail {
-                    let answer = datanode.mail.post(message)
-                    precondition(answer == .taken, "an empty mailbox takes what it begins with")
-                }
-                result.fulfil(.success(datanode.mail))
-                datanode.serve()
-            } catch {
-                result.fulfil(.failure(error))
-            }
+    private static func placement(
+        _ plan: Plan, _ address: SocketAddress
+    ) throws(StartFailure) -> ReactorPlacement {
+        let nic = SystemFiles.interface(of: address).flatMap {
+            SystemFiles.numaNode(of: "/sys/class/net/\($0)/device")
         }
-        switch result.wait() {
-        case .success(let mail): return Started(mail: mail, thread: thread)
-        case .failure(let failure):
-            thread.join()
-            throw Self.failure(failure)
+        let device = SystemFiles.blockEntry(of: plan.directories[0].path).flatMap {
+            SystemFiles.numaNode(of: $0)
         }
+        return try ReactorPlacement(
+            plan.host,
+            on: ReactorPlacement.Host(
+                allowed: ThreadPlacement.allowed(), nodes: SystemFiles.numaNodes(),
+                nearest: nic ?? device))
+    }
+
+    /// On the reactor's own thread, which makes its ring and touches its buffers first.
+    private static func datanode(
+        _ plan: Plan, _ listener: Listener, _ share: ReactorShare
+    ) throws(RingFailure) -> Datanode<KernelRing> {
+        let part = share.part(of: plan.index, devices: plan.directories.count)
+        let datanode = try Datanode(
+            ring: KernelRing(ring(plan.settings.budget)),
+            listener: (listener.descriptor, listener.address), identity: plan.identity,
+            settings: plan.settings,
+            devices: zip(plan.directories, part.usedBytes).map { $0.device(usedBytes: $1) },
+            index: part.index, observer: plan.observer, share: share)
+        for message in plan.mail {
+            let answer = datanode.mail.post(message)
+            precondition(answer == .taken, "an empty mailbox takes what it begins with")
+        }
+        return datanode
     }
 
     private static func ring(_ budget: Budget) -> KernelRing.Settings {
@@ -96,6 +161,24 @@ final class ReactorHost: Sendable {
         ring.files = UInt32(budget.connections + budget.writeStreams + budget.readStreams)
         ring.completions = UInt32(clamping: budget.operations.nextPowerOfTwo)
         return ring
+    }
+
+    private static func tell(
+        _ plan: Plan, _ placement: ReactorPlacement, _ pages: [BufferRegion.Pages], _ log: Logger
+    ) {
+        if plan.settings.usesHugePages, let other = pages.first(where: { $0 != .huge }) {
+            log.warning(
+                "not enough huge pages for the buffers: raise vm.nr_hugepages",
+                metadata: ["buffers": "\(other.rawValue)"])
+        }
+        log.info(
+            "reactors",
+            metadata: [
+                "count": "\(pages.count)",
+                "cpus": "\(placement.cpus.map { $0.isEmpty ? "any" : CPUList.format($0) })",
+                "numa": "\(placement.node.map { "\($0)" } ?? "any")",
+                "pages": "\(pages.map(\.rawValue))",
+            ])
     }
 
     private static func failure(_ failure: RingFailure) -> StartFailure {

@@ -145,9 +145,9 @@ final class Agent: Sendable {
         session.number = reply.session
         session.sequence = 0
         session.timing = reply.timing
-        outbox.clear()
+        let report = outbox.beginReport()
         heard(reply.keys, reply.currentKey, &session)
-        post(.reportAll)
+        post(.reportAll(report))
         log.info(
             "registered",
             metadata: ["session": "\(reply.session)", "namenode": "\(identity.namenode)"])

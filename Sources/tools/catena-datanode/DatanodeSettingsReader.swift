@@ -22,6 +22,7 @@ struct DatanodeSettingsReader {
         configuration.location =
             try settings.parsed("location", "/az/pod/rack/node/device", Self.location) ?? ""
         try read(&configuration.settings)
+        configuration.host = try readHost()
         return configuration
     }
 
@@ -32,6 +33,7 @@ struct DatanodeSettingsReader {
         configuration.advertise = try readAdvertise(listen)
         configuration.keepBytes = try settings.bytes("keep")
         try read(&configuration.settings)
+        configuration.host = try readHost()
         configuration.settings.isDeviceNull = try settings.flag("null-device") ?? false
         configuration.settings.isForwardNull = try settings.flag("null-forward") ?? false
         return configuration
@@ -40,6 +42,23 @@ struct DatanodeSettingsReader {
     private func read(_ target: inout DatanodeSettings) throws(ToolFailure) {
         try readTimes(&target)
         try readBudget(&target.budget)
+        target.usesHugePages = try settings.flag("huge-pages") ?? false
+    }
+
+    private func readHost() throws(ToolFailure) -> HostSettings {
+        var host = HostSettings()
+        host.pin =
+            try settings.parsed("pin", "a list of CPUs without repeats, such as 2-5,8") {
+                CPUList.parse($0)
+            } ?? []
+        host.reactors =
+            try settings.integer("reactors", in: 1...HostSettings.mostReactors)
+            ?? max(1, host.pin.count)
+        host.numa =
+            try settings.parsed("numa", "auto, or the number of a NUMA node") { text in
+                text == "auto" ? .auto : Int(text).flatMap { $0 >= 0 ? .node($0) : nil }
+            } ?? .anywhere
+        return host
     }
 
     private func readDirectories() throws(ToolFailure) -> [String] {

@@ -42,10 +42,29 @@ struct ServingFlags: ParsableArguments {
     @Option(help: .init("Connections at once (default: 4096).", valueName: "count"))
     var connections: String?
 
+    @Option(
+        help: .init(
+            "Threads that each serve a part of the blocks; buffers and limits are for each.",
+            valueName: "count"))
+    var reactors: String?
+
+    @Option(help: .init("One CPU for each reactor, such as 2-5,8.", valueName: "cpus"))
+    var pin: String?
+
+    @Flag(help: "Buffers in huge pages (vm.nr_hugepages), else in transparent ones.")
+    var hugePages = false
+
+    @Option(
+        help: .init(
+            "Threads and buffers near the NIC or device (auto), or on a NUMA node.",
+            valueName: "auto|node"))
+    var numa: String?
+
     /// Their names in a file and, with CATENA_ before them, in the environment.
     static let names: Set<String> = [
         "secret-file", "dir", "listen", "advertise", "port-file", "progress-timeout-ms",
         "idle-timeout-ms", "payload-buffers", "packet-bytes", "connections",
+        "reactors", "pin", "huge-pages", "numa",
     ]
 
     /// The flags that were given, by name, with a command's own; directories are read apart.
@@ -54,7 +73,8 @@ struct ServingFlags: ParsableArguments {
             ("secret-file", secretFile), ("listen", listen), ("advertise", advertise),
             ("port-file", portFile), ("progress-timeout-ms", progressTimeoutMs),
             ("idle-timeout-ms", idleTimeoutMs), ("payload-buffers", payloadBuffers),
-            ("packet-bytes", packetBytes), ("connections", connections),
+            ("packet-bytes", packetBytes), ("connections", connections), ("reactors", reactors),
+            ("pin", pin), ("huge-pages", hugePages ? "true" : nil), ("numa", numa),
         ]
         return Dictionary(uniqueKeysWithValues: (ours + own).map { ($0, $1.map { [$0] } ?? []) })
     }
