@@ -6,7 +6,7 @@ import Testing
 struct ConformanceTests {
     static let cases: [any ConformanceCase] = [
         NopCase(), AnswerCase(), ByteStreamCase(), WaitAllCase(), RefusedCase(), UnconnectedCase(),
-        PeerAddressCase(), ResetCase(), ShutdownCase(), ShutdownSendingCase(),
+        PeerAddressCase(), PlainAcceptCase(), ResetCase(), ShutdownCase(), ShutdownSendingCase(),
         CancelCase(), CancelAcceptCase(),
         CloseWhileReceivingCase(), FixedTableCase(), FullTableCase(), BigTransferCase(),
         BigTransferCase(zeroCopy: true), ZeroCopyCase(), ManyOperationsCase(), StaleTokenCase(),
