@@ -1,6 +1,7 @@
 import Wire
 
-/// Every bound of one datanode reactor in one place; each pool is the sum of its named holders.
+/// Every bound of one datanode reactor in one place; each pool is the sum of its named holders. A
+/// datanode with several reactors has all of it for each.
 public struct Budget: Sendable, Equatable {
     /// Connections, in and out. Each may have one receive, one send and one control operation in
     /// flight.
@@ -48,6 +49,8 @@ public struct Budget: Sendable, Equatable {
     static let parked = 64
     /// Messages from the agent that wait for a reactor.
     public var mailbox = 1024
+    /// Connections on their way from other reactors; they hold places of `connections` too.
+    public var arrivals = 256
 
     public init() {}
 

@@ -22,6 +22,13 @@ public struct DatanodeSettings: Sendable {
 
     /// Payload may go out by zero-copy sends, where the kernel reports that it does not copy.
     public var mayZeroCopy = true
+    /// Buffers in huge pages where the system has them.
+    public var usesHugePages = false
+    /// Bench nodes only: frames' device writes complete at once and touch no device
+    /// (`Request.answer`); nothing can be read back.
+    public var isDeviceNull = false
+    /// Bench nodes only: every chain ends at this node.
+    public var isForwardNull = false
 
     public init() {}
 }

@@ -59,7 +59,7 @@ class Counted(ClusterCase):
         library = counting.build(folder)
         cls.cluster = Cluster(3, **cls.settings)
         for node in cls.cluster.nodes:
-            node.daemon.environment = counting.environment(library, folder, "catena-reactor")
+            node.daemon.environment = counting.environment(library, folder, "catena-react")
         cls.enterClassContext(cls.cluster)
         cls.counts = {
             node.address[1]: counting.Counts(folder, node.daemon.pid) for node in cls.cluster.nodes}

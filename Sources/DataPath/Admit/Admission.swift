@@ -91,7 +91,7 @@ extension Datanode where Ring: ~Copyable {
         let token = admitted.token
         let stream = WriteStream(
             token: token, chain: admitted.chain, position: admitted.position, device: device,
-            length: sealed?.length ?? 0)
+            length: sealed?.length ?? 0, endsHere: settings.isForwardNull)
         guard let index = streams.insert(stream) else { return refuse(.busy) }
         openStreams[token.block] = index
         if let sealed {

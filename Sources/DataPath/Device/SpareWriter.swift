@@ -25,10 +25,10 @@ struct SpareWriter {
     }
 
     /// Writes one file after another until `spares` and the new ones hold `wanted` bytes.
-    /// - Parameter keep: takes a finished file; `false`: nobody wants any more.
+    /// - Parameter keep: takes a finished file.
     func fill(
         _ spares: [RecycledFiles.File], wanted: UInt64, blockBytes: UInt64,
-        keep: (RecycledFiles.File) -> Bool
+        keep: (RecycledFiles.File) -> Void
     ) throws(StartFailure) {
         let pages = BlockLayout.filePages(length: blockBytes)
         var bytes = spares.reduce(0) { $0 + $1.bytes }
@@ -36,7 +36,7 @@ struct SpareWriter {
         while bytes < wanted, !stop.wasSet {
             let file = RecycledFiles.File(number: number, pages: pages)
             guard try write(file) else { return }
-            guard keep(file) else { return }
+            keep(file)
             bytes += file.bytes
             number += 1
         }

@@ -19,7 +19,7 @@ extension Datanode where Ring: ~Copyable {
         let connection = Connection(
             role: .outbound, life: .connecting, descriptor: .none, address: address,
             zeroCopy: ZeroCopy(isAllowed: mayZeroCopy))
-        guard let index = connections.insert(connection) else {
+        guard reservePlace(), let index = connections.insert(connection) else {
             return successorLost(stream, .busy, "no connection is left for the next node")
         }
         connections.at(index).pointee.stream = stream

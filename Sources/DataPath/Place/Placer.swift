@@ -203,6 +203,7 @@ extension Datanode where Ring: ~Copyable {
         guard buffer >= 0, entry.pointee.comparison < 0, entry.pointee.file == .open else { return }
         let frame = frames[Int(buffer)]
         guard entry.pointee.writes.written >= frame.header.end else { return }
+        guard !settings.isDeviceNull else { return compared(stream, .deviceFailed) }
         guard let copy = payloads.take() else { return compared(stream, .busy) }
         frames[Int(copy)] = FrameSlot()
         entry.pointee.comparison = copy

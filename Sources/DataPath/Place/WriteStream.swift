@@ -21,6 +21,8 @@ struct WriteStream: ~Copyable {
     let device: Int
     var chain: Chain
     var position: Int
+    /// The chain ends at this node whatever its place (`DatanodeSettings.isForwardNull`).
+    let endsHere: Bool
 
     var upstream: Int32 = -1
     var downstream: Int32 = -1
@@ -76,7 +78,8 @@ struct WriteStream: ~Copyable {
     var credentials: Int32 = -1
 
     init(
-        token: Token, chain: Chain, position: Int, device: Int, length: UInt64 = 0
+        token: Token, chain: Chain, position: Int, device: Int, length: UInt64 = 0,
+        endsHere: Bool = false
     ) {
         block = token.block
         epoch = token.epoch
@@ -85,15 +88,16 @@ struct WriteStream: ~Copyable {
         self.device = device
         self.chain = chain
         self.position = position
+        self.endsHere = endsHere
         table = ChunkTable(maxLength: max(token.maxLength, length))
         writes = WriteQueue(written: length)
         hwm = length
-        join = AckJoin(isTail: position + 1 == chain.nodes.count)
+        join = AckJoin(isTail: endsHere || position + 1 == chain.nodes.count)
     }
 
     deinit { tail?.deallocate() }
 
-    var isTail: Bool { position + 1 == chain.nodes.count }
+    var isTail: Bool { endsHere || position + 1 == chain.nodes.count }
     var isSealed: Bool { seal.local == .done }
 
     /// This node's own offsets. `written` counts only when the file says whose bytes these are.

@@ -18,6 +18,9 @@ extension Datanode where Ring: ~Copyable {
         case .failure(let refused): fail(index, refused.status)
         case .success:
             guard !isDraining else { return fail(index, .shuttingDown) }
+            guard !settings.isDeviceNull else {
+                return fail(index, .deviceFailed, "this bench node keeps no bytes (--null-device)")
+            }
             switch find(header) {
             case .failure(let refused): fail(index, refused.status)
             case .success(let record): beginRead(index, header, record)

@@ -103,7 +103,9 @@ extension Datanode where Ring: ~Copyable {
     }
 
     private mutating func freeConnection(_ index: Int32) {
+        if connections.at(index).pointee.isArriving { arriving[index] = nil }
         connections.remove(index)
+        releasePlace()
         startAccept()
     }
 

@@ -61,6 +61,8 @@ struct Connection {
 
     /// A frame of a read is in flight: nothing else may be sent until it is out.
     var isSendingFrame = false
+    /// It came from another reactor, and its frame's payload with it (`Datanode.arriving`).
+    var isArriving = false
     /// A control frame (ack, sealed, error) is in flight from the connection's own memory.
     var isSendingControl = false
     /// Bytes of that frame, and how many are sent.

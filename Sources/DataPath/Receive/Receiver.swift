@@ -195,6 +195,14 @@ extension Datanode where Ring: ~Copyable {
         connection.pointee.receiving = .payload
         reactor.timers.clear(UInt32(index) * 2)
         reactor.timers.arm(UInt32(index) * 2, at: deadline(settings.progressTimeout))
+        if isControl, let bytes = arrivedBytes(index) {
+            let target = payload(connection.pointee.header, in: buffer)
+            bytes.withUnsafeBytes {
+                UnsafeMutableRawBufferPointer(start: target, count: bytes.count).copyMemory(
+                    from: $0)
+            }
+            return payloadComplete(index)
+        }
         receiveMorePayload(index)
     }
 
@@ -217,7 +225,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// The payload, and with it the next header when that was promised.
-    private func wanted(_ header: FrameHeader) -> Int {
+    func wanted(_ header: FrameHeader) -> Int {
         Int(header.payloadLength) + (header.flags.contains(.more) ? FrameHeader.byteCount : 0)
     }
 
@@ -263,6 +271,7 @@ extension Datanode where Ring: ~Copyable {
         connection.pointee.receiving = .header
         connection.pointee.headerBytes = 0
         reactor.timers.clear(UInt32(index) * 2)
+        if header.operation != .data, handOver(index, header, buffer) { return }
         if header.flags.contains(.more) {
             // The next header, not payload: it is parsed where every header is.
             let next = payload(header, in: buffer) + Int(header.payloadLength)

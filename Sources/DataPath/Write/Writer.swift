@@ -179,12 +179,16 @@ extension Datanode where Ring: ~Copyable {
 
     private mutating func writeData(_ stream: Int32, _ buffer: Int32) {
         let frame = frames[Int(buffer)]
+        let count = frame.deviceBytes - frame.deviceDone
+        guard !settings.isDeviceNull else {
+            return start(.writeData, stream: stream, buffer: buffer, .answer(Int32(count)))
+        }
         start(
             .writeData, stream: stream, buffer: buffer,
             .write(
                 streams.at(stream).pointee.descriptor, page(of: buffer) + frame.deviceDone,
-                count: frame.deviceBytes - frame.deviceDone,
-                offset: frame.deviceOffset + UInt64(frame.deviceDone), registered: true))
+                count: count, offset: frame.deviceOffset + UInt64(frame.deviceDone),
+                registered: true))
     }
 
     mutating func wroteData(_ stream: Int32, _ event: Event) {

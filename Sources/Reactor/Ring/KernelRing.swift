@@ -109,11 +109,19 @@ public struct KernelRing: ~Copyable, RingBackend {
         }
     }
 
-    public mutating func listen(
+    /// A listening socket that any number of kernel rings may accept on. The kernel wakes one of
+    /// those that wait (io_uring polls a listener with EPOLLEXCLUSIVE), in turn.
+    public static func listen(
         on address: SocketAddress, backlog: Int32
     ) throws(RingFailure) -> (Descriptor, SocketAddress) {
         let listener = try ListeningSocket.open(on: address, backlog: backlog)
         return (.plain(listener.descriptor), listener.address)
+    }
+
+    public mutating func listen(
+        on address: SocketAddress, backlog: Int32
+    ) throws(RingFailure) -> (Descriptor, SocketAddress) {
+        try Self.listen(on: address, backlog: backlog)
     }
 
     public mutating func configure(_ socket: Descriptor) {

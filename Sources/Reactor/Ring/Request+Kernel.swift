@@ -7,8 +7,14 @@ extension Request {
     func fill(_ entry: UnsafeMutablePointer<io_uring_sqe>) {
         switch self {
         case .nop: io_uring_prep_nop(entry)
+        case .answer(let result): curing_prep_nop_result(entry, result)
         case .accept(let listener, let address):
-            fillAccept(entry, listener, address)
+            // A fixed file is never inherited across exec, and the kernel refuses SOCK_CLOEXEC for
+            // one.
+            fillAccept(entry, listener, address, flags: 0)
+            curing_set_direct(entry)
+        case .acceptPlain(let listener, let address):
+            fillAccept(entry, listener, address, flags: O_CLOEXEC)
         case .socket(let family):
             io_uring_prep_socket(entry, family, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0, 0)
         case .connect(let socket, let address):
@@ -91,15 +97,13 @@ extension Request {
     @inline(__always)
     private func fillAccept(
         _ entry: UnsafeMutablePointer<io_uring_sqe>, _ listener: Descriptor,
-        _ address: UnsafeMutablePointer<SocketAddress>
+        _ address: UnsafeMutablePointer<SocketAddress>, flags: Int32
     ) {
         let memory = UnsafeMutableRawPointer(address)
         let length = memory + MemoryLayout<SocketAddress>.offset(of: \.length).unsafelyUnwrapped
-        // A fixed file is never inherited across exec, and the kernel refuses SOCK_CLOEXEC for one.
         io_uring_prep_accept(
             entry, listener.number, memory.assumingMemoryBound(to: sockaddr.self),
-            length.assumingMemoryBound(to: socklen_t.self), 0)
-        curing_set_direct(entry)
+            length.assumingMemoryBound(to: socklen_t.self), flags)
         entry.mark(listener)
     }
 }

@@ -4,8 +4,14 @@
 public enum Request: BitwiseCopyable {
     /// Completes with 0.
     case nop
+    /// Completes with the given result and touches nothing; the kernel's ring has it from Linux
+    /// 6.10 on (`RingProbe.answersNops`).
+    case answer(Int32)
     /// Result: the new socket, a fixed file. The peer's address lands at `address`.
     case accept(Descriptor, address: UnsafeMutablePointer<SocketAddress>)
+    /// As `accept`, but the new socket is a plain descriptor, which every ring of the process can
+    /// use.
+    case acceptPlain(Descriptor, address: UnsafeMutablePointer<SocketAddress>)
     /// Result: a new TCP socket, a plain descriptor. `family` is AF_INET or AF_INET6.
     case socket(family: Int32)
     case connect(Descriptor, address: UnsafePointer<SocketAddress>)
