@@ -8,6 +8,8 @@ enum UnsafeFiles {
         "Sources/Client/Streams": "payload stays in registered slots that the kernel fills",
         "Sources/Control/Server": "sockets, and a read buffer that the system fills",
         "Sources/ControlClient/AddressList.swift": "getaddrinfo's list",
+        "Sources/Load/Payload": "the pattern is written to and compared with the engine's slots",
+        "Sources/Load/Run/Worker+Check.swift": "what the engine delivers, where it is",
         "Sources/tools/catena/Interruption.swift": "signal(2) gives the old handler as a pointer",
         "Benchmarks/Micro": "headers are written and read in place",
         "Benchmarks/Roof": "the bare ring, its memory and blocking sockets",
