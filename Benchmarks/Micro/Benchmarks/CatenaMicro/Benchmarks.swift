@@ -1,8 +1,8 @@
 import Benchmark
 
-/// What the plugin asks for. Names are file names too: no spaces, no punctuation. A benchmark's body
-/// is `kilo` times the thing it names, so that the clock's own cost is not what is measured; figures
-/// are shown for one.
+/// What the plugin asks for. Names are file names too: no spaces, no punctuation. A benchmark's
+/// body is `kilo` times the thing it names, so that the clock's own cost is not what is measured;
+/// figures are shown for one.
 let benchmarks: @Sendable () -> Void = {
     Benchmark.defaultConfiguration = Benchmark.Configuration(
         metrics: [.wallClock],
