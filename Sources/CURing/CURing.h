@@ -19,6 +19,8 @@
 
 // glibc shows O_DIRECT under _GNU_SOURCE only, which the rest of this module must not set.
 static const int CURING_O_DIRECT = __O_DIRECT;
+// glibc shows it under _GNU_SOURCE only (renameat2.2).
+static const unsigned CURING_RENAME_NOREPLACE = 1U << 0;
 static const int CURING_EFD_CLOEXEC = EFD_CLOEXEC;
 static const unsigned char CURING_FIXED_FILE = 1U << IOSQE_FIXED_FILE_BIT;
 // SEND_ZC: ask the notification to say whether the kernel copied after all (Linux 6.2).

@@ -24,6 +24,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     var isFailureTold: [Bool]
     public let address: SocketAddress
     let listener: Descriptor
+    let mayZeroCopy: Bool
 
     let region: BufferRegion
     var payloads: BufferPool
@@ -38,12 +39,21 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     var readers: Slab<ReadStream>
     public internal(set) var devices: [Device]
     public internal(set) var index: BlockIndex
+    /// Idle connections to successors, the oldest first.
+    var parked: [Int32] = []
     /// Frames beyond a gap, over all streams.
     var heldFrames = 0
     /// Payload buffers with credentials in them.
     var controlBuffers = 0
+    /// Payload buffers with parts of reads' answers in them.
+    var readBuffers = 0
     /// The write stream of each open block.
     var openStreams: [BlockID: Int32] = [:]
+
+    /// Blocks whose file is being unlinked or recycled: nobody may begin to read them.
+    var dying: Set<BlockID> = []
+    /// Spare files that are being unlinked.
+    var sparesEnding = 0
 
     /// Who waits for a payload buffer, in order: connections by index, readers behind them.
     var bufferWaiters: WaitList
@@ -100,6 +110,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
                 mail: mailbox, arrivals: Mailbox(capacity: budget.arrivals, waker: ring.waker),
                 places: budget.connections)
         isFailureTold = Array(repeating: false, count: devices.count)
+        mayZeroCopy = settings.mayZeroCopy && ring.sendsZeroCopy
         reactor = Reactor(
             ring: ring, operations: budget.operations, timers: 2 * budget.connections)
         self.region = region
@@ -193,11 +204,15 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         case .writeTable, .writeSealHeader, .syncFile, .syncDirectory:
             sealStep(owner, kind, event.outcome)
         case .closeFile: closedFile(owner)
+        case .renameSpare: renamedSpare(owner, event.outcome)
+        case .trimFile: trimmedFile(owner)
         case .openForRead: openedForRead(owner, event.outcome)
         case .readHeader, .readTable: readMetadata(owner, kind, event)
         case .readData: readDevice(owner, event)
         case .closeReader: closedReader(owner)
-        case .unlinkFile: unlinked(event)
+        case .unlinkFile: unlinked(event, isRecycled: false)
+        case .recycleFile: unlinked(event, isRecycled: true)
+        case .unlinkSpare: unlinkedSpare(owner, event.outcome)
         }
     }
 
@@ -210,6 +225,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
             for index in devices.indices where index < room.count {
                 devices[index].isFull = !room[index]
             }
+        case .spares(let device, let spares): takeSpares(device, spares)
         case .deviceFailed(let device):
             devices[device].isFailed = true
             isFailureTold[device] = true
@@ -239,11 +255,16 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// Nanoseconds from now.
     func deadline(_ span: UInt64) -> UInt64 { reactor.now &+ span }
 
+    // A call that only borrows `self` copies all of it to the stack first, a kilobyte a call: what
+    // every frame asks is inlined, or is `mutating` and gets an address.
+
+    @inline(__always)
     func memory(of connection: Int32) -> UnsafeMutableRawPointer {
         connectionMemory + Int(connection) * Connection.memoryBytes
     }
 
     /// Where a buffer's payload begins when its offset is at the start of a page.
+    @inline(__always)
     func page(of buffer: Int32) -> UnsafeMutableRawPointer {
         payloads.memory(buffer) + Budget.prefixBytes
     }

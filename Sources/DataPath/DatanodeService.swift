@@ -37,6 +37,8 @@ public final class DatanodeService: Sendable {
     public let cluster: ClusterID
     private let agent: Agent
     private let host: ReactorHost
+    private let stopSignal: StopSignal
+    private let spares: SpareSupply
 
     /// Opens the directories, meets the namenode, reads what blocks there are, and starts to serve.
     /// - Throws: `StartFailure` with a sentence for the operator; its cause is `stopped` when
@@ -65,6 +67,8 @@ public final class DatanodeService: Sendable {
                 identity: Identity(cluster: cluster, node: node), directories: directories,
                 index: scan.index, observer: outbox),
             listener, log)
+        stopSignal = stop
+        spares = SpareSupply(directories, scan, settings, host, stop, log)
         let name = configuration.advertise ?? address.host
         agent = Agent(
             Agent.Identity(
@@ -85,6 +89,8 @@ public final class DatanodeService: Sendable {
     /// - Throws: `StartFailure` when the namenode refuses this node for good.
     public func run() throws(StartFailure) {
         let end = agent.run()
+        stopSignal.set()
+        spares.join()
         host.stop()
         switch end {
         case .stopped: break

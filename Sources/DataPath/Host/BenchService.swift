@@ -29,11 +29,14 @@ public final class BenchService: Sendable {
     public let node: NodeID
     private let host: ReactorHost
     private let observer: BenchObserver
+    private let spares: SpareSupply
 
     /// Takes the directories over, removes the blocks of earlier runs, and starts to serve.
     /// - Throws: `StartFailure` with a sentence for the operator, before anything is removed when a
     ///   directory is not a bench node's.
-    public init(_ configuration: Configuration, _ log: Logger) throws(StartFailure) {
+    public init(
+        _ configuration: Configuration, _ stop: StopSignal, _ log: Logger
+    ) throws(StartFailure) {
         try ReactorHost.check(configuration.settings.budget)
         try Self.checkNull(configuration.settings)
         let bench = BenchCluster(secret: configuration.secret)
@@ -57,6 +60,9 @@ public final class BenchService: Sendable {
                 observer: observer,
                 mail: [.keys(bench.keys(now: MonotonicClock.milliseconds))]),
             listener, log)
+        spares = SpareSupply(
+            directories, BlockScan(directories, cluster: bench.cluster), configuration.settings,
+            host, stop, log)
         Self.warn(configuration.settings, log)
         log.info(
             "serving",
@@ -73,6 +79,7 @@ public final class BenchService: Sendable {
             while let block = observer.takeOldest() { delete(block) }
             usleep(50_000)
         }
+        spares.join()
         host.stop()
     }
 

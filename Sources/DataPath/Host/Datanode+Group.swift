@@ -81,7 +81,7 @@ extension Datanode where Ring: ~Copyable {
     mutating func arrive(_ arrival: Arrival) {
         let connection = Connection(
             role: .inbound, life: .open, descriptor: .plain(arrival.descriptor),
-            address: arrival.address)
+            address: arrival.address, zeroCopy: ZeroCopy(isAllowed: mayZeroCopy))
         guard let index = connections.insert(connection) else {
             preconditionFailure("a connection arrives with a place reserved")
         }

@@ -114,6 +114,17 @@ final class ReactorHost: Sendable {
         return isHeard
     }
 
+    /// Gives spare files each to the reactor that its number names, so that no two have one; waits
+    /// for room in the mailboxes.
+    func offer(_ spares: [RecycledFiles.File], of device: Int) {
+        let share = ReactorShare(number: 0, of: mailboxes.count)
+        for (number, mailbox) in mailboxes.enumerated() {
+            let own = spares.filter { share.owner(of: BlockID($0.number)) == number }
+            guard !own.isEmpty else { continue }
+            while mailbox.post(.spares(device: device, own)) == .busy { usleep(10_000) }
+        }
+    }
+
     /// Ends what is open and waits for the threads.
     func stop() {
         for mailbox in mailboxes {
@@ -147,7 +158,10 @@ final class ReactorHost: Sendable {
             ring: KernelRing(ring(plan.settings.budget)),
             listener: (listener.descriptor, listener.address), identity: plan.identity,
             settings: plan.settings,
-            devices: zip(plan.directories, part.usedBytes).map { $0.device(usedBytes: $1) },
+            devices: zip(plan.directories, part.usedBytes).map {
+                $0.device(
+                    usedBytes: $1, recycleBytes: plan.settings.recycleBytes / UInt64(share.count))
+            },
             index: part.index, observer: plan.observer, share: share)
         for message in plan.mail {
             let answer = datanode.mail.post(message)
@@ -159,7 +173,11 @@ final class ReactorHost: Sendable {
     static func ring(_ budget: Budget) -> KernelRing.Settings {
         var ring = KernelRing.Settings()
         ring.files = UInt32(budget.connections + budget.writeStreams + budget.readStreams)
-        ring.completions = UInt32(clamping: budget.operations.nextPowerOfTwo)
+        // A zero-copy send completes twice.
+        ring.completions = UInt32(
+            min(
+                (budget.operations + budget.payloadBuffers).nextPowerOfTwo,
+                Int(KernelRing.Settings.mostCompletions)))
         return ring
     }
 

@@ -8,6 +8,8 @@ public enum Mail: Sendable {
     case delete(BlockID, Epoch)
     /// Contact with the namenode was lost for too long, or is back.
     case fenced(Bool)
+    /// Files of a device (by place) that new blocks may have.
+    case spares(device: Int, [RecycledFiles.File])
     /// Name every block again, for a new registration; the number is the report's.
     case reportAll(UInt64)
     /// Another reactor of this datanode found the device with this index out of service.

@@ -54,10 +54,13 @@ final class Outbox: BlockObserver, Sendable {
     /// Takes up to `most` changes. `isComplete`: with these, every block was named.
     func take(_ most: Int) -> (changes: [(BlockID, BlockRecord)], isComplete: Bool) {
         contents.withLock { contents in
-            var taken: [(BlockID, BlockRecord)] = []
-            while taken.count < most, let (block, record) = contents.changes.first {
-                taken.append((block, record))
-                contents.changes[block] = nil
+            // One walk: `first` again and again would pass the places emptied before each time, and
+            // the reactor waits for this lock.
+            let taken = contents.changes.prefix(most).map { ($0.key, $0.value) }
+            if taken.count == contents.changes.count {
+                contents.changes.removeAll(keepingCapacity: true)
+            } else {
+                for (block, _) in taken { contents.changes[block] = nil }
             }
             return (taken, contents.reactorsLeft == 0 && contents.changes.isEmpty)
         }

@@ -21,6 +21,11 @@ public struct DatanodeCounters: Sendable, BitwiseCopyable {
     public var deadlinesMissed: UInt64 = 0
     public var unalignedBytesCopied: UInt64 = 0
     public var bufferWaits: UInt64 = 0
+    public var zeroCopySends: UInt64 = 0
+    /// Of those, how many the kernel copied after all.
+    public var zeroCopySendsCopied: UInt64 = 0
+    /// Streams whose connection to the next node was there already.
+    public var successorsReused: UInt64 = 0
 
     public init() {}
 

@@ -32,6 +32,10 @@ struct WriteStream: ~Copyable {
 
     var file = File.opening
     var descriptor = Descriptor.none
+    /// The spare file that becomes the block's, while it is being renamed.
+    var spare: RecycledFiles.File?
+    /// Pages the file had before this block, when it was a spare one.
+    var sparePages: UInt32 = 0
     var isHeaderWritten = false
     var headerSequence: UInt64 = 0
     /// Operations in flight that name this stream.

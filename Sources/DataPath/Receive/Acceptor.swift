@@ -29,7 +29,8 @@ extension Datanode where Ring: ~Copyable {
             // It has the listener's options, which sockets inherit.
             let connection = Connection(
                 role: .inbound, life: .open,
-                descriptor: share.isWhole ? .fixed(number) : .plain(number), address: address)
+                descriptor: share.isWhole ? .fixed(number) : .plain(number), address: address,
+                zeroCopy: ZeroCopy(isAllowed: mayZeroCopy))
             guard let index = connections.insert(connection) else {
                 preconditionFailure("an accept is started only with room for its connection")
             }

@@ -74,6 +74,7 @@ extension Datanode where Ring: ~Copyable {
     mutating func close(_ index: Int32) {
         let connection = connections.at(index)
         guard connection.pointee.life != .closing else { return }
+        unpark(index)
         detach(index)
         stopReceiving(index)
         reactor.cancel(connection.pointee.sendToken)
@@ -151,6 +152,7 @@ extension Datanode where Ring: ~Copyable {
         guard connections.isUsed(index) else { return }
         let connection = connections.at(index)
         guard connection.pointee.life != .closing else { return }
+        guard !connection.pointee.isParked else { return close(index) }
         counters.deadlinesMissed &+= 1
         if connection.pointee.role == .outbound, connection.pointee.stream >= 0 {
             let status: Status =

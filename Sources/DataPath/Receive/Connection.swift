@@ -37,6 +37,11 @@ struct Connection {
     var receiveToken = OperationToken.nobody
     var sendToken = OperationToken.nobody
 
+    /// How payload is sent on it.
+    var zeroCopy: ZeroCopy
+    /// Outbound and idle: kept for the next stream to the same node.
+    var isParked = false
+
     /// The frame whose payload is being received, and how much of payload (and next header) is
     /// here.
     var header = FrameHeader(.ack)
@@ -67,7 +72,10 @@ struct Connection {
     var failure: Status?
     var isFailureSent = false
 
-    init(role: Role, life: Life, descriptor: Descriptor, address: SocketAddress) {
+    init(
+        role: Role, life: Life, descriptor: Descriptor, address: SocketAddress, zeroCopy: ZeroCopy
+    ) {
+        self.zeroCopy = zeroCopy
         self.role = role
         self.life = life
         self.descriptor = descriptor

@@ -10,6 +10,9 @@ public struct KernelRing: ~Copyable, RingBackend {
         /// Completions the kernel can hold: at least every operation in flight, twice for zero-copy
         /// sends.
         public var completions: UInt32 = 32768
+        /// The kernel's own bound (IORING_MAX_CQ_ENTRIES). Completions beyond it wait in the kernel
+        /// until there is room (IORING_FEAT_NODROP, io_uring_setup.2); none is lost.
+        public static var mostCompletions: UInt32 { 65_536 }
         /// Fixed files: sockets accepted and block files open at once.
         public var files: UInt32 = 16384
 
@@ -35,6 +38,7 @@ public struct KernelRing: ~Copyable, RingBackend {
         }
         self.event = event
         self.settings = settings
+        sendsZeroCopy = RingProbe.report(of: memory).available.contains("SEND_ZC")
         ring = memory
     }
 
@@ -42,6 +46,8 @@ public struct KernelRing: ~Copyable, RingBackend {
         io_uring_queue_exit(ring)
         ring.deallocate()
     }
+
+    public let sendsZeroCopy: Bool
 
     public var waker: RingWaker { RingWaker(event) }
 

@@ -31,10 +31,16 @@ extension Request {
                 | (more ? Int32(MSG_MORE) : 0)
             io_uring_prep_send(entry, socket.number, memory, count, flags)
             entry.mark(socket)
-        case .sendZeroCopy(let socket, let memory, let count):
+        case .sendZeroCopy(let socket, let memory, let count, let registered):
             let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_WAITALL)
-            io_uring_prep_send_zc(
-                entry, socket.number, memory, count, flags, UInt32(CURING_SEND_ZC_REPORT_USAGE))
+            let report = UInt32(CURING_SEND_ZC_REPORT_USAGE)
+            if registered {
+                // Registered memory is pinned already; other memory is pinned for every send.
+                io_uring_prep_send_zc_fixed(
+                    entry, socket.number, memory, count, flags, report, 0)
+            } else {
+                io_uring_prep_send_zc(entry, socket.number, memory, count, flags, report)
+            }
             entry.mark(socket)
         case .shutdown(let socket, let sendingOnly):
             let half = sendingOnly ? SHUT_WR : SHUT_RDWR
@@ -72,8 +78,10 @@ extension Request {
         case .allocate(let file, let mode, let offset, let count):
             io_uring_prep_fallocate(entry, file.number, mode, Int(offset), Int(count))
             entry.mark(file)
-        case .rename(let directory, let from, let to):
-            io_uring_prep_renameat(entry, directory.number, from, directory.number, to, 0)
+        case .rename(let directory, let from, let to, let replacing):
+            io_uring_prep_renameat(
+                entry, directory.number, from, directory.number, to,
+                replacing ? 0 : CURING_RENAME_NOREPLACE)
         case .unlink(let directory, let path):
             io_uring_prep_unlinkat(entry, directory.number, path, 0)
         case .close(let file):

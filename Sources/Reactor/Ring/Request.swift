@@ -23,7 +23,7 @@ public enum Request: BitwiseCopyable {
     case send(Descriptor, UnsafeRawPointer, count: Int, more: Bool)
     /// As `send`, without a copy: the memory is the kernel's until the completion that is a
     /// notification.
-    case sendZeroCopy(Descriptor, UnsafeRawPointer, count: Int)
+    case sendZeroCopy(Descriptor, UnsafeRawPointer, count: Int, registered: Bool)
     /// `sendingOnly` says that no more is sent and goes on receiving. Shutting both halves makes
     /// the kernel reset a peer that still sends, which can cost it what was sent before.
     case shutdown(Descriptor, sendingOnly: Bool)
@@ -35,7 +35,9 @@ public enum Request: BitwiseCopyable {
     case write(Descriptor, UnsafeRawPointer, count: Int, offset: UInt64, registered: Bool)
     case sync(Descriptor, dataOnly: Bool)
     case allocate(Descriptor, mode: Int32, offset: UInt64, count: UInt64)
-    case rename(at: Descriptor, from: UnsafePointer<CChar>, to: UnsafePointer<CChar>)
+    /// Without `replacing`, a name that is taken already makes it fail with EEXIST.
+    case rename(
+        at: Descriptor, from: UnsafePointer<CChar>, to: UnsafePointer<CChar>, replacing: Bool)
     case unlink(at: Descriptor, path: UnsafePointer<CChar>)
     case close(Descriptor)
     /// Asks the kernel to end the operation `target`; that operation still completes, often with
@@ -47,7 +49,7 @@ public enum Request: BitwiseCopyable {
     public var byteCount: Int {
         switch self {
         case .receive(_, _, let count, _), .send(_, _, let count, _),
-            .sendZeroCopy(_, _, let count),
+            .sendZeroCopy(_, _, let count, _),
             .read(_, _, let count, _, _), .write(_, _, let count, _, _):
             count
         default: 0

@@ -72,9 +72,9 @@ extension SimulatedRingCore {
         switch operation.request {
         case .accept(let named, _), .acceptPlain(let named, _), .connect(let named, _),
             .receive(let named, _, _, _),
-            .send(let named, _, _, _), .sendZeroCopy(let named, _, _), .shutdown(let named, _),
+            .send(let named, _, _, _), .sendZeroCopy(let named, _, _, _), .shutdown(let named, _),
             .open(let named, _, _, _), .read(let named, _, _, _, _), .write(let named, _, _, _, _),
-            .sync(let named, _), .allocate(let named, _, _, _), .rename(let named, _, _),
+            .sync(let named, _), .allocate(let named, _, _, _), .rename(let named, _, _, _),
             .unlink(let named, _):
             descriptor = named
         case .nop, .answer, .socket, .close, .cancel: return nil

@@ -51,7 +51,7 @@ struct BenchCommand: ParsableCommand {
             let stop = StopSignal()
             let signals = Signals(stop, log)
             defer { signals.cancel() }
-            let service = try BenchService(configuration, log)
+            let service = try BenchService(configuration, stop, log)
             if let path = try settings.string("port-file") {
                 try PortFile.write(service.address.port, to: path)
             }

@@ -42,6 +42,7 @@ struct DatanodeSettingsReader {
     private func read(_ target: inout DatanodeSettings) throws(ToolFailure) {
         try readTimes(&target)
         try readBudget(&target.budget)
+        try readDevices(&target)
         target.usesHugePages = try settings.flag("huge-pages") ?? false
     }
 
@@ -109,6 +110,28 @@ struct DatanodeSettingsReader {
         }
     }
 
+    private func readDevices(_ target: inout DatanodeSettings) throws(ToolFailure) {
+        let most = UInt64(1) << 50
+        if let bytes = try settings.bytes("recycle-bytes", in: 0...most) {
+            target.recycleBytes = bytes
+        }
+        if let bytes = try settings.bytes("preallocate", in: 0...most) {
+            target.preallocateBytes = bytes
+            target.recycleBytes = max(target.recycleBytes, bytes)
+        }
+        if let bytes = try settings.bytes(
+            "preallocate-block",
+            in: UInt64(Limits.blockBytes.lowerBound)...UInt64(Limits.blockBytes.upperBound))
+        {
+            target.preallocateBlock = bytes
+        }
+        if let mode = try settings.parsed(
+            "zero-copy", "auto or off", { ["auto", "off"].contains($0) ? $0 : nil })
+        {
+            target.mayZeroCopy = mode == "auto"
+        }
+    }
+
     private func readBudget(_ budget: inout Budget) throws(ToolFailure) {
         if let count = try settings.integer("payload-buffers", in: 18...4096) {
             budget.payloadBuffers = count
@@ -119,6 +142,12 @@ struct DatanodeSettingsReader {
         }
         if let count = try settings.integer("connections", in: 16...65_536) {
             budget.connections = count
+        }
+        if let count = try settings.integer("write-streams", in: 1...65_536) {
+            budget.writeStreams = count
+        }
+        if let count = try settings.integer("read-streams", in: 1...65_536) {
+            budget.readStreams = count
         }
     }
 

@@ -39,8 +39,42 @@ struct ServingFlags: ParsableArguments {
     @Option(help: .init("The longest payload of one frame (default: 1MiB).", valueName: "size"))
     var packetBytes: String?
 
-    @Option(help: .init("Connections at once (default: 4096).", valueName: "count"))
+    @Option(
+        help: .init(
+            """
+            Connections at once (default: 4096). Each, and each open block, takes a place among \
+            the process's open files (ulimit -n).
+            """, valueName: "count"))
     var connections: String?
+
+    @Option(help: .init("Blocks open for writing at once (default: 2048).", valueName: "count"))
+    var writeStreams: String?
+
+    @Option(help: .init("Ranges being read at once (default: 1024).", valueName: "count"))
+    var readStreams: String?
+
+    @Option(
+        help: .init(
+            "Bytes of each device that files of deleted blocks may keep for new blocks, "
+                + "at most a tenth of it (default: 8GiB).", valueName: "size"))
+    var recycleBytes: String?
+
+    @Option(
+        help: .init(
+            "Bytes of each device to write at start as files for new blocks (default: 0).",
+            valueName: "size"))
+    var preallocate: String?
+
+    @Option(
+        help: .init("Length of the blocks such files are for (default: 128MiB).", valueName: "size")
+    )
+    var preallocateBlock: String?
+
+    @Option(
+        help: .init(
+            "Zero-copy sends where they pay: auto or off (default: auto).", valueName: "mode")
+    )
+    var zeroCopy: String?
 
     @Option(
         help: .init(
@@ -64,7 +98,8 @@ struct ServingFlags: ParsableArguments {
     static let names: Set<String> = [
         "secret-file", "dir", "listen", "advertise", "port-file", "progress-timeout-ms",
         "idle-timeout-ms", "payload-buffers", "packet-bytes", "connections",
-        "reactors", "pin", "huge-pages", "numa",
+        "write-streams", "read-streams", "recycle-bytes", "preallocate", "preallocate-block",
+        "zero-copy", "reactors", "pin", "huge-pages", "numa",
     ]
 
     /// The flags that were given, by name, with a command's own; directories are read apart.
@@ -73,7 +108,11 @@ struct ServingFlags: ParsableArguments {
             ("secret-file", secretFile), ("listen", listen), ("advertise", advertise),
             ("port-file", portFile), ("progress-timeout-ms", progressTimeoutMs),
             ("idle-timeout-ms", idleTimeoutMs), ("payload-buffers", payloadBuffers),
-            ("packet-bytes", packetBytes), ("connections", connections), ("reactors", reactors),
+            ("packet-bytes", packetBytes), ("connections", connections),
+            ("write-streams", writeStreams), ("read-streams", readStreams),
+            ("recycle-bytes", recycleBytes), ("preallocate", preallocate),
+            ("preallocate-block", preallocateBlock), ("zero-copy", zeroCopy),
+            ("reactors", reactors),
             ("pin", pin), ("huge-pages", hugePages ? "true" : nil), ("numa", numa),
         ]
         return Dictionary(uniqueKeysWithValues: (ours + own).map { ($0, $1.map { [$0] } ?? []) })
