@@ -38,7 +38,9 @@ enum LoopbackProbe {
         memory.initializeMemory(as: UInt8.self, repeating: 0, count: count)
         let token = OperationToken(kind: 1, generation: 1, slot: 0)
         precondition(
-            ring.prepare(.sendZeroCopy(.plain(client), memory, count: count), token: token),
+            ring.prepare(
+                .sendZeroCopy(.plain(client), memory, count: count, registered: false),
+                token: token),
             "a new ring has room")
         let end = ring.now + 1_000_000_000
         var isRead = false
