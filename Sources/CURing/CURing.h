@@ -75,3 +75,8 @@ static inline long curing_get_affinity(unsigned long *mask, unsigned long bytes)
 static inline long curing_set_affinity(const unsigned long *mask, unsigned long bytes) {
   return syscall(SYS_sched_setaffinity, 0, bytes, mask);
 }
+
+// io_uring_register(2) for what is newer than liburing 2.3.
+static inline long curing_register(int ring, unsigned code, void *argument, unsigned count) {
+  return syscall(SYS_io_uring_register, ring, code, argument, count);
+}

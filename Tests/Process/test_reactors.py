@@ -2,6 +2,7 @@
 
 import random
 import signal
+import time
 import unittest
 
 import test_read
@@ -13,6 +14,7 @@ from catena_peer import frames
 from catena_peer.bench import BenchNodes
 from catena_peer.case import Level, Status
 from catena_peer.cluster import STANDIN, START_SECONDS
+from catena_peer.crc32c import crc32c
 from catena_peer.datanode import DataConnection, WriteStream, read_range, write_block
 
 CHUNK = frames.CHUNK
@@ -63,6 +65,28 @@ class Moving(unittest.TestCase):
             reading = self.nodes.identity.reading(
                 self.nodes.identity.target(block, [head.port()]))
             self.assertEqual(read_range(reading, 0, len(data), connection=connection), data)
+
+    def test_a_connection_moves_while_its_last_answer_is_still_on_its_way(self):
+        """A zero-copy send of the first answer holds its memory until the reader has read it."""
+        head = self.nodes.start("head", reactors=2)
+        data = bytes(range(256)) * 512
+        targets = [self.nodes.target(head) for _ in range(6)]
+        for target in targets:
+            write_block(target, data)
+        connection = self.connection(head)
+        for target in targets:
+            payload = self.nodes.identity.reading(target).credentials
+            connection.send(frames.Header(
+                frames.READ, stream=target.block, block=target.block, epoch=1, offset=0,
+                length=len(data), payload_length=len(payload), checksum=crc32c(payload)), payload)
+        time.sleep(0.2)  # so that the answers are sent, as far as they fit, before one is read
+        for target in targets:
+            parts = b""
+            while len(parts) < len(data):
+                header, part = connection.receive()
+                self.assertEqual(header.block, target.block)
+                parts += part
+            self.assertEqual(parts, data)
 
     def test_chains_of_nodes_with_other_counts(self):
         chain = [self.nodes.start(f"n{count}", reactors=count) for count in (1, 2, 3)]

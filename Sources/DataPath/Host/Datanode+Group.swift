@@ -35,9 +35,9 @@ extension Datanode where Ring: ~Copyable {
         guard owner != share.number else { return false }
         let connection = connections.at(index)
         precondition(
-            connection.pointee.pending == 0 && connection.pointee.stream < 0
-                && connection.pointee.reader < 0,
-            "between two streams nothing of a connection is in the kernel's hands")
+            connection.pointee.stream < 0 && connection.pointee.reader < 0
+                && !connection.pointee.isSendingFrame && !connection.pointee.isSendingControl,
+            "between two streams nothing of a connection is under way")
         let bytes = UnsafeRawBufferPointer(
             start: payload(header, in: buffer), count: wanted(header))
         let arrival = Arrival(
@@ -67,14 +67,16 @@ extension Datanode where Ring: ~Copyable {
         fail(index, status)
     }
 
-    /// The connection is another reactor's now; its descriptor stays open.
+    /// The connection is another reactor's now; its descriptor stays open. The record stays while
+    /// the kernel still has memory of a zero-copy send.
     private mutating func forget(_ index: Int32) {
         counters.connectionsMoved &+= 1
         reactor.timers.clear(UInt32(index) * 2)
         reactor.timers.clear(UInt32(index) * 2 + 1)
-        connections.remove(index)
-        releasePlace()
-        startAccept()
+        let connection = connections.at(index)
+        connection.pointee.life = .closing
+        connection.pointee.descriptor = .none
+        closeIfSettled(index)
     }
 
     /// Goes on with a connection as if its frame had been received here; its place was reserved.

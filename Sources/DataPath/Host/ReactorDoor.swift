@@ -3,7 +3,7 @@ import Synchronization
 import Wire
 
 /// A connection on its way to the reactor that has the block its next stream names: everything that
-/// is known of it, for nothing of it is in the kernel's hands.
+/// is known of it, for it is between two streams.
 struct Arrival: Sendable {
     /// A plain descriptor of the process; fixed files belong to one ring.
     let descriptor: Int32

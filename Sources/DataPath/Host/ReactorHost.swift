@@ -170,7 +170,7 @@ final class ReactorHost: Sendable {
         return datanode
     }
 
-    private static func ring(_ budget: Budget) -> KernelRing.Settings {
+    static func ring(_ budget: Budget) -> KernelRing.Settings {
         var ring = KernelRing.Settings()
         ring.files = UInt32(budget.connections + budget.writeStreams + budget.readStreams)
         // A zero-copy send completes twice.

@@ -47,12 +47,6 @@ public struct KernelRing: ~Copyable, RingBackend {
         ring.deallocate()
     }
 
-    /// Operations beyond `RingProbe.required` that this kernel has.
-    public var optionalOperations: [String] {
-        let available = RingProbe.report(of: ring).available
-        return RingProbe.optional.map(\.name).filter { available.contains($0) }
-    }
-
     public let sendsZeroCopy: Bool
 
     public var waker: RingWaker { RingWaker(event) }
