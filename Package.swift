@@ -26,6 +26,11 @@ let package = Package(
     name: "catena",
     products: [
         .library(name: "CatenaClient", targets: ["Client"]),
+        // For `Benchmarks/`, which are packages of their own; no promise to anybody else.
+        .library(name: "CURing", targets: ["CURing"]),
+        .library(name: "Reactor", targets: ["Reactor"]),
+        .library(name: "Wire", targets: ["Wire"]),
+        .library(name: "DataPath", targets: ["DataPath"]),
         .executable(name: "catena", targets: ["catena"]),
         .executable(name: "catena-namenode", targets: ["catena-namenode"]),
         .executable(name: "catena-datanode", targets: ["catena-datanode"]),

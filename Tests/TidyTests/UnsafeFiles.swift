@@ -11,6 +11,8 @@ enum UnsafeFiles {
         "Sources/Load/Payload": "the pattern is written to and compared with the engine's slots",
         "Sources/Load/Run/Worker+Check.swift": "what the engine delivers, where it is",
         "Sources/tools/catena/Interruption.swift": "signal(2) gives the old handler as a pointer",
+        "Benchmarks/Micro": "headers are written and read in place",
+        "Benchmarks/Roof": "the bare ring, its memory and blocking sockets",
         "Tests/ReactorTests": "the reactor's memory, from outside",
         "Tests/DataPathTests": "pages as the device has them",
         "Tests/SimulationTests": "the generator fills the engine's slots",

@@ -173,15 +173,3 @@ extension StreamEngine where Ring: ~Copyable {
         return false
     }
 }
-
-extension SocketAddress {
-    /// Whether both name the same family, host and port.
-    func isSame(as other: SocketAddress) -> Bool {
-        guard length == other.length else { return false }
-        return withUnsafeBytes(of: storage) { mine in
-            withUnsafeBytes(of: other.storage) { theirs in
-                mine.prefix(Int(length)).elementsEqual(theirs.prefix(Int(length)))
-            }
-        }
-    }
-}
