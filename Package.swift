@@ -115,7 +115,7 @@ let package = Package(
         tests(
             "ToolSupportTests",
             ["ToolSupport", "ControlClient", .product(name: "Logging", package: "swift-log")]),
-        tests("LoadTests", ["Load", "Client", "ControlClient", "Reactor", "Wire"]),
+        tests("LoadTests", ["Load", "Client", "ControlClient", "Reactor", "ToolSupport", "Wire"]),
         tests("TidyTests", []),
         tests("ControlTests", ["Control"]),
         tests("ReactorTests", ["Reactor", "CURing"]),

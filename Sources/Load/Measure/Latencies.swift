@@ -1,7 +1,7 @@
 import Histogram
 
-/// Latencies of one kind of operation, nanoseconds: 1 ns to an hour, three significant digits. Longer
-/// ones count as an hour and are told.
+/// Latencies of one kind of operation, nanoseconds: 1 ns to an hour, three significant digits.
+/// Longer ones count as an hour and are told.
 package struct Latencies: Codable, Sendable {
     package static let longest: UInt64 = 3_600_000_000_000
 

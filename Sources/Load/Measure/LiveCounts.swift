@@ -5,14 +5,17 @@ package final class LiveCounts: Sendable {
     private let operations = Atomic<UInt64>(0)
     private let bytes = Atomic<UInt64>(0)
     private let failed = Atomic<UInt64>(0)
+    private let flag: CancelFlag
 
-    package init() {}
+    package init(_ flag: CancelFlag) { self.flag = flag }
 
     package func store(_ tally: Tally, moved: UInt64) {
         operations.store(tally.operations, ordering: .relaxed)
         bytes.store(moved, ordering: .relaxed)
         failed.store(tally.failed, ordering: .relaxed)
     }
+
+    package var isCancelled: Bool { flag.isCancelled }
 
     package var now: (operations: UInt64, bytes: UInt64, failed: UInt64) {
         (

@@ -34,8 +34,8 @@ package struct ProcessTimes: Sendable {
         return times
     }
 
-    /// What each process used since an earlier sample. One that has ended since is left out: what it
-    /// used is not known.
+    /// What each process used since an earlier sample. One that has ended since is left out: what
+    /// it used is not known.
     package func since(_ earlier: ProcessTimes) -> [ProcessUse] {
         seconds.map { identity, seconds in
             ProcessUse(

@@ -6,7 +6,11 @@
 /// A page is small so that a frame at any offset costs little more than its own bytes.
 package struct PayloadPattern: Sendable, Equatable {
     package static let pageBytes = 4096
-    private static let stepBytes = 64
+    /// Of one step of the generators: their states, and the same plus an odd constant, which no
+    /// compressor relates and which costs less than a step.
+    private static let stepBytes = 128
+    private static let halfBytes = 64
+    private static let gamma = Lanes(repeating: 0x9e37_79b9_7f4a_7c15)
 
     package let seed: UInt64
 
@@ -73,11 +77,12 @@ package struct PayloadPattern: Sendable, Equatable {
     private static func fillPage(
         _ target: UnsafeMutableRawPointer, _ lanes: inout Lanes, skip: Int, count: Int
     ) {
+        let gamma = Self.gamma
         var place = enter(&lanes, skip)
         var done = 0
         if place > 0 {
             done = min(stepBytes - place, count)
-            withUnsafeBytes(of: lanes) { bytes in
+            withUnsafeBytes(of: (lanes, lanes &+ gamma)) { bytes in
                 target.copyMemory(
                     from: bytes.baseAddress.unsafelyUnwrapped + place, byteCount: done)
             }
@@ -85,12 +90,14 @@ package struct PayloadPattern: Sendable, Equatable {
         }
         while count - done >= stepBytes {
             target.storeBytes(of: lanes, toByteOffset: done, as: Lanes.self)
+            target.storeBytes(
+                of: lanes &+ gamma, toByteOffset: done + halfBytes, as: Lanes.self)
             step(&lanes)
             done += stepBytes
         }
         place = count - done
         guard place > 0 else { return }
-        withUnsafeBytes(of: lanes) { bytes in
+        withUnsafeBytes(of: (lanes, lanes &+ gamma)) { bytes in
             (target + done).copyMemory(
                 from: bytes.baseAddress.unsafelyUnwrapped, byteCount: place)
         }
@@ -106,16 +113,36 @@ package struct PayloadPattern: Sendable, Equatable {
             if let found = differs(source, lanes, from: place, count: done) { return found }
             step(&lanes)
         }
+        if let found = compareSteps(source, &lanes, &done, count) { return found }
+        guard done < count else { return nil }
+        return differs(source + done, lanes, from: 0, count: count - done).map { done + $0 }
+    }
+
+    /// Compares whole steps. What differs is gathered and looked at once, for a comparison of each
+    /// step would cost more than the step.
+    private static func compareSteps(
+        _ source: UnsafeRawPointer, _ lanes: inout Lanes, _ done: inout Int, _ count: Int
+    ) -> Int? {
+        let gamma = Self.gamma
+        let start = (lanes: lanes, done: done)
+        var difference = Lanes()
         while count - done >= stepBytes {
-            let there = source.loadUnaligned(fromByteOffset: done, as: Lanes.self)
-            if there != lanes {
-                return differs(source + done, lanes, from: 0, count: stepBytes).map { done + $0 }
-            }
+            let first = source.loadUnaligned(fromByteOffset: done, as: Lanes.self)
+            let second = source.loadUnaligned(
+                fromByteOffset: done + halfBytes, as: Lanes.self)
+            difference |= (lanes ^ first) | ((lanes &+ gamma) ^ second)
             step(&lanes)
             done += stepBytes
         }
-        guard done < count else { return nil }
-        return differs(source + done, lanes, from: 0, count: count - done).map { done + $0 }
+        guard difference != Lanes() else { return nil }
+        lanes = start.lanes
+        for place in stride(from: start.done, to: done, by: stepBytes) {
+            if let found = differs(source + place, lanes, from: 0, count: stepBytes) {
+                return place + found
+            }
+            step(&lanes)
+        }
+        preconditionFailure("what differs is in one of the steps")
     }
 
     /// Goes to the step that holds byte `skip` of the page.
@@ -129,7 +156,7 @@ package struct PayloadPattern: Sendable, Equatable {
     private static func differs(
         _ source: UnsafeRawPointer, _ lanes: Lanes, from: Int, count: Int
     ) -> Int? {
-        withUnsafeBytes(of: lanes) { bytes in
+        withUnsafeBytes(of: (lanes, lanes &+ gamma)) { bytes in
             (0..<count).first {
                 bytes[from + $0] != source.load(fromByteOffset: $0, as: UInt8.self)
             }

@@ -60,6 +60,9 @@ public struct LoadPlan: Codable, Sendable, Equatable {
 }
 
 extension LoadPlan {
+    /// Hosts that one coordinator asks.
+    public static let mostHosts = Bounds.hosts
+
     /// Every bound of one run.
     package enum Bounds {
         /// Streams of one thread: what a ring's completion queue can answer for.
@@ -120,6 +123,9 @@ extension LoadPlan {
         }
         try demand(
             (0...Bounds.milliseconds).contains(warmupMilliseconds), "--warmup is at most 7 days")
+        try demand(
+            !cleanup || (mode != .get && mode != .ping),
+            "--cleanup goes with put, mixed and meta: \(mode.rawValue) leaves nothing behind")
         try demand((1...Bounds.hosts).contains(hosts), "at most \(Bounds.hosts) hosts take part")
         try checkSizes()
         try checkPlaces()

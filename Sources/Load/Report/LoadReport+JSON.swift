@@ -69,7 +69,7 @@ extension LoadReport {
                 .object([
                     ("role", .string(use.process.role)), ("pid", .integer(Int64(use.process.pid))),
                     ("machine", .string(use.process.machine)), ("seconds", .number(use.seconds)),
-                    ("cores", .number(result.seconds > 0 ? use.seconds / result.seconds : 0)),
+                    ("cores", .number(result.cores(use))),
                 ])
             })
     }

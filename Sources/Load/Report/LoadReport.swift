@@ -36,7 +36,7 @@ package struct LoadReport {
                 "failed \(reason.count)x: \(reason.failure.sentence)"
             }
         }
-        if wrong > 0 { lines.append("WRONG BYTES in \(wrong) objects") }
+        if wrong > 0 { lines.append("WRONG BYTES: \(wrong) objects are not what was put") }
         return lines.joined(separator: "\n") + "\n"
     }
 

@@ -7,7 +7,7 @@ package final class Crew: PhaseRunner {
     private struct Member {
         let orders = Handoff<Order>()
         let answers = Handoff<Answer>()
-        let live = LiveCounts()
+        let live: LiveCounts
         var thread: ReactorThread?
     }
 
@@ -28,11 +28,17 @@ package final class Crew: PhaseRunner {
     private let plan: LoadPlan
     private var members: [Member] = []
     private let show: ((LiveLine) -> Void)?
+    package let flag: CancelFlag
     /// Processes that hold a descriptor for each stream need as many as the system gives.
     private static let descriptorsBesideStreams: UInt64 = 256
 
-    /// - Parameter show: gets a line a second.
-    package init(_ plan: LoadPlan, show: ((LiveLine) -> Void)? = nil) {
+    /// - Parameters:
+    ///   - flag: ends the phase that runs as soon as the operations under way are done.
+    ///   - show: gets a line a second.
+    package init(
+        _ plan: LoadPlan, flag: CancelFlag = CancelFlag(), show: ((LiveLine) -> Void)? = nil
+    ) {
+        self.flag = flag
         self.plan = plan
         self.show = show
     }
@@ -44,7 +50,7 @@ package final class Crew: PhaseRunner {
         var namenode: Worker.NamenodeAddress?
         if chain == nil, let text = plan.namenode { namenode = try Worker.NamenodeAddress(text) }
         for thread in 0..<plan.threads {
-            var member = Member()
+            var member = Member(live: LiveCounts(flag))
             let (plan, orders, answers, live) = (
                 plan, member.orders, member.answers, member.live
             )
@@ -82,6 +88,7 @@ package final class Crew: PhaseRunner {
     }
 
     package func run(_ phase: Phase) throws(ToolFailure) -> PhaseResult {
+        let sampled = MonotonicClock.nanoseconds
         let before = ProcessTimes.sample()
         let start = MonotonicClock.nanoseconds + Self.lead
         for member in members { member.orders.put(.run(phase, start: start)) }
@@ -102,9 +109,11 @@ package final class Crew: PhaseRunner {
         }
         let end = max(tally.lastDone, start)
         tally.count(from: start)
+        let after = ProcessTimes.sample()
         return PhaseResult(
             phase: phase, tally: tally, seconds: Double(end - start) / 1e9,
-            cpu: ProcessTimes.sample().since(before))
+            cpu: after.since(before),
+            sampledSeconds: Double(MonotonicClock.nanoseconds - sampled) / 1e9)
     }
 
     package func end() {

@@ -1,8 +1,8 @@
 import Dispatch
 import Synchronization
 
-/// Values handed from one thread to another, in order. Who puts waits for nobody: the two sides take
-/// turns, so that at most a few are under way.
+/// Values handed from one thread to another, in order. Who puts waits for nobody: the two sides
+/// take turns, so that at most a few are under way.
 package final class Handoff<Value: Sendable>: Sendable {
     private let values = Mutex<[Value]>([])
     private let waiting = DispatchSemaphore(value: 0)

@@ -9,6 +9,7 @@ package struct Phase: Codable, Sendable, Equatable {
         case putSmall
         /// Deletes what the phases before have put.
         case remove
+        case removeSmall
     }
 
     package var task: Task
@@ -41,7 +42,11 @@ package struct Phase: Codable, Sendable, Equatable {
             }
             phases.append(main)
         }
-        if plan.cleanup { phases.append(Phase(task: .remove, isMeasured: false)) }
+        guard plan.cleanup else { return phases }
+        phases.append(Phase(task: .remove, isMeasured: false))
+        if plan.mode == .meta {
+            phases.append(Phase(task: .removeSmall, keys: openKeys, isMeasured: false))
+        }
         return phases
     }
 

@@ -5,11 +5,14 @@ package struct PhaseResult: Codable, Sendable {
     /// From the common start to the last operation's end.
     package var seconds: Double
     package var cpu: [ProcessUse]
+    /// How long `cpu` was measured: a little longer than `seconds`.
+    package var sampledSeconds: Double
 
     /// Adds what another host did at the same time. A process that both saw is named once.
     package mutating func add(_ other: PhaseResult) {
         tally.add(other.tally)
         seconds = max(seconds, other.seconds)
+        sampledSeconds = max(sampledSeconds, other.sampledSeconds)
         for use in other.cpu {
             if let index = cpu.firstIndex(where: { $0.process == use.process }) {
                 if use.seconds > cpu[index].seconds { cpu[index] = use }
@@ -35,7 +38,14 @@ package struct PhaseResult: Codable, Sendable {
 
     /// The process that used most of a core, and how much of one.
     package var busiest: (process: ProcessTimes.Identity, cores: Double)? {
-        guard seconds > 0, let use = cpu.max(by: { $0.seconds < $1.seconds }) else { return nil }
-        return (use.process, use.seconds / seconds)
+        guard sampledSeconds > 0, let use = cpu.max(by: { $0.seconds < $1.seconds }) else {
+            return nil
+        }
+        return (use.process, cores(use))
+    }
+
+    /// How much of one core a process used.
+    package func cores(_ use: ProcessUse) -> Double {
+        sampledSeconds > 0 ? use.seconds / sampledSeconds : 0
     }
 }

@@ -1,7 +1,7 @@
 import ToolSupport
 
 /// Where phases run: on this host, or on several at once.
-package protocol PhaseRunner {
+package protocol PhaseRunner: ~Copyable {
     /// Makes everything ready, so that a phase begins at once.
     mutating func prepare() throws(ToolFailure)
     /// Runs one phase to its end.
@@ -9,7 +9,7 @@ package protocol PhaseRunner {
     mutating func end()
 }
 
-extension PhaseRunner {
+extension PhaseRunner where Self: ~Copyable {
     /// Runs a plan.
     /// - Returns: what came of its measured phases.
     package mutating func run(_ plan: LoadPlan) throws(ToolFailure) -> [PhaseResult] {

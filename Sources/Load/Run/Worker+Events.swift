@@ -65,7 +65,7 @@ extension Worker {
         free(lane)
     }
 
-    /// The operation failed: what it holds is given back, and after an outage its lane rests a while.
+    /// The operation failed: what it holds is given back, and after an outage its lane rests.
     mutating func fail(_ lane: Int, _ failure: LoadFailure) {
         tally.fail(failure, at: engine.now)
         for block in lanes[lane].writing {
@@ -92,26 +92,28 @@ extension Worker {
     // MARK: Waiting
 
     mutating func sleep(_ lane: Int, _ nanoseconds: UInt64, _ action: Sleeper.Action) {
+        let at = engine.now + nanoseconds
         sleepers.append(
-            Sleeper(
-                at: engine.now + nanoseconds, lane: lane, generation: lanes[lane].generation,
-                action: action))
+            Sleeper(at: at, lane: lane, generation: lanes[lane].generation, action: action))
+        nextWake = min(nextWake, at)
     }
 
     /// Runs what is due of the waiting lanes.
     /// - Returns: when the next one is.
     mutating func wakeSleepers() -> UInt64 {
-        guard !sleepers.isEmpty else { return .max }
+        guard now >= nextWake else { return nextWake }
         let sleeping = sleepers
         sleepers = []
+        nextWake = .max
         for sleeper in sleeping {
             if sleeper.at > now {
                 sleepers.append(sleeper)
+                nextWake = min(nextWake, sleeper.at)
             } else if lanes[sleeper.lane].generation == sleeper.generation {
                 wake(sleeper)
             }
         }
-        return sleepers.map(\.at).min() ?? .max
+        return nextWake
     }
 
     private mutating func wake(_ sleeper: Sleeper) {

@@ -1,5 +1,6 @@
 import Client
 import FoundationEssentials
+import Glibc
 import Wire
 
 // A get: OPEN, then block after block, each from one replica or the next.
@@ -76,7 +77,7 @@ extension Worker {
         case .ask(let place):
             let node = block.replicas[place].node
             guard let address = address(of: node), let credentials = block.credentials else {
-                return take(lane, lanes[lane].choice.failed(.unreachable(113)))
+                return take(lane, lanes[lane].choice.failed(.unreachable(EHOSTUNREACH)))
             }
             if let read = lanes[lane].read {
                 guard engine.redirect(read, to: address, credentials: credentials.encoded())

@@ -2,8 +2,8 @@ import Client
 import FoundationEssentials
 import Wire
 
-// One stream to one block, `depth` frames in flight, the next block when it is full. What it wrote is
-// given up at the end.
+// One stream to one block, `depth` frames in flight, the next block when it is full. What it wrote
+// is given up at the end.
 extension Worker {
     mutating func runPings() {
         now = engine.now
@@ -102,6 +102,10 @@ extension Worker {
     /// Sends what is due and fits `depth`.
     /// - Returns: when to look again.
     private mutating func sendPings(_ write: WriteID, _ isOver: inout Bool) -> UInt64 {
+        guard !live.isCancelled else {
+            isOver = true
+            return .max
+        }
         while ping.flights.count < plan.depth, let grant = ping.grant {
             switch schedule.next(now: now) {
             case .finished:

@@ -2,9 +2,9 @@ import Client
 import FoundationEssentials
 import Wire
 
-// A put: CREATE, then blocks, each ADDBLOCK, write and seal, then CLOSE. The next block is asked for
-// while one is filled, and written while that one is sealed, so that a stream is never idle between
-// blocks.
+// A put: CREATE, then blocks, each ADDBLOCK, write and seal, then CLOSE. The next block is asked
+// for while one is filled, and written while that one is sealed, so that a stream is never idle
+// between blocks.
 extension Worker {
     /// Blocks of one object that are filled or sealed at once.
     static let mostWriting = 2

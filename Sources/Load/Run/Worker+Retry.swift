@@ -2,8 +2,9 @@ import Client
 import Reactor
 import Wire
 
-// A block whose stream stopped: the same stream again, or the same bytes as another block on another
-// chain, as the client library does it. The bytes are made again, so they can always be had.
+// A block whose stream stopped: the same stream again, or the same bytes as another block on
+// another chain, as the client library does it. The bytes are made again, so they can always be
+// had.
 extension Worker {
     mutating func writeFailed(_ lane: Int, _ id: WriteID, _ failure: StreamFailure) {
         guard let index = block(lane, id) else { return engine.end(id) }

@@ -29,6 +29,7 @@ package struct Worker: ~Copyable {
     var readLane: [Int]
     var notes: [CallNote]
     var sleepers: [Sleeper] = []
+    var nextWake = UInt64.max
     /// The answer that `callAndWait` waits for.
     var awaited: Result<ControlReply, LoadFailure>?
     /// When leases are looked at next.
@@ -144,13 +145,13 @@ package struct Worker: ~Copyable {
         let end = phase.milliseconds.map { start + UInt64($0) * 1_000_000 }
         var keys = phase.keys
         if phase.task == .remove { keys = putEnd[.put] ?? putEnd[.create] ?? 0 }
-        if phase.task == .putSmall {
+        let isOfAll = phase.task == .putSmall || phase.task == .removeSmall
+        if isOfAll {
             // Every worker opens the same ones, and one puts them.
             keys = place == 0 ? phase.keys : 0
         }
         schedule = Schedule(
-            worker: phase.task == .putSmall ? 0 : place,
-            of: phase.task == .putSmall ? 1 : places, keys: keys, rate: phase.rate,
+            worker: isOfAll ? 0 : place, of: isOfAll ? 1 : places, keys: keys, rate: phase.rate,
             start: start, end: end)
     }
 
@@ -173,6 +174,7 @@ package struct Worker: ~Copyable {
     /// Gives idle lanes what is due.
     /// - Returns: when more is due, 0 when that waits for a lane, `nil` when there is nothing more.
     private mutating func beginDue() -> UInt64? {
+        guard !live.isCancelled else { return nil }
         while let lane = idle.last {
             switch schedule.next(now: now) {
             case .finished: return nil
@@ -198,7 +200,7 @@ package struct Worker: ~Copyable {
         case .mixed: beginEither(lane)
         case .create: beginCycle(lane)
         case .open: beginOpen(lane)
-        case .remove: beginRemove(lane)
+        case .remove, .removeSmall: beginRemove(lane)
         case .ping: preconditionFailure("pings have no lanes")
         }
     }
@@ -216,7 +218,7 @@ package struct Worker: ~Copyable {
     func key(_ lane: Int) -> String {
         switch phase.task {
         case .create: names.metaKey(lanes[lane].object)
-        case .open, .putSmall: names.openKey(lanes[lane].object % Phase.openKeys)
+        case .open, .putSmall, .removeSmall: names.openKey(lanes[lane].object % Phase.openKeys)
         case .remove where plan.mode == .meta: names.metaKey(lanes[lane].object)
         default: names.key(lanes[lane].object)
         }

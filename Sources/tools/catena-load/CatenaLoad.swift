@@ -37,6 +37,7 @@ struct CatenaLoad: ParsableCommand {
             """,
         subcommands: [
             PutLoad.self, GetLoad.self, MixedLoad.self, MetaLoad.self, PingLoad.self,
+            ServeCommand.self,
         ])
 
     static func main() {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ControlClient
 import Foundation
+import Glibc
 import Load
 import ToolSupport
 
@@ -76,22 +77,49 @@ struct LoadFlags: ParsableArguments {
         try presenting("catena-load", json: json) {
             let plan = try plan(mode)
             try plan.check()
-            let report = try measure(plan)
+            let flag = CancelFlag()
+            let report = try measure(plan, flag)
             try show(report)
+            guard !flag.isCancelled else { throw ExitCode(128 + SIGINT) }
             guard report.exit == .success else { throw report.exit.exitCode }
         }
     }
 
-    private func measure(_ plan: LoadPlan) throws(ToolFailure) -> LoadReport {
+    private func measure(_ plan: LoadPlan, _ flag: CancelFlag) throws(ToolFailure) -> LoadReport {
         let isShown = StandardStream.error.isTerminal
-        let crew = Crew(plan, show: isShown ? { StandardStream.error.write($0.text) } : nil)
+        if let hosts {
+            let endpoints = try Self.endpoints(hosts)
+            let set = HostSet(
+                plan, endpoints, show: isShown ? { StandardStream.error.write($0) } : nil)
+            return try report(plan, set, hosts: endpoints.map(\.description))
+        }
+        let crew = Crew(
+            plan, flag: flag, show: isShown ? { StandardStream.error.write($0.text) } : nil)
+        let interruption = Interruption(flag)
+        defer { interruption.end() }
         return try report(plan, crew, hosts: [])
     }
 
+    private static func endpoints(_ text: String) throws(ToolFailure) -> [Endpoint] {
+        var endpoints: [Endpoint] = []
+        for part in text.split(separator: ",") {
+            guard let endpoint = Endpoint(String(part)) else {
+                throw ToolFailure(.usage, "--hosts has HOST:PORT,HOST:PORT..., not '\(part)'")
+            }
+            guard !endpoints.contains(endpoint) else {
+                throw ToolFailure(.usage, "--hosts names \(endpoint) twice")
+            }
+            endpoints.append(endpoint)
+        }
+        guard (1...LoadPlan.mostHosts).contains(endpoints.count) else {
+            throw ToolFailure(.usage, "--hosts names 1 to \(LoadPlan.mostHosts) hosts")
+        }
+        return endpoints
+    }
+
     private func report(
-        _ plan: LoadPlan, _ runner: some PhaseRunner, hosts: [String]
+        _ plan: LoadPlan, _ runner: consuming some PhaseRunner & ~Copyable, hosts: [String]
     ) throws(ToolFailure) -> LoadReport {
-        var runner = runner
         return LoadReport(plan, try runner.run(plan), hosts: hosts)
     }
 

@@ -24,6 +24,9 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
     let connectionMemory: UnsafeMutableRawPointer
 
     var connections: Slab<StreamConnection>
+    /// Open connections without a stream, and the one that had one last.
+    var idleConnections = 0
+    var lastFreed: Int32 = 0
     var writes: Slab<BlockWriter>
     var reads: Slab<BlockReader>
 
