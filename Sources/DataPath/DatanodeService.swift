@@ -57,7 +57,7 @@ public final class DatanodeService: Sendable {
         let scan = BlockScan(directories, cluster: cluster)
         for stray in scan.strays { log.warning("left alone", metadata: ["file": "\(stray)"]) }
         let outbox = Outbox(reactors: configuration.host.reactors)
-        let listener = try ReactorHost.listen(on: configuration.listen)
+        let listener = try ReactorHost.listen(on: configuration.listen, configuration.settings)
         address = listener.address
         node = directories[0].node
         self.cluster = cluster

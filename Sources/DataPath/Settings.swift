@@ -1,3 +1,4 @@
+import Reactor
 import Wire
 
 /// How one datanode behaves; every bound is in `Budget`.
@@ -22,6 +23,8 @@ public struct DatanodeSettings: Sendable {
 
     /// Payload may go out by zero-copy sends, where the kernel reports that it does not copy.
     public var mayZeroCopy = true
+    /// Of every data socket of the node.
+    public var congestion = CongestionControl.windowed
     /// Buffers in huge pages where the system has them.
     public var usesHugePages = false
     /// Bench nodes only: frames' device writes complete at once and touch no device

@@ -42,7 +42,7 @@ public final class BenchService: Sendable {
         let bench = BenchCluster(secret: configuration.secret)
         let directories = try DataDirectory.openAll(configuration.directories)
         for directory in directories { try Self.check(directory, bench.cluster) }
-        let listener = try ReactorHost.listen(on: configuration.listen)
+        let listener = try ReactorHost.listen(on: configuration.listen, configuration.settings)
         var removed = 0
         for directory in directories {
             try directory.bind(to: bench.cluster)

@@ -66,9 +66,12 @@ final class ReactorHost: Sendable {
     }
 
     /// Opens the listening socket, on the port others will be told of.
-    static func listen(on address: SocketAddress) throws(StartFailure) -> Listener {
+    static func listen(
+        on address: SocketAddress, _ settings: DatanodeSettings
+    ) throws(StartFailure) -> Listener {
         do throws(RingFailure) {
-            return try KernelRing.listen(on: address, backlog: 1024)
+            return try KernelRing.listen(
+                on: address, backlog: 1024, congestion: settings.congestion)
         } catch {
             throw Self.failure(error)
         }
@@ -155,7 +158,7 @@ final class ReactorHost: Sendable {
     ) throws(RingFailure) -> Datanode<KernelRing> {
         let part = share.part(of: plan.index, devices: plan.directories.count)
         let datanode = try Datanode(
-            ring: KernelRing(ring(plan.settings.budget)),
+            ring: KernelRing(ring(plan.settings)),
             listener: (listener.descriptor, listener.address), identity: plan.identity,
             settings: plan.settings,
             devices: zip(plan.directories, part.usedBytes).map {
@@ -170,8 +173,10 @@ final class ReactorHost: Sendable {
         return datanode
     }
 
-    static func ring(_ budget: Budget) -> KernelRing.Settings {
+    static func ring(_ settings: DatanodeSettings) -> KernelRing.Settings {
+        let budget = settings.budget
         var ring = KernelRing.Settings()
+        ring.congestion = settings.congestion
         ring.files = UInt32(budget.connections + budget.writeStreams + budget.readStreams)
         // A zero-copy send completes twice.
         ring.completions = UInt32(

@@ -33,7 +33,7 @@ public struct LoadPlan: Codable, Sendable, Equatable {
     /// Objects, or for `meta` connections, at work at once on each host.
     public var streams = 1
     /// Frames, or of objects of one frame and of calls, operations in flight in each stream.
-    public var depth = 16
+    public var depth = 8
     /// 0 for the namenode's default.
     public var replicas = 0
     public var durability = Durability.durable

@@ -15,6 +15,8 @@ public struct KernelRing: ~Copyable, RingBackend {
         public static var mostCompletions: UInt32 { 65_536 }
         /// Fixed files: sockets accepted and block files open at once.
         public var files: UInt32 = 16384
+        /// Of the sockets that `configure` is given, and of those that `listen` opens.
+        public var congestion = CongestionControl.windowed
 
         public init() {}
     }
@@ -106,21 +108,22 @@ public struct KernelRing: ~Copyable, RingBackend {
     /// A listening socket that any number of kernel rings may accept on. The kernel wakes one of
     /// those that wait (io_uring polls a listener with EPOLLEXCLUSIVE), in turn.
     public static func listen(
-        on address: SocketAddress, backlog: Int32
+        on address: SocketAddress, backlog: Int32, congestion: CongestionControl = .windowed
     ) throws(RingFailure) -> (Descriptor, SocketAddress) {
-        let listener = try ListeningSocket.open(on: address, backlog: backlog)
+        let listener = try ListeningSocket.open(
+            on: address, backlog: backlog, congestion: congestion)
         return (.plain(listener.descriptor), listener.address)
     }
 
     public mutating func listen(
         on address: SocketAddress, backlog: Int32
     ) throws(RingFailure) -> (Descriptor, SocketAddress) {
-        try Self.listen(on: address, backlog: backlog)
+        try Self.listen(on: address, backlog: backlog, congestion: settings.congestion)
     }
 
     public mutating func configure(_ socket: Descriptor) {
         // A fixed file has no number to set options on; accepted sockets inherit the listener's.
         guard !socket.isFixed else { return }
-        ListeningSocket.setDataOptions(socket.number)
+        ListeningSocket.setDataOptions(socket.number, settings.congestion)
     }
 }

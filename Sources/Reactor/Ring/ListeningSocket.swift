@@ -11,7 +11,7 @@ package struct ListeningSocket {
     static let userTimeoutMilliseconds: Int32 = 30_000
 
     package static func open(
-        on wanted: SocketAddress, backlog: Int32
+        on wanted: SocketAddress, backlog: Int32, congestion: CongestionControl = .windowed
     ) throws(RingFailure) -> ListeningSocket {
         let descriptor = socket(wanted.family, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
         guard descriptor >= 0 else {
@@ -20,7 +20,7 @@ package struct ListeningSocket {
         var address = wanted
         set(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
         // Accepted sockets inherit these, so a fixed file never needs them set.
-        setDataOptions(descriptor)
+        setDataOptions(descriptor, congestion)
         let bound = withUnsafePointer(to: &address.storage) { storage in
             storage.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 bind(descriptor, $0, address.length)
@@ -46,10 +46,11 @@ package struct ListeningSocket {
         return ListeningSocket(descriptor: descriptor, address: address)
     }
 
-    static func setDataOptions(_ descriptor: Int32) {
+    static func setDataOptions(_ descriptor: Int32, _ congestion: CongestionControl) {
         set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
         set(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, userTimeoutMilliseconds)
         set(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1)
+        congestion.apply(to: descriptor)
     }
 
     /// These options exist on every TCP socket of a supported kernel; a failure is our own mistake.

@@ -125,6 +125,16 @@ struct DatanodeSettingsReader {
         {
             target.preallocateBlock = bytes
         }
+        if let congestion = try settings.parsed(
+            "congestion", "system, or an algorithm this process may use, such as cubic",
+            {
+                $0 == "system"
+                    ? CongestionControl.system
+                    : CongestionControl.isAvailable($0) ? CongestionControl(names: [$0]) : nil
+            })
+        {
+            target.congestion = congestion
+        }
         if let mode = try settings.parsed(
             "zero-copy", "auto or off", { ["auto", "off"].contains($0) ? $0 : nil })
         {

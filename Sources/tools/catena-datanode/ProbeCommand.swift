@@ -42,7 +42,7 @@ struct ProbeCommand: ParsableCommand {
 
     func run() throws {
         try presenting("catena-datanode", json: json) {
-            let locked = try HostProbe.ring(buffers: Budget())
+            let locked = try HostProbe.ring(DatanodeSettings())
             let facts = try HostSurvey.facts(directory: directory ?? dir, seconds: seconds)
             let report = ProbeReport(
                 facts: facts, advice: HostAdvice(facts), registeredBytes: locked)

@@ -78,6 +78,12 @@ struct ServingFlags: ParsableArguments {
 
     @Option(
         help: .init(
+            "TCP congestion control of data sockets, or system (default: cubic, else reno).",
+            valueName: "name"))
+    var congestion: String?
+
+    @Option(
+        help: .init(
             "Threads that each serve a part of the blocks; buffers and limits are for each.",
             valueName: "count"))
     var reactors: String?
@@ -99,7 +105,7 @@ struct ServingFlags: ParsableArguments {
         "secret-file", "dir", "listen", "advertise", "port-file", "progress-timeout-ms",
         "idle-timeout-ms", "payload-buffers", "packet-bytes", "connections",
         "write-streams", "read-streams", "recycle-bytes", "preallocate", "preallocate-block",
-        "zero-copy", "reactors", "pin", "huge-pages", "numa",
+        "zero-copy", "congestion", "reactors", "pin", "huge-pages", "numa",
     ]
 
     /// The flags that were given, by name, with a command's own; directories are read apart.
@@ -112,6 +118,7 @@ struct ServingFlags: ParsableArguments {
             ("write-streams", writeStreams), ("read-streams", readStreams),
             ("recycle-bytes", recycleBytes), ("preallocate", preallocate),
             ("preallocate-block", preallocateBlock), ("zero-copy", zeroCopy),
+            ("congestion", congestion),
             ("reactors", reactors),
             ("pin", pin), ("huge-pages", hugePages ? "true" : nil), ("numa", numa),
         ]

@@ -5,9 +5,10 @@ import Reactor
 public enum HostProbe {
     /// Makes a ring with a datanode's settings and registers its buffers.
     /// - Returns: their bytes.
-    public static func ring(buffers budget: Budget) throws(StartFailure) -> Int {
+    public static func ring(_ settings: DatanodeSettings) throws(StartFailure) -> Int {
+        let budget = settings.budget
         do throws(RingFailure) {
-            var ring = try KernelRing(ReactorHost.ring(budget))
+            var ring = try KernelRing(ReactorHost.ring(settings))
             let region = try BufferRegion(byteCount: budget.regionBytes)
             try ring.register(region: region.bytes)
             return budget.regionBytes

@@ -1,0 +1,38 @@
+import CURing
+import Glibc
+
+/// The TCP congestion control of data sockets: names that are tried in order, and the system's own
+/// when none is to be had.
+///
+/// On a cluster's network an algorithm that paces (BBR) pays for a timer with every burst and gets
+/// nothing for it: 8 % of a write's CPU time here (docs/PERFORMANCE.md). An unprivileged process
+/// may use what `net.ipv4.tcp_allowed_congestion_control` lists (tcp.7).
+public struct CongestionControl: Sendable, Equatable {
+    public let names: [String]
+
+    public init(names: [String]) { self.names = names }
+
+    /// By a window, without pacing. Reno is in every kernel, and everybody may use it.
+    public static var windowed: Self { Self(names: ["cubic", "reno"]) }
+    public static var system: Self { Self(names: []) }
+
+    /// Whether this process may use `name`.
+    public static func isAvailable(_ name: String) -> Bool {
+        let probe = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
+        guard probe >= 0 else { return false }
+        defer { close(probe) }
+        return set(name, on: probe)
+    }
+
+    func apply(to descriptor: Int32) {
+        for name in names where Self.set(name, on: descriptor) { return }
+    }
+
+    private static func set(_ name: String, on descriptor: Int32) -> Bool {
+        name.utf8CString.withUnsafeBytes { bytes in
+            setsockopt(
+                descriptor, Int32(IPPROTO_TCP), TCP_CONGESTION, bytes.baseAddress,
+                socklen_t(bytes.count - 1)) == 0
+        }
+    }
+}
