@@ -86,6 +86,7 @@ import Wire
     private func end(_ engine: inout StreamEngine<KernelRing>) {
         engine.stop()
         for _ in 0..<10 where !engine.isIdle {
+            while engine.nextEvent() != nil {}
             engine.turn(waitUntil: engine.now + 1_000_000_000)
         }
         let isIdle = engine.isIdle

@@ -4,12 +4,14 @@ import Reactor
 import ToolSupport
 
 /// Takes one job at a time from coordinators, for as long as the process lives.
-package struct HostServer {
+package struct HostServer: Sendable {
     private let listener: ListeningSocket
-    private let log: (String) -> Void
+    private let log: @Sendable (String) -> Void
 
     /// - Throws: `ToolFailure` when the address cannot be listened on.
-    package init(listen endpoint: Endpoint, log: @escaping (String) -> Void) throws(ToolFailure) {
+    package init(listen endpoint: Endpoint, log: @escaping @Sendable (String) -> Void)
+        throws(ToolFailure)
+    {
         guard let address = SocketAddress(host: endpoint.host, port: endpoint.port) else {
             throw ToolFailure(.usage, "--listen has a numeric address, not \(endpoint.host)")
         }

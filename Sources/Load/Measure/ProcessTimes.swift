@@ -11,6 +11,13 @@ package struct ProcessTimes: Sendable {
         package let started: UInt64
         /// The name of its program, at most 15 characters.
         package let role: String
+
+        package init(machine: String, pid: Int32, started: UInt64, role: String) {
+            self.machine = machine
+            self.pid = pid
+            self.started = started
+            self.role = role
+        }
     }
 
     /// Seconds of user and system time.
@@ -97,4 +104,9 @@ package struct ProcessTimes: Sendable {
 package struct ProcessUse: Codable, Sendable {
     package let process: ProcessTimes.Identity
     package let seconds: Double
+
+    package init(process: ProcessTimes.Identity, seconds: Double) {
+        self.process = process
+        self.seconds = seconds
+    }
 }

@@ -19,6 +19,17 @@ package struct Phase: Codable, Sendable, Equatable {
     /// Its result is part of the run's.
     package var isMeasured = true
 
+    package init(
+        task: Task, keys: UInt64? = nil, milliseconds: Int64? = nil, rate: Double? = nil,
+        isMeasured: Bool = true
+    ) {
+        self.task = task
+        self.keys = keys
+        self.milliseconds = milliseconds
+        self.rate = rate
+        self.isMeasured = isMeasured
+    }
+
     /// Objects that a worker of `meta` puts to have something to open.
     package static let openKeys: UInt64 = 64
     package static let openBytes: UInt64 = 4096

@@ -8,6 +8,16 @@ package struct PhaseResult: Codable, Sendable {
     /// How long `cpu` was measured: a little longer than `seconds`.
     package var sampledSeconds: Double
 
+    package init(
+        phase: Phase, tally: Tally, seconds: Double, cpu: [ProcessUse], sampledSeconds: Double
+    ) {
+        self.phase = phase
+        self.tally = tally
+        self.seconds = seconds
+        self.cpu = cpu
+        self.sampledSeconds = sampledSeconds
+    }
+
     /// Adds what another host did at the same time. A process that both saw is named once.
     package mutating func add(_ other: PhaseResult) {
         tally.add(other.tally)

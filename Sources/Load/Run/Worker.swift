@@ -119,7 +119,11 @@ package struct Worker: ~Copyable {
     package mutating func shutDown() {
         engine.stop()
         let end = engine.now + 2_000_000_000
-        while !engine.isIdle, engine.now < end { engine.turn(waitUntil: end) }
+        while !engine.isIdle, engine.now < end {
+            // Who has something to tell is there until it is taken.
+            while engine.nextEvent() != nil {}
+            engine.turn(waitUntil: end)
+        }
     }
 
     /// Runs one phase to its end.

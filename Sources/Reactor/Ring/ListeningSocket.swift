@@ -2,7 +2,7 @@ import CURing
 import Glibc
 
 /// A bound, listening TCP socket, and the options of the connections that come from it.
-package struct ListeningSocket {
+package struct ListeningSocket: Sendable {
     package let descriptor: Int32
     package let address: SocketAddress
 

@@ -8,7 +8,9 @@ extension StreamEngine where Ring: ~Copyable {
     var hasNews: Bool {
         switch peek {
         case .done, .failed: true
-        case .none, .running: !tellers.isEmpty || !controlTellers.isEmpty
+        case .none, .running:
+            !tellers.isEmpty || !controlTellers.isEmpty
+                || (slots.free > 0 && !slotWaiters.isEmpty)
         }
     }
 

@@ -95,10 +95,13 @@ extension StreamEngine where Ring: ~Copyable {
         if slots.release(slot) { records[Int(slot)].write = -1 }
     }
 
-    /// Hands free slots to those that wait, in order, once a turn.
+    /// Hands free slots to those that wait, in order, once a turn. A write that its owner fills
+    /// takes its slot later, with the event: no more of them are told than there are slots.
     mutating func serveSlotWaiters() {
-        while slots.free > 0, let waiter = slotWaiters.popFirst() {
+        var promised = 0
+        while slots.free > promised, let waiter = slotWaiters.popFirst() {
             if waiter >= 0 {
+                if writes.at(waiter).pointee.request.source == nil { promised += 1 }
                 writes.at(waiter).pointee.isWaitingForSlot = false
                 if writes.at(waiter).pointee.isEnding {
                     removeIfSettled(waiter)
