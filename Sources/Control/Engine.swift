@@ -12,6 +12,13 @@ package struct Engine<Store: NamespaceStore> {
         self.store = store
     }
 
+    /// Takes up what an earlier process left; once, before anything else.
+    package mutating func start(at moment: Moment) throws(StoreFailure) -> [Notice] {
+        let decision = namenode.resume(at: moment, from: store)
+        try apply(decision.mutations)
+        return decision.notices
+    }
+
     /// Decides and applies. The reply may leave when the next `commit` has called back.
     package mutating func handle(
         _ request: ControlRequest, from caller: Caller, at moment: Moment
@@ -44,9 +51,13 @@ package struct Engine<Store: NamespaceStore> {
         store.commit(done)
     }
 
+    /// To be called when a commit has called back with success.
+    package mutating func committed() { store.committed() }
+
     package mutating func liveNodes(now: Int64) -> Int { namenode.liveNodes(now: now) }
 
     private mutating func apply(_ mutations: [Mutation]) throws(StoreFailure) {
+        if let failure = store.failure { throw failure }
         guard !mutations.isEmpty else { return }
         isDirty = true
         try store.apply(mutations)

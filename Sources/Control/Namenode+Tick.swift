@@ -1,12 +1,33 @@
 import Wire
 
 extension Namenode {
+    /// Takes up what an earlier process left: its signing keys, and every lease with its full time
+    /// anew.
+    package mutating func resume(at moment: Moment, from store: some NamespaceReader) -> Decision {
+        var decision = Decision()
+        let saved = store.signingKeys
+        if let saved { keys.resume(saved, now: moment.now, using: &generator) }
+        if saved != keys.saved { decision.mutations.append(.setSigningKeys(keys.saved)) }
+        let leases = store.leaseIDs
+        for lease in leases { leaseClocks.set(lease, to: moment.now + settings.leaseMs) }
+        let tally = store.tally
+        decision.notices.append(
+            Notice(
+                .info, "namespace opened",
+                [
+                    "keys": "\(tally.keys)", "blocks": "\(tally.blocks)",
+                    "leases": "\(leases.count)", "to_delete": "\(tally.doomedBlocks)",
+                ]))
+        return decision
+    }
+
     /// What time alone brings about: to be called a few times a second. Each call does a bounded
     /// amount; what is left follows with the next.
     package mutating func tick(at moment: Moment, in store: some NamespaceReader) -> Decision {
         var turn = Turn(
             store: store, caller: Caller(role: .unspecified), client: .none, moment: moment)
         if keys.rotate(now: moment.now, using: &generator) {
+            turn.mutations.append(.setSigningKeys(keys.saved))
             turn.note(Notice(.info, "signing keys rotated", ["current": "\(keys.current.id)"]))
         }
         findDead(&turn)

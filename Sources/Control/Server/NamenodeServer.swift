@@ -82,9 +82,20 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
             timer.setEventHandler { [unowned self] in tick() }
             self.timer = timer
             timer.activate()
+            takeUp()
             return .success(listener.port)
         } catch {
             return .failure(error)
+        }
+    }
+
+    /// What an earlier process left.
+    private func takeUp() {
+        do {
+            write(try engine.start(at: MonotonicClock.moment()))
+            if engine.isDirty { commit() }
+        } catch {
+            fail(error)
         }
     }
 
@@ -209,6 +220,7 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
         isCommitting = false
         switch result {
         case .success:
+            engine.committed()
             let leaving = committing
             committing.removeAll(keepingCapacity: true)
             for waiting in leaving { reply(waiting) }
