@@ -52,6 +52,8 @@ let package = Package(
         .systemLibrary(
             name: "CSQLite", path: "Sources/CSQLite", pkgConfig: "sqlite3",
             providers: [.apt(["libsqlite3-dev"])]),
+        // epoll(7), which Swift's Glibc module leaves out.
+        .systemLibrary(name: "CEpoll", path: "Sources/CEpoll"),
         // The words both sides share: identifiers, frames, tokens, status codes. No I/O.
         .target(
             name: "Wire",
@@ -75,7 +77,7 @@ let package = Package(
         .target(
             name: "Control",
             dependencies: [
-                "Wire", "CSQLite", .product(name: "Crypto", package: "swift-crypto"),
+                "Wire", "CEpoll", "CSQLite", .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
         // The client library: put, get and the streams under them, on the same reactor.

@@ -33,7 +33,7 @@ extension Namenode {
         findDead(&turn)
         // Whether K nodes were live at one time does not depend on a client asking just then.
         _ = liveNodes(now: moment.now)
-        drainLeftovers()
+        replicas.sweep(settings.bounds.drainedReplicas)
         sweepDoomed(&turn)
         var decision = Decision()
         decision.mutations = turn.mutations
@@ -95,21 +95,8 @@ extension Namenode {
 
     /// What a node held is to be forgotten, unless it names it again.
     mutating func retire(_ id: NodeID) {
-        guard var node = nodes.removeValue(forKey: id) else { return }
-        node.leftover += node.blocks
-        node.blocks = []
-        node.doomed = OrderedMap()
-        nodes[id] = node
-    }
-
-    private mutating func drainLeftovers() {
-        var budget = settings.bounds.drainedReplicas
-        for id in nodes.values.filter({ !$0.leftover.isEmpty }).map(\.id) {
-            while budget > 0, let block = nodes[id]?.leftover.popLast() {
-                budget -= 1
-                if nodes[id]?.blocks.contains(block) == false { replicas.remove(id, from: block) }
-            }
-        }
+        replicas.retire(id)
+        nodes[id]?.doomed = OrderedMap()
     }
 
     /// Forgets deleted blocks that no node can hold or get any more: those who were to hold one are

@@ -36,7 +36,8 @@ package struct NamespaceDirectory: Sendable, Equatable {
         if mkdir(path, 0o755) != 0, errno != EEXIST {
             throw .system(path, SystemFailure("mkdir"))
         }
-        for name in [namespaceFile, secretFile, SQLiteStore.file] where access("\(path)/\(name)", F_OK) == 0 {
+        for name in [namespaceFile, secretFile, SQLiteStore.file]
+        where access("\(path)/\(name)", F_OK) == 0 {
             throw .exists(path)
         }
         let lock = try lock(path)
@@ -97,6 +98,16 @@ package struct NamespaceDirectory: Sendable, Equatable {
         return descriptor
     }
 
+    /// Whether a namenode has it open.
+    package static func isLocked(_ path: String) -> Bool {
+        do {
+            _ = close(try lock(path))
+            return false
+        } catch {
+            return true
+        }
+    }
+
     /// Makes a directory of format 1 one of format 2, under the lock; does nothing to a newer one.
     ///
     /// Format 1 kept the namespace in memory, so that there are no keys to take along. Datanodes
@@ -136,7 +147,9 @@ package struct NamespaceDirectory: Sendable, Equatable {
     ) throws(DirectoryFailure) {
         let file = "\(path)/\(SQLiteStore.file)"
         let draft = "\(path)/new"
-        if mkdir(draft, 0o700) != 0, errno != EEXIST { throw .system(draft, SystemFailure("mkdir")) }
+        if mkdir(draft, 0o700) != 0, errno != EEXIST {
+            throw .system(draft, SystemFailure("mkdir"))
+        }
         for name in try contents(draft) { _ = unlink("\(draft)/\(name)") }
         defer { _ = rmdir(draft) }
         do {

@@ -51,9 +51,19 @@ package protocol NamespaceStore: NamespaceReader {
     mutating func commit(_ done: @escaping @Sendable (Result<Void, StoreFailure>) -> Void)
     /// The commit that called back with success is over, on the store's own queue.
     mutating func committed()
+    /// Forgets what was read before.
+    func startReading()
+    /// Since `startReading`, a read of keys or sealed blocks gave what no finished commit covers.
+    var sawUncommitted: Bool { get }
     /// Set by a read that could not be done. What was decided with it must not leave the process,
     /// which has to end.
     var failure: StoreFailure? { get }
+}
+
+extension NamespaceStore {
+    /// A store that does not know takes everything for uncommitted.
+    package func startReading() {}
+    package var sawUncommitted: Bool { true }
 }
 
 package struct StoreFailure: Error, Equatable, Sendable {

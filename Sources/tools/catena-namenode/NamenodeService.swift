@@ -11,15 +11,25 @@ enum NamenodeService {
 
     static func server(
         _ directory: NamespaceDirectory, settings: NamenodeSettings, map: LocationMap,
-        store: SQLiteStore, log: Logger
+        store: SQLiteStore, faults: FaultPoint?, log: Logger
     ) -> Server {
         let namenode = Namenode(
             cluster: directory.cluster, secret: directory.secret, settings: settings,
             locations: map, now: MonotonicClock.milliseconds(),
             generator: SystemRandomNumberGenerator())
         return NamenodeServer(
-            engine: Engine(namenode: namenode, store: store), log: log,
+            engine: Engine(namenode: namenode, store: store), faults: faults, log: log,
             onFailure: { _ in exit(EX_IOERR) })
+    }
+
+    /// What CATENA_FAULT asks for: tests with real processes set it, nobody else should.
+    static func faults(log: Logger) throws -> FaultPoint? {
+        guard let text = ProcessInfo.processInfo.environment["CATENA_FAULT"] else { return nil }
+        guard let fault = FaultPoint(text) else {
+            throw ToolFailure(.usage, "CATENA_FAULT is POINT:ACTION:NTH, not \"\(text)\"")
+        }
+        log.warning("a fault is armed: this process will fail", metadata: ["fault": "\(text)"])
+        return fault
     }
 
     /// Names this run of the kernel: its monotonic clock begins anew with the next.

@@ -44,7 +44,8 @@ struct RunCommand: ParsableCommand {
             in: settings.directory, cluster: directory.cluster,
             now: MonotonicClock.milliseconds(), boot: try NamenodeService.boot())
         let server = NamenodeService.server(
-            directory, settings: settings, map: map, store: store, log: log)
+            directory, settings: settings, map: map, store: store,
+            faults: try NamenodeService.faults(log: log), log: log)
         let done = DispatchSemaphore(value: 0)
         let port: UInt16
         do {

@@ -37,6 +37,7 @@ final class SQLiteConnection {
         }
         handle = opened
         sqlite3_extended_result_codes(handle, 1)
+        csqlite_keep_wal(handle)
         sqlite3_busy_timeout(handle, Self.patienceMs)
         try run("PRAGMA cache_size = -\(cacheKiB)")
         try run("PRAGMA cell_size_check = ON")

@@ -4,7 +4,8 @@ extension SQLiteStore {
     package func apply(_ mutations: [Mutation]) throws(StoreFailure) {
         let firstFresh = state[.block]
         for mutation in mutations { apply(mutation, firstFresh: firstFresh) }
-        seen.removeAll(keepingCapacity: seen.count < 1_024)
+        // Emptying it would cost its room.
+        if !seen.isEmpty { seen = [:] }
         if let failure { throw failure }
     }
 

@@ -33,11 +33,13 @@ extension SQLiteStore {
     ) throws(StoreFailure) -> SQLiteStore {
         let path = "\(directory)/\(file)"
         let marker = "\(directory)/\(markerFile)"
-        try StartCheck(path: path, marker: marker).run()
+        let check = StartCheck(path: path, marker: marker)
+        try check.run()
         let connection = try SQLiteConnection(path, .write, cacheKiB: writerCacheKiB)
         try Schema.check(connection)
         try connection.run("PRAGMA synchronous = FULL")
         var state = try StoreLoader.state(connection)
+        try check.requireNoOlder(than: state)
         guard state.cluster == cluster else {
             throw StoreFailure(
                 "\(path) is the namespace of cluster \(state.cluster), "

@@ -2,8 +2,10 @@ import Wire
 
 extension SQLiteStore {
     package func key(_ key: Key) -> KeyRecord? {
-        if let record = open.keys[key] { return record }
-        if let record = committing?.keys[key] { return record }
+        if let record = open.keys[key] ?? committing?.keys[key] {
+            sawUncommitted = true
+            return record
+        }
         if let record = recentKeys.find(key) { return record }
         return reading(else: nil) { () throws(StoreFailure) in
             let record = try reader.key(key)
@@ -30,6 +32,7 @@ extension SQLiteStore {
                     record = row?.record
                     row = try rows.next()
                 }
+                if older.first == key || newer.first == key { sawUncommitted = true }
                 if older.first == key {
                     record = committing?.keys[key] ?? nil
                     older = older.dropFirst()
@@ -65,6 +68,7 @@ extension SQLiteStore {
         guard limit > 0 else { return [] }
         let isSettled =
             openOf[value] == nil && open.touched[value] == nil && committing?.touched[value] == nil
+        if !isSettled { sawUncommitted = true }
         let found =
             isSettled
             ? settledBlocks(of: value, holding: position, limit: limit)
@@ -74,7 +78,7 @@ extension SQLiteStore {
     }
 
     private func remember(_ blocks: [BlockRecord]) {
-        if seen.count > Self.seenMost { seen.removeAll(keepingCapacity: true) }
+        if seen.count > Self.seenMost { seen = [:] }
         for block in blocks { seen[block.block] = block }
     }
 

@@ -31,6 +31,7 @@ package final class SQLiteStore: NamespaceStore, @unchecked Sendable {
     var state: StoreState
     var open: Pending
     var committing: Pending?
+    package internal(set) var sawUncommitted = false
     package internal(set) var failure: StoreFailure?
     package internal(set) var signingKeys: SigningKeys.Saved?
 
@@ -64,6 +65,8 @@ package final class SQLiteStore: NamespaceStore, @unchecked Sendable {
         try writer.close()
         try onClose()
     }
+
+    package func startReading() { sawUncommitted = false }
 
     package var tally: Tally { state.tally }
 

@@ -24,11 +24,31 @@ struct StartCheck {
             return
         }
         let wal = try WALScan(path: path + "-wal")
-        if wal.frames == 0, access(marker, F_OK) == 0 {
+        if !wal.hasFrames, access(marker, F_OK) == 0 {
             throw StoreFailure(
-                "\(path)-wal holds no whole transaction (offset \(wal.end)), and the last "
+                "\(path)-wal ends at offset \(wal.end) without a transaction, and the last "
                     + "namenode did not end cleanly: restore a backup")
         }
         try file.requireWhole(pagesElsewhere: wal.pages, count: wal.databasePages)
+    }
+
+    /// The database file alone must not know more than file and WAL together: that is a WAL that
+    /// lost its end after a checkpoint had copied it.
+    func requireNoOlder(than state: StoreState) throws(StoreFailure) {
+        guard let commits = commitsInMainFile(), commits > state.commits else { return }
+        throw StoreFailure(
+            "\(path)-wal ends too early: it comes to commit \(state.commits), \(path) has pages of "
+                + "commit \(commits): restore a backup")
+    }
+
+    /// `nil` when the file does not say: a checkpoint that was cut off leaves it half done, and
+    /// the WAL has the rest.
+    private func commitsInMainFile() -> UInt64? {
+        do {
+            let connection = try SQLiteConnection(path, .mainFileOnly, cacheKiB: 64)
+            return try StoreLoader.state(connection).commits
+        } catch {
+            return nil
+        }
     }
 }

@@ -11,6 +11,9 @@ struct WALScan {
     static let frameHeaderBytes = 24
     private static let frameBytes = frameHeaderBytes + Schema.pageBytes
 
+    /// The file has room for a transaction. One that a namenode uses always has: it is not cut off
+    /// when it begins anew.
+    private(set) var hasFrames = false
     /// Frames of whole transactions.
     private(set) var frames = 0
     /// Where they end.
@@ -31,6 +34,7 @@ struct WALScan {
             }
             return
         }
+        hasFrames = bytes.count >= Self.headerBytes + Self.frameBytes
         if let problem = bytes.withUnsafeBytes({ scan($0) }) {
             throw StoreFailure("\(path), offset \(problem.offset): \(problem.reason)")
         }
