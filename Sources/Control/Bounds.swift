@@ -14,6 +14,8 @@ package struct Bounds: Sendable, Equatable {
     package var devicesPerNode = 64
     /// Keys being written at one time.
     package var leases = 100_000
+    /// Blocks being written at one time, of all keys together.
+    package var openBlocks = 250_000
     /// Blocks of one value: what a CLOSE of 1 MiB can list.
     package var blocksPerLease = 10_000
     /// Answers kept for retries; the oldest goes first.

@@ -158,6 +158,8 @@ package struct NamespaceDirectory: Sendable, Equatable {
         guard chmod("\(draft)/\(SQLiteStore.file)", 0o600) == 0 else {
             throw .system(file, SystemFailure("chmod"))
         }
+        // Nothing is in them any more: `create` has moved all of it into the database.
+        for name in ["-wal", "-shm"] { _ = unlink("\(draft)/\(SQLiteStore.file)\(name)") }
         guard rename("\(draft)/\(SQLiteStore.file)", file) == 0 else {
             throw .system(file, SystemFailure("rename"))
         }

@@ -12,6 +12,11 @@ extension Namenode {
             throw Refusal(
                 .busy, "a value has at most \(settings.bounds.blocksPerLease) blocks")
         }
+        let tally = turn.store.tally
+        guard tally.blocks - tally.sealedBlocks < settings.bounds.openBlocks else {
+            throw Refusal(
+                .busy, "\(settings.bounds.openBlocks) blocks are being written: try again")
+        }
         let nodes = try place(request, now: turn.now)
         guard let chain = prepared(nodes) else {
             throw Refusal(.internal, "the chosen nodes make no chain")

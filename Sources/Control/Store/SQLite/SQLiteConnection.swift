@@ -79,7 +79,9 @@ final class SQLiteConnection {
 
     /// What went wrong last, in a sentence.
     func failure(_ doing: String) -> StoreFailure {
-        let damage = PageChecks.takeDamage(of: path).map { "; \($0)" } ?? ""
+        // SQLite's own name of the file: absolute, and without links.
+        let name = sqlite3_db_filename(handle, "main").map { String(cString: $0) } ?? path
+        let damage = PageChecks.takeDamage(of: name).map { "; \($0)" } ?? ""
         return StoreFailure("\(path): \(Self.message(handle)) (\(doing))\(damage)")
     }
 
