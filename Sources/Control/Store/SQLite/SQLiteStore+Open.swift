@@ -7,7 +7,7 @@ extension SQLiteStore {
     static let markerFile = "namespace.open"
 
     private static let writerCacheKiB = 64 << 10
-    private static let readerCacheKiB = 128 << 10
+    private static let readerCacheKiB = 512 << 10
 
     /// Makes the database of an empty namespace, in a directory that has none.
     /// - Parameter firstNumber: where the counters begin.
