@@ -26,9 +26,15 @@ let package = Package(
     name: "catena",
     products: [
         .library(name: "CatenaClient", targets: ["Client"]),
+        // For `Benchmarks/`, which are packages of their own; no promise to anybody else.
+        .library(name: "CURing", targets: ["CURing"]),
+        .library(name: "Reactor", targets: ["Reactor"]),
+        .library(name: "Wire", targets: ["Wire"]),
+        .library(name: "DataPath", targets: ["DataPath"]),
         .executable(name: "catena", targets: ["catena"]),
         .executable(name: "catena-namenode", targets: ["catena-namenode"]),
         .executable(name: "catena-datanode", targets: ["catena-datanode"]),
+        .executable(name: "catena-load", targets: ["catena-load"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -38,6 +44,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         // The kernel's ring, through Debian's liburing, and the constants that are newer than it.
@@ -93,15 +100,24 @@ let package = Package(
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
+        // The load generator: what is asked of a cluster, how fast, and what came of it.
+        .target(
+            name: "Load",
+            dependencies: [
+                "Client", "ControlClient", "Reactor", "ToolSupport", "Wire",
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ], swiftSettings: strict),
         tool("catena", ["Client"]),
         tool("catena-namenode", ["Control"]),
         tool("catena-datanode", ["DataPath"]),
+        tool("catena-load", ["Load", "ControlClient"]),
         tests("WireTests", ["Wire"]),
         tests("ControlClientTests", ["ControlClient", "Client", "Wire"]),
         tests("ClientTests", ["Client", "ControlClient", "Reactor", "Wire"]),
         tests(
             "ToolSupportTests",
             ["ToolSupport", "ControlClient", .product(name: "Logging", package: "swift-log")]),
+        tests("LoadTests", ["Load", "Client", "ControlClient", "Reactor", "ToolSupport", "Wire"]),
         tests("TidyTests", []),
         tests("ControlTests", ["Control"]),
         tests("ReactorTests", ["Reactor", "CURing"]),

@@ -14,9 +14,13 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 // glibc shows O_DIRECT under _GNU_SOURCE only, which the rest of this module must not set.
 static const int CURING_O_DIRECT = __O_DIRECT;
+// glibc shows it under _GNU_SOURCE only (renameat2.2).
+static const unsigned CURING_RENAME_NOREPLACE = 1U << 0;
 static const int CURING_EFD_CLOEXEC = EFD_CLOEXEC;
 static const unsigned char CURING_FIXED_FILE = 1U << IOSQE_FIXED_FILE_BIT;
 // SEND_ZC: ask the notification to say whether the kernel copied after all (Linux 6.2).
@@ -63,3 +67,16 @@ static inline void curing_prep_nop_result(struct io_uring_sqe *sqe, int result) 
 
 // The calling thread's name as top and perf show it; prctl is variadic, which Swift cannot call.
 static inline void curing_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+// The CPUs the calling thread may run on, one bit each; glibc's functions need _GNU_SOURCE. Return -1 and errno, as they do.
+static inline long curing_get_affinity(unsigned long *mask, unsigned long bytes) {
+  return syscall(SYS_sched_getaffinity, 0, bytes, mask);
+}
+static inline long curing_set_affinity(const unsigned long *mask, unsigned long bytes) {
+  return syscall(SYS_sched_setaffinity, 0, bytes, mask);
+}
+
+// io_uring_register(2) for what is newer than liburing 2.3.
+static inline long curing_register(int ring, unsigned code, void *argument, unsigned count) {
+  return syscall(SYS_io_uring_register, ring, code, argument, count);
+}

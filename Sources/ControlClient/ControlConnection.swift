@@ -47,12 +47,8 @@ public final class ControlConnection {
         let deadline = Deadline(after: settings.connectMilliseconds)
         let socket = try Socket(endpoint, before: deadline)
         var decoder = ControlFrameDecoder()
-        var hello = ControlHello()
-        hello.protocolMin = ControlFrame.versions.lowerBound
-        hello.protocolMax = ControlFrame.versions.upperBound
-        hello.clusterID = Data(settings.cluster?.bytes ?? [])
-        hello.role = settings.role
-        hello.software = settings.software
+        let hello = Greeting.hello(
+            role: settings.role, cluster: settings.cluster, software: settings.software)
         try socket.send(try encoded(hello), before: deadline)
         let body = try nextBody(socket, &decoder, before: deadline)
         let reply = try Greeting(
@@ -89,34 +85,6 @@ public final class ControlConnection {
             }
             return reply
         }
-    }
-}
-
-/// What a HELLO reply must hold.
-private struct Greeting {
-    let cluster: ClusterID
-    let version: UInt32
-    let challenge: [UInt8]
-
-    init(_ reply: ControlHelloReply, expected: ClusterID?) throws(ControlFailure) {
-        let found = ClusterID(bytes: reply.clusterID)
-        switch reply.code {
-        case .ok: break
-        case .wrongVersion: throw .wrongVersion(reply.message)
-        case .wrongCluster:
-            throw .wrongCluster(expected: expected ?? .none, found: found ?? .none)
-        default: throw .refused(.init(code: reply.code, message: reply.message))
-        }
-        guard let found else { throw .malformed("its greeting names no cluster") }
-        if let expected, expected != found {
-            throw .wrongCluster(expected: expected, found: found)
-        }
-        guard ControlFrame.versions.contains(reply.protocol) else {
-            throw .wrongVersion("it chose version \(reply.protocol)")
-        }
-        cluster = found
-        version = reply.protocol
-        challenge = Array(reply.challenge)
     }
 }
 

@@ -1,15 +1,15 @@
 import Glibc
 
 /// A blocking TCP socket whose every wait has a deadline: non-blocking underneath, `poll` above.
-struct Socket: ~Copyable {
+package struct Socket: ~Copyable {
     private let descriptor: CInt
-    let address: String
+    package let address: String
 
     /// Connects to the first of the endpoint's addresses that answers.
     ///
     /// The deadline covers all addresses together; resolving a name takes what the system's
     /// resolver takes.
-    init(_ endpoint: Endpoint, before deadline: Deadline) throws(ControlFailure) {
+    package init(_ endpoint: Endpoint, before deadline: Deadline) throws(ControlFailure) {
         let addresses = try AddressList(endpoint)
         var last = ControlFailure.unreachable(
             address: endpoint.description, reason: "the name has no address")
@@ -26,9 +26,21 @@ struct Socket: ~Copyable {
         address = endpoint.description
     }
 
+    /// Takes a connected descriptor over; `address` is the peer's, for messages.
+    package init(accepted descriptor: CInt, address: String) throws(ControlFailure) {
+        let flags = fcntl(descriptor, F_GETFL)
+        guard flags >= 0, fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) == 0 else {
+            let number = errno
+            close(descriptor)
+            throw .unreachable(address: address, reason: systemSentence(number))
+        }
+        self.descriptor = descriptor
+        self.address = address
+    }
+
     deinit { close(descriptor) }
 
-    func send(_ bytes: [UInt8], before deadline: Deadline) throws(ControlFailure) {
+    package func send(_ bytes: [UInt8], before deadline: Deadline) throws(ControlFailure) {
         var sent = 0
         while sent < bytes.count {
             let count = bytes.withUnsafeBytes { buffer in
@@ -41,7 +53,7 @@ struct Socket: ~Copyable {
     }
 
     /// Whatever has arrived, at least one byte and at most `most`.
-    func receive(most: Int, before deadline: Deadline) throws(ControlFailure) -> [UInt8] {
+    package func receive(most: Int, before deadline: Deadline) throws(ControlFailure) -> [UInt8] {
         while true {
             var received = 0
             let bytes = [UInt8](unsafeUninitializedCapacity: most) { buffer, count in

@@ -1,6 +1,7 @@
 import Wire
 
-/// Every bound of one datanode reactor in one place; each pool is the sum of its named holders.
+/// Every bound of one datanode reactor in one place; each pool is the sum of its named holders. A
+/// datanode with several reactors has all of it for each.
 public struct Budget: Sendable, Equatable {
     /// Connections, in and out. Each may have one receive, one send and one control operation in
     /// flight.
@@ -27,12 +28,29 @@ public struct Budget: Sendable, Equatable {
     /// Payload buffers that credentials may occupy: whoever has no token yet leaves room for those
     /// who have one.
     var controlBuffers: Int { payloadBuffers / 2 }
+    /// Payload buffers that all reads together may hold: readers that take nothing leave the other
+    /// half to writers.
+    var readBuffers: Int { payloadBuffers / 2 }
+    /// Whether who holds `held` buffers may take another while `free` are left.
+    ///
+    /// A quarter of what is left at most: so whoever stalls with all it may have leaves enough for
+    /// many others, and one alone is bounded by its window (Choudhury and Hahne, "Dynamic queue
+    /// length thresholds for shared-memory packet switches", IEEE/ACM Transactions on Networking
+    /// 6(2), 1998).
+    static func mayTake(held: Int, free: Int) -> Bool { held < max(1, free / 4) }
     /// Frames one read stream reads ahead of the socket.
     public var framesPerRead = 6
     /// Bytes of one frame of a read's answer, a multiple of the chunk.
     public var readPacketBytes = 512 << 10
+    /// Blocks whose file is being unlinked or recycled at once, and spare files being unlinked; the
+    /// namenode repeats a command that found no room.
+    static let deletions = 1024
+    /// Idle connections to successors that are kept for the next stream.
+    static let parked = 64
     /// Messages from the agent that wait for a reactor.
     public var mailbox = 1024
+    /// Connections on their way from other reactors; they hold places of `connections` too.
+    public var arrivals = 256
 
     public init() {}
 
@@ -56,9 +74,10 @@ public struct Budget: Sendable, Equatable {
 
     /// Receive, send, and one of connect, shutdown or close for each connection; every payload
     /// buffer once for its device write and once for its forward; opening, sealing and closing for
-    /// each stream; accepts and the wake-up.
+    /// each stream; deletions; accepts and the wake-up.
     var operations: Int {
-        4 * connections + 2 * payloadBuffers + 4 * writeStreams + 2 * readStreams + 64
+        4 * connections + 2 * payloadBuffers + 4 * writeStreams + 2 * readStreams
+            + 2 * Self.deletions + 64
     }
 
     /// - Throws: `BudgetFailure` with the relation that does not hold.

@@ -13,8 +13,18 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     let identity: Identity
     let observer: any BlockObserver
     let mailbox: Mailbox<Mail>
+    /// Which blocks are this reactor's, and the way to the others when there are any.
+    let share: ReactorShare
+    public let door: ReactorDoor?
+    var doors: [ReactorDoor] = []
+    /// Bytes that came with a connection and wait for a buffer.
+    var arriving: [Int32: [UInt8]] = [:]
+    /// Places of the connection table that are used or promised, when there is one reactor.
+    var placesTaken = 0
+    var isFailureTold: [Bool]
     public let address: SocketAddress
     let listener: Descriptor
+    let mayZeroCopy: Bool
 
     let region: BufferRegion
     var payloads: BufferPool
@@ -29,12 +39,21 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     var readers: Slab<ReadStream>
     public internal(set) var devices: [Device]
     public internal(set) var index: BlockIndex
+    /// Idle connections to successors, the oldest first.
+    var parked: [Int32] = []
     /// Frames beyond a gap, over all streams.
     var heldFrames = 0
     /// Payload buffers with credentials in them.
     var controlBuffers = 0
+    /// Payload buffers with parts of reads' answers in them.
+    var readBuffers = 0
     /// The write stream of each open block.
     var openStreams: [BlockID: Int32] = [:]
+
+    /// Blocks whose file is being unlinked or recycled: nobody may begin to read them.
+    var dying: Set<BlockID> = []
+    /// Spare files that are being unlinked.
+    var sparesEnding = 0
 
     /// Who waits for a payload buffer, in order: connections by index, readers behind them.
     var bufferWaiters: WaitList
@@ -53,19 +72,19 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// - Parameters:
     ///   - ring: made on the thread that will call `turn`.
-    ///   - index: the blocks that were found on `devices`.
-    /// - Throws: `RingFailure` when buffers cannot be registered or the address cannot be listened
-    ///   on.
+    ///   - listener: a listening socket that this ring can accept on, and its address.
+    ///   - index: the blocks that were found on `devices` and are in this reactor's share.
+    /// - Throws: `RingFailure` when buffers cannot be registered.
     public init(
-        ring: consuming Ring, listen wanted: SocketAddress, identity: Identity,
+        ring: consuming Ring, listener: (Descriptor, SocketAddress), identity: Identity,
         settings: DatanodeSettings, devices: [Device], index: BlockIndex,
-        observer: any BlockObserver
+        observer: any BlockObserver, share: ReactorShare = .whole
     ) throws(RingFailure) {
         let budget = settings.budget
-        let region = try BufferRegion(byteCount: budget.regionBytes)
+        let region = try BufferRegion(
+            byteCount: budget.regionBytes, hugePages: settings.usesHugePages)
         var ring = ring
         try ring.register(region: region.bytes)
-        let (listener, address) = try ring.listen(on: wanted, backlog: 1024)
         let base = region.bytes.baseAddress.unsafelyUnwrapped
         payloads = BufferPool(
             memory: base, stride: budget.payloadStride, count: budget.payloadBuffers)
@@ -81,15 +100,24 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         readers = Slab(capacity: budget.readStreams)
         bufferWaiters = WaitList(places: budget.connections + budget.readStreams)
         metadataWaiters = WaitList(places: budget.writeStreams + budget.readStreams)
-        mailbox = Mailbox(capacity: budget.mailbox, waker: ring.waker)
+        let mailbox = Mailbox<Mail>(capacity: budget.mailbox, waker: ring.waker)
+        self.mailbox = mailbox
+        self.share = share
+        door =
+            share.isWhole
+            ? nil
+            : ReactorDoor(
+                mail: mailbox, arrivals: Mailbox(capacity: budget.arrivals, waker: ring.waker),
+                places: budget.connections)
+        isFailureTold = Array(repeating: false, count: devices.count)
+        mayZeroCopy = settings.mayZeroCopy && ring.sendsZeroCopy
         reactor = Reactor(
             ring: ring, operations: budget.operations, timers: 2 * budget.connections)
         self.region = region
         self.settings = settings
         self.identity = identity
         self.observer = observer
-        self.address = address
-        self.listener = listener
+        (self.listener, address) = listener
         self.devices = devices
         self.index = index
         startAccept()
@@ -102,12 +130,15 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// The way in for other threads.
     public var mail: Mailbox<Mail> { mailbox }
+    /// What pages its buffers lie in.
+    public var pages: BufferRegion.Pages { region.pages }
+    private var hasMail: Bool { !mailbox.isEmpty || !(door?.arrivals.isEmpty ?? true) }
 
     /// One turn: waits at most until `limit` for something to do, and does it.
     /// - Returns: how many completions and deadlines there were.
     @discardableResult
     public mutating func turn(waitUntil limit: UInt64) -> Int {
-        var handled = reactor.turn(waitUntil: mailbox.isEmpty ? limit : 0)
+        var handled = reactor.turn(waitUntil: hasMail ? 0 : limit)
         while let event = reactor.next() { handle(event) }
         while let owner = reactor.nextExpired() {
             expire(owner)
@@ -117,8 +148,17 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
             for message in mailbox.drain() { receive(message) }
             handled += 1
         }
+        if let door { handled += meet(door) }
         serveWaiters()
         return handled
+    }
+
+    /// Takes in the connections that moved here, and passes on what the others must know.
+    private mutating func meet(_ door: ReactorDoor) -> Int {
+        tellFailures()
+        let arrivals = door.arrivals.drain()
+        for arrival in arrivals { arrive(arrival) }
+        return arrivals.count
     }
 
     /// Turns until mail says stop and everything open has ended. Counters go to the observer about
@@ -134,6 +174,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
                 nextCount = reactor.now &+ second
             }
         }
+        door?.arrivals.close()
     }
 
     /// Nothing is open and nothing is in the kernel's hands but the accept and the wake-up.
@@ -163,11 +204,15 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         case .writeTable, .writeSealHeader, .syncFile, .syncDirectory:
             sealStep(owner, kind, event.outcome)
         case .closeFile: closedFile(owner)
+        case .renameSpare: renamedSpare(owner, event.outcome)
+        case .trimFile: trimmedFile(owner)
         case .openForRead: openedForRead(owner, event.outcome)
         case .readHeader, .readTable: readMetadata(owner, kind, event)
         case .readData: readDevice(owner, event)
         case .closeReader: closedReader(owner)
-        case .unlinkFile: unlinked(event)
+        case .unlinkFile: unlinked(event, isRecycled: false)
+        case .recycleFile: unlinked(event, isRecycled: true)
+        case .unlinkSpare: unlinkedSpare(owner, event.outcome)
         }
     }
 
@@ -180,9 +225,13 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
             for index in devices.indices where index < room.count {
                 devices[index].isFull = !room[index]
             }
-        case .reportAll:
+        case .spares(let device, let spares): takeSpares(device, spares)
+        case .deviceFailed(let device):
+            devices[device].isFailed = true
+            isFailureTold[device] = true
+        case .reportAll(let report):
             for (block, record) in index.records { observer.blockChanged(block, record) }
-            observer.reportCompleted()
+            observer.reportCompleted(report)
         case .stop: stop()
         }
     }
@@ -196,6 +245,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// A copy of the counts with what is open now.
     public var snapshot: DatanodeCounters {
         var copy = counters
+        copy.reactor = share.number
         copy.connectionsOpen = connections.count
         copy.writeStreamsOpen = streams.count
         copy.payloadBuffersFree = payloads.free
@@ -205,11 +255,16 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// Nanoseconds from now.
     func deadline(_ span: UInt64) -> UInt64 { reactor.now &+ span }
 
+    // A call that only borrows `self` copies all of it to the stack first, a kilobyte a call: what
+    // every frame asks is inlined, or is `mutating` and gets an address.
+
+    @inline(__always)
     func memory(of connection: Int32) -> UnsafeMutableRawPointer {
         connectionMemory + Int(connection) * Connection.memoryBytes
     }
 
     /// Where a buffer's payload begins when its offset is at the start of a page.
+    @inline(__always)
     func page(of buffer: Int32) -> UnsafeMutableRawPointer {
         payloads.memory(buffer) + Budget.prefixBytes
     }

@@ -17,6 +17,7 @@ public final class DatanodeService: Sendable {
         /// `/az/pod/rack/node/device`, or empty for the namenode's map.
         public var location = ""
         public var settings = DatanodeSettings()
+        public var host = HostSettings()
         public var software = "catena-datanode"
         /// How long the first contact with the namenode is tried for, milliseconds.
         public var startMilliseconds: Int64 = 30_000
@@ -35,8 +36,9 @@ public final class DatanodeService: Sendable {
     public let node: NodeID
     public let cluster: ClusterID
     private let agent: Agent
-    private let mail: Mailbox<Mail>
-    private let reactorThread: ReactorThread
+    private let host: ReactorHost
+    private let stopSignal: StopSignal
+    private let spares: SpareSupply
 
     /// Opens the directories, meets the namenode, reads what blocks there are, and starts to serve.
     /// - Throws: `StartFailure` with a sentence for the operator; its cause is `stopped` when
@@ -44,37 +46,41 @@ public final class DatanodeService: Sendable {
     public init(
         _ configuration: Configuration, _ stop: StopSignal, _ log: Logger
     ) throws(StartFailure) {
-        do throws(BudgetFailure) {
-            try configuration.settings.budget.check()
-        } catch {
-            throw StartFailure(.configuration, error.description)
-        }
-        let directories = try Self.openDirectories(configuration.directories)
+        let settings = configuration.settings
+        precondition(
+            !settings.isDeviceNull && !settings.isForwardNull,
+            "a node of a cluster keeps and forwards what it acks")
+        try ReactorHost.check(settings.budget)
+        let directories = try DataDirectory.openAll(configuration.directories)
         let cluster = try Self.meet(configuration, stop, log)
         for directory in directories { try directory.check(cluster) }
         let scan = BlockScan(directories, cluster: cluster)
         for stray in scan.strays { log.warning("left alone", metadata: ["file": "\(stray)"]) }
-        let outbox = Outbox()
-        let identity = Identity(cluster: cluster, node: directories[0].node)
-        let started = try Self.startReactor(configuration, identity, directories, scan, outbox)
-        address = started.address
-        mail = started.mail
-        reactorThread = started.thread
-        node = identity.node
+        let outbox = Outbox(reactors: configuration.host.reactors)
+        let listener = try ReactorHost.listen(on: configuration.listen)
+        address = listener.address
+        node = directories[0].node
         self.cluster = cluster
-        let host = configuration.advertise ?? started.address.host
+        host = try ReactorHost(
+            ReactorHost.Plan(
+                settings: settings, host: configuration.host,
+                identity: Identity(cluster: cluster, node: node), directories: directories,
+                index: scan.index, observer: outbox),
+            listener, log)
+        stopSignal = stop
+        spares = SpareSupply(directories, scan, settings, host, stop, log)
+        let name = configuration.advertise ?? address.host
         agent = Agent(
             Agent.Identity(
-                namenode: configuration.namenode, cluster: cluster, node: identity.node,
-                incarnation: .random(), secret: configuration.secret, host: host,
-                port: started.address.port, location: configuration.location,
+                namenode: configuration.namenode, cluster: cluster, node: node,
+                incarnation: .random(), secret: configuration.secret, host: name,
+                port: address.port, location: configuration.location,
                 software: configuration.software),
-            directories, outbox, mail, stop, log)
+            directories, outbox, host, stop, log)
         log.info(
             "serving",
             metadata: [
-                "node": "\(identity.node)", "cluster": "\(cluster)",
-                "address": "\(host):\(address.port)",
+                "node": "\(node)", "cluster": "\(cluster)", "address": "\(name):\(address.port)",
                 "blocks": "\(scan.index.records.count)", "directories": "\(directories.count)",
             ])
     }
@@ -83,26 +89,15 @@ public final class DatanodeService: Sendable {
     /// - Throws: `StartFailure` when the namenode refuses this node for good.
     public func run() throws(StartFailure) {
         let end = agent.run()
-        while mail.post(.stop) == .busy { usleep(1_000) }
-        reactorThread.join()
+        stopSignal.set()
+        spares.join()
+        host.stop()
         switch end {
         case .stopped: break
         case .refused(let reason):
             throw StartFailure(.configuration, "the namenode refuses this node: \(reason)")
         case .failed(let failure): throw failure
         }
-    }
-
-    private static func openDirectories(_ paths: [String]) throws(StartFailure) -> [DataDirectory] {
-        guard !paths.isEmpty else {
-            throw StartFailure(
-                .configuration, "a datanode needs at least one data directory (--dir)")
-        }
-        var directories: [DataDirectory] = []
-        for path in paths {
-            directories.append(try DataDirectory.open(path, node: directories.first?.node))
-        }
-        return directories
     }
 
     /// Learns the cluster's id, and refuses another's directory before anything is served.
@@ -129,53 +124,5 @@ public final class DatanodeService: Sendable {
                 usleep(200_000)
             }
         }
-    }
-
-    private struct Started: Sendable {
-        let address: SocketAddress
-        let mail: Mailbox<Mail>
-        let thread: ReactorThread
-    }
-
-    /// Makes ring and datanode on their own thread and waits until they serve.
-    private static func startReactor(
-        _ configuration: Configuration, _ identity: Identity, _ directories: [DataDirectory],
-        _ scan: BlockScan, _ outbox: Outbox
-    ) throws(StartFailure) -> Started {
-        let result = Rendezvous<Result<(SocketAddress, Mailbox<Mail>), RingFailure>>()
-        let devices = zip(directories, scan.usedBytes).map { $0.device(usedBytes: $1) }
-        let thread = ReactorThread("catena-reactor") {
-            do throws(RingFailure) {
-                var ring = KernelRing.Settings()
-                ring.files = UInt32(
-                    configuration.settings.budget.connections
-                        + configuration.settings.budget.writeStreams
-                        + configuration.settings.budget.readStreams)
-                ring.completions = UInt32(
-                    clamping: configuration.settings.budget.operations.nextPowerOfTwo)
-                var datanode = try Datanode(
-                    ring: KernelRing(ring), listen: configuration.listen, identity: identity,
-                    settings: configuration.settings, devices: devices, index: scan.index,
-                    observer: outbox)
-                result.fulfil(.success((datanode.address, datanode.mail)))
-                datanode.serve()
-            } catch {
-                result.fulfil(.failure(error))
-            }
-        }
-        switch result.wait() {
-        case .success(let (address, mail)):
-            return Started(address: address, mail: mail, thread: thread)
-        case .failure(let failure):
-            thread.join()
-            throw StartFailure(
-                failure.errno == EADDRINUSE ? .taken : .system, failure.description)
-        }
-    }
-}
-
-extension Int {
-    fileprivate var nextPowerOfTwo: Int {
-        self <= 1 ? 1 : 1 << (Int.bitWidth - (self - 1).leadingZeroBitCount)
     }
 }

@@ -24,6 +24,9 @@ enum OperationKind: UInt8 {
     case syncFile
     case syncDirectory
     case closeFile
+    /// A spare file becomes the block's.
+    case renameSpare
+    case trimFile
     // Block files of read streams (reader)
     case openForRead = 64
     case readHeader
@@ -32,4 +35,7 @@ enum OperationKind: UInt8 {
     case closeReader
     // Nobody waits for these (block in `argument`)
     case unlinkFile = 96
+    case recycleFile
+    /// A spare file, whose number is in `argument`, is given up.
+    case unlinkSpare
 }

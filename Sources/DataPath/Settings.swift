@@ -13,5 +13,22 @@ public struct DatanodeSettings: Sendable {
     /// nanoseconds.
     public var lingerTimeout: UInt64 = 2_000_000_000
 
+    /// Bytes of each device that files of deleted blocks may keep for new blocks.
+    public var recycleBytes: UInt64 = 8 << 30
+    /// Bytes of each device that are written at start, as files for new blocks.
+    public var preallocateBytes: UInt64 = 0
+    /// Length of the blocks that such files are for.
+    public var preallocateBlock: UInt64 = 128 << 20
+
+    /// Payload may go out by zero-copy sends, where the kernel reports that it does not copy.
+    public var mayZeroCopy = true
+    /// Buffers in huge pages where the system has them.
+    public var usesHugePages = false
+    /// Bench nodes only: frames' device writes complete at once and touch no device
+    /// (`Request.answer`); nothing can be read back.
+    public var isDeviceNull = false
+    /// Bench nodes only: every chain ends at this node.
+    public var isForwardNull = false
+
     public init() {}
 }

@@ -18,6 +18,37 @@ struct AckJoinTests {
         #expect(answer2)
     }
 
+    /// Frames of 10 bytes: every second one is told, and the last one at once.
+    @Test func anAdvanceIsToldEverySecondFrameOrWhenNothingMoreIsComing() {
+        var join = AckJoin(isTail: true)
+        join.isFileReady = true
+        _ = join.take()
+        join.pace = AckJoin.Pace(level: .written, step: 20)
+        join.own = Progress(received: 40)
+        #expect(!join.isDue, "the writer waits for written")
+        join.own = Progress(received: 40, written: 10)
+        #expect(!join.isDue, "three more are on their way to the device")
+        join.own = Progress(received: 40, written: 20)
+        #expect(join.isDue)
+        _ = join.take()
+        join.own = Progress(received: 40, written: 30)
+        #expect(!join.isDue)
+        join.own = Progress(received: 40, written: 40)
+        #expect(join.isDue, "nothing more is on its way")
+    }
+
+    @Test func whoWaitsForReceivedIsToldBothLevels() {
+        var join = AckJoin(isTail: true)
+        join.isFileReady = true
+        _ = join.take()
+        join.pace = AckJoin.Pace(level: .received, step: 20)
+        join.own = Progress(received: 10)
+        #expect(join.isDue)
+        _ = join.take()
+        join.own = Progress(received: 10, written: 10)
+        #expect(join.isDue)
+    }
+
     @Test func aMemberTellsTheLeastOfItselfAndTheChainBehind() {
         var join = AckJoin(isTail: false)
         join.isFileReady = true

@@ -66,6 +66,23 @@ struct BlockHeaderTests {
         #expect(newest(blank + torn) == nil)
     }
 
+    /// A recycled file may still have a sealed copy of the block it was, under a higher sequence.
+    @Test func aCopyOfTheFilesEarlierLifeDoesNotRule() {
+        var earlier = Self.header(sequence: 2)
+        earlier.block = BlockID(4)
+        let own = page(Self.header(sequence: 1, .open))
+        func newest(_ pages: [UInt8]) -> BlockHeader? {
+            pages.withUnsafeBytes { buffer in
+                let found = BlockHeader.newest(of: buffer.baseAddress!, block: BlockID(5))
+                guard case .success(let newest) = found else { return nil }
+                return newest.header
+            }
+        }
+        #expect(newest(own + page(earlier)) == Self.header(sequence: 1, .open))
+        #expect(newest(page(earlier) + own) == Self.header(sequence: 1, .open))
+        #expect(newest(page(earlier) + page(earlier))?.block == BlockID(4), "it is named")
+    }
+
     @Test func theLayoutKeepsItsOverhead() {
         #expect(BlockLayout.tableBytes(maxLength: 4096) == 0)
         #expect(BlockLayout.payloadOffset <= 12 << 10)

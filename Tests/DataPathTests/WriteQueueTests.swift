@@ -54,6 +54,20 @@ struct WriteQueueTests {
         #expect(next10 == nil)
     }
 
+    @Test func oneSlowWriteKeepsThePlacesOfAllBehindIt() {
+        var queue = WriteQueue()
+        for index in 0..<Int32(WriteQueue.capacity) {
+            #expect(queue.room == WriteQueue.capacity - Int(index))
+            queue.append(buffer: index, end: UInt64(index) + 1, isAligned: true)
+            let issued = queue.nextToIssue()
+            #expect(issued == index)
+            if index > 0 { queue.finish(buffer: index) }
+        }
+        #expect(queue.room == 0 && queue.written == 0)
+        queue.finish(buffer: 0)
+        #expect(queue.room == WriteQueue.capacity && queue.written == UInt64(WriteQueue.capacity))
+    }
+
     /// Against a model that keeps everything: any order of finishing, buffers used again.
     @Test func anyOrderOfFinishingGivesThePrefix() {
         var random = Seeded(seed: 20_261_122)

@@ -29,7 +29,7 @@ final class ChainChecker {
 
     func check() {
         steps += 1
-        let views = nodes.map { $0.node.inspect(writer.block) }
+        let views = nodes.map { $0.inspect(writer.block) }
         for (index, view) in views.enumerated() {
             guard let view else { continue }
             checkOwn(index, view)

@@ -22,6 +22,8 @@ struct ChainSimulation {
         let leaked: String?
         let digest: UInt64
         let failures: [String]
+        /// Connections that moved between the reactors of a node.
+        let moves: Int
     }
 
     let seed: UInt64
@@ -39,7 +41,8 @@ struct ChainSimulation {
         let members = try (0..<3).map { index in
             try SimulatedNode(
                 "node\(index)", host: "10.0.0.\(index + 1)", world: world, cluster: cluster,
-                settings: Self.settings(&world.random), keys: keys)
+                settings: Self.settings(&world.random), keys: keys,
+                reactors: reactors(ofNode: index))
         }
         let length = UInt64([1, 4095, 4096, 65_537, 200_000, 400_123][world.random.below(6)])
         let packet = [700, 4096, 10_000, 65_536][world.random.below(length > 70_000 ? 4 : 4)]
@@ -63,6 +66,9 @@ struct ChainSimulation {
         return finish(world, members, writer)
     }
 
+    /// One to three, so that connections move on some nodes of some chains.
+    private func reactors(ofNode index: Int) -> Int { Int((seed / (1 + UInt64(index))) % 3) + 1 }
+
     private func finish(
         _ world: SimulatedWorld, _ members: [SimulatedNode], _ writer: SimulatedWriter
     ) -> Result {
@@ -83,18 +89,21 @@ struct ChainSimulation {
         return Result(
             end: end, breach: checker.breach, isSealed: writer.seal != nil, resumes: writer.resumes,
             steps: checker.steps, leaked: leaks(members, writer), digest: world.digest,
-            failures: writer.failures.map { "\($0)" })
+            failures: writer.failures.map { "\($0)" },
+            moves: members.reduce(0) { $0 + $1.moves })
     }
 
     /// Everything comes back when the world is quiet.
     private func leaks(_ members: [SimulatedNode], _ writer: SimulatedWriter) -> String? {
         for member in members {
-            let free = member.node.freeBuffers
-            let open = member.node.openCounts
-            if free.payload != Self.payloadBuffers || free.metadata != Self.metadataBuffers
-                || open.connections != 0
-            {
-                return "\(member.name): \(free) buffers free, \(open) open"
+            for reactor in member.reactors {
+                let free = reactor.node.freeBuffers
+                let open = reactor.node.openCounts
+                if free.payload != Self.payloadBuffers || free.metadata != Self.metadataBuffers
+                    || open.connections != 0
+                {
+                    return "\(member.name): \(free) buffers free, \(open) open"
+                }
             }
         }
         return writer.isDrained ? nil : "the writer holds slots"

@@ -36,6 +36,16 @@ struct ChainSimulationTests {
         #expect(result.leaked == nil, "seed \(seed)")
     }
 
+    /// The seeds above are of no use for moving connections unless some move.
+    @Test
+    func connectionsMoveBetweenReactors() throws {
+        let moves = try (UInt64(1)...12).map {
+            try ChainSimulation(seed: $0, weather: .brokenConnections).run().moves
+        }
+        #expect(moves.filter { $0 > 0 }.count >= 4, "\(moves)")
+        #expect(try ChainSimulation(seed: 18, weather: .brokenConnections).run().moves == 0)
+    }
+
     @Test
     func aSeedReproducesBitForBit() throws {
         for weather in ChainSimulation.Weather.allCases {

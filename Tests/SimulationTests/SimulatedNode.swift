@@ -2,12 +2,12 @@ import DataPath
 import Reactor
 import Wire
 
-/// A datanode on a simulated ring, as one actor of a simulation.
+/// A datanode with a simulated ring for each of its reactors, as one actor of a simulation.
 final class SimulatedNode: SimulationParticipant {
     let name: String
     let identity: Identity
     let chainNode: ChainNode
-    var node: Datanode<SimulatedRing>
+    let reactors: [SimulatedReactor]
     /// The last that was said of each block.
     var reported: [BlockID: BlockRecord] { log.reported }
     private let log: BlockLog
@@ -16,17 +16,17 @@ final class SimulatedNode: SimulationParticipant {
     final class BlockLog: BlockObserver {
         var reported: [BlockID: BlockRecord] = [:]
         func blockChanged(_ block: BlockID, _ record: BlockRecord) { reported[block] = record }
-        func reportCompleted() {}
+        func reportCompleted(_ report: UInt64) {}
         func count(_ counters: DatanodeCounters) {}
     }
 
     init(
         _ name: String, host: String, world: SimulatedWorld, cluster: ClusterID,
-        settings: DatanodeSettings, keys: KeyRing
+        settings: DatanodeSettings, keys: KeyRing, reactors count: Int = 1
     ) throws {
         self.name = name
-        var ring = world.makeRing(node: name)
-        let blocks = ring.openDirectory("data")
+        var first = world.makeRing(node: name)
+        let blocks = first.openDirectory("data")
         var generator = world.random
         let id = NodeID(using: &generator)
         world.random = generator
@@ -39,13 +39,50 @@ final class SimulatedNode: SimulationParticipant {
         }
         let log = BlockLog()
         self.log = log
-        node = try Datanode(
-            ring: ring, listen: address, identity: identity, settings: settings, devices: [device],
-            index: BlockIndex(), observer: log)
+        let listener = try first.listen(on: address, backlog: 1024)
+        var reactors = [
+            SimulatedReactor(
+                try Datanode(
+                    ring: first, listener: listener, identity: identity, settings: settings,
+                    devices: [device], index: BlockIndex(), observer: log,
+                    share: ReactorShare(number: 0, of: count)))
+        ]
+        for number in 1..<count {
+            reactors.append(
+                SimulatedReactor(
+                    try Datanode(
+                        ring: world.makeRing(node: name), listener: listener, identity: identity,
+                        settings: settings, devices: [device], index: BlockIndex(), observer: log,
+                        share: ReactorShare(number: number, of: count))))
+        }
+        self.reactors = reactors
         chainNode = ChainNode(node: id, host: host, port: 7500)
-        precondition(node.mail.post(.keys(keys)) == .taken, "an empty mailbox takes a message")
+        let doors = reactors.compactMap { $0.node.door }
+        for reactor in reactors {
+            if count > 1 { reactor.node.join(doors) }
+            let answer = reactor.node.mail.post(.keys(keys))
+            precondition(answer == .taken, "an empty mailbox takes a message")
+        }
     }
 
-    func turn() -> Bool { node.turn(waitUntil: node.reactor.now) > 0 }
-    var nextDeadline: UInt64? { node.reactor.timers.nextDeadline }
+    func inspect(_ block: BlockID) -> BlockInspection? {
+        reactors[Int(block.number % UInt64(reactors.count))].node.inspect(block)
+    }
+
+    /// Connections that moved from one reactor to another.
+    var moves: Int {
+        reactors.reduce(0) { $0 + Int($1.node.counters.connectionsMoved) }
+    }
+
+    func turn() -> Bool {
+        var isBusy = false
+        for reactor in reactors where reactor.node.turn(waitUntil: reactor.node.reactor.now) > 0 {
+            isBusy = true
+        }
+        return isBusy
+    }
+
+    var nextDeadline: UInt64? {
+        reactors.compactMap { $0.node.reactor.timers.nextDeadline }.min()
+    }
 }

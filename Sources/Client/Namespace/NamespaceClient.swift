@@ -211,7 +211,7 @@ private func checkKey(_ key: String) throws(ClientError) {
     }
 }
 
-private func receiptMessage(_ signed: SignedReceipt) -> ControlReceipt {
+package func receiptMessage(_ signed: SignedReceipt) -> ControlReceipt {
     var message = ControlReceipt()
     message.block = signed.receipt.block.number
     message.epoch = signed.receipt.epoch.number

@@ -17,7 +17,7 @@ func chainNode(_ message: ControlNode) throws(ClientError) -> ChainNode {
     return ChainNode(node: id, host: message.host, port: port)
 }
 
-func plan(_ message: ControlBlockPlan) throws(ClientError) -> BlockPlan {
+package func plan(_ message: ControlBlockPlan) throws(ClientError) -> BlockPlan {
     var nodes: [ChainNode] = []
     for node in message.chain { nodes.append(try chainNode(node)) }
     guard message.maxLength > 0, message.maxLength <= UInt64(Limits.blockBytes.upperBound) else {
@@ -44,7 +44,7 @@ func valueBlock(_ message: ControlBlockLocation) throws(ClientError) -> ValueBlo
         credentials: isReadable ? try credentials(message.token, replicas.map(\.node)) : nil)
 }
 
-func valueBlocks(_ messages: [ControlBlockLocation]) throws(ClientError) -> [ValueBlock] {
+package func valueBlocks(_ messages: [ControlBlockLocation]) throws(ClientError) -> [ValueBlock] {
     var blocks: [ValueBlock] = []
     for message in messages { blocks.append(try valueBlock(message)) }
     return blocks

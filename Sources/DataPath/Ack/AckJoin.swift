@@ -15,6 +15,8 @@ struct AckJoin: BitwiseCopyable {
     /// The chain behind has answered for this stream.
     private(set) var isChainReady: Bool
     let isTail: Bool
+    /// How soon an advance is told.
+    var pace = Pace()
     private var wasAnswered = false
     private var owesAnswer = false
 
@@ -48,10 +50,29 @@ struct AckJoin: BitwiseCopyable {
 
     func joined() -> Progress { isTail ? own : own.minimum(behind) }
 
-    /// Whether there is something to say: the first answer, an advance, or an answer owed.
+    /// When an advance is worth an ack of its own, as TCP's delayed ack has it (RFC 1122 section
+    /// 4.2.3.2: for every second full segment, and whenever nothing more is coming), but never by
+    /// time: what is held back goes with an event that is sure to come.
+    struct Pace: BitwiseCopyable, Equatable {
+        /// The level the writer waits for; advances of lower ones ride along.
+        var level = Level.received
+        /// Two frames' bytes.
+        var step: UInt64 = 0
+    }
+
+    /// Whether there is something to say: the first answer, an answer owed, or an advance that has
+    /// reached the end of what is held, or a step.
     var isDue: Bool {
         guard isFileReady, isChainReady else { return false }
-        return !wasAnswered || owesAnswer || joined().exceeds(sent)
+        return !wasAnswered || owesAnswer || hasAdvanced(.received) || hasAdvanced(.written)
+            || joined().durable > sent.durable
+    }
+
+    private func hasAdvanced(_ level: Level) -> Bool {
+        guard level >= pace.level else { return false }
+        let reached = joined()[level]
+        return reached > sent[level]
+            && (reached == own.received || reached - sent[level] >= pace.step)
     }
 
     /// What to send now; from here on it counts as said.

@@ -14,11 +14,12 @@ extension Datanode where Ring: ~Copyable {
             let connection = connections.at(index)
             connection.pointee.streamNumber = header.stream
             connection.pointee.sequence = 0
-            switch findOrMakeStream(admitted) {
+            switch findOrMakeStream(admitted, expected: header.length) {
             case .failure(let refused):
                 releasePayload(buffer)
                 fail(index, refused.status)
             case .success(let stream):
+                streams.at(stream).pointee.join.pace.level = header.flags.level
                 attach(index, to: stream, admitted, credentials: buffer)
             }
         }
@@ -43,8 +44,9 @@ extension Datanode where Ring: ~Copyable {
         return check.admit(credentials, mode: mode, block: header.block, epoch: header.epoch)
     }
 
+    /// - Parameter expected: the block's length as its writer foresees it, or 0.
     private mutating func findOrMakeStream(
-        _ admitted: TokenCheck.Admitted
+        _ admitted: TokenCheck.Admitted, expected: UInt64
     ) -> Result<Int32, TokenCheck.Refused> {
         let token = admitted.token
         guard !isFenced else { return refuse(.fenced) }
@@ -70,7 +72,7 @@ extension Datanode where Ring: ~Copyable {
             }
         }
         guard let device = chooseDevice() else { return refuse(.noSpace) }
-        return insert(admitted, device: device, sealed: nil)
+        return insert(admitted, device: device, sealed: nil, expected: expected)
     }
 
     private func refuse<Value>(_ status: Status) -> Result<Value, TokenCheck.Refused> {
@@ -84,12 +86,12 @@ extension Datanode where Ring: ~Copyable {
     }
 
     private mutating func insert(
-        _ admitted: TokenCheck.Admitted, device: Int, sealed: BlockRecord?
+        _ admitted: TokenCheck.Admitted, device: Int, sealed: BlockRecord?, expected: UInt64 = 0
     ) -> Result<Int32, TokenCheck.Refused> {
         let token = admitted.token
         let stream = WriteStream(
             token: token, chain: admitted.chain, position: admitted.position, device: device,
-            length: sealed?.length ?? 0)
+            length: sealed?.length ?? 0, endsHere: settings.isForwardNull)
         guard let index = streams.insert(stream) else { return refuse(.busy) }
         openStreams[token.block] = index
         if let sealed {
@@ -107,7 +109,11 @@ extension Datanode where Ring: ~Copyable {
                 BlockRecord(
                     epoch: token.epoch, length: 0, checksum: 0, state: .open, device: device))
         }
-        openFile(index, isNew: sealed == nil)
+        if sealed == nil {
+            makeFile(index, expected: expected)
+        } else {
+            openFile(index, isNew: false)
+        }
         return .success(index)
     }
 

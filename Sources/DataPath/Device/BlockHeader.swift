@@ -128,7 +128,28 @@ extension BlockHeader {
         else { throw .count }
     }
 
-    /// Picks the newer valid copy of two pages that lie behind each other.
+    /// Picks the newer valid copy of `block` among two pages that lie behind each other.
+    ///
+    /// A copy that names another block is of the file's earlier life (`RecycledFiles`): block
+    /// numbers are never given twice, so it can be told from a copy of this one.
+    static func newest(
+        of pages: UnsafeRawPointer, block: BlockID
+    ) -> Result<(header: BlockHeader, page: Int), Defect> {
+        switch newest(of: pages) {
+        case .success(let newest) where newest.header.block != block:
+            let other = 1 - newest.page
+            do throws(Defect) {
+                let header = try BlockHeader(decoding: pages + other * BlockLayout.headerBytes)
+                guard header.block == block else { return .success(newest) }
+                return .success((header, other))
+            } catch {
+                return .success(newest)
+            }
+        case let answer: return answer
+        }
+    }
+
+    /// Picks the newer valid copy, whatever block it is of.
     static func newest(
         of pages: UnsafeRawPointer
     ) -> Result<(header: BlockHeader, page: Int), Defect> {

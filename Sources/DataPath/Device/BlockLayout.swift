@@ -32,6 +32,12 @@ public enum BlockLayout {
         payloadOffset + (length + 4095) / 4096 * 4096
     }
 
+    /// Pages of the whole file of a block of `length`: headers, payload, table.
+    public static func filePages(length: UInt64) -> UInt32 {
+        let bytes = tableOffset(length: length) + UInt64(tableBytes(maxLength: length))
+        return UInt32(bytes / UInt64(headerBytes))
+    }
+
     public static func headerOffset(sequence: UInt64) -> UInt64 {
         sequence % 2 == 1 ? 0 : UInt64(headerBytes)
     }

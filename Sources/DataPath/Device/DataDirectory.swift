@@ -63,10 +63,13 @@ public struct DataDirectory: Sendable {
     }
 
     /// What a reactor needs of it.
-    func device(usedBytes: UInt64) -> Device {
+    /// - Parameter recycleBytes: the most that files of deleted blocks may hold; never more than a
+    ///   tenth of the file system.
+    func device(usedBytes: UInt64, recycleBytes: UInt64) -> Device {
         Device(
-            id: device, path: path, blocks: .plain(blocks), isDirect: isDirect, usedBytes: usedBytes
-        )
+            id: device, path: path, blocks: .plain(blocks), isDirect: isDirect,
+            usedBytes: usedBytes,
+            recycled: RecycledFiles(mostBytes: min(recycleBytes, space().capacity / 10)))
     }
 
     /// Bytes the file system has, and has free for us.

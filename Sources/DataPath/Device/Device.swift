@@ -14,15 +14,19 @@ public struct Device: Sendable {
     public internal(set) var isFull = false
     /// Bytes of blocks placed here since the start, to spread new ones.
     public internal(set) var usedBytes: UInt64
+    /// Files of deleted blocks, for the blocks to come.
+    public internal(set) var recycled: RecycledFiles
 
     public init(
-        id: DeviceID, path: String, blocks: Descriptor, isDirect: Bool, usedBytes: UInt64
+        id: DeviceID, path: String, blocks: Descriptor, isDirect: Bool, usedBytes: UInt64,
+        recycled: RecycledFiles = RecycledFiles(mostBytes: 0)
     ) {
         self.id = id
         self.path = path
         self.blocks = blocks
         self.isDirect = isDirect
         self.usedBytes = usedBytes
+        self.recycled = recycled
     }
 
     /// A block file's name in its directory.

@@ -9,6 +9,9 @@ struct ForwardQueue {
     private(set) var count = 0
     /// Bytes of the first frame (its header included) that are sent.
     var sent = 0
+    /// The first one has its header. It is written once: a failed zero-copy send may still hold the
+    /// memory until its notification.
+    var isEncoded = false
     /// The send of the first one is in flight.
     var isSending = false
     /// One past the last byte that was handed to the successor's socket.
@@ -31,6 +34,7 @@ struct ForwardQueue {
         head = (head + 1) % Self.capacity
         count -= 1
         sent = 0
+        isEncoded = false
         return buffer
     }
 }

@@ -5,83 +5,13 @@ import Wire
 // Step 5 of the write path: the next node gets each frame from the buffer it was received into,
 // while the device writes it.
 extension Datanode where Ring: ~Copyable {
-    /// Connects to the next node of the stream's chain.
-    mutating func dial(_ stream: Int32) {
-        let entry = streams.at(stream)
-        let next = entry.pointee.chain.nodes[entry.pointee.position + 1]
-        entry.pointee.successor = .connecting
-        guard let address = SocketAddress(host: next.host, port: next.port) else {
-            return successorLost(
-                stream, .nextHopUnreachable, "\(next.host) is not a numeric address")
-        }
-        let connection = Connection(
-            role: .outbound, life: .connecting, descriptor: .none, address: address)
-        guard let index = connections.insert(connection) else {
-            return successorLost(stream, .busy, "no connection is left for the next node")
-        }
-        connections.at(index).pointee.stream = stream
-        connections.at(index).pointee.streamNumber = 1
-        entry.pointee.downstream = index
-        reactor.timers.arm(UInt32(index) * 2, at: deadline(settings.progressTimeout))
-        start(.makeSocket, connection: index, .socket(family: address.family))
-    }
-
-    mutating func madeSocket(_ index: Int32, _ outcome: Outcome) {
-        let connection = connections.at(index)
-        if case .done(let number) = outcome { connection.pointee.descriptor = .plain(number) }
-        guard settle(index) else { return }
-        switch outcome {
-        case .done: break
-        case .again:
-            let family = connection.pointee.address.family
-            return start(.makeSocket, connection: index, .socket(family: family))
-        case .cancelled, .disconnected, .full, .failed:
-            return successorLost(
-                connection.pointee.stream, .busy, "no socket: \(errorText(outcome.errno))")
-        }
-        reactor.ring.configure(connection.pointee.descriptor)
-        connect(index)
-    }
-
-    private mutating func connect(_ index: Int32) {
-        let connection = connections.at(index)
-        let address = connection.pointee.address
-        let descriptor = connection.pointee.descriptor
-        connection.pointee.pending += 1
-        let context = OperationContext(kind: OperationKind.connect.rawValue, owner: UInt32(index))
-        connection.pointee.sendToken = reactor.start(context) { memory in
-            let target = memory.bindMemory(to: SocketAddress.self, capacity: 1)
-            target.initialize(to: address)
-            return .connect(descriptor, address: target)
-        }
-    }
-
-    mutating func connected(_ index: Int32, _ outcome: Outcome) {
-        guard settle(index) else { return }
-        let connection = connections.at(index)
-        let stream = connection.pointee.stream
-        switch outcome {
-        case .done: break
-        case .again: return connect(index)
-        case .cancelled, .disconnected, .full, .failed:
-            return successorLost(
-                stream, .nextHopUnreachable,
-                "cannot connect to \(connection.pointee.address.text): \(errorText(outcome.errno))")
-        }
-        reactor.timers.clear(UInt32(index) * 2)
-        connection.pointee.life = .open
-        streams.at(stream).pointee.successor = .open
-        beginHeader(index)
-        sendCredentials(index, stream)
-    }
-
     /// Passes the writer's credentials on, from the buffer they came in.
-    private mutating func sendCredentials(_ index: Int32, _ stream: Int32) {
+    mutating func sendCredentials(_ index: Int32, _ stream: Int32) {
         let entry = streams.at(stream)
         let buffer = entry.pointee.credentials
         var header = frames[Int(buffer)].header
-        header.flags = []
-        header.stream = 1
+        header.flags.remove(.more)
+        header.stream = connections.at(index).pointee.streamNumber
         header.sequence = 0
         header.encode(into: page(of: buffer) - FrameHeader.byteCount)
         entry.pointee.forwards.isSending = true
@@ -93,11 +23,9 @@ extension Datanode where Ring: ~Copyable {
         _ index: Int32, _ buffer: Int32, from start: UnsafeMutableRawPointer, _ header: FrameHeader
     ) {
         let sent = streams.at(connections.at(index).pointee.stream).pointee.forwards.sent
-        self.start(
-            .sendFrame, connection: index, buffer: buffer,
-            .send(
-                connections.at(index).pointee.descriptor, start + sent,
-                count: FrameHeader.byteCount + Int(header.payloadLength) - sent, more: false))
+        sendPayload(
+            index, buffer: buffer, start + sent,
+            count: FrameHeader.byteCount + Int(header.payloadLength) - sent)
     }
 
     /// Sends the first waiting frame, or the seal, when nothing is on its way.
@@ -113,10 +41,11 @@ extension Datanode where Ring: ~Copyable {
         guard buffer != ForwardQueue.seal else { return forwardSeal(index, stream) }
         let frame = frames[Int(buffer)]
         let headerStart = page(of: buffer) - FrameHeader.byteCount
-        if entry.pointee.forwards.sent == 0 {
+        if !entry.pointee.forwards.isEncoded {
+            entry.pointee.forwards.isEncoded = true
             var header = frame.header
             header.flags = entry.pointee.forwards.hasMore ? .more : []
-            header.stream = 1
+            header.stream = connections.at(index).pointee.streamNumber
             header.sequence = connections.at(index).pointee.sequence
             connections.at(index).pointee.sequence &+= 1
             header.encode(into: headerStart)
@@ -156,7 +85,7 @@ extension Datanode where Ring: ~Copyable {
         _ = entry.pointee.forwards.popFirst()
         var header = FrameHeader(.seal)
         header.flags = FrameFlags(level: entry.pointee.seal.level)
-        header.stream = 1
+        header.stream = connections.at(index).pointee.streamNumber
         header.sequence = connections.at(index).pointee.sequence
         header.block = entry.pointee.block
         header.epoch = entry.pointee.epoch
@@ -167,8 +96,9 @@ extension Datanode where Ring: ~Copyable {
     }
 
     mutating func sentFrame(_ index: Int32, _ event: Event) {
+        guard !event.completion.isNotification else { return notified(index, event) }
         let buffer = event.operation.buffer
-        guard settle(index) else { return releasePayload(buffer) }
+        guard settleSend(index, event) else { return releasePayload(buffer) }
         let connection = connections.at(index)
         if connection.pointee.role == .inbound {
             connection.pointee.isSendingFrame = false
@@ -316,17 +246,6 @@ extension Datanode where Ring: ~Copyable {
         let upstream = streams.at(stream).pointee.upstream
         dropSuccessor(stream)
         if upstream >= 0 { fail(upstream, status, report) }
-    }
-
-    /// Closes the connection to the next node and lets go of what was to be sent there.
-    mutating func dropSuccessor(_ stream: Int32) {
-        let entry = streams.at(stream)
-        let index = entry.pointee.downstream
-        guard index >= 0 else { return clearForwards(stream) }
-        entry.pointee.downstream = -1
-        connections.at(index).pointee.stream = -1
-        clearForwards(stream)
-        close(index)
     }
 
     /// Gives back the holds of frames that wait to be forwarded; one that is being sent comes back

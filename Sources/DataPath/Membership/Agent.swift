@@ -42,19 +42,19 @@ final class Agent: Sendable {
     private let identity: Identity
     private let directories: [DataDirectory]
     private let outbox: Outbox
-    private let mail: Mailbox<Mail>
+    private let host: ReactorHost
     private let log: Logger
     private let stopSignal: StopSignal
 
     init(
         _ identity: Identity, _ directories: [DataDirectory], _ outbox: Outbox,
-        _ mail: Mailbox<Mail>, _ stopSignal: StopSignal, _ log: Logger
+        _ host: ReactorHost, _ stopSignal: StopSignal, _ log: Logger
     ) {
         self.stopSignal = stopSignal
         self.identity = identity
         self.directories = directories
         self.outbox = outbox
-        self.mail = mail
+        self.host = host
         self.log = log
     }
 
@@ -145,9 +145,9 @@ final class Agent: Sendable {
         session.number = reply.session
         session.sequence = 0
         session.timing = reply.timing
-        outbox.clear()
+        let report = outbox.beginReport()
         heard(reply.keys, reply.currentKey, &session)
-        post(.reportAll)
+        post(.reportAll(report))
         log.info(
             "registered",
             metadata: ["session": "\(reply.session)", "namenode": "\(identity.namenode)"])
@@ -218,7 +218,7 @@ final class Agent: Sendable {
     /// The reactor drains its mailbox every turn; when it is full all the same, the next heartbeat
     /// repeats what matters.
     private func post(_ message: Mail) {
-        if mail.post(message) == .busy { log.warning("the reactor's mailbox is full") }
+        if !host.post(message) { log.warning("the reactor's mailbox is full") }
     }
 
     private func rest(_ milliseconds: Int64) {

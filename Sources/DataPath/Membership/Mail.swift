@@ -8,8 +8,12 @@ public enum Mail: Sendable {
     case delete(BlockID, Epoch)
     /// Contact with the namenode was lost for too long, or is back.
     case fenced(Bool)
-    /// Name every block again, for a new registration.
-    case reportAll
+    /// Files of a device (by place) that new blocks may have.
+    case spares(device: Int, [RecycledFiles.File])
+    /// Name every block again, for a new registration; the number is the report's.
+    case reportAll(UInt64)
+    /// Another reactor of this datanode found the device with this index out of service.
+    case deviceFailed(Int)
     /// Which devices have room for new blocks, in their order, as the file systems say.
     case room([Bool])
     /// Stop as soon as nothing is in the kernel's hands.
@@ -17,10 +21,10 @@ public enum Mail: Sendable {
 }
 
 /// Where a reactor says what became of a block. Implemented by the agent's bounded outbox; called
-/// on the reactor's thread, once per block event and never per frame.
+/// on the reactors' threads, once per block event and never per frame.
 public protocol BlockObserver: AnyObject {
     func blockChanged(_ block: BlockID, _ record: BlockRecord)
-    /// Every block was named since the last `reportAll`.
-    func reportCompleted()
+    /// Every block of this reactor was named since the `reportAll` with this number.
+    func reportCompleted(_ report: UInt64)
     func count(_ counters: DatanodeCounters)
 }

@@ -1,6 +1,10 @@
 /// Plain counts of one datanode reactor, taken on its thread and copied out by mailbox.
 public struct DatanodeCounters: Sendable, BitwiseCopyable {
+    /// Whose they are; 0 when they are a sum.
+    public var reactor = 0
     public var connectionsAccepted: UInt64 = 0
+    /// Handed to the reactor that had their block.
+    public var connectionsMoved: UInt64 = 0
     public var connectionsOpen: Int = 0
     public var writeStreamsOpen: Int = 0
     public var payloadBuffersFree: Int = 0
@@ -17,6 +21,32 @@ public struct DatanodeCounters: Sendable, BitwiseCopyable {
     public var deadlinesMissed: UInt64 = 0
     public var unalignedBytesCopied: UInt64 = 0
     public var bufferWaits: UInt64 = 0
+    public var zeroCopySends: UInt64 = 0
+    /// Of those, how many the kernel copied after all.
+    public var zeroCopySendsCopied: UInt64 = 0
+    /// Streams whose connection to the next node was there already.
+    public var successorsReused: UInt64 = 0
 
     public init() {}
+
+    /// The counts of several reactors together.
+    static func sum(_ parts: [DatanodeCounters]) -> DatanodeCounters {
+        var sum = DatanodeCounters()
+        for part in parts {
+            sum.connectionsOpen += part.connectionsOpen
+            sum.writeStreamsOpen += part.writeStreamsOpen
+            sum.payloadBuffersFree += part.payloadBuffersFree
+            for count in counts { sum[keyPath: count] &+= part[keyPath: count] }
+        }
+        return sum
+    }
+
+    private static var counts: [WritableKeyPath<DatanodeCounters, UInt64>] {
+        [
+            \.connectionsAccepted, \.connectionsMoved, \.framesReceived, \.bytesReceived,
+            \.bytesForwarded, \.bytesWritten, \.bytesRead, \.acksSent, \.blocksSealed,
+            \.duplicates, \.framesHeld, \.refusals, \.deadlinesMissed, \.unalignedBytesCopied,
+            \.bufferWaits,
+        ]
+    }
 }

@@ -47,7 +47,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// Every piece against its checksum, in the buffer where the device and the successor will take
     /// it from.
-    private func hasGoodPieces(_ header: FrameHeader, _ buffer: Int32) -> Bool {
+    private mutating func hasGoodPieces(_ header: FrameHeader, _ buffer: Int32) -> Bool {
         var memory = UnsafeRawPointer(payload(header, in: buffer))
         var start = header.offset
         for index in 0..<Int(header.pieceCount) {
@@ -69,6 +69,7 @@ extension Datanode where Ring: ~Copyable {
         entry.pointee.table.append(
             offset: header.offset, length: header.payloadLength, pieces: header.pieces)
         entry.pointee.hwm = header.end
+        entry.pointee.join.pace.step = 2 * UInt64(header.payloadLength)
         entry.pointee.writes.append(
             buffer: buffer, end: header.end, isAligned: frames[Int(buffer)].isAligned)
         if entry.pointee.successor != .none {
@@ -125,7 +126,7 @@ extension Datanode where Ring: ~Copyable {
         entry.pointee.held.append(buffer)
     }
 
-    private func overlapsHeld(_ stream: Int32, _ header: FrameHeader) -> Bool {
+    private mutating func overlapsHeld(_ stream: Int32, _ header: FrameHeader) -> Bool {
         let entry = streams.at(stream)
         for position in 0..<entry.pointee.held.count
         where frames[Int(entry.pointee.held[position])].header.offset < header.end { return true }
@@ -202,6 +203,7 @@ extension Datanode where Ring: ~Copyable {
         guard buffer >= 0, entry.pointee.comparison < 0, entry.pointee.file == .open else { return }
         let frame = frames[Int(buffer)]
         guard entry.pointee.writes.written >= frame.header.end else { return }
+        guard !settings.isDeviceNull else { return compared(stream, .deviceFailed) }
         guard let copy = payloads.take() else { return compared(stream, .busy) }
         frames[Int(copy)] = FrameSlot()
         entry.pointee.comparison = copy

@@ -52,6 +52,7 @@ extension Datanode where Ring: ~Copyable {
             entry.pointee.metadata = -1
         }
         guard entry.pointee.descriptor.isNone else {
+            if trim(stream) { return }
             let descriptor = entry.pointee.descriptor
             entry.pointee.descriptor = .none
             entry.pointee.file = .closing
@@ -80,52 +81,6 @@ extension Datanode where Ring: ~Copyable {
             else { continue }
             record.length = entry.pointee.join.own.written
             self.record(entry.pointee.block, record)
-        }
-    }
-
-    // MARK: Deleting
-
-    /// The namenode's word that a block of this epoch is to go (`systems.md` 5.32: never on our own
-    /// judgement).
-    mutating func delete(_ block: BlockID, _ epoch: Epoch) {
-        guard let record = index[block], record.epoch <= epoch else { return }
-        if let stream = openStreams[block] {
-            let entry = streams.at(stream)
-            if entry.pointee.upstream >= 0 { fail(entry.pointee.upstream, .notFound) }
-            guard streams.isUsed(stream) else { return unlink(block, record.device) }
-            entry.pointee.isUnlinking = true
-            if entry.pointee.isEnding { return endIfSettled(stream) }
-            endStream(stream)
-        } else {
-            unlink(block, record.device)
-        }
-    }
-
-    private mutating func unlink(_ block: BlockID, _ device: Int) {
-        guard !devices[device].isFailed else { return }
-        let directory = devices[device].blocks
-        let name = Device.name(of: block)
-        let context = OperationContext(
-            kind: OperationKind.unlinkFile.rawValue, owner: UInt32(device), argument: block.number)
-        reactor.start(context) { memory in
-            .unlink(at: directory, path: memory.storePath(name, at: 0))
-        }
-    }
-
-    mutating func unlinked(_ event: Event) {
-        let block = BlockID(event.operation.argument)
-        guard var record = index[block] else { return }
-        switch event.outcome {
-        case .done, .failed(2):
-            if record.state == .sealed {
-                let used = devices[record.device].usedBytes
-                devices[record.device].usedBytes = used - min(used, record.length)
-            }
-            devices[record.device].isFull = false
-            record.state = .gone
-            self.record(block, record)
-        case .again: unlink(block, record.device)
-        case .cancelled, .disconnected, .full, .failed: devices[record.device].isFailed = true
         }
     }
 

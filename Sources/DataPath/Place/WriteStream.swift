@@ -21,6 +21,8 @@ struct WriteStream: ~Copyable {
     let device: Int
     var chain: Chain
     var position: Int
+    /// The chain ends at this node whatever its place (`DatanodeSettings.isForwardNull`).
+    let endsHere: Bool
 
     var upstream: Int32 = -1
     var downstream: Int32 = -1
@@ -30,6 +32,10 @@ struct WriteStream: ~Copyable {
 
     var file = File.opening
     var descriptor = Descriptor.none
+    /// The spare file that becomes the block's, while it is being renamed.
+    var spare: RecycledFiles.File?
+    /// Pages the file had before this block, when it was a spare one.
+    var sparePages: UInt32 = 0
     var isHeaderWritten = false
     var headerSequence: UInt64 = 0
     /// Operations in flight that name this stream.
@@ -72,7 +78,8 @@ struct WriteStream: ~Copyable {
     var credentials: Int32 = -1
 
     init(
-        token: Token, chain: Chain, position: Int, device: Int, length: UInt64 = 0
+        token: Token, chain: Chain, position: Int, device: Int, length: UInt64 = 0,
+        endsHere: Bool = false
     ) {
         block = token.block
         epoch = token.epoch
@@ -81,15 +88,16 @@ struct WriteStream: ~Copyable {
         self.device = device
         self.chain = chain
         self.position = position
+        self.endsHere = endsHere
         table = ChunkTable(maxLength: max(token.maxLength, length))
         writes = WriteQueue(written: length)
         hwm = length
-        join = AckJoin(isTail: position + 1 == chain.nodes.count)
+        join = AckJoin(isTail: endsHere || position + 1 == chain.nodes.count)
     }
 
     deinit { tail?.deallocate() }
 
-    var isTail: Bool { position + 1 == chain.nodes.count }
+    var isTail: Bool { endsHere || position + 1 == chain.nodes.count }
     var isSealed: Bool { seal.local == .done }
 
     /// This node's own offsets. `written` counts only when the file says whose bytes these are.

@@ -14,7 +14,8 @@ extension Datanode where Ring: ~Copyable {
         guard frames[Int(buffer)].isReady else { return }
         let index = entry.pointee.connection
         let start = page(of: buffer) - FrameHeader.byteCount
-        if entry.pointee.sent == 0 {
+        if !entry.pointee.isEncoded {
+            entry.pointee.isEncoded = true
             fillHeader(reader, buffer, index)
             frames[Int(buffer)].header.encode(into: start)
         }
@@ -22,11 +23,8 @@ extension Datanode where Ring: ~Copyable {
         connections.at(index).pointee.isSendingFrame = true
         reactor.timers.arm(UInt32(index) * 2 + 1, at: deadline(settings.progressTimeout))
         let total = FrameHeader.byteCount + Int(frames[Int(buffer)].header.payloadLength)
-        self.start(
-            .sendFrame, connection: index, buffer: buffer,
-            .send(
-                connections.at(index).pointee.descriptor, start + entry.pointee.sent,
-                count: total - entry.pointee.sent, more: false))
+        sendPayload(
+            index, buffer: buffer, start + entry.pointee.sent, count: total - entry.pointee.sent)
     }
 
     private mutating func fillHeader(_ reader: Int32, _ buffer: Int32, _ index: Int32) {

@@ -31,6 +31,8 @@ struct ReadStream: ~Copyable {
     var count = 0
     var sent = 0
     var isSending = false
+    /// The first one has its header (as `ForwardQueue.isEncoded`).
+    var isEncoded = false
 
     init(
         block: BlockID, epoch: Epoch, device: Int, connection: Int32, offset: UInt64,
@@ -64,6 +66,7 @@ struct ReadStream: ~Copyable {
         head = (head + 1) % 64
         count -= 1
         sent = 0
+        isEncoded = false
         return buffer
     }
 }

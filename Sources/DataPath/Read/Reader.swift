@@ -18,6 +18,9 @@ extension Datanode where Ring: ~Copyable {
         case .failure(let refused): fail(index, refused.status)
         case .success:
             guard !isDraining else { return fail(index, .shuttingDown) }
+            guard !settings.isDeviceNull else {
+                return fail(index, .deviceFailed, "this bench node keeps no bytes (--null-device)")
+            }
             switch find(header) {
             case .failure(let refused): fail(index, refused.status)
             case .success(let record): beginRead(index, header, record)
@@ -29,7 +32,9 @@ extension Datanode where Ring: ~Copyable {
         func refuse(_ status: Status) -> Result<BlockRecord, TokenCheck.Refused> {
             .failure(TokenCheck.Refused(status: status))
         }
-        guard let record = index[header.block] else { return refuse(.notFound) }
+        guard let record = index[header.block], !dying.contains(header.block) else {
+            return refuse(.notFound)
+        }
         guard header.epoch == record.epoch else { return refuse(.tokenStaleEpoch) }
         switch record.state {
         case .open: return refuse(.notSealed)
@@ -125,7 +130,9 @@ extension Datanode where Ring: ~Copyable {
 
     private mutating func headerRead(_ reader: Int32, _ memory: UnsafeMutableRawPointer) {
         let entry = readers.at(reader)
-        guard case .success(let (header, page)) = BlockHeader.newest(of: memory),
+        guard
+            case .success(let (header, page)) = BlockHeader.newest(
+                of: memory, block: entry.pointee.block),
             header.block == entry.pointee.block, header.epoch == entry.pointee.epoch,
             header.cluster == identity.cluster, header.state == .sealed,
             header.length == entry.pointee.blockLength
@@ -167,7 +174,10 @@ extension Datanode where Ring: ~Copyable {
         while entry.pointee.next < entry.pointee.end,
             entry.pointee.count < settings.budget.framesPerRead
         {
-            guard let buffer = payloads.take() else {
+            let left = min(payloads.free, settings.budget.readBuffers - readBuffers)
+            guard left > 0, Budget.mayTake(held: entry.pointee.count, free: left),
+                let buffer = payloads.take()
+            else {
                 if bufferWaiters.add(Int32(connections.capacity) + reader) {
                     counters.bufferWaits &+= 1
                 }
@@ -180,7 +190,8 @@ extension Datanode where Ring: ~Copyable {
             let length = min(
                 UInt64(settings.budget.readPacketBytes), entry.pointee.end - entry.pointee.next)
             header.payloadLength = UInt32(length)
-            frames[Int(buffer)] = FrameSlot(header: header)
+            frames[Int(buffer)] = FrameSlot(header: header, isRead: true)
+            readBuffers += 1
             entry.pointee.append(buffer)
             entry.pointee.next += length
             readData(reader, buffer)

@@ -10,6 +10,10 @@ extension Datanode where Ring: ~Copyable {
             frames[Int(buffer)].isControl = false
             controlBuffers -= 1
         }
+        if frames[Int(buffer)].isRead {
+            frames[Int(buffer)].isRead = false
+            readBuffers -= 1
+        }
         guard stream >= 0 else { return }
         frames[Int(buffer)].stream = -1
         let entry = streams.at(stream)
@@ -52,16 +56,56 @@ extension Datanode where Ring: ~Copyable {
     // complete it.
 
     mutating func start(
-        _ kind: OperationKind, connection index: Int32, buffer: Int32 = -1, _ request: Request
+        _ kind: OperationKind, connection index: Int32, buffer: Int32 = -1,
+        isZeroCopy: Bool = false, _ request: Request
     ) {
         let connection = connections.at(index)
         connection.pointee.pending += 1
         let token = reactor.start(
-            request, OperationContext(kind: kind.rawValue, owner: UInt32(index), buffer: buffer))
+            request,
+            OperationContext(
+                kind: kind.rawValue, owner: UInt32(index), buffer: buffer,
+                argument: isZeroCopy ? 1 : 0))
         switch kind {
         case .receiveHeader, .receivePayload, .discard: connection.pointee.receiveToken = token
         default: connection.pointee.sendToken = token
         }
+    }
+
+    /// Sends from a payload buffer, without a copy where that pays. A zero-copy send holds the
+    /// buffer once more, until its notification.
+    mutating func sendPayload(
+        _ index: Int32, buffer: Int32, _ memory: UnsafeRawPointer, count: Int
+    ) {
+        let connection = connections.at(index)
+        let descriptor = connection.pointee.descriptor
+        guard connection.pointee.zeroCopy.takes(bytes: count) else {
+            return start(
+                .sendFrame, connection: index, buffer: buffer,
+                .send(descriptor, memory, count: count, more: false))
+        }
+        payloads.hold(buffer)
+        counters.zeroCopySends &+= 1
+        start(
+            .sendFrame, connection: index, buffer: buffer, isZeroCopy: true,
+            .sendZeroCopy(descriptor, memory, count: count, registered: true))
+    }
+
+    /// The kernel has let go of a zero-copy send's memory.
+    mutating func notified(_ index: Int32, _ event: Event) {
+        let copied = event.completion.wasCopied
+        if copied { counters.zeroCopySendsCopied &+= 1 }
+        connections.at(index).pointee.zeroCopy.heard(copied: copied)
+        releasePayload(event.operation.buffer)
+        _ = settle(index)
+    }
+
+    /// A send's result. A zero-copy send stays pending until its notification; one that gets none
+    /// (it failed before it began) gives its hold back now. `false`: as for `settle`.
+    mutating func settleSend(_ index: Int32, _ event: Event) -> Bool {
+        if event.completion.hasMore { return connections.at(index).pointee.life != .closing }
+        if event.operation.argument != 0 { releasePayload(event.operation.buffer) }
+        return settle(index)
     }
 
     /// An operation of a connection completed. `false`: the connection is closing and only waits

@@ -74,6 +74,7 @@ extension Datanode where Ring: ~Copyable {
     mutating func close(_ index: Int32) {
         let connection = connections.at(index)
         guard connection.pointee.life != .closing else { return }
+        unpark(index)
         detach(index)
         stopReceiving(index)
         reactor.cancel(connection.pointee.sendToken)
@@ -102,7 +103,9 @@ extension Datanode where Ring: ~Copyable {
     }
 
     private mutating func freeConnection(_ index: Int32) {
+        if connections.at(index).pointee.isArriving { arriving[index] = nil }
         connections.remove(index)
+        releasePlace()
         startAccept()
     }
 
@@ -149,6 +152,7 @@ extension Datanode where Ring: ~Copyable {
         guard connections.isUsed(index) else { return }
         let connection = connections.at(index)
         guard connection.pointee.life != .closing else { return }
+        guard !connection.pointee.isParked else { return close(index) }
         counters.deadlinesMissed &+= 1
         if connection.pointee.role == .outbound, connection.pointee.stream >= 0 {
             let status: Status =

@@ -37,6 +37,11 @@ struct Connection {
     var receiveToken = OperationToken.nobody
     var sendToken = OperationToken.nobody
 
+    /// How payload is sent on it.
+    var zeroCopy: ZeroCopy
+    /// Outbound and idle: kept for the next stream to the same node.
+    var isParked = false
+
     /// The frame whose payload is being received, and how much of payload (and next header) is
     /// here.
     var header = FrameHeader(.ack)
@@ -56,6 +61,8 @@ struct Connection {
 
     /// A frame of a read is in flight: nothing else may be sent until it is out.
     var isSendingFrame = false
+    /// It came from another reactor, and its frame's payload with it (`Datanode.arriving`).
+    var isArriving = false
     /// A control frame (ack, sealed, error) is in flight from the connection's own memory.
     var isSendingControl = false
     /// Bytes of that frame, and how many are sent.
@@ -65,7 +72,10 @@ struct Connection {
     var failure: Status?
     var isFailureSent = false
 
-    init(role: Role, life: Life, descriptor: Descriptor, address: SocketAddress) {
+    init(
+        role: Role, life: Life, descriptor: Descriptor, address: SocketAddress, zeroCopy: ZeroCopy
+    ) {
+        self.zeroCopy = zeroCopy
         self.role = role
         self.life = life
         self.descriptor = descriptor

@@ -7,6 +7,8 @@ struct FrameSlot: BitwiseCopyable {
     var stream: Int32 = -1
     /// It holds credentials and not a block's bytes.
     var isControl = false
+    /// It is part of a read's answer.
+    var isRead = false
     /// Bytes the device has taken or given, from the aligned start.
     var deviceDone = 0
     var isReady = false

@@ -162,18 +162,25 @@ extension Datanode where Ring: ~Copyable {
             reactor.timers.arm(UInt32(index) * 2, at: deadline(2 * settings.progressTimeout))
         }
         let isData = connection.pointee.header.operation == .data && connection.pointee.stream >= 0
+        var held = 0
         if isData {
             let stream = streams.at(connection.pointee.stream)
-            guard stream.pointee.frames < settings.budget.framesPerStream else {
+            // One slow write keeps the places of all behind it, though not their buffers; frames
+            // beyond a gap will want places too.
+            guard stream.pointee.frames < settings.budget.framesPerStream,
+                stream.pointee.writes.room > stream.pointee.held.count
+            else {
                 stream.pointee.isWindowFull = true
                 return
             }
             // A sealed block's frames can only be compared, and only when its checksums are loaded.
             guard !stream.pointee.isSealed || stream.pointee.file == .open else { return }
+            // The frame that fills a gap sets those behind it free.
+            held = stream.pointee.held.count > 0 ? 0 : stream.pointee.frames
         }
         let isControl = connection.pointee.header.operation != .data
         guard !isControl || controlBuffers < settings.budget.controlBuffers,
-            let buffer = payloads.take()
+            Budget.mayTake(held: held, free: payloads.free), let buffer = payloads.take()
         else {
             if bufferWaiters.add(index) { counters.bufferWaits &+= 1 }
             return
@@ -188,6 +195,14 @@ extension Datanode where Ring: ~Copyable {
         connection.pointee.receiving = .payload
         reactor.timers.clear(UInt32(index) * 2)
         reactor.timers.arm(UInt32(index) * 2, at: deadline(settings.progressTimeout))
+        if isControl, let bytes = arrivedBytes(index) {
+            let target = payload(connection.pointee.header, in: buffer)
+            bytes.withUnsafeBytes {
+                UnsafeMutableRawBufferPointer(start: target, count: bytes.count).copyMemory(
+                    from: $0)
+            }
+            return payloadComplete(index)
+        }
         receiveMorePayload(index)
     }
 
@@ -204,12 +219,13 @@ extension Datanode where Ring: ~Copyable {
 
     /// Where a frame's payload lies: at its place inside a page, so that the device can take it
     /// from there.
+    @inline(__always)
     func payload(_ header: FrameHeader, in buffer: Int32) -> UnsafeMutableRawPointer {
         page(of: buffer) + (header.operation == .data ? Int(header.offset % 4096) : 0)
     }
 
     /// The payload, and with it the next header when that was promised.
-    private func wanted(_ header: FrameHeader) -> Int {
+    func wanted(_ header: FrameHeader) -> Int {
         Int(header.payloadLength) + (header.flags.contains(.more) ? FrameHeader.byteCount : 0)
     }
 
@@ -255,6 +271,7 @@ extension Datanode where Ring: ~Copyable {
         connection.pointee.receiving = .header
         connection.pointee.headerBytes = 0
         reactor.timers.clear(UInt32(index) * 2)
+        if header.operation != .data, handOver(index, header, buffer) { return }
         if header.flags.contains(.more) {
             // The next header, not payload: it is parsed where every header is.
             let next = payload(header, in: buffer) + Int(header.payloadLength)

@@ -41,7 +41,9 @@ extension Datanode where Ring: ~Copyable {
 
     private mutating func headerLoaded(_ stream: Int32, _ memory: UnsafeMutableRawPointer) {
         let entry = streams.at(stream)
-        guard case .success(let (header, page)) = BlockHeader.newest(of: memory),
+        guard
+            case .success(let (header, page)) = BlockHeader.newest(
+                of: memory, block: entry.pointee.block),
             header.block == entry.pointee.block, header.state == .sealed,
             header.epoch == entry.pointee.epoch, header.length == entry.pointee.seal.length,
             header.checksum == entry.pointee.seal.checksum

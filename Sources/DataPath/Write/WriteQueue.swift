@@ -26,6 +26,9 @@ struct WriteQueue {
     init(written: UInt64 = 0) { self.written = written }
 
     var isEmpty: Bool { count == 0 }
+    /// Frames that may still enter. A frame whose write is done keeps its place, though not its
+    /// buffer, until every write before it is done too.
+    var room: Int { Self.capacity - count }
 
     mutating func append(buffer: Int32, end: UInt64, isAligned: Bool) {
         precondition(count < Self.capacity, "a stream's frames are bounded below the queue's size")

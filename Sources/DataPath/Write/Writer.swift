@@ -19,6 +19,56 @@ extension Datanode where Ring: ~Copyable {
         }
     }
 
+    /// Gives a new block a file: a spare one of about its length, or a fresh one.
+    mutating func makeFile(_ stream: Int32, expected: UInt64) {
+        let entry = streams.at(stream)
+        let length = min(
+            expected == 0 ? entry.pointee.maxLength : expected, entry.pointee.maxLength)
+        let pages = BlockLayout.filePages(length: length)
+        guard let spare = devices[entry.pointee.device].recycled.take(pages: pages) else {
+            return openFile(stream, isNew: true)
+        }
+        entry.pointee.spare = spare
+        renameSpare(stream, spare)
+    }
+
+    private mutating func renameSpare(_ stream: Int32, _ spare: RecycledFiles.File) {
+        let entry = streams.at(stream)
+        let directory = devices[entry.pointee.device].blocks
+        let name = Device.name(of: entry.pointee.block)
+        entry.pointee.pending += 1
+        let context = OperationContext(
+            kind: OperationKind.renameSpare.rawValue, owner: UInt32(stream))
+        reactor.start(context) { memory in
+            .rename(
+                at: directory, from: memory.storePath(spare.name, at: 0),
+                to: memory.storePath(name, at: 64), replacing: false)
+        }
+    }
+
+    mutating func renamedSpare(_ stream: Int32, _ outcome: Outcome) {
+        let entry = streams.at(stream)
+        guard let spare = entry.pointee.spare else {
+            preconditionFailure("a spare is renamed once")
+        }
+        if case .again = outcome, !entry.pointee.isEnding {
+            entry.pointee.pending -= 1
+            return renameSpare(stream, spare)
+        }
+        entry.pointee.spare = nil
+        if case .done = outcome { entry.pointee.sparePages = spare.pages }
+        guard settle(stream: stream) else { return endIfSettled(stream) }
+        switch outcome {
+        case .done: openFile(stream, isNew: false)
+        case .again, .failed(ENOENT): openFile(stream, isNew: true)
+        case .failed(EEXIST):
+            _ = devices[entry.pointee.device].recycled.add(spare)
+            blockRefused(stream, .mayBeLost)
+        case .full: deviceRefused(stream, .noSpace, outcome)
+        case .cancelled, .disconnected, .failed: deviceRefused(stream, .deviceFailed, outcome)
+        }
+    }
+
     mutating func openedFile(_ stream: Int32, _ outcome: Outcome) {
         let entry = streams.at(stream)
         if case .done(let number) = outcome { entry.pointee.descriptor = .fixed(number) }
@@ -30,7 +80,9 @@ extension Datanode where Ring: ~Copyable {
                 entry.pointee.file = .loading
             }
             metadataAvailable(stream)
-        case .again: openFile(stream, isNew: entry.pointee.seal.local != .done)
+        case .again:
+            openFile(
+                stream, isNew: entry.pointee.seal.local != .done && entry.pointee.sparePages == 0)
         case .failed(EEXIST), .failed(ENOENT): blockRefused(stream, .mayBeLost)
         case .failed(EMFILE), .failed(ENFILE): blockRefused(stream, .busy)
         case .full: deviceRefused(stream, .noSpace, outcome)
@@ -127,12 +179,16 @@ extension Datanode where Ring: ~Copyable {
 
     private mutating func writeData(_ stream: Int32, _ buffer: Int32) {
         let frame = frames[Int(buffer)]
+        let count = frame.deviceBytes - frame.deviceDone
+        guard !settings.isDeviceNull else {
+            return start(.writeData, stream: stream, buffer: buffer, .answer(Int32(count)))
+        }
         start(
             .writeData, stream: stream, buffer: buffer,
             .write(
                 streams.at(stream).pointee.descriptor, page(of: buffer) + frame.deviceDone,
-                count: frame.deviceBytes - frame.deviceDone,
-                offset: frame.deviceOffset + UInt64(frame.deviceDone), registered: true))
+                count: count, offset: frame.deviceOffset + UInt64(frame.deviceDone),
+                registered: true))
     }
 
     mutating func wroteData(_ stream: Int32, _ event: Event) {
@@ -181,6 +237,7 @@ extension Datanode where Ring: ~Copyable {
         let device = entry.pointee.device
         if status == .noSpace {
             devices[device].isFull = true
+            giveUpSpares(device)
         } else {
             devices[device].isFailed = true
         }

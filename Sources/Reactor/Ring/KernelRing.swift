@@ -10,6 +10,9 @@ public struct KernelRing: ~Copyable, RingBackend {
         /// Completions the kernel can hold: at least every operation in flight, twice for zero-copy
         /// sends.
         public var completions: UInt32 = 32768
+        /// The kernel's own bound (IORING_MAX_CQ_ENTRIES). Completions beyond it wait in the kernel
+        /// until there is room (IORING_FEAT_NODROP, io_uring_setup.2); none is lost.
+        public static var mostCompletions: UInt32 { 65_536 }
         /// Fixed files: sockets accepted and block files open at once.
         public var files: UInt32 = 16384
 
@@ -35,6 +38,7 @@ public struct KernelRing: ~Copyable, RingBackend {
         }
         self.event = event
         self.settings = settings
+        sendsZeroCopy = RingProbe.report(of: memory).available.contains("SEND_ZC")
         ring = memory
     }
 
@@ -43,11 +47,7 @@ public struct KernelRing: ~Copyable, RingBackend {
         ring.deallocate()
     }
 
-    /// Operations beyond `RingProbe.required` that this kernel has.
-    public var optionalOperations: [String] {
-        let available = RingProbe.report(of: ring).available
-        return RingProbe.optional.map(\.name).filter { available.contains($0) }
-    }
+    public let sendsZeroCopy: Bool
 
     public var waker: RingWaker { RingWaker(event) }
 
@@ -103,11 +103,19 @@ public struct KernelRing: ~Copyable, RingBackend {
         }
     }
 
-    public mutating func listen(
+    /// A listening socket that any number of kernel rings may accept on. The kernel wakes one of
+    /// those that wait (io_uring polls a listener with EPOLLEXCLUSIVE), in turn.
+    public static func listen(
         on address: SocketAddress, backlog: Int32
     ) throws(RingFailure) -> (Descriptor, SocketAddress) {
         let listener = try ListeningSocket.open(on: address, backlog: backlog)
         return (.plain(listener.descriptor), listener.address)
+    }
+
+    public mutating func listen(
+        on address: SocketAddress, backlog: Int32
+    ) throws(RingFailure) -> (Descriptor, SocketAddress) {
+        try Self.listen(on: address, backlog: backlog)
     }
 
     public mutating func configure(_ socket: Descriptor) {

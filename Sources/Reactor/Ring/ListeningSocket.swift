@@ -2,15 +2,15 @@ import CURing
 import Glibc
 
 /// A bound, listening TCP socket, and the options of the connections that come from it.
-struct ListeningSocket {
-    let descriptor: Int32
-    let address: SocketAddress
+package struct ListeningSocket {
+    package let descriptor: Int32
+    package let address: SocketAddress
 
     /// A peer that leaves sent bytes unacknowledged for this long is gone (tcp.7,
     /// TCP_USER_TIMEOUT), milliseconds.
     static let userTimeoutMilliseconds: Int32 = 30_000
 
-    static func open(
+    package static func open(
         on wanted: SocketAddress, backlog: Int32
     ) throws(RingFailure) -> ListeningSocket {
         let descriptor = socket(wanted.family, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)

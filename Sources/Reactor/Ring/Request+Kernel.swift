@@ -7,8 +7,14 @@ extension Request {
     func fill(_ entry: UnsafeMutablePointer<io_uring_sqe>) {
         switch self {
         case .nop: io_uring_prep_nop(entry)
+        case .answer(let result): curing_prep_nop_result(entry, result)
         case .accept(let listener, let address):
-            fillAccept(entry, listener, address)
+            // A fixed file is never inherited across exec, and the kernel refuses SOCK_CLOEXEC for
+            // one.
+            fillAccept(entry, listener, address, flags: 0)
+            curing_set_direct(entry)
+        case .acceptPlain(let listener, let address):
+            fillAccept(entry, listener, address, flags: O_CLOEXEC)
         case .socket(let family):
             io_uring_prep_socket(entry, family, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0, 0)
         case .connect(let socket, let address):
@@ -25,10 +31,16 @@ extension Request {
                 | (more ? Int32(MSG_MORE) : 0)
             io_uring_prep_send(entry, socket.number, memory, count, flags)
             entry.mark(socket)
-        case .sendZeroCopy(let socket, let memory, let count):
+        case .sendZeroCopy(let socket, let memory, let count, let registered):
             let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_WAITALL)
-            io_uring_prep_send_zc(
-                entry, socket.number, memory, count, flags, UInt32(CURING_SEND_ZC_REPORT_USAGE))
+            let report = UInt32(CURING_SEND_ZC_REPORT_USAGE)
+            if registered {
+                // Registered memory is pinned already; other memory is pinned for every send.
+                io_uring_prep_send_zc_fixed(
+                    entry, socket.number, memory, count, flags, report, 0)
+            } else {
+                io_uring_prep_send_zc(entry, socket.number, memory, count, flags, report)
+            }
             entry.mark(socket)
         case .shutdown(let socket, let sendingOnly):
             let half = sendingOnly ? SHUT_WR : SHUT_RDWR
@@ -66,8 +78,10 @@ extension Request {
         case .allocate(let file, let mode, let offset, let count):
             io_uring_prep_fallocate(entry, file.number, mode, Int(offset), Int(count))
             entry.mark(file)
-        case .rename(let directory, let from, let to):
-            io_uring_prep_renameat(entry, directory.number, from, directory.number, to, 0)
+        case .rename(let directory, let from, let to, let replacing):
+            io_uring_prep_renameat(
+                entry, directory.number, from, directory.number, to,
+                replacing ? 0 : CURING_RENAME_NOREPLACE)
         case .unlink(let directory, let path):
             io_uring_prep_unlinkat(entry, directory.number, path, 0)
         case .close(let file):
@@ -83,15 +97,13 @@ extension Request {
     @inline(__always)
     private func fillAccept(
         _ entry: UnsafeMutablePointer<io_uring_sqe>, _ listener: Descriptor,
-        _ address: UnsafeMutablePointer<SocketAddress>
+        _ address: UnsafeMutablePointer<SocketAddress>, flags: Int32
     ) {
         let memory = UnsafeMutableRawPointer(address)
         let length = memory + MemoryLayout<SocketAddress>.offset(of: \.length).unsafelyUnwrapped
-        // A fixed file is never inherited across exec, and the kernel refuses SOCK_CLOEXEC for one.
         io_uring_prep_accept(
             entry, listener.number, memory.assumingMemoryBound(to: sockaddr.self),
-            length.assumingMemoryBound(to: socklen_t.self), 0)
-        curing_set_direct(entry)
+            length.assumingMemoryBound(to: socklen_t.self), flags)
         entry.mark(listener)
     }
 }

@@ -4,8 +4,14 @@
 public enum Request: BitwiseCopyable {
     /// Completes with 0.
     case nop
+    /// Completes with the given result and touches nothing; the kernel's ring has it from Linux
+    /// 6.10 on (`RingProbe.answersNops`).
+    case answer(Int32)
     /// Result: the new socket, a fixed file. The peer's address lands at `address`.
     case accept(Descriptor, address: UnsafeMutablePointer<SocketAddress>)
+    /// As `accept`, but the new socket is a plain descriptor, which every ring of the process can
+    /// use.
+    case acceptPlain(Descriptor, address: UnsafeMutablePointer<SocketAddress>)
     /// Result: a new TCP socket, a plain descriptor. `family` is AF_INET or AF_INET6.
     case socket(family: Int32)
     case connect(Descriptor, address: UnsafePointer<SocketAddress>)
@@ -17,7 +23,7 @@ public enum Request: BitwiseCopyable {
     case send(Descriptor, UnsafeRawPointer, count: Int, more: Bool)
     /// As `send`, without a copy: the memory is the kernel's until the completion that is a
     /// notification.
-    case sendZeroCopy(Descriptor, UnsafeRawPointer, count: Int)
+    case sendZeroCopy(Descriptor, UnsafeRawPointer, count: Int, registered: Bool)
     /// `sendingOnly` says that no more is sent and goes on receiving. Shutting both halves makes
     /// the kernel reset a peer that still sends, which can cost it what was sent before.
     case shutdown(Descriptor, sendingOnly: Bool)
@@ -29,7 +35,9 @@ public enum Request: BitwiseCopyable {
     case write(Descriptor, UnsafeRawPointer, count: Int, offset: UInt64, registered: Bool)
     case sync(Descriptor, dataOnly: Bool)
     case allocate(Descriptor, mode: Int32, offset: UInt64, count: UInt64)
-    case rename(at: Descriptor, from: UnsafePointer<CChar>, to: UnsafePointer<CChar>)
+    /// Without `replacing`, a name that is taken already makes it fail with EEXIST.
+    case rename(
+        at: Descriptor, from: UnsafePointer<CChar>, to: UnsafePointer<CChar>, replacing: Bool)
     case unlink(at: Descriptor, path: UnsafePointer<CChar>)
     case close(Descriptor)
     /// Asks the kernel to end the operation `target`; that operation still completes, often with
@@ -41,7 +49,7 @@ public enum Request: BitwiseCopyable {
     public var byteCount: Int {
         switch self {
         case .receive(_, _, let count, _), .send(_, _, let count, _),
-            .sendZeroCopy(_, _, let count),
+            .sendZeroCopy(_, _, let count, _),
             .read(_, _, let count, _, _), .write(_, _, let count, _, _):
             count
         default: 0

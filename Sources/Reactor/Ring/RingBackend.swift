@@ -31,6 +31,9 @@ public protocol RingBackend: ~Copyable {
     /// keep-alive.
     mutating func configure(_ socket: Descriptor)
 
+    /// Whether `sendZeroCopy` may be asked for.
+    var sendsZeroCopy: Bool { get }
+
     /// Ends this ring's waits from another thread, by making `wakeDescriptor` readable.
     var waker: RingWaker { get }
 

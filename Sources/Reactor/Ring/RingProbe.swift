@@ -60,6 +60,23 @@ public enum RingProbe {
         }
     }
 
+    /// Whether a NOP completes with the result it is given (`Request.answer`, Linux 6.10).
+    public static func answersNops() throws(RingFailure) -> Bool {
+        var settings = KernelRing.Settings()
+        settings.submissions = 8
+        settings.completions = 16
+        settings.files = 8
+        var ring = try KernelRing(settings)
+        let token = OperationToken(kind: 1, generation: 1, slot: 0)
+        let result: Int32 = 4096
+        precondition(ring.prepare(.answer(result), token: token), "a new ring has room")
+        var completion = Completion(token: .nobody, result: 0)
+        while ring.reap(into: &completion, limit: 1) == 0 {
+            try ring.submit(until: ring.now + 1_000_000_000)
+        }
+        return completion.result == result
+    }
+
     static func report(of ring: UnsafeMutablePointer<io_uring>) -> Report {
         guard let probe = io_uring_get_probe_ring(ring) else {
             return Report(missing: required.map(\.name), available: [], fixedFiles: 0)

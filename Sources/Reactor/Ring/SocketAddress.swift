@@ -46,6 +46,16 @@ public struct SocketAddress: BitwiseCopyable, @unchecked Sendable {
         }
     }
 
+    /// Whether both name the same family, host and port.
+    public func isSame(as other: SocketAddress) -> Bool {
+        guard length == other.length else { return false }
+        return withUnsafeBytes(of: storage) { mine in
+            withUnsafeBytes(of: other.storage) { theirs in
+                mine.prefix(Int(length)).elementsEqual(theirs.prefix(Int(length)))
+            }
+        }
+    }
+
     /// `host:port`, for logs.
     public var text: String {
         switch family {

@@ -43,11 +43,17 @@ final class SimulatedListener: SimulatedObject {
         let connection = connections.removeFirst()
         // With a full table the kernel has taken the connection already and drops it.
         defer { connection.letGo() }
-        guard let index = operation.ring.install(connection) else { return -ENFILE }
-        if case .accept(_, let address) = operation.request, let peer = connection.peer {
-            address.pointee = peer.address
+        switch operation.request {
+        case .accept(_, let address):
+            guard let index = operation.ring.install(connection) else { return -ENFILE }
+            if let peer = connection.peer { address.pointee = peer.address }
+            return index
+        case .acceptPlain(_, let address):
+            guard let number = operation.ring.openPlain(connection) else { return -EMFILE }
+            if let peer = connection.peer { address.pointee = peer.address }
+            return number
+        default: preconditionFailure("an accept")
         }
-        return index
     }
 
     func cancel(_ operation: SimulatedOperation) {

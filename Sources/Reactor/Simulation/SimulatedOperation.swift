@@ -66,7 +66,7 @@ final class SimulatedOperation {
     /// Memory the ring reads.
     var source: UnsafeRawBufferPointer? {
         switch request {
-        case .send(_, let memory, let count, _), .sendZeroCopy(_, let memory, let count),
+        case .send(_, let memory, let count, _), .sendZeroCopy(_, let memory, let count, _),
             .write(_, let memory, let count, _, _):
             UnsafeRawBufferPointer(start: memory, count: count)
         default: nil

@@ -12,6 +12,8 @@ public struct SimulatedRing: ~Copyable, RingBackend {
     /// Keeps the world alive, to which the core refers without owning it.
     private let world: SimulatedWorld
 
+    public var sendsZeroCopy: Bool { true }
+
     init(core: SimulatedRingCore) {
         self.core = core
         world = core.world

@@ -15,7 +15,7 @@ extension SimulatedRingCore {
         switch operation.request {
         case .open(_, let path, _, _), .unlink(_, let path):
             operation.path = String(cString: path)
-        case .rename(_, let from, let target):
+        case .rename(_, let from, let target, _):
             operation.path = String(cString: from)
             operation.secondPath = String(cString: target)
         case .sync:
@@ -191,6 +191,9 @@ extension SimulatedRingCore {
         if let error = nameError(operation.secondPath, target, on: disk) { return error }
         guard disk.find(from) != nil else { return disk.isDirectory(from) ? -EBUSY : -ENOENT }
         if disk.isDirectory(target) { return -EISDIR }
+        if case .rename(_, _, _, replacing: false) = operation.request, disk.find(target) != nil {
+            return -EEXIST
+        }
         if disk.isReadOnly { return -EROFS }
         disk.rename(from, to: target)
         return 0

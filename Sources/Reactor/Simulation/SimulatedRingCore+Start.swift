@@ -13,7 +13,8 @@ extension SimulatedOperation {
     /// Whether the same request may be made again after EINTR or EAGAIN.
     var isRepeatable: Bool {
         switch request {
-        case .accept, .connect, .receive, .send, .sendZeroCopy, .open, .read, .write, .allocate:
+        case .accept, .acceptPlain, .connect, .receive, .send, .sendZeroCopy, .open, .read,
+            .write, .allocate:
             true
         default: false
         }
@@ -30,6 +31,7 @@ extension SimulatedRingCore {
         draw(operation, world.faults)
         switch operation.request {
         case .nop: settle(operation, 0)
+        case .answer(let result): settle(operation, result)
         case .socket(let family): settle(operation, makeSocket(family))
         case .close(let descriptor):
             let result = closeDescriptor(descriptor)
@@ -45,8 +47,11 @@ extension SimulatedRingCore {
             return
         }
         switch (operation.request, object) {
-        case (.accept, let listener as SimulatedListener): listener.accept(operation)
-        case (.accept, is SimulatedSocket): settle(operation, -EINVAL)
+        case (.accept, let listener as SimulatedListener),
+            (.acceptPlain, let listener as SimulatedListener):
+            listener.accept(operation)
+        case (.accept, is SimulatedSocket), (.acceptPlain, is SimulatedSocket):
+            settle(operation, -EINVAL)
         case (.connect(_, let address), let socket as SimulatedSocket):
             operation.path = address.pointee.text
             world.connect(operation, socket)
@@ -65,13 +70,14 @@ extension SimulatedRingCore {
     func hold(_ operation: SimulatedOperation) -> SimulatedObject? {
         let descriptor: Descriptor
         switch operation.request {
-        case .accept(let named, _), .connect(let named, _), .receive(let named, _, _, _),
-            .send(let named, _, _, _), .sendZeroCopy(let named, _, _), .shutdown(let named, _),
+        case .accept(let named, _), .acceptPlain(let named, _), .connect(let named, _),
+            .receive(let named, _, _, _),
+            .send(let named, _, _, _), .sendZeroCopy(let named, _, _, _), .shutdown(let named, _),
             .open(let named, _, _, _), .read(let named, _, _, _, _), .write(let named, _, _, _, _),
-            .sync(let named, _), .allocate(let named, _, _, _), .rename(let named, _, _),
+            .sync(let named, _), .allocate(let named, _, _, _), .rename(let named, _, _, _),
             .unlink(let named, _):
             descriptor = named
-        case .nop, .socket, .close, .cancel: return nil
+        case .nop, .answer, .socket, .close, .cancel: return nil
         }
         guard let object = object(descriptor) else { return nil }
         object.hold()
@@ -127,7 +133,7 @@ extension SimulatedRingCore {
 extension SimulationFaults {
     func failure(of request: Request) -> Failure? {
         switch request {
-        case .accept: accept
+        case .accept, .acceptPlain: accept
         case .connect: connect
         case .receive: receive
         case .send, .sendZeroCopy: send
@@ -139,7 +145,7 @@ extension SimulationFaults {
         case .rename: rename
         case .unlink: unlink
         case .close: close
-        case .nop, .socket, .shutdown, .cancel: nil
+        case .nop, .answer, .socket, .shutdown, .cancel: nil
         }
     }
 

@@ -102,7 +102,8 @@ final class SimulatedRingCore {
             object = files.remove(descriptor.number)
         } else {
             object = node.plain.remove(descriptor.number)
-            ownedPlain.removeAll { $0 == descriptor.number }
+            // Any ring of the process may close what another opened.
+            for ring in node.rings { ring.ownedPlain.removeAll { $0 == descriptor.number } }
         }
         guard let object else { return -EBADF }
         object.letGo()

@@ -15,6 +15,12 @@ public enum ControlFrame {
     public static func encode(_ message: some SwiftProtobuf.Message) throws(Failure) -> [UInt8] {
         let body: [UInt8]
         do { body = try message.serializedBytes() } catch { throw .unreadable }
+        return try framed(body)
+    }
+
+    /// A message's length and the message.
+    /// - Throws: `Failure.tooLong` for a message over the bound.
+    public static func framed(_ body: [UInt8]) throws(Failure) -> [UInt8] {
         guard body.count <= Limits.controlMessageBytes else { throw .tooLong(UInt32(body.count)) }
         let count = UInt32(body.count)
         return (0..<4).map { UInt8(truncatingIfNeeded: count >> ($0 * 8)) } + body

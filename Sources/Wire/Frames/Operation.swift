@@ -26,7 +26,8 @@ public struct FrameFlags: OptionSet, Hashable, Sendable, BitwiseCopyable {
     /// The sender has the next frame ready and sends it without waiting for an answer, so one
     /// receive may take this frame's payload and the next one's header together.
     public static let more = FrameFlags(rawValue: 1)
-    /// `seal`: the answer may wait until the chain has written the block.
+    /// `write`: acks may wait until the chain has written what they tell of. `seal`: the answer may
+    /// wait until the chain has written the block.
     public static let written = FrameFlags(rawValue: 2)
     /// `seal`: the answer may wait until the block survives a power cut on the whole chain.
     public static let durable = FrameFlags(rawValue: 4)
@@ -37,7 +38,7 @@ public struct FrameFlags: OptionSet, Hashable, Sendable, BitwiseCopyable {
     @inlinable
     public static func allowed(in operation: FrameOperation) -> FrameFlags {
         switch operation {
-        case .write: [.more]
+        case .write: [.more, .written]
         case .data: [.more, .last]
         case .seal: [.more, .written, .durable]
         case .sealed: [.written, .durable]

@@ -18,5 +18,5 @@ struct DatanodeCommand: ParsableCommand {
             in the environment (CATENA_NAMENODE for namenode); flags win over the environment, \
             which wins over the file.
             """,
-        subcommands: [RunCommand.self, ProbeCommand.self])
+        subcommands: [RunCommand.self, BenchCommand.self, ProbeCommand.self])
 }

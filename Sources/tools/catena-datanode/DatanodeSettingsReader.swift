@@ -14,35 +14,80 @@ struct DatanodeSettingsReader {
 
     func configuration() throws(ToolFailure) -> DatanodeService.Configuration {
         let namenode = try settings.required("namenode", try settings.endpoint("namenode"))
-        let secret = try readSecret(
-            try settings.required("secret-file", try settings.string("secret-file")))
-        var paths = directories
-        if paths.isEmpty, let listed = try settings.string("dir") {
-            paths = listed.split(separator: ",").map { String($0).trimmed }
-        }
-        if paths.isEmpty { _ = try settings.required("dir", nil as String?) }
-        let listen = try settings.required(
+        let listen = try readListen()
+        var configuration = DatanodeService.Configuration(
+            namenode: namenode, secret: try readSecret(), directories: try readDirectories(),
+            listen: listen)
+        configuration.advertise = try readAdvertise(listen)
+        configuration.location =
+            try settings.parsed("location", "/az/pod/rack/node/device", Self.location) ?? ""
+        try read(&configuration.settings)
+        configuration.host = try readHost()
+        return configuration
+    }
+
+    func benchConfiguration() throws(ToolFailure) -> BenchService.Configuration {
+        let listen = try readListen()
+        var configuration = BenchService.Configuration(
+            secret: try readSecret(), directories: try readDirectories(), listen: listen)
+        configuration.advertise = try readAdvertise(listen)
+        configuration.keepBytes = try settings.bytes("keep")
+        try read(&configuration.settings)
+        configuration.host = try readHost()
+        configuration.settings.isDeviceNull = try settings.flag("null-device") ?? false
+        configuration.settings.isForwardNull = try settings.flag("null-forward") ?? false
+        return configuration
+    }
+
+    private func read(_ target: inout DatanodeSettings) throws(ToolFailure) {
+        try readTimes(&target)
+        try readBudget(&target.budget)
+        try readDevices(&target)
+        target.usesHugePages = try settings.flag("huge-pages") ?? false
+    }
+
+    private func readHost() throws(ToolFailure) -> HostSettings {
+        var host = HostSettings()
+        host.pin =
+            try settings.parsed("pin", "a list of CPUs without repeats, such as 2-5,8") {
+                CPUList.parse($0)
+            } ?? []
+        host.reactors =
+            try settings.integer("reactors", in: 1...HostSettings.mostReactors)
+            ?? max(1, host.pin.count)
+        host.numa =
+            try settings.parsed("numa", "auto, or the number of a NUMA node") { text in
+                text == "auto" ? .auto : Int(text).flatMap { $0 >= 0 ? .node($0) : nil }
+            } ?? .anywhere
+        return host
+    }
+
+    private func readDirectories() throws(ToolFailure) -> [String] {
+        if !directories.isEmpty { return directories }
+        let listed = try settings.required("dir", try settings.string("dir"))
+        return listed.split(separator: ",").map { String($0).trimmed }
+    }
+
+    private func readListen() throws(ToolFailure) -> SocketAddress {
+        try settings.required(
             "listen",
             try settings.parsed("listen", "a numeric ADDRESS:PORT, such as 127.0.0.1:7500") {
                 Self.address($0)
             })
-        var configuration = DatanodeService.Configuration(
-            namenode: namenode, secret: secret, directories: paths, listen: listen)
-        configuration.advertise = try settings.parsed("advertise", "a numeric address") {
+    }
+
+    private func readAdvertise(_ listen: SocketAddress) throws(ToolFailure) -> String? {
+        let advertise = try settings.parsed("advertise", "a numeric address") {
             SocketAddress(host: $0, port: 1) == nil || Self.wildcards.contains($0) ? nil : $0
         }
-        if configuration.advertise == nil, Self.wildcards.contains(listen.host) {
+        if advertise == nil, Self.wildcards.contains(listen.host) {
             throw ToolFailure(
                 .configuration,
                 "--listen \(listen.host) is no address that others can connect to: "
                     + "give --advertise too"
             )
         }
-        configuration.location =
-            try settings.parsed("location", "/az/pod/rack/node/device", Self.location) ?? ""
-        try readTimes(&configuration.settings)
-        try readBudget(&configuration.settings.budget)
-        return configuration
+        return advertise
     }
 
     private static let wildcards = ["0.0.0.0", "::"]
@@ -65,6 +110,28 @@ struct DatanodeSettingsReader {
         }
     }
 
+    private func readDevices(_ target: inout DatanodeSettings) throws(ToolFailure) {
+        let most = UInt64(1) << 50
+        if let bytes = try settings.bytes("recycle-bytes", in: 0...most) {
+            target.recycleBytes = bytes
+        }
+        if let bytes = try settings.bytes("preallocate", in: 0...most) {
+            target.preallocateBytes = bytes
+            target.recycleBytes = max(target.recycleBytes, bytes)
+        }
+        if let bytes = try settings.bytes(
+            "preallocate-block",
+            in: UInt64(Limits.blockBytes.lowerBound)...UInt64(Limits.blockBytes.upperBound))
+        {
+            target.preallocateBlock = bytes
+        }
+        if let mode = try settings.parsed(
+            "zero-copy", "auto or off", { ["auto", "off"].contains($0) ? $0 : nil })
+        {
+            target.mayZeroCopy = mode == "auto"
+        }
+    }
+
     private func readBudget(_ budget: inout Budget) throws(ToolFailure) {
         if let count = try settings.integer("payload-buffers", in: 18...4096) {
             budget.payloadBuffers = count
@@ -76,10 +143,17 @@ struct DatanodeSettingsReader {
         if let count = try settings.integer("connections", in: 16...65_536) {
             budget.connections = count
         }
+        if let count = try settings.integer("write-streams", in: 1...65_536) {
+            budget.writeStreams = count
+        }
+        if let count = try settings.integer("read-streams", in: 1...65_536) {
+            budget.readStreams = count
+        }
     }
 
     /// The secret as `catena-namenode format` writes it: 64 hexadecimal digits.
-    private func readSecret(_ path: String) throws(ToolFailure) -> [UInt8] {
+    private func readSecret() throws(ToolFailure) -> [UInt8] {
+        let path = try settings.required("secret-file", try settings.string("secret-file"))
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else {
             throw ToolFailure(
@@ -89,7 +163,7 @@ struct DatanodeSettingsReader {
         }
         defer { close(file) }
         var bytes = [UInt8](repeating: 0, count: 256)
-        let count = read(file, &bytes, bytes.count)
+        let count = Glibc.read(file, &bytes, bytes.count)
         let digits = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).trimmed
         let secret = stride(from: 0, to: digits.utf8.count - 1, by: 2).compactMap {
             start -> UInt8? in

@@ -7,42 +7,50 @@ import ToolSupport
 struct ProbeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "probe",
-        abstract: "Say whether this host can run a datanode, and how fast its device answers.",
+        abstract:
+            "Say whether this host can run a datanode, how fast it is, and which settings fit.",
         discussion: """
-            Checks the kernel's io_uring, locked memory and fixed files with the settings a \
-            datanode would use, then writes and syncs a small file in the directory. \
-            Exit status 0: fit; 69 or 74: not, and why.
+            Tries the kernel's io_uring with the buffers a datanode would lock, reads what the \
+            kernel tells of NICs, memory, CPUs and limits, and measures the device below the \
+            directory with a file that it removes again: sequential writes and reads for some \
+            seconds each, and small synced writes. Measure an idle host. \
+            Exit status 0: fit; 69, 74 or 78: not, and why.
+
+              catena-datanode probe /data/nvme0
             """)
 
-    @Option(help: .init("A directory to write a test file in.", valueName: "directory"))
+    @Argument(help: .init("A directory on the device.", valueName: "directory"))
+    var directory: String?
+
+    @Option(help: .init("The same, as a flag.", valueName: "directory"))
     var dir: String?
+
+    @Option(help: "Seconds for each of the device's three throughputs, 0.1 to 60.")
+    var seconds = 2.0
 
     @Flag(help: "Print one JSON object.")
     var json = false
 
+    func validate() throws {
+        guard directory == nil || dir == nil else {
+            throw ValidationError("give the directory once: as an argument or with --dir")
+        }
+        guard (0.1...60).contains(seconds) else {
+            throw ValidationError("--seconds must be from 0.1 to 60")
+        }
+    }
+
     func run() throws {
         try presenting("catena-datanode", json: json) {
-            let host = try HostProbe.ring(buffers: Budget())
-            let device = try dir.map { path throws(StartFailure) in try HostProbe.device(path) }
-            var fields: [(String, JSONValue)] = [
-                ("io_uring", .string("usable")),
-                ("registered_bytes", .unsigned(UInt64(host.registeredBytes))),
-                ("optional", .array(host.optional.map { .string($0) })),
-            ]
-            if let device {
-                fields += [
-                    ("direct_io", .bool(device.isDirect)),
-                    ("write_sync_p50_us", .number(device.syncMicroseconds.p50)),
-                    ("write_sync_max_us", .number(device.syncMicroseconds.max)),
-                    ("free_bytes", .unsigned(device.freeBytes)),
-                ]
-            }
-            if json {
-                try StandardStream.output.writeResult(JSONLine(fields).text)
-            } else {
-                for (name, value) in fields {
-                    try StandardStream.output.writeResult("\(name): \(value.text)\n")
-                }
+            let locked = try HostProbe.ring(buffers: Budget())
+            let facts = try HostSurvey.facts(directory: directory ?? dir, seconds: seconds)
+            let report = ProbeReport(
+                facts: facts, advice: HostAdvice(facts), registeredBytes: locked)
+            try StandardStream.output.writeResult(json ? report.json : report.text)
+            guard report.advice.problems.isEmpty else {
+                throw StartFailure(
+                    .system,
+                    "this host is not fit: " + report.advice.problems.joined(separator: "; "))
             }
         }
     }

@@ -1,39 +1,18 @@
 import ArgumentParser
 import ControlClient
 import DataPath
-import Dispatch
-import Glibc
 import Logging
-import Reactor
 import ToolSupport
-import Wire
 
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Serve blocks until SIGTERM.")
 
     @OptionGroup var common: CommonFlags
+    @OptionGroup var serving: ServingFlags
 
     @Option(help: .init("The namenode's address.", valueName: "host:port"))
     var namenode: String?
-
-    @Option(help: .init("A file with the cluster's secret, as format made it.", valueName: "file"))
-    var secretFile: String?
-
-    @Option(help: .init("A data directory; give one for each device.", valueName: "directory"))
-    var dir: [String] = []
-
-    @Option(
-        help: .init(
-            "The numeric address to listen on; port 0 takes a free one.", valueName: "address:port")
-    )
-    var listen: String?
-
-    @Option(
-        help: .init(
-            "The numeric address others reach this node at (default: the one it listens on).",
-            valueName: "address"))
-    var advertise: String?
 
     @Option(
         help: .init(
@@ -41,62 +20,26 @@ struct RunCommand: ParsableCommand {
             valueName: "location"))
     var location: String?
 
-    @Option(help: .init("Write the port here once it is known.", valueName: "file"))
-    var portFile: String?
-
-    @Option(
-        help: .init(
-            "A frame that has begun, or an answer, must be complete within this.", valueName: "ms"))
-    var progressTimeoutMs: String?
-
-    @Option(help: .init("A connection without a stream may be silent for this.", valueName: "ms"))
-    var idleTimeoutMs: String?
-
-    @Option(
-        help: .init(
-            "Buffers of packet-bytes for frames in memory (default: 128).", valueName: "count"))
-    var payloadBuffers: String?
-
-    @Option(help: .init("The longest payload of one frame (default: 1MiB).", valueName: "size"))
-    var packetBytes: String?
-
-    @Option(help: .init("Connections at once (default: 4096).", valueName: "count"))
-    var connections: String?
-
-    private static let known: Set<String> = [
-        "namenode", "secret-file", "dir", "listen", "advertise", "location", "port-file",
-        "progress-timeout-ms", "idle-timeout-ms", "payload-buffers", "packet-bytes", "connections",
-    ]
-
     func run() throws {
         try presenting("catena-datanode") {
             let settings = try common.settings(
-                fallback: "/etc/catena/datanode.yaml", known: Self.known, flags: flags)
+                fallback: "/etc/catena/datanode.yaml",
+                known: ServingFlags.names.union(["namenode", "location"]),
+                flags: serving.given([("namenode", namenode), ("location", location)]))
             let log = try common.logger("datanode", settings)
-            let configuration = try DatanodeSettingsReader(settings: settings, directories: dir)
-                .configuration()
-            signal(SIGPIPE, SIG_IGN)
+            let configuration = try DatanodeSettingsReader(
+                settings: settings, directories: serving.dir
+            ).configuration()
             let stop = StopSignal()
-            let signals = stopOnSignals(stop, log)
-            defer { for signal in signals { signal.cancel() } }
+            let signals = Signals(stop, log)
+            defer { signals.cancel() }
             guard let service = try start(configuration, stop, log) else { return }
             if let path = try settings.string("port-file") {
-                try writePort(service.address.port, to: path)
+                try PortFile.write(service.address.port, to: path)
             }
             try service.run()
             log.info("stopped")
         }
-    }
-
-    private var flags: [String: [String]] {
-        let given: [(String, String?)] = [
-            ("namenode", namenode), ("secret-file", secretFile), ("listen", listen),
-            ("advertise", advertise), ("location", location), ("port-file", portFile),
-            ("progress-timeout-ms", progressTimeoutMs), ("idle-timeout-ms", idleTimeoutMs),
-            ("payload-buffers", payloadBuffers), ("packet-bytes", packetBytes),
-            ("connections", connections),
-        ]
-        return Dictionary(uniqueKeysWithValues: given.map { ($0, $1.map { [$0] } ?? []) })
     }
 
     /// `nil` when a signal came before it served.
@@ -108,33 +51,6 @@ struct RunCommand: ParsableCommand {
         } catch {
             guard error.cause == .stopped else { throw error }
             return nil
-        }
-    }
-
-    private func stopOnSignals(_ stop: StopSignal, _ log: Logger) -> [any DispatchSourceSignal] {
-        [SIGTERM, SIGINT].map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler {
-                log.info("stopping", metadata: ["signal": "\(number)"])
-                stop.set()
-            }
-            source.activate()
-            return source
-        }
-    }
-
-    /// Whole or not there, for a script that waits for the file.
-    private func writePort(_ port: UInt16, to path: String) throws {
-        let text = Array("\(port)\n".utf8)
-        let temporary = path + ".new"
-        let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard file >= 0 else {
-            throw ToolFailure(.io, "cannot write \(temporary): \(errorText(errno))")
-        }
-        defer { close(file) }
-        guard write(file, text, text.count) == text.count, rename(temporary, path) == 0 else {
-            throw ToolFailure(.io, "cannot write \(path): \(errorText(errno))")
         }
     }
 }

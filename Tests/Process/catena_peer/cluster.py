@@ -134,13 +134,15 @@ class Daemon:
         self.log = pathlib.Path(folder) / f"{name}.log"
         self.port_file = pathlib.Path(folder) / f"{name}.port"
         self.process = None
+        self.environment = {}  # beside the tests' own
 
     def start(self, command):
         self.port_file.unlink(missing_ok=True)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env=command_environment(("127.0.0.1", 0)), preexec_fn=_die_with_parent)
+                env={**command_environment(("127.0.0.1", 0)), **self.environment},
+                preexec_fn=_die_with_parent)
         return self
 
     @property

@@ -5,8 +5,8 @@ import Testing
 @Suite(.serialized)
 struct ConformanceTests {
     static let cases: [any ConformanceCase] = [
-        NopCase(), ByteStreamCase(), WaitAllCase(), RefusedCase(), UnconnectedCase(),
-        PeerAddressCase(), ResetCase(), ShutdownCase(), ShutdownSendingCase(),
+        NopCase(), AnswerCase(), ByteStreamCase(), WaitAllCase(), RefusedCase(), UnconnectedCase(),
+        PeerAddressCase(), PlainAcceptCase(), ResetCase(), ShutdownCase(), ShutdownSendingCase(),
         CancelCase(), CancelAcceptCase(),
         CloseWhileReceivingCase(), FixedTableCase(), FullTableCase(), BigTransferCase(),
         BigTransferCase(zeroCopy: true), ZeroCopyCase(), ManyOperationsCase(), StaleTokenCase(),

@@ -52,6 +52,33 @@ struct PeerAddressCase: ConformanceCase {
     }
 }
 
+struct PlainAcceptCase: ConformanceCase {
+    var testDescription: String { "acceptPlain gives a descriptor of the process" }
+
+    func run<Ring: RingBackend & ~Copyable>(_ machine: inout Machine<Ring>) throws {
+        let (listener, address) = try machine.listen()
+        let accepting = machine.start { scratch in
+            let place = scratch.bindMemory(to: SocketAddress.self, capacity: 1)
+            place.initialize(to: SocketAddress())
+            return .acceptPlain(listener, address: place)
+        }
+        let client = try machine.socket()
+        let connecting = machine.startConnect(client, address)
+        #expect(try machine.wait(for: connecting) == 0)
+        let number = try machine.wait(for: accepting)
+        // Descriptors 0 to 2 are taken in every process; a fixed table begins at 0.
+        try #require(number > 2, "accept: \(errorText(-number))")
+        let server = Descriptor.plain(number)
+        let memory = machine.memory()
+        #expect(try machine.run(.send(client, memory, count: 100, more: false)) == 100)
+        #expect(try machine.run(.receive(server, memory, count: 100, waitAll: true)) == 100)
+        try machine.close(server)
+        #expect(try machine.run(.receive(client, memory, count: 1, waitAll: true)) == 0)
+        try machine.close(client)
+        try machine.close(listener)
+    }
+}
+
 struct ResetCase: ConformanceCase {
     var testDescription: String { "closing with unread bytes resets the peer" }
 

@@ -69,6 +69,9 @@ struct NamesCase: ConformanceCase {
         }
         #expect(try machine.run(write(one, machine.memory())) == 1)
         #expect(try machine.run(write(two, machine.memory(4096))) == 1)
+        #expect(try machine.rename("one", "two", replacing: false) == -EEXIST)
+        #expect(try machine.rename("one", "three", replacing: false) == 0)
+        #expect(try machine.rename("three", "one", replacing: false) == 0)
         #expect(try machine.rename("one", "two") == 0)
         #expect(try machine.open("one", O_RDONLY) == -ENOENT)
         let target = machine.memory(8192)

@@ -121,11 +121,14 @@ extension Machine where Ring: ~Copyable {
         return try run { .unlink(at: directory, path: Self.put(name, $0)) }
     }
 
-    mutating func rename(_ from: String, _ target: String) throws -> Int32 {
+    mutating func rename(
+        _ from: String, _ target: String, replacing: Bool = true
+    ) throws -> Int32 {
         let directory = directory
         return try run { scratch in
             .rename(
-                at: directory, from: Self.put(from, scratch), to: Self.put(target, scratch + 96))
+                at: directory, from: Self.put(from, scratch), to: Self.put(target, scratch + 96),
+                replacing: replacing)
         }
     }
 

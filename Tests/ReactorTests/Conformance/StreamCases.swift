@@ -10,6 +10,19 @@ struct NopCase: ConformanceCase {
     }
 }
 
+struct AnswerCase: ConformanceCase {
+    var testDescription: String { "answer completes with what it is given" }
+
+    func run<Ring: RingBackend & ~Copyable>(_ machine: inout Machine<Ring>) throws {
+        guard try RingProbe.answersNops() else {
+            return reportMissing("NOP with a given result (Linux 6.10)")
+        }
+        for result: Int32 in [1, 1 << 20, 0, -5] {
+            #expect(try machine.run(.answer(result)) == result)
+        }
+    }
+}
+
 struct ByteStreamCase: ConformanceCase {
     var testDescription: String { "accept, connect, send, receive, end" }
 

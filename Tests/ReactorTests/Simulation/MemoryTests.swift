@@ -70,7 +70,7 @@ private struct ChangedCase: ConformanceCase {
         let count = zeroCopy ? 4096 : 512 << 10
         let sending = machine.start(
             zeroCopy
-                ? .sendZeroCopy(client, memory, count: count)
+                ? .sendZeroCopy(client, memory, count: count, registered: false)
                 : .send(client, memory, count: count, more: false))
         machine.turn()
         if zeroCopy { _ = try machine.wait(for: sending) }

@@ -154,7 +154,7 @@ final class Peer: SimulationParticipant {
         }
         let request: Request =
             zeroCopy
-            ? .sendZeroCopy(socket, memory + base, count: queued)
+            ? .sendZeroCopy(socket, memory + base, count: queued, registered: false)
             : .send(socket, memory + base, count: queued, more: false)
         reactor.start(request, Self.context(.send))
     }

@@ -16,4 +16,10 @@ enum EngineOperation: UInt8 {
     case drain
     /// (nobody)
     case peek
+    // Connections to a namenode (control connection)
+    case makeControlSocket = 64
+    case connectControl
+    case receiveControl
+    case sendControl
+    case closeControl
 }

@@ -4,6 +4,8 @@ import Wire
 package struct EngineSettings: Sendable {
     /// Payload bytes in one frame that is sent, and the longest payload that can be received.
     package var packetBytes = 512 << 10
+    /// Payload bytes in one frame that is sent, when that is less than can be received.
+    package var sentPacketBytes: Int?
     /// Payload buffers: everything that is being filled, sent, unacked, received or written to a
     /// sink. The default fits the 8 MiB a process may lock on most systems.
     package var slots = 14
@@ -22,6 +24,13 @@ package struct EngineSettings: Sendable {
     package var progressTimeout: UInt64 = 12_000_000_000
     /// A durable seal waits for every device's flush: this many progress deadlines.
     package var sealPatience: UInt64 = 6
+    /// Connections to a namenode; 0 for an owner that makes its calls elsewhere.
+    package var controls = 0
+    /// Calls without an answer, of all those connections together and of each.
+    package var calls = 1
+    package var callsPerControl = 64
+    /// A namenode that owes an answer must give one within this, nanoseconds.
+    package var callTimeout: UInt64 = 20_000_000_000
     /// Fail when buffers cannot be registered, instead of going on without.
     package var mustRegister = false
 
@@ -39,7 +48,9 @@ package struct EngineSettings: Sendable {
 
     /// Receive, send, and one of socket, connect or close for each connection; a fill or a sink
     /// write for each slot; the wake-up and room for a peek.
-    package var operations: Int { 3 * connections + slots + 8 }
+    package var operations: Int { 3 * (connections + controls) + slots + 8 }
+    /// A deadline for each stream and each connection to a namenode.
+    var timers: Int { writes + reads + controls }
 
     /// As many slots of `packetBytes` as fit `bytes`, at least 4 and at most 64.
     package mutating func fit(packetBytes: Int, bytes: Int) {
@@ -50,7 +61,9 @@ package struct EngineSettings: Sendable {
 
     package func check() {
         precondition((1...Limits.payloadBytes).contains(packetBytes), "a frame's payload")
+        precondition((1...packetBytes).contains(sentPacketBytes ?? packetBytes), "what is sent")
         precondition(slots > 0 && windowFrames > 0 && fillsAhead > 0, "something can be in flight")
+        precondition((1...1 << 20).contains(calls) && callsPerControl > 0, "calls have a bound")
         precondition(slotBytes * slots <= 1 << 30, "one registered region is at most 1 GiB")
     }
 }

@@ -8,9 +8,16 @@ extension StreamEngine where Ring: ~Copyable {
         to address: SocketAddress, for owner: StreamConnection.Owner
     ) -> Int32? {
         var idle: Int32 = -1
-        for index in 0..<Int32(connections.capacity) where connections.isUsed(index) {
+        var left = idleConnections
+        // The one that was freed last is looked at first: with thousands of busy connections, a
+        // search through all of them would cost more than the stream.
+        let first = lastFreed
+        for step in 0..<Int32(connections.capacity) where left > 0 {
+            let index = (first + step) % Int32(connections.capacity)
+            guard connections.isUsed(index) else { continue }
             let entry = connections.at(index)
             guard entry.pointee.owner == .nobody, entry.pointee.life == .open else { continue }
+            left -= 1
             idle = index
             if entry.pointee.address.isSame(as: address), !entry.pointee.isBroken {
                 take(index, owner)
@@ -25,6 +32,7 @@ extension StreamEngine where Ring: ~Copyable {
 
     private mutating func take(_ index: Int32, _ owner: StreamConnection.Owner) {
         let entry = connections.at(index)
+        if entry.pointee.owner == .nobody { idleConnections -= 1 }
         entry.pointee.owner = owner
         entry.pointee.streamNumber &+= 1
         entry.pointee.sequence = 0
@@ -36,6 +44,7 @@ extension StreamEngine where Ring: ~Copyable {
         let entry = StreamConnection(address: address, memory: connectionMemory)
         guard let index = connections.insert(entry) else { return nil }
         counters.connectionsMade &+= 1
+        idleConnections += 1
         take(index, owner)
         start(.makeSocket, index, .socket(family: address.family))
         return index
@@ -109,11 +118,14 @@ extension StreamEngine where Ring: ~Copyable {
     /// The stream is over; the connection waits for the next one.
     mutating func free(_ index: Int32) {
         connections.at(index).pointee.owner = .nobody
+        idleConnections += 1
+        lastFreed = index
     }
 
     mutating func close(_ index: Int32) {
         let entry = connections.at(index)
         guard entry.pointee.life != .closing else { return }
+        if entry.pointee.owner == .nobody { idleConnections -= 1 }
         entry.pointee.life = .closing
         entry.pointee.owner = .nobody
         reactor.cancel(entry.pointee.receiveToken)
@@ -159,17 +171,5 @@ extension StreamEngine where Ring: ~Copyable {
         guard entry.pointee.life == .closing else { return true }
         closeIfSettled(index)
         return false
-    }
-}
-
-extension SocketAddress {
-    /// Whether both name the same family, host and port.
-    func isSame(as other: SocketAddress) -> Bool {
-        guard length == other.length else { return false }
-        return withUnsafeBytes(of: storage) { mine in
-            withUnsafeBytes(of: other.storage) { theirs in
-                mine.prefix(Int(length)).elementsEqual(theirs.prefix(Int(length)))
-            }
-        }
     }
 }

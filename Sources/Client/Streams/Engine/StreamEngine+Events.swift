@@ -8,7 +8,7 @@ extension StreamEngine where Ring: ~Copyable {
     var hasNews: Bool {
         switch peek {
         case .done, .failed: true
-        case .none, .running: !tellers.isEmpty
+        case .none, .running: !tellers.isEmpty || !controlTellers.isEmpty
         }
     }
 
@@ -27,6 +27,7 @@ extension StreamEngine where Ring: ~Copyable {
     /// The next event, or `nil` until the next turn.
     package mutating func nextEvent() -> StreamEvent? {
         if let event = nextPeek() { return event }
+        if let event = nextControlEvent() { return event }
         while let teller = tellers.popFirst() {
             if teller >= 0 {
                 writes.at(teller).pointee.isTeller = false

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Reactor
 import Wire
 
@@ -23,6 +24,9 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
     let connectionMemory: UnsafeMutableRawPointer
 
     var connections: Slab<StreamConnection>
+    /// Open connections without a stream, and the one that had one last.
+    var idleConnections = 0
+    var lastFreed: Int32 = 0
     var writes: Slab<BlockWriter>
     var reads: Slab<BlockReader>
 
@@ -31,6 +35,17 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// Who waits for a slot, each at most once: writes by index, connections of reads by
     /// complement.
     var slotWaiters: FixedRing<Int32>
+
+    var controls: Slab<ControlLink>
+    var calls: Slab<ControlCall>
+    let controlMemory: UnsafeMutableRawPointer
+    /// Control connections with something to tell, and those with something to send.
+    var controlTellers: FixedRing<Int32>
+    var controlSenders: FixedRing<Int32>
+    /// Who this engine is to namenodes.
+    let controlClientData = Data(ClientID.random().bytes)
+    var lastCall: UInt64 = 0
+
     var peek = Peek.none
     var peekToken = OperationToken.nobody
     package internal(set) var counters = EngineCounters()
@@ -70,9 +85,14 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
         reads = Slab(capacity: settings.reads)
         tellers = FixedRing(capacity: settings.writes + settings.reads)
         slotWaiters = FixedRing(capacity: settings.writes + settings.connections)
-        reactor = Reactor(
-            ring: ring, operations: settings.operations,
-            timers: settings.writes + settings.reads)
+        let controls = max(1, settings.controls)
+        self.controls = Slab(capacity: controls)
+        calls = Slab(capacity: settings.calls)
+        controlMemory = .allocate(
+            byteCount: controls * ControlLink.receiveBytes, alignment: 64)
+        controlTellers = FixedRing(capacity: controls)
+        controlSenders = FixedRing(capacity: controls)
+        reactor = Reactor(ring: ring, operations: settings.operations, timers: settings.timers)
         self.region = region
         self.settings = settings
         self.isRegistered = isRegistered
@@ -81,6 +101,7 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
     deinit {
         records.deallocate()
         connectionMemory.deallocate()
+        controlMemory.deallocate()
     }
 
     /// One turn: waits at most until `limit` (nanoseconds on the ring's clock) for something to do,
@@ -88,6 +109,7 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// - Returns: how many completions and deadlines there were.
     @discardableResult
     package mutating func turn(waitUntil limit: UInt64) -> Int {
+        sendCalls()
         var handled = reactor.turn(waitUntil: hasNews ? 0 : limit)
         while let event = reactor.next() { handle(event) }
         while let owner = reactor.nextExpired() {
@@ -109,6 +131,9 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
         for index in 0..<Int32(connections.capacity) where connections.isUsed(index) {
             close(index)
         }
+        for index in 0..<Int32(controls.capacity) where controls.isUsed(index) {
+            endControl(index)
+        }
         if case .done(let slot, _) = peek, slot >= 0 { releaseSlot(slot) }
         guard case .running = peek else {
             peek = .none
@@ -121,6 +146,7 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
     package var isIdle: Bool {
         if case .running = peek { return false }
         return connections.count == 0 && writes.count == 0 && reads.count == 0
+            && controls.count == 0
     }
 
     private mutating func handle(_ event: Event) {
@@ -139,17 +165,25 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
         case .fill: filled(owner, event)
         case .drain: drained(owner, event)
         case .peek: peekCompleted(event)
+        case .makeControlSocket: madeControlSocket(owner, event.outcome)
+        case .connectControl: connectedControl(owner, event.outcome)
+        case .receiveControl: receivedControl(owner, event.outcome)
+        case .sendControl: sentControl(owner, event.outcome)
+        case .closeControl: controls.remove(owner)
         }
     }
 
-    /// A deadline passed: of a write, or of a read behind them.
+    /// A deadline passed: of a write, of a read behind them, or of a control connection last.
     private mutating func expire(_ owner: UInt32) {
         let index = Int32(owner)
+        let streams = Int32(settings.writes + settings.reads)
         counters.deadlinesMissed &+= 1
         if index < Int32(writes.capacity) {
             writeExpired(index)
-        } else {
+        } else if index < streams {
             readExpired(index - Int32(writes.capacity))
+        } else {
+            controlExpired(index - streams)
         }
     }
 

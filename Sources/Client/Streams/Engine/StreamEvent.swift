@@ -1,3 +1,4 @@
+import ControlClient
 import Wire
 
 /// One block being written by an engine. Valid until `sealed` was taken or the write was ended.
@@ -35,6 +36,15 @@ package enum StreamEvent {
     /// ended, no slot.
     case peeked(slot: Int32, count: Int)
     case peekFailed(Int32)
+
+    /// A namenode greeted: calls can be made.
+    case controlOpened(ControlID, ClusterID)
+    /// An answer, whatever its code. The call is over.
+    case replied(CallID, ControlReply)
+    /// No answer will come. The call is over.
+    case callFailed(CallID, ControlFailure)
+    /// The connection is gone, after all of its calls.
+    case controlFailed(ControlID, ControlFailure)
 }
 
 /// How a block ended.

@@ -5,7 +5,7 @@ import Wire
 extension SocketAddress {
     /// Where a node is reached. A numeric address costs nothing; a name asks the system's resolver,
     /// which blocks. `nil`: the name has no address.
-    init?(resolving node: ChainNode) {
+    package init?(resolving node: ChainNode) {
         if let address = SocketAddress(host: node.host, port: node.port) {
             self = address
             return

@@ -36,7 +36,8 @@ extension StreamEngine where Ring: ~Copyable {
             held < settings.windowFrames, entry.pointee.reserved < entry.pointee.request.bound
         else { return nil }
         let longest = FrameHeader.longestPayload(
-            at: entry.pointee.reserved, packetBytes: settings.packetBytes)
+            at: entry.pointee.reserved,
+            packetBytes: settings.sentPacketBytes ?? settings.packetBytes)
         return Int(min(UInt64(longest), entry.pointee.request.bound - entry.pointee.reserved))
     }
 

@@ -144,8 +144,10 @@ extension StreamEngine where Ring: ~Copyable {
         var header = FrameHeader(.write)
         header.block = entry.pointee.request.block
         header.epoch = entry.pointee.request.epoch
+        header.length = entry.pointee.request.length ?? 0
         header.checksum = CRC32C.of(entry.pointee.request.credentials)
-        if isReady(afterUnsent: 0, write) { header.flags = .more }
+        header.flags = entry.pointee.request.releaseLevel == .received ? [] : .written
+        if isReady(afterUnsent: 0, write) { header.flags.insert(.more) }
         entry.pointee.isOpenSent = true
         watchWrite(write)
         sendControl(index, header, payload: entry.pointee.request.credentials)

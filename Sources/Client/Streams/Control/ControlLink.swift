@@ -1,0 +1,67 @@
+import ControlClient
+import Reactor
+import Wire
+
+/// One connection to a namenode. Valid until `controlFailed` was taken or it was ended.
+package struct ControlID: Hashable, Sendable {
+    package let index: Int32
+}
+
+/// One call without an answer yet: its place among the engine's calls, given to another one after
+/// `replied` or `callFailed`.
+package struct CallID: Hashable, Sendable {
+    package let index: Int32
+}
+
+/// One call on its way.
+struct ControlCall {
+    let link: Int32
+    /// As the namenode repeats it.
+    let request: UInt64
+}
+
+/// A greeted TCP connection that carries any number of calls at once: the namenode answers them
+/// under their request ids, in its own order.
+struct ControlLink: ~Copyable {
+    enum Phase: UInt8 { case connecting, greeting, open, failed, closing }
+
+    /// One receive takes at most this.
+    static let receiveBytes = 16 << 10
+    /// Requests that wait for the socket beyond this make `call` answer `nil`.
+    static let queueBytes = Limits.controlMessageBytes + 4
+
+    let address: SocketAddress
+    /// For messages.
+    let name: String
+    let hello: ControlHello
+    let expected: ClusterID?
+
+    var phase = Phase.connecting
+    var descriptor = Descriptor.none
+    /// Operations in flight that name this connection; it is freed when none is left.
+    var pending: Int32 = 0
+    var receiveToken = OperationToken.nobody
+    var sendToken = OperationToken.nobody
+    var isReceiving = false
+    var decoder = ControlFrameDecoder()
+
+    /// Frames that wait for the send that is under way.
+    var queued: [UInt8] = []
+    var sending = StableBytes()
+    var sent = 0
+    var isSending = false
+
+    var unanswered = 0
+    var isTeller = false
+    var isSender = false
+    var failure: ControlFailure?
+
+    init(
+        _ endpoint: Endpoint, _ address: SocketAddress, hello: ControlHello, _ expected: ClusterID?
+    ) {
+        self.address = address
+        self.hello = hello
+        self.expected = expected
+        name = endpoint.description
+    }
+}

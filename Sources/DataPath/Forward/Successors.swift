@@ -1,0 +1,146 @@
+import Glibc
+import Reactor
+import Wire
+
+// How a stream comes by its connection to the next node, and how it lets go of it. A connection
+// whose stream was answered is kept for the next stream to the same node: small blocks would spend
+// more on connecting than on their bytes.
+extension Datanode where Ring: ~Copyable {
+    /// Connects to the next node of the stream's chain.
+    mutating func dial(_ stream: Int32) {
+        let entry = streams.at(stream)
+        let next = entry.pointee.chain.nodes[entry.pointee.position + 1]
+        entry.pointee.successor = .connecting
+        guard let address = SocketAddress(host: next.host, port: next.port) else {
+            return successorLost(
+                stream, .nextHopUnreachable, "\(next.host) is not a numeric address")
+        }
+        if let index = takeParked(address) { return reuse(index, for: stream) }
+        let connection = Connection(
+            role: .outbound, life: .connecting, descriptor: .none, address: address,
+            zeroCopy: ZeroCopy(isAllowed: mayZeroCopy))
+        guard reservePlace(), let index = connections.insert(connection) else {
+            return successorLost(stream, .busy, "no connection is left for the next node")
+        }
+        connections.at(index).pointee.stream = stream
+        connections.at(index).pointee.streamNumber = 1
+        entry.pointee.downstream = index
+        reactor.timers.arm(UInt32(index) * 2, at: deadline(settings.progressTimeout))
+        start(.makeSocket, connection: index, .socket(family: address.family))
+    }
+
+    mutating func madeSocket(_ index: Int32, _ outcome: Outcome) {
+        let connection = connections.at(index)
+        if case .done(let number) = outcome { connection.pointee.descriptor = .plain(number) }
+        guard settle(index) else { return }
+        switch outcome {
+        case .done: break
+        case .again:
+            let family = connection.pointee.address.family
+            return start(.makeSocket, connection: index, .socket(family: family))
+        case .cancelled, .disconnected, .full, .failed:
+            return successorLost(
+                connection.pointee.stream, .busy, "no socket: \(errorText(outcome.errno))")
+        }
+        reactor.ring.configure(connection.pointee.descriptor)
+        connect(index)
+    }
+
+    private mutating func connect(_ index: Int32) {
+        let connection = connections.at(index)
+        let address = connection.pointee.address
+        let descriptor = connection.pointee.descriptor
+        connection.pointee.pending += 1
+        let context = OperationContext(kind: OperationKind.connect.rawValue, owner: UInt32(index))
+        connection.pointee.sendToken = reactor.start(context) { memory in
+            let target = memory.bindMemory(to: SocketAddress.self, capacity: 1)
+            target.initialize(to: address)
+            return .connect(descriptor, address: target)
+        }
+    }
+
+    mutating func connected(_ index: Int32, _ outcome: Outcome) {
+        guard settle(index) else { return }
+        let connection = connections.at(index)
+        let stream = connection.pointee.stream
+        switch outcome {
+        case .done: break
+        case .again: return connect(index)
+        case .cancelled, .disconnected, .full, .failed:
+            return successorLost(
+                stream, .nextHopUnreachable,
+                "cannot connect to \(connection.pointee.address.text): \(errorText(outcome.errno))")
+        }
+        reactor.timers.clear(UInt32(index) * 2)
+        connection.pointee.life = .open
+        streams.at(stream).pointee.successor = .open
+        beginHeader(index)
+        sendCredentials(index, stream)
+    }
+
+    /// Lets go of the connection to the next node and of what was to be sent there. One that owes
+    /// nothing in either direction is parked.
+    mutating func dropSuccessor(_ stream: Int32) {
+        let entry = streams.at(stream)
+        let index = entry.pointee.downstream
+        guard index >= 0 else { return clearForwards(stream) }
+        let isAtRest = isAtRest(stream, index)
+        entry.pointee.downstream = -1
+        connections.at(index).pointee.stream = -1
+        clearForwards(stream)
+        if isAtRest { park(index) } else { close(index) }
+    }
+
+    private func isAtRest(_ stream: Int32, _ index: Int32) -> Bool {
+        let entry = streams.at(stream)
+        let connection = connections.at(index)
+        return entry.pointee.seal.isWanted && entry.pointee.seal.behind != nil
+            && entry.pointee.forwards.isEmpty && !entry.pointee.forwards.isSending
+            && entry.pointee.credentials < 0 && connection.pointee.life == .open
+            && !connection.pointee.isSendingControl && connection.pointee.receiving == .header
+            && connection.pointee.headerBytes == 0 && !isStopping
+    }
+
+    private mutating func park(_ index: Int32) {
+        if parked.count == Budget.parked { close(parked[0]) }
+        parked.append(index)
+        connections.at(index).pointee.isParked = true
+        reactor.timers.clear(UInt32(index) * 2)
+        // Below the time after which the other side closes an idle connection.
+        reactor.timers.arm(UInt32(index) * 2, at: deadline(settings.idleTimeout / 3))
+    }
+
+    /// A parked connection ends, or goes back to work.
+    mutating func unpark(_ index: Int32) {
+        guard connections.at(index).pointee.isParked else { return }
+        connections.at(index).pointee.isParked = false
+        parked.removeAll { $0 == index }
+    }
+
+    private mutating func takeParked(_ address: SocketAddress) -> Int32? {
+        guard
+            let index = parked.last(where: {
+                connections.at($0).pointee.address.isSame(as: address)
+            })
+        else {
+            // A parked connection to somebody else makes room, a turn later.
+            if connections.isFull, let oldest = parked.first { close(oldest) }
+            return nil
+        }
+        unpark(index)
+        return index
+    }
+
+    private mutating func reuse(_ index: Int32, for stream: Int32) {
+        let entry = streams.at(stream)
+        let connection = connections.at(index)
+        connection.pointee.stream = stream
+        connection.pointee.streamNumber &+= 1
+        connection.pointee.sequence = 0
+        entry.pointee.downstream = index
+        entry.pointee.successor = .open
+        reactor.timers.clear(UInt32(index) * 2)
+        counters.successorsReused &+= 1
+        sendCredentials(index, stream)
+    }
+}

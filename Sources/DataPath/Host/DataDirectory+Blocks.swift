@@ -1,0 +1,36 @@
+import Glibc
+import Reactor
+import Wire
+
+extension DataDirectory {
+    /// Opens the directories of one node.
+    static func openAll(_ paths: [String]) throws(StartFailure) -> [DataDirectory] {
+        guard !paths.isEmpty else {
+            throw StartFailure(
+                .configuration, "a datanode needs at least one data directory (--dir)")
+        }
+        var directories: [DataDirectory] = []
+        for path in paths {
+            directories.append(try DataDirectory.open(path, node: directories.first?.node))
+        }
+        return directories
+    }
+
+    /// The names of its block files: 16 hexadecimal digits and `.blk`.
+    var blockNames: [String] {
+        BlockScan.names(in: blocks).filter { name in
+            name.utf8.count == 20 && name.hasSuffix(".blk")
+                && UInt64(name.prefix(16), radix: 16) != nil
+        }
+    }
+
+    /// Removes its block files, whatever they hold. For bench nodes only.
+    /// - Returns: how many there were.
+    func removeBlocks() throws(StartFailure) -> Int {
+        let names = blockNames
+        for name in names where unlinkat(blocks, name, 0) != 0 {
+            throw Self.refused("cannot remove \(name) in", path, errno)
+        }
+        return names.count
+    }
+}

@@ -1,0 +1,116 @@
+import Reactor
+import Wire
+
+// Several reactors in one datanode: connections move to the reactor that has their block, once a
+// stream; a block's bytes never do. With one reactor nothing here costs more than a comparison.
+extension Datanode where Ring: ~Copyable {
+    /// Introduces the reactors to each other, in the order of their shares. Before the first turn.
+    public mutating func join(_ doors: [ReactorDoor]) {
+        precondition(doors.count == share.count, "every reactor has a door")
+        self.doors = doors
+    }
+
+    // MARK: Places for connections
+
+    /// Takes a place in the connection table; whoever is in transit to this reactor has one too.
+    mutating func reservePlace() -> Bool {
+        if let door { return door.reserve() }
+        guard placesTaken < connections.capacity else { return false }
+        placesTaken += 1
+        return true
+    }
+
+    mutating func releasePlace() {
+        if let door { return door.release() }
+        placesTaken -= 1
+    }
+
+    // MARK: Moving
+
+    /// Hands a connection whose `write` or `read` is whole to the reactor that has the block.
+    /// `false`: the block is this reactor's.
+    mutating func handOver(_ index: Int32, _ header: FrameHeader, _ buffer: Int32) -> Bool {
+        guard !share.isWhole else { return false }
+        let owner = share.owner(of: header.block)
+        guard owner != share.number else { return false }
+        let connection = connections.at(index)
+        precondition(
+            connection.pointee.stream < 0 && connection.pointee.reader < 0
+                && !connection.pointee.isSendingFrame && !connection.pointee.isSendingControl,
+            "between two streams nothing of a connection is under way")
+        let bytes = UnsafeRawBufferPointer(
+            start: payload(header, in: buffer), count: wanted(header))
+        let arrival = Arrival(
+            descriptor: connection.pointee.descriptor.number, address: connection.pointee.address,
+            header: header, bytes: Array(bytes))
+        releasePayload(buffer)
+        let door = doors[owner]
+        guard door.reserve() else {
+            refuseMove(index, header, .busy)
+            return true
+        }
+        switch door.arrivals.post(arrival) {
+        case .taken: forget(index)
+        case .busy:
+            door.release()
+            refuseMove(index, header, .busy)
+        case .closed:
+            door.release()
+            refuseMove(index, header, .shuttingDown)
+        }
+        return true
+    }
+
+    private mutating func refuseMove(_ index: Int32, _ header: FrameHeader, _ status: Status) {
+        connections.at(index).pointee.streamNumber = header.stream
+        connections.at(index).pointee.sequence = 0
+        fail(index, status)
+    }
+
+    /// The connection is another reactor's now; its descriptor stays open. The record stays while
+    /// the kernel still has memory of a zero-copy send.
+    private mutating func forget(_ index: Int32) {
+        counters.connectionsMoved &+= 1
+        reactor.timers.clear(UInt32(index) * 2)
+        reactor.timers.clear(UInt32(index) * 2 + 1)
+        let connection = connections.at(index)
+        connection.pointee.life = .closing
+        connection.pointee.descriptor = .none
+        closeIfSettled(index)
+    }
+
+    /// Goes on with a connection as if its frame had been received here; its place was reserved.
+    mutating func arrive(_ arrival: Arrival) {
+        let connection = Connection(
+            role: .inbound, life: .open, descriptor: .plain(arrival.descriptor),
+            address: arrival.address, zeroCopy: ZeroCopy(isAllowed: mayZeroCopy))
+        guard let index = connections.insert(connection) else {
+            preconditionFailure("a connection arrives with a place reserved")
+        }
+        connections.at(index).pointee.header = arrival.header
+        connections.at(index).pointee.isArriving = true
+        arriving[index] = arrival.bytes
+        takeUp(index)
+    }
+
+    /// What came with a connection, once there is a buffer for it. `nil`: it is on the socket.
+    mutating func arrivedBytes(_ index: Int32) -> [UInt8]? {
+        guard connections.at(index).pointee.isArriving else { return nil }
+        connections.at(index).pointee.isArriving = false
+        return arriving.removeValue(forKey: index)
+    }
+
+    // MARK: Devices
+
+    /// Tells the other reactors of devices that failed here; who could not be told is told in a
+    /// later turn.
+    mutating func tellFailures() {
+        for device in devices.indices where devices[device].isFailed && !isFailureTold[device] {
+            var isHeard = true
+            for (number, door) in doors.enumerated() where number != share.number {
+                if door.mail.post(.deviceFailed(device)) == .busy { isHeard = false }
+            }
+            isFailureTold[device] = isHeard
+        }
+    }
+}

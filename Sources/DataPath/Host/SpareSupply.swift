@@ -1,0 +1,34 @@
+import Glibc
+import Logging
+import Reactor
+import Wire
+
+/// Gives the reactors the spare files their devices have, and then those that are written for them
+/// (`SpareWriter`), on a thread of its own: writing takes as long as the device takes.
+final class SpareSupply: Sendable {
+    private let thread: ReactorThread
+
+    init(
+        _ directories: [DataDirectory], _ scan: BlockScan, _ settings: DatanodeSettings,
+        _ host: ReactorHost, _ stop: StopSignal, _ log: Logger
+    ) {
+        thread = ReactorThread("catena-spares") {
+            for (device, directory) in directories.enumerated() {
+                let writer = SpareWriter(directory: directory, stop: stop)
+                writer.clear()
+                host.offer(scan.spares[device], of: device)
+                do throws(StartFailure) {
+                    try writer.fill(
+                        scan.spares[device], wanted: settings.preallocateBytes,
+                        blockBytes: settings.preallocateBlock
+                    ) { host.offer([$0], of: device) }
+                } catch {
+                    log.warning("no more files are preallocated", metadata: ["reason": "\(error)"])
+                }
+            }
+        }
+    }
+
+    /// Waits for its end, which the stop signal brings.
+    func join() { thread.join() }
+}

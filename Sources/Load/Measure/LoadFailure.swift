@@ -1,0 +1,42 @@
+import Client
+import ControlClient
+import ToolSupport
+import Wire
+
+/// Why one operation failed.
+package struct LoadFailure: Error, Codable, Sendable, Equatable {
+    /// `FailureKind`, as every tool's exit code knows it.
+    package let kind: String
+    package let sentence: String
+
+    package init(_ kind: FailureKind, _ sentence: String) {
+        self.kind = kind.rawValue
+        self.sentence = sentence
+    }
+
+    package init(_ failure: ControlFailure) { self.init(failure.kind, failure.description) }
+
+    package init(_ error: ClientError) { self.init(error.kind, error.description) }
+
+    package init(_ failure: StreamFailure, node: ChainNode, block: BlockID) {
+        let kind: FailureKind = failure.status == .corrupt ? .corrupt : .unavailable
+        self.init(
+            kind, "datanode \(Endpoint(host: node.host, port: node.port)): \(failure.sentence)")
+    }
+
+    /// A namenode's refusal; `nil` for success.
+    package init?(_ reply: ControlReply) {
+        guard reply.code != .ok else { return nil }
+        self.init(
+            .refused(
+                .init(
+                    code: reply.code, message: reply.message, live: Int(reply.liveNodes),
+                    needed: Int(reply.neededNodes))))
+    }
+
+    package var exitKind: FailureKind { FailureKind(rawValue: kind) ?? .software }
+    package var exit: SystemExit { SystemExit(exitKind) }
+
+    /// Trying again at once would only fail again.
+    package var isOutage: Bool { kind == FailureKind.unavailable.rawValue }
+}

@@ -1,0 +1,166 @@
+import Client
+import FoundationEssentials
+import Glibc
+import Wire
+
+// A get: OPEN, then block after block, each from one replica or the next.
+extension Worker {
+    mutating func beginGet(_ lane: Int) {
+        lanes[lane].work = .get
+        if let chain {
+            lanes[lane].length = plan.size ?? 0
+            lanes[lane].blocks = chain.blocks(lanes[lane].object, length: lanes[lane].length)
+            return readNext(lane)
+        }
+        open(lane, .open, at: 0)
+    }
+
+    private mutating func open(_ lane: Int, _ purpose: CallNote.Purpose, at offset: UInt64) {
+        var message = ControlOpen()
+        message.key = key(lane)
+        message.location = plan.location
+        message.offset = offset
+        call(lane, purpose, .open(message))
+    }
+
+    mutating func opened(_ lane: Int, _ reply: ControlOpenReply) {
+        if lanes[lane].work == .open { return opensDone(lane, reply) }
+        if lanes[lane].value == nil {
+            lanes[lane].value = reply.value
+            lanes[lane].length = reply.length
+            if let size = plan.size, size != reply.length {
+                return fail(
+                    lane,
+                    LoadFailure(
+                        .corrupt, "\(key(lane)) has \(reply.length) bytes, --size says \(size)"))
+            }
+        }
+        guard lanes[lane].value == reply.value else { return wasReplaced(lane) }
+        do throws(ClientError) {
+            lanes[lane].blocks = try valueBlocks(reply.blocks)
+            lanes[lane].place = 0
+        } catch {
+            return fail(lane, LoadFailure(error))
+        }
+        readNext(lane)
+    }
+
+    private mutating func wasReplaced(_ lane: Int) {
+        fail(lane, LoadFailure(.retryLater, "\(key(lane)) was replaced while it was read"))
+    }
+
+    private mutating func readNext(_ lane: Int) {
+        guard lanes[lane].position < lanes[lane].length else { return getDone(lane) }
+        guard lanes[lane].place < lanes[lane].blocks.count else {
+            // A long value's blocks do not fit one answer.
+            guard !lanes[lane].blocks.isEmpty else {
+                return fail(
+                    lane,
+                    LoadFailure(
+                        .software,
+                        "no block of \(key(lane)) holds byte \(lanes[lane].position)"))
+            }
+            lanes[lane].blocks = []
+            return open(lane, .open, at: lanes[lane].position)
+        }
+        let block = lanes[lane].blocks[lanes[lane].place]
+        lanes[lane].choice = ReplicaChoice(block.replicas.map(\.node.node))
+        take(lane, lanes[lane].choice.first())
+    }
+
+    /// Asks a replica, or for another token, or gives up.
+    mutating func take(_ lane: Int, _ step: ReplicaChoice.Step) {
+        let block = lanes[lane].blocks[lanes[lane].place]
+        switch step {
+        case .exhausted: exhausted(lane, block)
+        case .refetch: open(lane, .openAgain, at: block.offset)
+        case .ask(let place):
+            let node = block.replicas[place].node
+            guard let address = address(of: node), let credentials = block.credentials else {
+                return take(lane, lanes[lane].choice.failed(.unreachable(EHOSTUNREACH)))
+            }
+            if let read = lanes[lane].read {
+                guard engine.redirect(read, to: address, credentials: credentials.encoded())
+                else { return sleep(lane, 1_000_000, .read(step)) }
+                return
+            }
+            let assembly = ReadAssembly(
+                block: block.block, epoch: block.epoch, blockLength: block.length,
+                range: 0..<block.length)
+            let request = ReadRequest(
+                assembly: assembly, credentials: credentials.encoded(), address: address)
+            guard let read = engine.read(request) else {
+                return sleep(lane, 1_000_000, .read(step))
+            }
+            lanes[lane].read = read
+            readLane[Int(read.index)] = lane
+        }
+    }
+
+    mutating func readFailed(_ lane: Int, _ failure: StreamFailure) {
+        if failure.status.family != .token { tally.retries += 1 }
+        let step = lanes[lane].choice.failed(failure)
+        // Every replica was asked once: a moment for the busy ones.
+        let isSecondRound =
+            lanes[lane].choice.asked
+            > lanes[lane].blocks[lanes[lane].place]
+            .replicas.count
+        guard isSecondRound, case .ask = step else { return take(lane, step) }
+        sleep(lane, 200_000_000, .read(step))
+    }
+
+    private mutating func exhausted(_ lane: Int, _ block: ValueBlock) {
+        let faults = lanes[lane].choice.faults
+        let isCorrupt = faults.contains { $0.failure.status == .corrupt }
+        if isCorrupt { tally.wrong += 1 }
+        let reason = lanes[lane].choice.last?.sentence ?? "no datanode that holds it is known"
+        fail(
+            lane,
+            LoadFailure(
+                isCorrupt ? .corrupt : .unavailable,
+                "no replica of block \(block.block) of \(key(lane)) could be read: \(reason)"))
+    }
+
+    mutating func openedAgain(_ lane: Int, _ reply: ControlOpenReply) {
+        guard lanes[lane].value == reply.value else { return wasReplaced(lane) }
+        let wanted = lanes[lane].blocks[lanes[lane].place]
+        do throws(ClientError) {
+            let blocks = try valueBlocks(reply.blocks)
+            guard let same = blocks.first(where: { $0.block == wanted.block }) else {
+                return wasReplaced(lane)
+            }
+            lanes[lane].blocks[lanes[lane].place] = same
+            lanes[lane].choice.replace(same.replicas.map(\.node.node))
+        } catch {
+            return fail(lane, LoadFailure(error))
+        }
+        take(lane, lanes[lane].choice.again())
+    }
+
+    mutating func readCompleted(_ lane: Int, _ checksum: UInt32) {
+        let block = lanes[lane].blocks[lanes[lane].place]
+        lanes[lane].read = nil
+        guard chain != nil || checksum == block.checksum else {
+            tally.wrong += 1
+            return fail(
+                lane,
+                LoadFailure(
+                    .corrupt, "block \(block.block) of \(key(lane)) is not the one that was closed"
+                ))
+        }
+        lanes[lane].position = block.offset + block.length
+        lanes[lane].place += 1
+        readNext(lane)
+    }
+
+    private mutating func getDone(_ lane: Int) {
+        guard let place = lanes[lane].wrongAt else {
+            return done(lane, bytes: lanes[lane].length)
+        }
+        tally.wrong += 1
+        fail(
+            lane,
+            LoadFailure(
+                .corrupt, "byte \(place) of \(key(lane)) is not what seed \(plan.seed) makes"))
+    }
+}

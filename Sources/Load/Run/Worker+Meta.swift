@@ -1,0 +1,60 @@
+import Client
+import FoundationEssentials
+import Wire
+
+// What concerns the namenode alone.
+extension Worker {
+    /// A whole CREATE, ADDBLOCK and CLOSE. No datanode is asked: the block is planned and not
+    /// written, and CLOSE commits a value without bytes.
+    mutating func beginCycle(_ lane: Int) {
+        lanes[lane].work = .create
+        var message = ControlCreate()
+        message.key = key(lane)
+        message.overwrite = true
+        call(lane, .create, .create(message))
+    }
+
+    mutating func cycleCreated(_ lane: Int) {
+        var message = ControlAddBlock()
+        message.leaseID = lanes[lane].lease
+        message.sizeHint = Phase.openBytes
+        message.replicas = UInt32(plan.replicas)
+        message.location = plan.location
+        call(lane, .addBlock, .addBlock(message))
+    }
+
+    mutating func cyclePlanned(_ lane: Int) {
+        var message = ControlClose()
+        message.leaseID = lanes[lane].lease
+        message.durability =
+            switch plan.durability {
+            case .received: .none
+            case .written: .written
+            case .durable: .durable
+            }
+        call(lane, .close, .close(message))
+    }
+
+    mutating func beginOpen(_ lane: Int) {
+        lanes[lane].work = .open
+        var message = ControlOpen()
+        message.key = key(lane)
+        message.location = plan.location
+        call(lane, .open, .open(message))
+    }
+
+    mutating func opensDone(_ lane: Int, _ reply: ControlOpenReply) {
+        guard reply.blocks.first?.token.isEmpty == false else {
+            return fail(
+                lane, LoadFailure(.unavailable, "\(key(lane)) has no block that can be read"))
+        }
+        done(lane, bytes: 0)
+    }
+
+    mutating func beginRemove(_ lane: Int) {
+        lanes[lane].work = .remove
+        var message = ControlDelete()
+        message.key = key(lane)
+        call(lane, .remove, .delete(message))
+    }
+}

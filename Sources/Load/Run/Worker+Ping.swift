@@ -1,0 +1,134 @@
+import Client
+import FoundationEssentials
+import Wire
+
+// One stream to one block, `depth` frames in flight, the next block when it is full. What it wrote
+// is given up at the end.
+extension Worker {
+    mutating func runPings() {
+        now = engine.now
+        do throws(LoadFailure) {
+            try pingBlocks()
+        } catch {
+            tally.fail(error, at: engine.now)
+        }
+    }
+
+    private mutating func pingBlocks() throws(LoadFailure) {
+        var place = 0
+        ping = PingState()
+        lanes[0].lease.removeAll()
+        if chain == nil {
+            var message = ControlCreate()
+            message.key = "catena-load/\(plan.seed)/ping"
+            message.overwrite = true
+            hold(0, try callAndWait(.create(message)).create)
+        }
+        defer {
+            if !lanes[0].lease.isEmpty { abandon(0, lanes[0].lease) }
+            lanes[0].renewAt = .max
+        }
+        var isOver = false
+        while !isOver {
+            let block = try pingPlan(lanes[0].lease, place)
+            isOver = try pingBlock(block)
+            place += 1
+        }
+    }
+
+    private mutating func pingPlan(
+        _ lease: Data, _ place: Int
+    ) throws(LoadFailure) -> BlockPlan {
+        if let chain { return chain.plan(PingState.object, place: place) }
+        var message = ControlAddBlock()
+        message.leaseID = lease
+        message.replicas = UInt32(plan.replicas)
+        message.location = plan.location
+        let reply = try callAndWait(.addBlock(message))
+        do throws(ClientError) { return try Client.plan(reply.addBlock) } catch {
+            throw LoadFailure(error)
+        }
+    }
+
+    /// - Returns: whether there are no more pings to send.
+    private mutating func pingBlock(_ plan: BlockPlan) throws(LoadFailure) -> Bool {
+        let head = plan.credentials.chain.nodes[0]
+        guard let address = address(of: head) else {
+            throw LoadFailure(.unavailable, "datanode \(head.host) has no address")
+        }
+        let bytes = min(plan.maxLength, self.plan.block ?? .max)
+        var request = WriteRequest(
+            block: plan.block, epoch: plan.epoch, credentials: plan.credentials.encoded(),
+            address: address, maxBytes: bytes)
+        request.level = self.plan.durability.level
+        request.releaseLevel = self.plan.durability.level
+        guard let write = engine.write(request) else {
+            throw LoadFailure(.retryLater, "no connection is left for the next block")
+        }
+        ping.write = write
+        ping.grant = nil
+        var isOver = false
+        while ping.write != nil {
+            while let event = engine.nextEvent() { handle(event) }
+            if let failure = ping.failure {
+                engine.end(write)
+                throw LoadFailure(failure, node: head, block: plan.block)
+            }
+            if isOver, ping.flights.isEmpty, let grant = ping.grant {
+                ping.grant = nil
+                endBlock(write, grant)
+                continue
+            }
+            now = engine.now
+            let wake = isOver ? UInt64.max : sendPings(write, &isOver)
+            live.store(tally, moved: tally.bytes)
+            sweep()
+            engine.turn(waitUntil: min(wake, now + 1_000_000_000))
+        }
+        ping.base += bytes
+        return isOver
+    }
+
+    /// A block needs a byte: one that has none is left to the lease's end.
+    private mutating func endBlock(_ write: WriteID, _ grant: PingState.Grant) {
+        if grant.offset > 0 {
+            engine.decline(write, slot: grant.slot)
+        } else {
+            engine.end(write)
+            ping.write = nil
+        }
+    }
+
+    /// Sends what is due and fits `depth`.
+    /// - Returns: when to look again.
+    private mutating func sendPings(_ write: WriteID, _ isOver: inout Bool) -> UInt64 {
+        guard !live.isCancelled else {
+            isOver = true
+            return .max
+        }
+        while ping.flights.count < plan.depth, let grant = ping.grant {
+            switch schedule.next(now: now) {
+            case .finished:
+                isOver = true
+                return .max
+            case .wait(let time): return time
+            case .start(_, let intended):
+                ping.grant = nil
+                ping.flights.append(
+                    PingState.Flight(
+                        end: grant.offset + UInt64(grant.count), bytes: UInt64(grant.count),
+                        intended: intended))
+                engine.provide(write, slot: grant.slot, count: grant.count)
+            }
+        }
+        return .max
+    }
+
+    mutating func pinged(_ acked: Progress) {
+        let end = acked[plan.durability.level]
+        while let first = ping.flights.first, first.end <= end {
+            tally.done(bytes: first.bytes, intended: first.intended, at: engine.now)
+            ping.flights.removeFirst()
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import ArgumentParser
+import ControlClient
+import Load
+import ToolSupport
+
+struct ServeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Take part in loads that are started elsewhere with --hosts.",
+        discussion: """
+            Whoever reaches the address can have this host put load on any cluster: listen where \
+            only the coordinator comes.
+
+            EXAMPLES
+              catena-load serve --listen 10.0.0.5:7800
+            """)
+
+    @Option(help: .init("Address and port; port 0 takes a free one.", valueName: "host:port"))
+    var listen: String
+
+    func run() throws {
+        try presenting("catena-load") {
+            let server = try HostServer(listen: try endpoint()) { text in
+                StandardStream.error.write("catena-load: \(text)\n")
+            }
+            try StandardStream.output.writeResult("listening on \(server.address)\n")
+            while true { server.serveNext() }
+        }
+    }
+
+    private func endpoint() throws(ToolFailure) -> Endpoint {
+        if let endpoint = Endpoint(listen) { return endpoint }
+        // A port of 0 is none that could be reached, but one that can be asked for.
+        let parts = listen.split(separator: ":")
+        guard parts.count == 2, parts[1] == "0" else {
+            throw ToolFailure(.usage, "--listen is HOST:PORT, not '\(listen)'")
+        }
+        return Endpoint(host: String(parts[0]), port: 0)
+    }
+}
