@@ -39,9 +39,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(
-            url: "https://github.com/apple/swift-collections", from: "1.6.0",
-            traits: ["UnstableSortedCollections"]),
-        .package(
             url: "https://github.com/apple/swift-configuration", from: "1.4.0",
             traits: ["YAML"]),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -58,6 +55,12 @@ let package = Package(
         .systemLibrary(
             name: "CISAL", path: "Sources/CISAL", pkgConfig: "libisal",
             providers: [.apt(["libisal-dev"])]),
+        // The namespace's database, through Debian's SQLite.
+        .systemLibrary(
+            name: "CSQLite", path: "Sources/CSQLite", pkgConfig: "sqlite3",
+            providers: [.apt(["libsqlite3-dev"])]),
+        // epoll(7), which Swift's Glibc module leaves out.
+        .systemLibrary(name: "CEpoll", path: "Sources/CEpoll"),
         // The words both sides share: identifiers, frames, tokens, status codes. No I/O.
         .target(
             name: "Wire",
@@ -81,9 +84,8 @@ let package = Package(
         .target(
             name: "Control",
             dependencies: [
-                "Wire", .product(name: "Crypto", package: "swift-crypto"),
+                "Wire", "CEpoll", "CSQLite", .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "SortedCollections", package: "swift-collections"),
             ], swiftSettings: strict),
         // The client library: put, get and the streams under them, on the same reactor.
         .target(

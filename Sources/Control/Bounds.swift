@@ -14,6 +14,8 @@ package struct Bounds: Sendable, Equatable {
     package var devicesPerNode = 64
     /// Keys being written at one time.
     package var leases = 100_000
+    /// Blocks being written at one time, of all keys together.
+    package var openBlocks = 250_000
     /// Blocks of one value: what a CLOSE of 1 MiB can list.
     package var blocksPerLease = 10_000
     /// Answers kept for retries; the oldest goes first.
@@ -30,7 +32,7 @@ package struct Bounds: Sendable, Equatable {
     package var sweptLeases = 64
     /// Deleted blocks looked at in one tick.
     package var sweptBlocks = 256
-    /// Replicas forgotten in one tick after their node died or registered anew.
+    /// Blocks looked at in one tick after a node died or registered anew.
     package var drainedReplicas = 20_000
     /// Bytes of blocks, entries or nodes in one answer: what is left of a control message is for
     /// the rest. A longer list is cut and says how to go on.

@@ -7,23 +7,47 @@ package struct Engine<Store: NamespaceStore> {
     /// Mutations were applied that no commit covers yet.
     package private(set) var isDirty = false
 
+    /// What came of a request.
+    package struct Answer: Sendable {
+        package let reply: ControlReply
+        /// The reply's bytes, when they are at hand.
+        package let encoded: [UInt8]?
+        package let notices: [Notice]
+        /// It tells nothing that a commit has yet to make true.
+        package let isSettled: Bool
+    }
+
     package init(namenode: Namenode, store: Store) {
         self.namenode = namenode
         self.store = store
     }
 
+    /// Takes up what an earlier process left; once, before anything else.
+    package mutating func start(at moment: Moment) throws(StoreFailure) -> [Notice] {
+        let decision = namenode.resume(at: moment, from: store)
+        try apply(decision.mutations)
+        return decision.notices
+    }
+
     /// Decides and applies. The reply may leave when the next `commit` has called back.
     package mutating func handle(
-        _ request: ControlRequest, from caller: Caller, at moment: Moment
-    ) throws(StoreFailure) -> (reply: ControlReply, notices: [Notice]) {
+        _ request: ControlRequest, body: [UInt8]? = nil, from caller: Caller, at moment: Moment
+    ) throws(StoreFailure) -> Answer {
         var notices: [Notice] = []
         if let ended = namenode.endLeases(at: moment, in: store) {
             try apply(ended.mutations)
             notices += ended.notices
         }
-        let decision = namenode.decide(request, from: caller, at: moment, in: store)
+        store.startReading()
+        let decision = namenode.decide(
+            request, body: body, from: caller, at: moment, in: store)
+        let isSettled =
+            decision.mutations.isEmpty && request.operation?.readsOnlyKeys == true
+            && !store.sawUncommitted
         try apply(decision.mutations)
-        return (decision.reply, notices + decision.notices)
+        return Answer(
+            reply: decision.reply, encoded: decision.encoded,
+            notices: notices + decision.notices, isSettled: isSettled)
     }
 
     package mutating func tick(at moment: Moment) throws(StoreFailure) -> [Notice] {
@@ -44,9 +68,13 @@ package struct Engine<Store: NamespaceStore> {
         store.commit(done)
     }
 
+    /// To be called when a commit has called back with success.
+    package mutating func committed() { store.committed() }
+
     package mutating func liveNodes(now: Int64) -> Int { namenode.liveNodes(now: now) }
 
     private mutating func apply(_ mutations: [Mutation]) throws(StoreFailure) {
+        if let failure = store.failure { throw failure }
         guard !mutations.isEmpty else { return }
         isDirty = true
         try store.apply(mutations)

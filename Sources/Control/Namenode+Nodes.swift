@@ -27,13 +27,11 @@ extension Namenode {
     /// Writes down what is known of a copy.
     mutating func hold(_ record: BlockRecord, _ holder: ReplicaMap.Holder) {
         guard nodes[holder.node] != nil else { return }
-        nodes[holder.node]?.blocks.insert(record.block)
         let wanted = record.state == .sealed ? record.chain.count : 0
         replicas.put(holder, of: record.block, wanted: wanted)
     }
 
     mutating func lose(_ block: BlockID, on node: NodeID) {
-        nodes[node]?.blocks.remove(block)
         replicas.remove(node, from: block)
     }
 
@@ -41,8 +39,10 @@ extension Namenode {
     /// others of its chain when they report it.
     mutating func doom(_ record: BlockRecord, _ turn: inout Turn<some NamespaceReader>) {
         for holder in replicas.forget(record.block) {
-            nodes[holder.node]?.blocks.remove(record.block)
-            if holder.reported { nodes[holder.node]?.doomed[record.block] = record.epoch }
+            if holder.reported {
+                nodes[holder.node]?.doomed[record.block] = DoomedCopy(
+                    epoch: record.epoch, since: turn.now)
+            }
         }
         var doomed = record
         doomed.state = .doomed(since: turn.now, waiting: record.chain)
@@ -63,15 +63,16 @@ extension Namenode {
         return message
     }
 
-    /// A token for `chain`, and the moment it was signed at.
+    /// A token for a chain of this hash, and the moment it was signed at.
     func token(
-        _ modes: Token.Modes, block: BlockRecord, lease: LeaseID, chain: Chain, maxLength: UInt64,
+        _ modes: Token.Modes, block: BlockRecord, lease: LeaseID, chain: [UInt8],
+        maxLength: UInt64,
         now: Int64
     ) -> [UInt8] {
         let key = keys.current
         let token = Token(
             modes: modes, issued: UInt32(clamping: now - key.made), key: key.id, cluster: cluster,
-            block: block.block, epoch: block.epoch, lease: lease, chainHash: chain.hash,
+            block: block.block, epoch: block.epoch, lease: lease, chainHash: chain,
             maxLength: maxLength, duration: UInt32(clamping: settings.effectiveTokenMs))
         return token.signed(with: key)
     }

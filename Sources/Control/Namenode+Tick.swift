@@ -1,18 +1,39 @@
 import Wire
 
 extension Namenode {
+    /// Takes up what an earlier process left: its signing keys, and every lease with its full time
+    /// anew.
+    package mutating func resume(at moment: Moment, from store: some NamespaceReader) -> Decision {
+        var decision = Decision()
+        let saved = store.signingKeys
+        if let saved { keys.resume(saved, now: moment.now, using: &generator) }
+        if saved != keys.saved { decision.mutations.append(.setSigningKeys(keys.saved)) }
+        let leases = store.leaseIDs
+        for lease in leases { leaseClocks.set(lease, to: moment.now + settings.leaseMs) }
+        let tally = store.tally
+        decision.notices.append(
+            Notice(
+                .info, "namespace opened",
+                [
+                    "keys": "\(tally.keys)", "blocks": "\(tally.blocks)",
+                    "leases": "\(leases.count)", "to_delete": "\(tally.doomedBlocks)",
+                ]))
+        return decision
+    }
+
     /// What time alone brings about: to be called a few times a second. Each call does a bounded
     /// amount; what is left follows with the next.
     package mutating func tick(at moment: Moment, in store: some NamespaceReader) -> Decision {
         var turn = Turn(
             store: store, caller: Caller(role: .unspecified), client: .none, moment: moment)
         if keys.rotate(now: moment.now, using: &generator) {
+            turn.mutations.append(.setSigningKeys(keys.saved))
             turn.note(Notice(.info, "signing keys rotated", ["current": "\(keys.current.id)"]))
         }
         findDead(&turn)
         // Whether K nodes were live at one time does not depend on a client asking just then.
         _ = liveNodes(now: moment.now)
-        drainLeftovers()
+        replicas.sweep(settings.bounds.drainedReplicas)
         sweepDoomed(&turn)
         var decision = Decision()
         decision.mutations = turn.mutations
@@ -74,21 +95,8 @@ extension Namenode {
 
     /// What a node held is to be forgotten, unless it names it again.
     mutating func retire(_ id: NodeID) {
-        guard var node = nodes.removeValue(forKey: id) else { return }
-        node.leftover += node.blocks
-        node.blocks = []
-        node.doomed = OrderedMap()
-        nodes[id] = node
-    }
-
-    private mutating func drainLeftovers() {
-        var budget = settings.bounds.drainedReplicas
-        for id in nodes.values.filter({ !$0.leftover.isEmpty }).map(\.id) {
-            while budget > 0, let block = nodes[id]?.leftover.popLast() {
-                budget -= 1
-                if nodes[id]?.blocks.contains(block) == false { replicas.remove(id, from: block) }
-            }
-        }
+        replicas.retire(id)
+        nodes[id]?.doomed = OrderedMap()
     }
 
     /// Forgets deleted blocks that no node can hold or get any more: those who were to hold one are

@@ -19,6 +19,7 @@ package struct Namenode: Sendable {
     package internal(set) var replicas = ReplicaMap()
     package internal(set) var leaseClocks = LeaseClocks()
     var census = Census()
+    var chains = RecentMap<[NodeID], PreparedChain>(most: Self.preparedChains)
     /// When the machine last ran.
     var lastTurn: Int64
     /// Where the next tick goes on looking at deleted blocks.
@@ -45,8 +46,9 @@ package struct Namenode: Sendable {
     }
 
     /// Judges one request. The mutations have to be applied before the next call, all or none.
+    /// - Parameter body: the request as it came over the wire, when it did.
     package mutating func decide(
-        _ request: ControlRequest, from caller: Caller, at moment: Moment,
+        _ request: ControlRequest, body: [UInt8]? = nil, from caller: Caller, at moment: Moment,
         in store: some NamespaceReader
     ) -> Decision {
         var decision = Decision()
@@ -58,7 +60,8 @@ package struct Namenode: Sendable {
                 throw Refusal(.malformed, "the request names no operation this namenode knows")
             }
             let name = RequestName(client: client, request: request.requestID)
-            let retries = operation.isMutating ? Retries(name: name, operation: operation) : nil
+            let retries =
+                operation.isMutating ? Retries(name: name, request: request, body: body) : nil
             if let kept = try retries?.answer(in: store) {
                 decision.reply = kept
                 return decision
@@ -66,7 +69,11 @@ package struct Namenode: Sendable {
             var turn = Turn(store: store, caller: caller, client: client, moment: moment)
             decision.reply.requestID = request.requestID
             decision.reply.result = try perform(operation, &turn)
-            retries?.keep(decision.reply, bounds: settings.bounds, in: &turn)
+            if let retries {
+                let encoded = ReplyWriter.body(decision.reply)
+                retries.keep(encoded, bounds: settings.bounds, in: &turn)
+                decision.encoded = encoded
+            }
             decision.mutations = turn.mutations
             decision.notices = turn.notices
         } catch {
@@ -101,6 +108,8 @@ package struct Namenode: Sendable {
 /// What the machine answers to one request or one tick.
 package struct Decision: Sendable {
     package var reply = ControlReply()
+    /// The reply's bytes, when they had to be made anyway.
+    package var encoded: [UInt8]?
     package var mutations: [Mutation] = []
     package var notices: [Notice] = []
 
@@ -108,6 +117,29 @@ package struct Decision: Sendable {
 }
 
 extension ControlRequest.OneOf_Operation {
+    /// As fault points name it.
+    var name: String? {
+        switch self {
+        case .create: "create"
+        case .addBlock: "addblock"
+        case .close: "close"
+        case .abandon: "abandon"
+        case .delete: "delete"
+        case .rename: "rename"
+        case .register: "register"
+        default: nil
+        }
+    }
+
+    /// Whether the answer comes from keys and sealed blocks alone, so that it may leave before a
+    /// commit that is under way when none of those belongs to it.
+    var readsOnlyKeys: Bool {
+        switch self {
+        case .open, .list: true
+        default: false
+        }
+    }
+
     /// Whether a retry has to get the first answer. RENEW, REGISTER and HEARTBEAT may be done
     /// twice.
     var isMutating: Bool {

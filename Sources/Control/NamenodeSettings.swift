@@ -24,6 +24,8 @@ package struct NamenodeSettings: Sendable, Equatable {
     /// Silence after which a node's session is over and its replicas do not count.
     package var deadMs: Int64 = 10_000
     package var leaseMs: Int64 = 60_000
+    /// How long a deleted block's copies are left to readers that have opened its key.
+    package var deleteGraceMs: Int64 = 3_000
     package var tokenMs: Int64 = 600_000
     package var keyRotationMs: Int64 = 600_000
     /// Lines of `NODE LOCATION`, see `LocationMap`.
@@ -57,6 +59,9 @@ package struct NamenodeSettings: Sendable, Equatable {
         check(deadMs > staleMs, "dead-ms must be longer than stale-ms")
         check(deadMs <= Self.longestMs, "dead-ms must be at most \(Self.longestMs)")
         check((100...Self.longestMs).contains(leaseMs), "lease-ms must be 100 to \(Self.longestMs)")
+        check(
+            (0...Self.longestMs).contains(deleteGraceMs),
+            "delete-grace-ms must be 0 to \(Self.longestMs)")
         check((100...Self.longestMs).contains(tokenMs), "token-ms must be 100 to \(Self.longestMs)")
         check(
             (100...Self.longestMs).contains(keyRotationMs),

@@ -30,22 +30,40 @@ public struct Identifier<Tag>: Hashable, Sendable, BitwiseCopyable {
     public static var none: Self { Self(high: 0, low: 0) }
 
     /// Reads 16 bytes; `nil` for any other count.
+    @inlinable
     public init?(bytes: some Collection<UInt8>) {
         guard bytes.count == 16 else { return nil }
         var high: UInt64 = 0
         var low: UInt64 = 0
-        for (index, byte) in bytes.enumerated() {
+        var index = 0
+        for byte in bytes {
             if index < 8 { high = high << 8 | UInt64(byte) } else { low = low << 8 | UInt64(byte) }
+            index += 1
         }
         self.init(high: high, low: low)
     }
 
     /// The 16 bytes of the written form.
+    @inlinable
     public var bytes: [UInt8] {
-        (0..<16).map { index in
-            let half = index < 8 ? high : low
-            return UInt8(truncatingIfNeeded: half >> UInt64((7 - index % 8) * 8))
+        [UInt8](unsafeUninitializedCapacity: 16) { buffer, count in
+            for index in 0..<16 {
+                let half = index < 8 ? high : low
+                buffer[index] = UInt8(truncatingIfNeeded: half >> UInt64((7 - index % 8) * 8))
+            }
+            count = 16
         }
+    }
+
+    @inlinable
+    public static func == (left: Self, right: Self) -> Bool {
+        left.high == right.high && left.low == right.low
+    }
+
+    @inlinable
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(high)
+        hasher.combine(low)
     }
 }
 

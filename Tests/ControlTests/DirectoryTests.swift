@@ -34,7 +34,7 @@ struct DirectoryTests {
             #expect(stat(base + "/nn/cluster.secret", &status) == 0)
             #expect(status.st_mode & 0o777 == 0o600)
             let files = try FileManager.default.contentsOfDirectory(atPath: base + "/nn").sorted()
-            #expect(files == ["cluster.secret", "lock", "namespace.json"])
+            #expect(files == ["cluster.secret", "lock", "namespace.db", "namespace.json"])
         }
     }
 
@@ -78,10 +78,40 @@ struct DirectoryTests {
     @Test func aNewerFormatIsNotTouched() throws {
         try inScratch { base in
             _ = try format(base)
-            let text = #"{"format":2,"cluster":"\#(Desk.cluster)","made":""}"#
+            let text = #"{"format":3,"cluster":"\#(Desk.cluster)","made":""}"#
             try text.write(toFile: base + "/namespace.json", atomically: false, encoding: .utf8)
-            #expect(throws: DirectoryFailure.newerFormat(base, found: 2)) {
+            #expect(throws: DirectoryFailure.newerFormat(base, found: 3)) {
                 try NamespaceDirectory.open(base)
+            }
+        }
+    }
+
+    @Test func aDirectoryOfFormat1BeginsEmptyBehindItsNumbers() throws {
+        try inScratch { base in
+            _ = try format(base)
+            try FileManager.default.removeItem(atPath: base + "/namespace.db")
+            let text = #"{"format":1,"cluster":"\#(Desk.cluster)","made":""}"#
+            try text.write(toFile: base + "/namespace.json", atomically: false, encoding: .utf8)
+            try "7\n".write(toFile: base + "/starts", atomically: false, encoding: .utf8)
+            let old = try NamespaceDirectory.open(base)
+            #expect(old.format == 1)
+            #expect(try old.upgrade())
+            let new = try NamespaceDirectory.open(base)
+            #expect(new.format == NamespaceDirectory.formatVersion)
+            #expect(try !new.upgrade())
+            let store = try SQLiteStore.open(in: base, cluster: Desk.cluster, now: 0, boot: "a")
+            #expect(store.counter(.block) == 8 << 32 | 1)
+            #expect(store.tally.keys == 0)
+        }
+    }
+
+    @Test func aNamespaceWithoutItsDatabaseIsRefused() throws {
+        try inScratch { base in
+            _ = try format(base)
+            try FileManager.default.removeItem(atPath: base + "/namespace.db")
+            _ = try NamespaceDirectory.open(base)
+            #expect(throws: StoreFailure.self) {
+                try SQLiteStore.open(in: base, cluster: Desk.cluster, now: 0, boot: "a")
             }
         }
     }

@@ -35,6 +35,10 @@ private struct SlowStore: NamespaceStore, Sendable {
     init(gate: Gate) { self.gate = gate }
 
     var tally: Tally { memory.tally }
+    var signingKeys: SigningKeys.Saved? { memory.signingKeys }
+    var leaseIDs: [LeaseID] { memory.leaseIDs }
+    var failure: StoreFailure? { nil }
+    mutating func committed() { memory.committed() }
     func key(_ key: Key) -> KeyRecord? { memory.key(key) }
     func keys(from start: Key, limit: Int) -> [(key: Key, record: KeyRecord)] {
         memory.keys(from: start, limit: limit)
@@ -102,7 +106,11 @@ struct GroupCommitTests {
         let server = NamenodeServer(
             engine: Engine(namenode: namenode, store: SlowStore(gate: gate)),
             log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, onFailure: onFailure)
-        return (server, try server.start())
+        let port = try server.start()
+        // The first commit is of the signing keys.
+        gate.begun.wait()
+        #expect(gate.end() == 1)
+        return (server, port)
     }
 
     private func datanode(port: UInt16, _ gate: SlowStore.Gate) throws -> Peer {

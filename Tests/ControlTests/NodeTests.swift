@@ -134,7 +134,7 @@ struct NodeTests {
         #expect(try desk.heartbeat(0, [sealed]).code == .ok)
         // The same sequence again: answered, not applied.
         #expect(try desk.beat(0, [gone]).code == .ok)
-        #expect(desk.engine.namenode.nodes[desk.nodes[0].id]?.blocks.count == 1)
+        #expect(desk.engine.namenode.replicas.count(of: desk.nodes[0].id) == 1)
         desk.nodes[0].sequence += 1
         #expect(try desk.heartbeat(0, [gone]).code == .staleSession)
     }

@@ -2,16 +2,43 @@ import Control
 import Testing
 import Wire
 
+/// One suite for both stores.
 @Suite("The store")
 struct StoreTests {
-    @Test func positionsAreFoundFromWithin() throws {
-        var store = MemoryStore()
+    enum Kind: CaseIterable { case memory, sqlite, sqliteInTransactions }
+
+    /// A store of this kind, and a call that ends a transaction.
+    private func with(
+        _ kind: Kind,
+        _ body: (any NamespaceStore, (inout any NamespaceStore) throws -> Void) throws -> Void
+    ) throws {
+        switch kind {
+        case .memory: try body(MemoryStore()) { _ in }
+        case .sqlite:
+            try Scratch.with { try body(try $0.store()) { try Scratch.commit(&$0) } }
+        case .sqliteInTransactions:
+            try Scratch.with { try body(try $0.store()) { _ in } }
+        }
+    }
+
+    @Test(arguments: Kind.allCases) func positionsAreFoundFromWithin(kind: Kind) throws {
+        try with(kind) { try positions($0, $1) }
+    }
+
+    private func positions(
+        _ made: any NamespaceStore, _ end: (inout any NamespaceStore) throws -> Void
+    ) throws {
+        var store = made
+        try store.apply([.setCounter(.block, 100)])
         for (number, position) in [(1, 0), (2, 10), (3, 30)] as [(UInt64, UInt64)] {
             try store.apply([.putBlock(block(number, value: 1, position: position))])
+            try end(&store)
         }
         try store.apply([.putBlock(block(9, value: 2, position: 5))])
+        try end(&store)
+        let read = store
         func found(_ position: UInt64, _ limit: Int = 9) -> [UInt64] {
-            store.blocks(of: ValueID(1), holding: position, limit: limit).map(\.block.number)
+            read.blocks(of: ValueID(1), holding: position, limit: limit).map(\.block.number)
         }
         #expect(found(0) == [1, 2, 3])
         #expect(found(9) == [1, 2, 3])
@@ -21,8 +48,14 @@ struct StoreTests {
         #expect(store.blocks(of: ValueID(3), holding: 0, limit: 9).isEmpty)
     }
 
-    @Test func countersNeverGoBack() throws {
-        var store = MemoryStore()
+    @Test(arguments: Kind.allCases) func countersNeverGoBack(kind: Kind) throws {
+        try with(kind) { try counters($0, $1) }
+    }
+
+    private func counters(
+        _ made: any NamespaceStore, _ end: (inout any NamespaceStore) throws -> Void
+    ) throws {
+        var store = made
         for counter in Mutation.Counter.allCases {
             #expect(store.counter(counter) == 1)
             try store.apply([.setCounter(counter, 2)])
@@ -95,35 +128,53 @@ struct StoreTests {
         }
     }
 
-    @Test("a random walk beside a naive model", arguments: [1, 2, 3, 4, 5] as [UInt64])
-    func model(seed: UInt64) throws {
+    @Test(
+        "a random walk beside a naive model", arguments: [1, 2, 3, 4, 5] as [UInt64], Kind.allCases)
+    func model(seed: UInt64, kind: Kind) throws {
         print("store model seed \(seed)")
+        try with(kind) { try walk($0, $1, seed: seed) }
+    }
+
+    private func walk(
+        _ made: any NamespaceStore, _ end: (inout any NamespaceStore) throws -> Void, seed: UInt64
+    ) throws {
         var generator = Seeded(seed)
-        var store = MemoryStore()
+        var store = made
         var model = Model()
-        for step in 0..<3_000 {
+        try store.apply([.setCounter(.block, 100)])
+        for step in 0..<2_000 {
             let next = mutation(&generator)
             try store.apply([next])
             model.apply(next)
-            let start = Key(point: [UInt8.random(in: 96...100, using: &generator)])
-            let limit = Int.random(in: 0...10, using: &generator)
-            try #require(
-                store.keys(from: start, limit: limit).map(\.key.bytes)
-                    == model.keys(from: start, limit: limit), "step \(step)")
-            let value = ValueID(UInt64.random(in: 0...4, using: &generator))
-            try #require(
-                store.blocks(of: value, holding: 0, limit: 100).map(\.block)
-                    == model.blocks(of: value), "step \(step)")
-            try #require(store.tally.keys == model.keys.count)
-            try #require(store.tally.leases == model.leases.count)
-            let live = model.blocks.values.filter { !$0.isDoomed }
-            try #require(store.tally.blocks == live.count)
-            try #require(store.tally.sealedBlocks == live.count { $0.state == .sealed })
-            try #require(
-                store.doomed(after: BlockID(20), limit: 5).map(\.block)
-                    == Array(
-                        model.blocks.values.filter { $0.isDoomed && $0.block > BlockID(20) }
-                            .map(\.block).sorted().prefix(5)))
+            if Int.random(in: 0..<5, using: &generator) == 0 { try end(&store) }
+            try compare(store, model, step: step, &generator)
         }
+    }
+
+    private func compare(
+        _ store: any NamespaceStore, _ model: Model, step: Int, _ generator: inout Seeded
+    ) throws {
+        let start = Key(point: [UInt8.random(in: 96...100, using: &generator)])
+        let limit = Int.random(in: 0...10, using: &generator)
+        try #require(
+            store.keys(from: start, limit: limit).map(\.key.bytes)
+                == model.keys(from: start, limit: limit), "step \(step)")
+        let value = ValueID(UInt64.random(in: 0...4, using: &generator))
+        try #require(
+            store.blocks(of: value, holding: 0, limit: 100).map(\.block)
+                == model.blocks(of: value), "step \(step)")
+        let one = BlockID(UInt64.random(in: 1...40, using: &generator))
+        try #require(store.block(one) == model.blocks[one], "step \(step)")
+        try #require(store.tally.keys == model.keys.count)
+        try #require(store.tally.leases == model.leases.count)
+        let live = model.blocks.values.filter { !$0.isDoomed }
+        try #require(store.tally.blocks == live.count)
+        try #require(store.tally.sealedBlocks == live.count { $0.state == .sealed })
+        try #require(
+            store.doomed(after: BlockID(20), limit: 5).map(\.block)
+                == Array(
+                    model.blocks.values.filter { $0.isDoomed && $0.block > BlockID(20) }
+                        .map(\.block).sorted().prefix(5)))
+        try #require(store.failure == nil)
     }
 }

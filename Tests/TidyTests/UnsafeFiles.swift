@@ -7,6 +7,8 @@ enum UnsafeFiles {
         "Sources/DataPath": "payload stays in registered slots that the kernel fills",
         "Sources/Client/Streams": "payload stays in registered slots that the kernel fills",
         "Sources/Control/Server": "sockets, and a read buffer that the system fills",
+        "Sources/Control/Messages": "requests are read in place, in the array they came in",
+        "Sources/Control/Store/SQLite": "SQLite is a C library; the WAL is checked in place",
         "Sources/ControlClient/AddressList.swift": "getaddrinfo's list",
         "Sources/Load/Payload": "the pattern is written to and compared with the engine's slots",
         "Sources/Load/Run/Worker+Check.swift": "what the engine delivers, where it is",

@@ -2,11 +2,12 @@ import Foundation
 import Glibc
 import Wire
 
-/// The namenode's directory: `namespace.json`, which names the cluster, and `cluster.secret`, which
-/// its datanodes prove to know. `namespace.json` is written last and durably: its presence means a
-/// whole format.
+/// The namenode's directory: `namespace.json`, which names the cluster, `cluster.secret`, which its
+/// datanodes prove to know, and the namespace's database. `namespace.json` is written last and
+/// durably: its presence means a whole format.
 package struct NamespaceDirectory: Sendable, Equatable {
-    package static let formatVersion = 1
+    /// 1 had the namespace in memory, and a count of starts beside it; 2 has it in a database.
+    package static let formatVersion = 2
     package static let namespaceFile = "namespace.json"
     package static let secretFile = "cluster.secret"
     package static let lockFile = "lock"
@@ -15,6 +16,8 @@ package struct NamespaceDirectory: Sendable, Equatable {
 
     package let path: String
     package let cluster: ClusterID
+    /// As it was found; `upgrade` makes an older one this program's.
+    package let format: Int
     /// 32 bytes.
     package let secret: [UInt8]
 
@@ -33,20 +36,23 @@ package struct NamespaceDirectory: Sendable, Equatable {
         if mkdir(path, 0o755) != 0, errno != EEXIST {
             throw .system(path, SystemFailure("mkdir"))
         }
-        for name in [namespaceFile, secretFile] where access("\(path)/\(name)", F_OK) == 0 {
+        for name in [namespaceFile, secretFile, SQLiteStore.file]
+        where access("\(path)/\(name)", F_OK) == 0 {
             throw .exists(path)
         }
         let lock = try lock(path)
         defer { _ = close(lock) }
         let digits = secret.map { hexadecimal(UInt64($0), digits: 2) }.joined()
         try DurableFile.create("\(path)/\(secretFile)", mode: 0o600, text: digits + "\n")
+        try makeDatabase(path, cluster: cluster, firstNumber: 1)
         let namespace = Namespace(
             format: formatVersion, cluster: cluster.description,
             made: made.formatted(.iso8601))
         try DurableFile.create(
             "\(path)/\(namespaceFile)", mode: 0o644, text: try text(of: namespace) + "\n")
         try DurableFile.syncDirectory(path)
-        return NamespaceDirectory(path: path, cluster: cluster, secret: secret)
+        return NamespaceDirectory(
+            path: path, cluster: cluster, format: formatVersion, secret: secret)
     }
 
     /// Reads what `format` made.
@@ -55,22 +61,27 @@ package struct NamespaceDirectory: Sendable, Equatable {
             if errno == ENOENT || errno == ENOTDIR { throw .notFormatted(path) }
             throw .system("\(path)/\(namespaceFile)", SystemFailure("access"))
         }
+        let namespace = try readNamespace(path)
         let file = "\(path)/\(namespaceFile)"
-        let namespace: Namespace
-        do {
-            namespace = try JSONDecoder().decode(Namespace.self, from: Data(try read(file).utf8))
-        } catch let failure as DirectoryFailure {
-            throw failure
-        } catch {
-            throw .damaged(file, reason: "it is not the JSON that format writes")
-        }
         guard namespace.format <= formatVersion else {
             throw .newerFormat(path, found: namespace.format)
         }
         guard let cluster = ClusterID(namespace.cluster) else {
             throw .damaged(file, reason: "\"\(namespace.cluster)\" is not a cluster id")
         }
-        return NamespaceDirectory(path: path, cluster: cluster, secret: try readSecret(path))
+        return NamespaceDirectory(
+            path: path, cluster: cluster, format: namespace.format, secret: try readSecret(path))
+    }
+
+    private static func readNamespace(_ path: String) throws(DirectoryFailure) -> Namespace {
+        let file = "\(path)/\(namespaceFile)"
+        do {
+            return try JSONDecoder().decode(Namespace.self, from: Data(try read(file).utf8))
+        } catch let failure as DirectoryFailure {
+            throw failure
+        } catch {
+            throw .damaged(file, reason: "it is not the JSON that format writes")
+        }
     }
 
     /// Claims the directory for this process. The lock lasts as long as the descriptor is open, so
@@ -87,21 +98,78 @@ package struct NamespaceDirectory: Sendable, Equatable {
         return descriptor
     }
 
-    /// Counts a start of the namenode, durably, under the lock.
-    /// - Returns: 1 for the first, then one more each time.
-    package static func countStart(_ path: String) throws(DirectoryFailure) -> UInt64 {
-        let file = "\(path)/\(startsFile)"
-        var count: UInt64 = 0
-        if access(file, F_OK) == 0 {
-            let text = try read(file).filter { !$0.isWhitespace }
-            guard let found = UInt64(text), found < UInt64(UInt32.max) else {
-                throw .damaged(file, reason: "it does not hold a count of starts")
-            }
-            count = found
+    /// Whether a namenode has it open.
+    package static func isLocked(_ path: String) -> Bool {
+        do {
+            _ = close(try lock(path))
+            return false
+        } catch {
+            return true
         }
-        try DurableFile.replace(file, mode: 0o644, text: "\(count + 1)\n")
+    }
+
+    /// Makes a directory of format 1 one of format 2, under the lock; does nothing to a newer one.
+    ///
+    /// Format 1 kept the namespace in memory, so that there are no keys to take along. Datanodes
+    /// may still hold blocks of it: the database's numbers begin behind all that it can have given
+    /// away, which were 2^32 for each start.
+    /// - Returns: whether there was something to do.
+    package func upgrade() throws(DirectoryFailure) -> Bool {
+        guard format < Self.formatVersion else { return false }
+        let starts = try Self.readStarts(path)
+        // One that is there was made by an upgrade that did not come to its end: nothing has used
+        // it.
+        if access("\(path)/\(SQLiteStore.file)", F_OK) != 0 {
+            try Self.makeDatabase(path, cluster: cluster, firstNumber: (starts + 1) << 32 | 1)
+        }
+        var namespace = try Self.readNamespace(path)
+        namespace.format = Self.formatVersion
+        try DurableFile.replace(
+            "\(path)/\(Self.namespaceFile)", mode: 0o644,
+            text: try Self.text(of: namespace) + "\n")
         try DurableFile.syncDirectory(path)
-        return count + 1
+        return true
+    }
+
+    private static func readStarts(_ path: String) throws(DirectoryFailure) -> UInt64 {
+        let file = "\(path)/\(startsFile)"
+        guard access(file, F_OK) == 0 else { return 0 }
+        let text = try read(file).filter { !$0.isWhitespace }
+        guard let found = UInt64(text), found < UInt64(UInt32.max >> 2) else {
+            throw .damaged(file, reason: "it does not hold a count of starts")
+        }
+        return found
+    }
+
+    /// Makes the database beside its place, so that it appears whole.
+    private static func makeDatabase(
+        _ path: String, cluster: ClusterID, firstNumber: UInt64
+    ) throws(DirectoryFailure) {
+        let file = "\(path)/\(SQLiteStore.file)"
+        let draft = "\(path)/new"
+        if mkdir(draft, 0o700) != 0, errno != EEXIST {
+            throw .system(draft, SystemFailure("mkdir"))
+        }
+        for name in try contents(draft) { _ = unlink("\(draft)/\(name)") }
+        defer { _ = rmdir(draft) }
+        do {
+            try SQLiteStore.create(in: draft, cluster: cluster, firstNumber: firstNumber)
+        } catch { throw .damaged(file, reason: error.reason) }
+        guard chmod("\(draft)/\(SQLiteStore.file)", 0o600) == 0 else {
+            throw .system(file, SystemFailure("chmod"))
+        }
+        // Nothing is in them any more: `create` has moved all of it into the database.
+        for name in ["-wal", "-shm"] { _ = unlink("\(draft)/\(SQLiteStore.file)\(name)") }
+        guard rename("\(draft)/\(SQLiteStore.file)", file) == 0 else {
+            throw .system(file, SystemFailure("rename"))
+        }
+        try DurableFile.syncDirectory(path)
+    }
+
+    private static func contents(_ path: String) throws(DirectoryFailure) -> [String] {
+        do { return try FileManager.default.contentsOfDirectory(atPath: path) } catch {
+            throw .system(path, SystemFailure("readdir"))
+        }
     }
 
     private static func readSecret(_ path: String) throws(DirectoryFailure) -> [UInt8] {

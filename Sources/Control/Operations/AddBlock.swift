@@ -12,8 +12,13 @@ extension Namenode {
             throw Refusal(
                 .busy, "a value has at most \(settings.bounds.blocksPerLease) blocks")
         }
+        let tally = turn.store.tally
+        guard tally.blocks - tally.sealedBlocks < settings.bounds.openBlocks else {
+            throw Refusal(
+                .busy, "\(settings.bounds.openBlocks) blocks are being written: try again")
+        }
         let nodes = try place(request, now: turn.now)
-        guard let chain = Chain(nodes.compactMap { self.nodes[$0]?.chainNode }) else {
+        guard let chain = prepared(nodes) else {
             throw Refusal(.internal, "the chosen nodes make no chain")
         }
         let record = BlockRecord(
@@ -26,10 +31,11 @@ extension Namenode {
         plan.block = record.block.number
         plan.epoch = record.epoch.number
         plan.maxLength = UInt64(settings.blockBytes)
-        plan.chain = nodes.map { message(for: $0) }
+        plan.chain = chain.messages
         plan.token = Data(
             token(
-                .write, block: record, lease: lease.id, chain: chain, maxLength: plan.maxLength,
+                .write, block: record, lease: lease.id, chain: chain.hash,
+                maxLength: plan.maxLength,
                 now: turn.now))
         return plan
     }

@@ -70,7 +70,7 @@ extension Namenode {
             // Out of reach, which is not gone: the node names it again when the device is back.
             nodes[id]?.doomed[record.block] = nil
         default:
-            nodes[id]?.doomed[record.block] = Epoch(report.epoch)
+            nodes[id]?.doomed[record.block] = DoomedCopy(epoch: Epoch(report.epoch), since: since)
         }
     }
 }

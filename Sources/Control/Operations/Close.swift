@@ -91,9 +91,9 @@ extension Namenode {
     /// The receipt speaks for the whole chain, so a reader need not wait for the nodes' own
     /// reports. A node that reported otherwise in this session is believed.
     private mutating func vouch(for block: BlockRecord) {
-        for (id, holder) in replicas[block.block]?.holders.map({ ($0.node, $0) }) ?? []
+        for holder in replicas.holders(of: block.block)
         where holder.sealed && holder.length != block.length {
-            lose(block.block, on: id)
+            lose(block.block, on: holder.node)
         }
         for id in block.chain {
             guard let node = nodes[id], !node.isDead else { continue }

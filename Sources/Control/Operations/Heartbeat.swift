@@ -30,7 +30,7 @@ extension Namenode {
         var reply = ControlHeartbeatReply()
         reply.keys = signingKeys(now: turn.now)
         reply.currentKey = keys.current.id.number
-        reply.commands = commands(for: id)
+        reply.commands = commands(for: id, now: turn.now)
         return reply
     }
 
@@ -68,15 +68,16 @@ extension Namenode {
             Notice(
                 node.strays + node.mismatches > 0 ? .warning : .info, "block report complete",
                 [
-                    "node": "\(id)", "blocks": "\(node.blocks.count)",
+                    "node": "\(id)", "blocks": "\(replicas.count(of: id))",
                     "stray": "\(node.strays)", "mismatched": "\(node.mismatches)",
                     "to_delete": "\(node.doomed.count)",
                 ]))
     }
 
-    /// Deletions for blocks this node reported, the next ones in turn; repeated with later
+    /// Deletions for blocks this node reported and whose grace is over, the next ones in turn;
+    /// repeated with later
     /// heartbeats until the node says that they are gone.
-    private mutating func commands(for id: NodeID) -> [ControlCommand] {
+    private mutating func commands(for id: NodeID, now: Int64) -> [ControlCommand] {
         guard var node = nodes[id], !node.doomed.isEmpty else { return [] }
         let most = settings.bounds.commandsPerHeartbeat
         var next = node.doomed.entries(from: node.doomedCursor, limit: most)
@@ -86,11 +87,12 @@ extension Namenode {
         }
         node.doomedCursor = BlockID((next.last?.key.number ?? 0) &+ 1)
         nodes[id]?.doomedCursor = node.doomedCursor
-        return next.map { block, epoch in
+        let due = next.filter { now - $0.value.since >= settings.deleteGraceMs }
+        return due.map { block, copy in
             var command = ControlCommand()
             command.kind = .delete
             command.block = block.number
-            command.epoch = epoch.number
+            command.epoch = copy.epoch.number
             return command
         }
     }

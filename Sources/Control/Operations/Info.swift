@@ -42,7 +42,7 @@ extension Namenode {
             for block in page where room > 0 {
                 var message = location(of: block)
                 message.replicas = block.chain.map { self.message(for: $0) }
-                room -= Self.size(message)
+                room -= Self.roomNeeded(message)
                 if room > 0 { found.append(message) }
             }
             position = last.position + last.length
@@ -59,7 +59,7 @@ extension Namenode {
         let open = turn.store.blocks(
             of: lease.value, holding: 0, limit: settings.bounds.blocksPerLease)
         for block in open {
-            let holders = replicas[block.block]?.holders ?? []
+            let holders = replicas.holders(of: block.block)
             let lengths = block.chain.map { id in holders.first { $0.node == id }?.length ?? 0 }
             let length = lengths.min() ?? 0
             if length == 0 { break }

@@ -29,7 +29,7 @@ extension Namenode {
             guard let last = page.last else { break }
             for block in page where block.position < end && room > 0 {
                 let message = readable(block, reader: reader, now: turn.now)
-                room -= Self.size(message)
+                room -= Self.roomNeeded(message)
                 if room > 0 { reply.blocks.append(message) }
             }
             position = last.position + last.length
@@ -40,9 +40,11 @@ extension Namenode {
     /// Blocks read from the store at a time.
     static var page: Int { 64 }
 
-    static func size(_ message: ControlBlockLocation) -> Int {
-        do { return try ControlFrame.encode(message).count } catch {
-            preconditionFailure("a message can be written: \(error)")
+    /// What a block takes in a reply, at most: numbers and token, and each node's id, address and
+    /// place.
+    static func roomNeeded(_ message: ControlBlockLocation) -> Int {
+        message.replicas.reduce(256) { sum, node in
+            sum + 64 + node.host.utf8.count + node.location.utf8.count
         }
     }
 
@@ -53,20 +55,21 @@ extension Namenode {
         let order = ReplicaOrder.order(
             candidates(for: block, now: now), reader: reader, using: &generator)
         let chosen = order.prefix(Limits.chainNodes.upperBound)
-        guard let chain = Chain(chosen.compactMap { nodes[$0]?.chainNode }) else {
+        guard let chain = prepared(Array(chosen)) else {
             // No node that may hold it is known: the caller sees a block without replicas.
             return message
         }
-        message.replicas = chosen.map { self.message(for: $0) }
+        message.replicas = chain.messages
         message.token = Data(
             token(
-                .read, block: block, lease: .none, chain: chain, maxLength: block.length, now: now))
+                .read, block: block, lease: .none, chain: chain.hash, maxLength: block.length,
+                now: now))
         return message
     }
 
     /// Nodes that hold the block, and those of its chain that have yet to say whether they do.
     private func candidates(for block: BlockRecord, now: Int64) -> [ReplicaOrder.Replica] {
-        var ids = (replicas[block.block]?.holders ?? []).filter(\.sealed).map(\.node)
+        var ids = replicas.holders(of: block.block).filter(\.sealed).map(\.node)
         for id in block.chain where !ids.contains(id) {
             if let node = nodes[id], node.isDead || !node.reportComplete { ids.append(id) }
         }

@@ -26,7 +26,6 @@ extension Namenode {
             software: String(request.software.prefix(Self.softwareCharacters)),
             lastContact: turn.now)
         if let kept = nodes[id] {
-            entry.leftover = kept.leftover
             entry.replaced = kept.replaced
             entry.replacedSessions = kept.replacedSessions
             if kept.incarnation != incarnation {
@@ -36,6 +35,7 @@ extension Namenode {
             }
         }
         nodes[id] = entry
+        chains.removeAll()
         census.invalidate()
         turn.note(
             Notice(

@@ -40,7 +40,7 @@ extension Namenode {
         report.state = liveness(of: node, now: now).rawValue
         report.lastContactMs = UInt64(clamping: now - node.lastContact)
         report.devices = node.devices
-        report.blocks = UInt64(node.blocks.count)
+        report.blocks = UInt64(replicas.count(of: node.id))
         report.openStreams = node.openStreams
         report.software = node.software
         report.reportComplete = node.reportComplete

@@ -1,11 +1,10 @@
-import Dispatch
 import Glibc
 import Wire
 
 /// One caller's TCP connection: bytes in, messages out to its owner, answers back.
 ///
-/// Used on the server's queue alone. The descriptor is closed when both of its sources have run
-/// their cancel handlers, and nowhere else: Dispatch may look at it until then.
+/// Used on the server's queue alone. The poller says when the socket is ready; what was asked of it
+/// and what is queued for it leaves with `flush`.
 final class ControlConnection {
     enum Phase: Equatable {
         /// Waits for Hello.
@@ -26,22 +25,24 @@ final class ControlConnection {
     let number: UInt64
     let peer: String
     private let descriptor: Int32
-    private let reading: any DispatchSourceRead
-    private let writing: any DispatchSourceWrite
+    private let poller: Poller
     private let bounds: Bounds
     private let timing: ServerTiming
-    private var liveSources = 2
-    private var readSuspended = false
-    private var writeSuspended = true
+    private var watchesReading = true
+    private var watchesWriting = false
+    /// Something was queued since the last flush.
+    private var isMarked = false
 
     private(set) var phase = Phase.greeting
     var caller: Caller
-    private var decoder = ControlFrameDecoder()
+    private var arrived = FrameBuffer()
     private var pending: [UInt8] = []
     private var sent = 0
     /// Requests whose replies have not been queued.
     private var unanswered = 0
     private var deadline: Int64
+    /// When the peer was heard of last, as of this turn of the server.
+    var now: Int64
     private var arriving = 0
     private var isDelivering = false
     private var lingers = false
@@ -52,12 +53,14 @@ final class ControlConnection {
     var onMalformed: ((ControlConnection, String) -> Void)?
     /// The bytes of unfinished messages that are held became more or fewer by so many.
     var onArriving: ((ControlConnection, Int) -> Void)?
+    /// Something is queued: `flush` has to be called before the server waits again.
+    var onQueued: ((ControlConnection) -> Void)?
     /// The descriptor is closed.
     var onClosed: ((ControlConnection) -> Void)?
 
     init(
         descriptor: Int32, number: UInt64, peer: String, challenge: [UInt8], bounds: Bounds,
-        timing: ServerTiming, now: Int64, queue: DispatchQueue
+        timing: ServerTiming, now: Int64, poller: Poller
     ) {
         self.descriptor = descriptor
         self.number = number
@@ -65,20 +68,18 @@ final class ControlConnection {
         self.bounds = bounds
         self.timing = timing
         caller = Caller(role: .unspecified, challenge: challenge, peer: peer)
+        self.now = now
+        self.poller = poller
         deadline = now + timing.handshakeMs
-        reading = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
-        writing = DispatchSource.makeWriteSource(fileDescriptor: descriptor, queue: queue)
     }
 
     func start() {
-        reading.setEventHandler { [unowned self] in receive() }
-        writing.setEventHandler { [unowned self] in flush() }
-        // The handlers keep the connection until both have run.
-        reading.setCancelHandler { self.sourceEnded() }
-        writing.setCancelHandler { self.sourceEnded() }
-        reading.activate()
-        writing.activate()
-        writing.suspend()
+        do { try poller.add(descriptor, number: number) } catch { close() }
+    }
+
+    func ready(reads: Bool, writes: Bool) {
+        if reads { receive() }
+        if writes { flush() }
     }
 
     /// The handshake is done: Requests follow.
@@ -89,13 +90,14 @@ final class ControlConnection {
         deadline = now + timing.idleMs
     }
 
-    /// Queues a message's frame, and sends what the socket takes.
+    /// Queues a message's frame.
     func send(_ frame: [UInt8], answers: Bool = false) {
         guard phase == .greeting || phase == .open else { return }
         if answers { unanswered -= 1 }
         pending += frame
-        flush()
-        schedule()
+        guard !isMarked else { return }
+        isMarked = true
+        onQueued?(self)
     }
 
     /// Takes nothing more from the peer and closes when everything is sent.
@@ -105,16 +107,16 @@ final class ControlConnection {
         guard phase == .greeting || phase == .open else { return }
         phase = .closing
         lingers = lingering
-        decoder = ControlFrameDecoder()
+        arrived = FrameBuffer()
         countArriving(0)
-        deadline = MonotonicClock.milliseconds() + timing.progressMs
+        deadline = now + timing.progressMs
         flush()
     }
 
     private func allSent() {
         guard lingers else { return close() }
         phase = .lingering
-        deadline = MonotonicClock.milliseconds() + timing.lingerMs
+        deadline = now + timing.lingerMs
         if shutdown(descriptor, Int32(SHUT_WR)) != 0 { return close() }
         schedule()
     }
@@ -124,13 +126,14 @@ final class ControlConnection {
         guard phase != .closed else { return }
         phase = .closed
         countArriving(0)
-        // A suspended source never runs its cancel handler.
-        if readSuspended { reading.resume() }
-        if writeSuspended { writing.resume() }
-        readSuspended = false
-        writeSuspended = false
-        reading.cancel()
-        writing.cancel()
+        poller.remove(descriptor)
+        _ = Glibc.close(descriptor)
+        onClosed?(self)
+        onMessage = nil
+        onMalformed = nil
+        onArriving = nil
+        onQueued = nil
+        onClosed = nil
     }
 
     /// Cuts off a peer that is too slow or silent; answers whether it was.
@@ -147,15 +150,9 @@ final class ControlConnection {
 
     private func receive() {
         guard phase == .greeting || phase == .open || phase == .lingering else { return }
-        let outcome: Socket.Moved = withUnsafeTemporaryAllocation(
-            byteCount: Self.receiveBytes, alignment: 16
-        ) { buffer in
-            let outcome = Socket.receive(descriptor, into: buffer)
-            if case .bytes(let count) = outcome, phase != .lingering {
-                decoder.append(buffer[..<count])
-            }
-            return outcome
-        }
+        let outcome = arrived.receive(Self.receiveBytes) { Socket.receive(descriptor, into: $0) }
+        // What comes behind a refusal is thrown away.
+        if phase == .lingering { arrived = FrameBuffer() }
         switch outcome {
         case .bytes: if phase != .lingering { deliver() }
         case .wouldBlock: break
@@ -171,7 +168,7 @@ final class ControlConnection {
         defer { isDelivering = false }
         do throws(ControlFrame.Failure) {
             while phase == .greeting || phase == .open, !isHeldBack {
-                guard let body = try decoder.next() else { break }
+                guard let body = try arrived.next() else { break }
                 touch()
                 if phase == .open { unanswered += 1 }
                 onMessage?(self, body)
@@ -184,14 +181,19 @@ final class ControlConnection {
             case .unreadable: onMalformed?(self, "the message cannot be read")
             }
         }
-        if phase == .greeting, decoder.buffered > Self.helloBytes {
+        if phase == .greeting, arrived.buffered > Self.helloBytes {
             onMalformed?(self, "a Hello has at most \(Self.helloBytes) bytes")
         }
-        if phase == .greeting || phase == .open { countArriving(decoder.buffered) }
+        if phase == .greeting || phase == .open {
+            countArriving(arrived.buffered)
+            arrived.shrink(to: Self.receiveBytes)
+        }
         schedule()
     }
 
-    private func flush() {
+    /// Sends what the socket takes, and goes on with messages that had to wait for it.
+    func flush() {
+        isMarked = false
         guard phase != .closed, phase != .lingering else { return }
         while sent < pending.count {
             let outcome = pending.withUnsafeBytes { bytes in
@@ -213,7 +215,7 @@ final class ControlConnection {
         sent = 0
         if phase == .closing {
             allSent()
-        } else if phase == .open, decoder.buffered > 0 {
+        } else if phase == .open, arrived.buffered > 0 {
             deliver()
         } else {
             schedule()
@@ -229,7 +231,6 @@ final class ControlConnection {
     /// Something moved: the peer has its time again.
     private func touch() {
         guard phase != .greeting else { return }
-        let now = MonotonicClock.milliseconds()
         deadline = now + (phase == .closing ? timing.progressMs : timing.idleMs)
     }
 
@@ -239,29 +240,15 @@ final class ControlConnection {
         guard phase != .closed else { return }
         let takes = (phase == .greeting || phase == .open) && !isHeldBack
         let wantsRead = takes || phase == .lingering
-        if wantsRead == readSuspended {
-            if wantsRead { reading.resume() } else { reading.suspend() }
-            readSuspended.toggle()
+        let wantsWrite = sent < pending.count && !isMarked
+        if wantsRead != watchesReading || wantsWrite != watchesWriting {
+            watchesReading = wantsRead
+            watchesWriting = wantsWrite
+            poller.watch(descriptor, number: number, reads: wantsRead, writes: wantsWrite)
         }
-        let wantsWrite = sent < pending.count
-        if wantsWrite == writeSuspended {
-            if wantsWrite { writing.resume() } else { writing.suspend() }
-            writeSuspended.toggle()
-        }
-        let isWaiting = wantsWrite || (decoder.buffered > 0 && !isHeldBack)
+        let isWaiting = wantsWrite || (arrived.buffered > 0 && !isHeldBack)
         if phase == .open, isWaiting {
-            deadline = min(deadline, MonotonicClock.milliseconds() + timing.progressMs)
+            deadline = min(deadline, now + timing.progressMs)
         }
-    }
-
-    private func sourceEnded() {
-        liveSources -= 1
-        guard liveSources == 0 else { return }
-        _ = Glibc.close(descriptor)
-        onClosed?(self)
-        onMessage = nil
-        onMalformed = nil
-        onArriving = nil
-        onClosed = nil
     }
 }

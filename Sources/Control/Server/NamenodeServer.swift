@@ -17,7 +17,13 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
     private let onFailure: @Sendable (StoreFailure) -> Void
 
     private var engine: Engine<Store>
+    private var faults: FaultPoint?
     private var listener: Listener?
+    private var poller: Poller?
+    /// Connections with something queued.
+    private var queued: [ControlConnection] = []
+    /// The moment of this turn.
+    private var moment = MonotonicClock.moment()
     private var timer: (any DispatchSourceTimer)?
     private var connections: [UInt64: ControlConnection] = [:]
     private var nextConnection: UInt64 = 1
@@ -31,6 +37,8 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
     private var drainEnd: Int64 = 0
 
     private struct Waiting {
+        /// The operation, where a fault may be armed for it.
+        let point: String?
         let connection: UInt64
         let frame: [UInt8]
     }
@@ -38,10 +46,12 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
     /// - Parameter onFailure: the store could not commit: memory is ahead of the disk, so the
     ///   process has to end.
     package init(
-        engine: Engine<Store>, timing: ServerTiming = ServerTiming(), log: Logger,
+        engine: Engine<Store>, timing: ServerTiming = ServerTiming(), faults: FaultPoint? = nil,
+        log: Logger,
         onFailure: @escaping @Sendable (StoreFailure) -> Void
     ) {
         self.engine = engine
+        self.faults = faults
         settings = engine.namenode.settings
         cluster = engine.namenode.cluster
         self.timing = timing
@@ -74,6 +84,17 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
                 // The next tick tries again.
                 self.listener?.pause()
             }
+            moment = MonotonicClock.moment()
+            let poller = try Poller(queue: queue)
+            poller.onReady = { [unowned self] number, reads, writes in
+                guard let connection = connections[number] else { return }
+                connection.now = moment.now
+                connection.ready(reads: reads, writes: writes)
+            }
+            poller.onBatchBegin = { [unowned self] in moment = MonotonicClock.moment() }
+            poller.onBatchEnd = { [unowned self] in endTurn() }
+            self.poller = poller
+            poller.start()
             self.listener = listener
             listener.start()
             let timer = DispatchSource.makeTimerSource(queue: queue)
@@ -82,9 +103,20 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
             timer.setEventHandler { [unowned self] in tick() }
             self.timer = timer
             timer.activate()
+            takeUp()
             return .success(listener.port)
         } catch {
             return .failure(error)
+        }
+    }
+
+    /// What an earlier process left.
+    private func takeUp() {
+        do {
+            write(try engine.start(at: moment))
+            if engine.isDirty { commit() }
+        } catch {
+            fail(error)
         }
     }
 
@@ -92,14 +124,19 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
 
     private func accept(_ descriptor: Int32, peer: String) {
         dispatchPrecondition(condition: .onQueue(queue))
+        guard let poller else {
+            _ = Glibc.close(descriptor)
+            return
+        }
         let connection = ControlConnection(
             descriptor: descriptor, number: nextConnection, peer: peer, challenge: challenge(),
             bounds: settings.bounds, timing: timing, now: MonotonicClock.milliseconds(),
-            queue: queue)
+            poller: poller)
         nextConnection += 1
         connection.onMessage = { [unowned self] in take($1, from: $0) }
         connection.onMalformed = { [unowned self] in refuse($0, because: $1) }
         connection.onArriving = { [unowned self] in arriving($0, by: $1) }
+        connection.onQueued = { [unowned self] in queued.append($0) }
         connection.onClosed = { [unowned self] in closed($0) }
         let hasRoom = connections.count < settings.bounds.connections
         connections[connection.number] = connection
@@ -163,7 +200,15 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
             connection.finish(lingering: true)
             return
         }
-        connection.open(as: hello.role, now: MonotonicClock.milliseconds())
+        connection.open(as: hello.role, now: moment.now)
+    }
+
+    /// What was queued leaves. A connection that can go on then may queue more.
+    private func endTurn() {
+        while let connection = queued.popLast() {
+            connection.now = moment.now
+            connection.flush()
+        }
     }
 
     // MARK: Requests
@@ -171,17 +216,19 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
     private func handle(_ body: [UInt8], _ connection: ControlConnection) {
         let request: ControlRequest
         do {
-            request = try ControlFrame.decode(ControlRequest.self, from: body)
+            request = try RequestReader.read(body)
         } catch {
             refuse(connection, because: "the message is not a Request")
             return
         }
         do {
             let answer = try engine.handle(
-                request, from: connection.caller, at: MonotonicClock.moment())
+                request, body: body, from: connection.caller, at: moment)
             write(answer.notices)
-            let waiting = Waiting(connection: connection.number, frame: frame(answer.reply))
-            if isCommitting || engine.isDirty {
+            let waiting = Waiting(
+                point: faults == nil ? nil : request.operation?.name, connection: connection.number,
+                frame: frame(answer.reply, answer.encoded))
+            if !answer.isSettled, isCommitting || engine.isDirty {
                 arrived.append(waiting)
                 commit()
             } else {
@@ -198,6 +245,7 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
         guard !isCommitting else { return }
         isCommitting = true
         swap(&committing, &arrived)
+        for waiting in committing { pass(waiting, "before-commit") }
         engine.commit { result in
             // A store that is done at once calls back before `commit` has returned.
             self.queue.async { self.committed(result) }
@@ -207,11 +255,16 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
     private func committed(_ result: Result<Void, StoreFailure>) {
         dispatchPrecondition(condition: .onQueue(queue))
         isCommitting = false
+        for waiting in committing { pass(waiting, "after-commit-before-reply") }
+        let result = faults?.failsCommit() == true ? .failure(FaultPoint.failure) : result
         switch result {
         case .success:
+            engine.committed()
             let leaving = committing
             committing.removeAll(keepingCapacity: true)
+            moment = MonotonicClock.moment()
             for waiting in leaving { reply(waiting) }
+            endTurn()
             if engine.isDirty || !arrived.isEmpty {
                 commit()
             } else if stopped != nil {
@@ -219,6 +272,10 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
             }
         case .failure(let failure): fail(failure)
         }
+    }
+
+    private func pass(_ waiting: Waiting, _ place: String) {
+        if let point = waiting.point { faults?.pass("\(point)-\(place)") }
     }
 
     private func reply(_ waiting: Waiting) {
@@ -232,9 +289,9 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
 
     /// A message's frame; one that is too long becomes a refusal, since the caller waits for
     /// something.
-    private func frame(_ reply: ControlReply) -> [UInt8] {
+    private func frame(_ reply: ControlReply, _ encoded: [UInt8]? = nil) -> [UInt8] {
         do {
-            return try ControlFrame.encode(reply)
+            return try ReplyWriter.frame(encoded ?? ReplyWriter.body(reply))
         } catch {
             log.error("an answer is too long", metadata: ["request": "\(reply.requestID)"])
             let refusal = Refusal(.internal, "the answer is longer than a message may be")
@@ -252,7 +309,9 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
 
     private func tick() {
         dispatchPrecondition(condition: .onQueue(queue))
-        let now = MonotonicClock.milliseconds()
+        moment = MonotonicClock.moment()
+        let now = moment.now
+        defer { endTurn() }
         listener?.resume()
         for connection in connections.values where connection.cutOff(now: now) {
             log.info("connection cut off: no progress", metadata: ["peer": "\(connection.peer)"])
@@ -262,7 +321,7 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
             return
         }
         do {
-            write(try engine.tick(at: MonotonicClock.moment()))
+            write(try engine.tick(at: moment))
             if engine.isDirty { commit() }
         } catch {
             fail(error)
@@ -298,6 +357,8 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
         guard let done = stopped, let timer else { return }
         timer.cancel()
         self.timer = nil
+        poller?.stop()
+        poller = nil
         done()
     }
 }

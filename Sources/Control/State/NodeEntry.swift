@@ -1,14 +1,21 @@
 import Foundation
 import Wire
 
+/// A copy that is to be deleted.
+package struct DoomedCopy: Sendable {
+    package let epoch: Epoch
+    /// When the block lost its key, on the namenode's monotonic clock.
+    package let since: Int64
+}
+
 /// What the namenode knows of one datanode. All of it is soft: the node tells it again at REGISTER.
 package struct NodeEntry: Sendable {
     package let id: NodeID
     package var incarnation: IncarnationID
     package var session: UInt64
-    package var host: String
-    package var port: UInt16
-    package var location: Location
+    package let host: String
+    package let port: UInt16
+    package let location: Location
     package var devices: [ControlDevice]
     package var software: String
     /// Monotonic milliseconds of the last REGISTER or HEARTBEAT.
@@ -21,12 +28,8 @@ package struct NodeEntry: Sendable {
     package var openStreams: UInt32 = 0
     /// Blocks planned for this node since it last said how full it is.
     package var planned = 0
-    /// Blocks it holds, as it reported them or as a receipt vouches.
-    package var blocks: Set<BlockID> = []
-    /// What it held in an earlier session and has not named again: forgotten bit by bit.
-    package var leftover: [BlockID] = []
     /// Blocks it reported that are to be deleted.
-    package var doomed = OrderedMap<BlockID, Epoch>()
+    package var doomed = OrderedMap<BlockID, DoomedCopy>()
     /// Where the next HEARTBEAT's commands begin.
     package var doomedCursor = BlockID(0)
     /// Blocks it reported in this session that the namespace does not know. Counted, never deleted.
@@ -38,17 +41,31 @@ package struct NodeEntry: Sendable {
     /// Their last sessions, in the same order.
     package var replacedSessions: [UInt64] = []
 
-    package var chainNode: ChainNode { ChainNode(node: id, host: host, port: port) }
+    /// As the wire names it.
+    package let message: ControlNode
 
-    /// As the wire names it, at its node's place or one of its devices'.
-    package var message: ControlNode {
-        var node = ControlNode()
-        node.nodeID = Data(id.bytes)
-        node.host = host
-        node.port = UInt32(port)
-        node.location = location.description
-        return node
+    package init(
+        id: NodeID, incarnation: IncarnationID, session: UInt64, host: String, port: UInt16,
+        location: Location, devices: [ControlDevice], software: String, lastContact: Int64
+    ) {
+        self.id = id
+        self.incarnation = incarnation
+        self.session = session
+        self.host = host
+        self.port = port
+        self.location = location
+        self.devices = devices
+        self.software = software
+        self.lastContact = lastContact
+        var message = ControlNode()
+        message.nodeID = Data(id.bytes)
+        message.host = host
+        message.port = UInt32(port)
+        message.location = location.description
+        self.message = message
     }
+
+    package var chainNode: ChainNode { ChainNode(node: id, host: host, port: port) }
 
     package var capacityBytes: UInt64 { working.reduce(0) { $0 &+ $1.capacityBytes } }
     package var usedBytes: UInt64 { working.reduce(0) { $0 &+ $1.usedBytes } }

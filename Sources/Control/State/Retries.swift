@@ -1,27 +1,28 @@
-import Crypto
-import Foundation
 import Wire
 
 /// Gives the retry of a mutating request its first answer (DESIGN section 3).
 ///
 /// Only successes are kept: a refusal changed nothing, so that a retry may well be judged anew. The
-/// kept bytes are 8 of the request's SHA-256, to tell a retry from another request under the same
-/// id, then the reply.
+/// kept bytes are 8 that tell a retry from another request under the same id, then the reply. The
+/// eight are FNV-1a's of the whole request: a client that gives one id to two requests is mistaken,
+/// not cunning, since it can only cheat itself.
 struct Retries {
     private static let fingerprintBytes = 8
 
     let name: RequestName
     private let fingerprint: [UInt8]
 
-    init(name: RequestName, operation: ControlRequest.OneOf_Operation) {
+    /// - Parameter body: the request's bytes, when they are at hand.
+    init(name: RequestName, request: ControlRequest, body: [UInt8]?) {
         self.name = name
-        var request = ControlRequest()
-        request.operation = operation
-        do {
-            let bytes: [UInt8] = try request.serializedBytes()
-            fingerprint = Array(SHA256.hash(data: bytes).prefix(Self.fingerprintBytes))
-        } catch {
+        let bytes: [UInt8]
+        do { bytes = try body ?? request.serializedBytes() } catch {
             preconditionFailure("a message that was read can be written: \(error)")
+        }
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        fingerprint = (0..<Self.fingerprintBytes).map {
+            UInt8(truncatingIfNeeded: hash >> UInt64($0 * 8))
         }
     }
 
@@ -38,16 +39,10 @@ struct Retries {
         }
     }
 
-    func keep(
-        _ reply: ControlReply, bounds: Bounds, in turn: inout Turn<some NamespaceReader>
-    ) {
-        let bytes: [UInt8]
-        do { bytes = try reply.serializedBytes() } catch {
-            preconditionFailure("a reply can be written: \(error)")
-        }
+    func keep(_ reply: [UInt8], bounds: Bounds, in turn: inout Turn<some NamespaceReader>) {
         let sequence = turn.take(.outcome)
         turn.mutations.append(
-            .putOutcome(name, sequence: sequence, reply: fingerprint + bytes))
+            .putOutcome(name, sequence: sequence, reply: fingerprint + reply))
         let bound = UInt64(bounds.outcomes)
         if sequence > bound {
             turn.mutations.append(.removeOutcome(sequence: sequence - bound))

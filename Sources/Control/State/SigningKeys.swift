@@ -28,6 +28,62 @@ package struct SigningKeys: Sendable {
         self.retiredMost = retiredMost
     }
 
+    /// What a store keeps of them.
+    package struct Saved: Sendable, Equatable {
+        package var previous: SigningKey?
+        package var current: SigningKey
+        package var next: SigningKey
+        /// Oldest first.
+        package var retired: [SigningKey]
+        /// When `current` began to sign.
+        package var rotated: Int64
+        /// The times are on the clock that runs now. After a restart of the host they are not.
+        package var isOnThisClock = true
+
+        package init(
+            previous: SigningKey?, current: SigningKey, next: SigningKey, retired: [SigningKey],
+            rotated: Int64
+        ) {
+            self.previous = previous
+            self.current = current
+            self.next = next
+            self.retired = retired
+            self.rotated = rotated
+        }
+    }
+
+    package var saved: Saved {
+        Saved(
+            previous: previous, current: current, next: next, retired: retired, rotated: rotated)
+    }
+
+    /// Goes on with what an earlier process saved. Keys whose age nobody knows any more check
+    /// receipts and nothing else: new ones sign, and tokens of before are revoked.
+    package mutating func resume(
+        _ saved: Saved, now: Int64, using generator: inout some RandomNumberGenerator
+    ) {
+        retired = saved.retired
+        counter = saved.next.id.counter
+        if saved.isOnThisClock, saved.rotated <= now {
+            previous = saved.previous
+            current = saved.current
+            next = saved.next
+            rotated = saved.rotated
+            return
+        }
+        retired += [saved.previous, saved.current, saved.next].compactMap(\.self)
+        trimRetired()
+        previous = nil
+        current = Self.make(counter: counter + 1, now: now, using: &generator)
+        next = Self.make(counter: counter + 2, now: now, using: &generator)
+        counter += 2
+        rotated = now
+    }
+
+    private mutating func trimRetired() {
+        if retired.count > retiredMost { retired.removeFirst(retired.count - retiredMost) }
+    }
+
     package var ring: KeyRing {
         KeyRing([previous, current, next].compactMap(\.self), current: current.id)
     }
@@ -44,7 +100,7 @@ package struct SigningKeys: Sendable {
         guard now - rotated >= rotationMs else { return false }
         if let previous {
             retired.append(previous)
-            if retired.count > retiredMost { retired.removeFirst(retired.count - retiredMost) }
+            trimRetired()
         }
         previous = current
         current = next

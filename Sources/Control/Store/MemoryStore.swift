@@ -1,6 +1,6 @@
 import Wire
 
-/// A namespace that lives as long as its process: `format` then begins anew after a restart.
+/// A namespace that lives as long as its process, for tests of the decisions and simulations.
 package struct MemoryStore: NamespaceStore, Sendable {
     private struct Place: Hashable, Comparable, Sendable {
         let value: ValueID
@@ -28,6 +28,8 @@ package struct MemoryStore: NamespaceStore, Sendable {
     private var outcomeNames: [UInt64: RequestName] = [:]
     private var counters: [Mutation.Counter: UInt64] = [:]
 
+    package private(set) var signingKeys: SigningKeys.Saved?
+
     private let firstNumber: UInt64
 
     /// - Parameter firstNumber: where the counters begin. Datanodes keep blocks of earlier
@@ -39,6 +41,10 @@ package struct MemoryStore: NamespaceStore, Sendable {
     package func keys(from start: Key, limit: Int) -> [(key: Key, record: KeyRecord)] {
         keys.entries(from: start, limit: limit).map { ($0.key, $0.value) }
     }
+
+    package var failure: StoreFailure? { nil }
+
+    package var leaseIDs: [LeaseID] { Array(leases.keys) }
 
     package func lease(_ id: LeaseID) -> LeaseRecord? { leases[id] }
 
@@ -78,6 +84,8 @@ package struct MemoryStore: NamespaceStore, Sendable {
         done(.success(()))
     }
 
+    package mutating func committed() {}
+
     private mutating func apply(_ mutation: Mutation) {
         switch mutation {
         case .putKey(let key, let record): keys[key] = record
@@ -94,6 +102,7 @@ package struct MemoryStore: NamespaceStore, Sendable {
             add(record)
         case .removeBlock(let block): drop(block)
         case .setCounter(let counter, let next): counters[counter] = next
+        case .setSigningKeys(let keys): signingKeys = keys
         case .putOutcome(let name, let sequence, let reply):
             outcomes[name] = Outcome(sequence: sequence, reply: reply)
             outcomeNames[sequence] = name

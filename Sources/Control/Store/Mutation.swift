@@ -13,6 +13,8 @@ package enum Mutation: Sendable, Equatable {
     case putOutcome(RequestName, sequence: UInt64, reply: [UInt8])
     /// Forgets the answer that has this sequence.
     case removeOutcome(sequence: UInt64)
+    /// All of them, in the place of those before.
+    case setSigningKeys(SigningKeys.Saved)
 
     /// Numbers that never go back. Each is the next one to give away.
     package enum Counter: Sendable, Hashable, CaseIterable {

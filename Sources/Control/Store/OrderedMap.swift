@@ -1,11 +1,12 @@
-import SortedCollections
-
 /// A map whose keys can be walked in order from any point, present or not.
 ///
-/// swift-collections' SortedDictionary finds exact keys only; its SortedSet seeks. So the order is
-/// kept in a SortedSet (a B-tree) and the values in a Dictionary. Every operation costs O(log n).
+/// The order is a list of sorted runs of at most 512 keys, the values are in a dictionary. Finding
+/// costs two binary searches; adding and removing move at most one run.
 package struct OrderedMap<Key: Hashable & Comparable, Value> {
-    private var order = SortedSet<Key>()
+    private static var longestRun: Int { 512 }
+
+    /// None is empty.
+    private var runs: [[Key]] = []
     private var values: [Key: Value] = [:]
 
     package init() {}
@@ -17,31 +18,82 @@ package struct OrderedMap<Key: Hashable & Comparable, Value> {
         get { values[key] }
         set {
             if let newValue {
-                if values.updateValue(newValue, forKey: key) == nil { order.insert(key) }
+                if values.updateValue(newValue, forKey: key) == nil { insert(key) }
             } else if values.removeValue(forKey: key) != nil {
-                order.remove(key)
+                remove(key)
             }
         }
     }
 
     package var first: (key: Key, value: Value)? {
-        order.first.flatMap { key in values[key].map { (key, $0) } }
+        runs.first?.first.flatMap { key in values[key].map { (key, $0) } }
     }
 
     /// The entries whose keys are `>= start`, in order, at most `limit`.
     package func entries(from start: Key, limit: Int) -> [(key: Key, value: Value)] {
-        guard limit > 0 else { return [] }
+        guard limit > 0, !runs.isEmpty else { return [] }
         var found: [(key: Key, value: Value)] = []
-        for key in order[start...] {
-            guard let value = values[key] else { preconditionFailure("an ordered key has a value") }
-            found.append((key, value))
-            if found.count == limit { break }
+        var run = place(of: start)
+        var index = runs[run].firstIndex(notBelow: start)
+        while run < runs.count {
+            while index < runs[run].count {
+                let key = runs[run][index]
+                guard let value = values[key] else {
+                    preconditionFailure("an ordered key has a value")
+                }
+                found.append((key, value))
+                if found.count == limit { return found }
+                index += 1
+            }
+            run += 1
+            index = 0
         }
         return found
     }
 
     /// The last key `<= end`.
-    package func last(through end: Key) -> Key? { order[...end].last }
+    package func last(through end: Key) -> Key? {
+        guard !runs.isEmpty else { return nil }
+        let run = runs[place(of: end)]
+        let index = run.firstIndex(notBelow: end)
+        if index < run.count, run[index] == end { return end }
+        return index > 0 ? run[index - 1] : nil
+    }
+
+    /// The last run that begins at or before `key`, else the first.
+    private func place(of key: Key) -> Int {
+        var low = 0
+        var high = runs.count
+        while low < high {
+            let middle = (low + high) / 2
+            if runs[middle][0] <= key { low = middle + 1 } else { high = middle }
+        }
+        return max(0, low - 1)
+    }
+
+    private mutating func insert(_ key: Key) {
+        guard !runs.isEmpty else {
+            runs = [[key]]
+            return
+        }
+        let run = place(of: key)
+        let index = runs[run].firstIndex(notBelow: key)
+        runs[run].insert(key, at: index)
+        guard runs[run].count > Self.longestRun else { return }
+        // A run that grows at its end stays full; keys often come in order.
+        let cut = index == runs[run].count - 1 ? index : runs[run].count / 2
+        let tail = Array(runs[run][cut...])
+        runs[run].removeSubrange(cut...)
+        runs.insert(tail, at: run + 1)
+    }
+
+    private mutating func remove(_ key: Key) {
+        let run = place(of: key)
+        let index = runs[run].firstIndex(notBelow: key)
+        precondition(runs[run][index] == key, "a key with a value is in the order")
+        runs[run].remove(at: index)
+        if runs[run].isEmpty { runs.remove(at: run) }
+    }
 }
 
 extension OrderedMap: Sendable where Key: Sendable, Value: Sendable {}

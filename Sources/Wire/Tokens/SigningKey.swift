@@ -10,6 +10,8 @@ public struct SigningKey: Sendable, Equatable {
     /// Milliseconds on this machine's monotonic clock; negative when the key is older than that
     /// clock.
     public let made: Int64
+    /// The secret, made ready once.
+    private let symmetric: SymmetricKey
 
     public static let secretBytes = 32
 
@@ -19,16 +21,18 @@ public struct SigningKey: Sendable, Equatable {
         self.id = id
         self.secret = secret
         self.made = made
+        symmetric = SymmetricKey(data: secret)
     }
 
-    func signature(of bytes: some Sequence<UInt8>) -> [UInt8] {
-        Array(HMAC<SHA256>.authenticationCode(for: Array(bytes), using: SymmetricKey(data: secret)))
+    func signature(of bytes: [UInt8]) -> [UInt8] {
+        let code = HMAC<SHA256>.authenticationCode(for: bytes, using: symmetric)
+        return code.withUnsafeBytes { Array($0) }
     }
 
     /// Compares in constant time.
     func signed(_ bytes: some Sequence<UInt8>, as signature: some Sequence<UInt8>) -> Bool {
         HMAC<SHA256>.isValidAuthenticationCode(
-            Array(signature), authenticating: Array(bytes), using: SymmetricKey(data: secret))
+            Array(signature), authenticating: Array(bytes), using: symmetric)
     }
 }
 

@@ -81,14 +81,16 @@ extension Token {
             base.storeLittle(modes.rawValue, at: 1)
             base.storeLittle(issued, at: 4)
             base.storeLittle(key.number, at: 8)
+            base.storeLittle(cluster.high.byteSwapped, at: 16)
+            base.storeLittle(cluster.low.byteSwapped, at: 24)
             base.storeLittle(block.number, at: 32)
             base.storeLittle(epoch.number, at: 40)
+            base.storeLittle(lease.high.byteSwapped, at: 48)
+            base.storeLittle(lease.low.byteSwapped, at: 56)
+            for index in 0..<16 { base.storeLittle(chainHash[index], at: 64 + index) }
             base.storeLittle(maxLength, at: 80)
             base.storeLittle(duration, at: 88)
         }
-        bytes.replaceSubrange(16..<32, with: cluster.bytes)
-        bytes.replaceSubrange(48..<64, with: lease.bytes)
-        bytes.replaceSubrange(64..<80, with: chainHash)
         return bytes
     }
 

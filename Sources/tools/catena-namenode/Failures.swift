@@ -23,3 +23,8 @@ extension DirectoryFailure: Presentable {
         }
     }
 }
+
+extension StoreFailure: Presentable {
+    public var sentence: String { reason }
+    public var kind: FailureKind { .corrupt }
+}

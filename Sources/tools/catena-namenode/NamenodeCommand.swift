@@ -15,5 +15,8 @@ struct NamenodeCommand: ParsableCommand {
             Copy cluster.secret from that directory to each datanode. No byte of a key passes \
             through the namenode: clients move data to and from datanodes.
             """,
-        subcommands: [FormatCommand.self, RunCommand.self])
+        subcommands: [
+            FormatCommand.self, RunCommand.self, CheckCommand.self, BackupCommand.self,
+            RestoreCommand.self, ExportCommand.self, FillCommand.self,
+        ])
 }

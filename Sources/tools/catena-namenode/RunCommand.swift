@@ -11,9 +11,8 @@ struct RunCommand: ParsableCommand {
         commandName: "run",
         abstract: "Serve a formatted namespace until SIGTERM.",
         discussion: """
-            The content of the namespace (keys, blocks, leases) is kept in memory for now: it \
-            ends with this process. Blocks that datanodes still hold from an earlier run are \
-            counted as stray and are never deleted.
+            Every change of the namespace is in its database, on stable storage, before it is \
+            answered. A write that fails ends the process: nothing that it covered was answered.
 
             Exit status: 0 after SIGTERM or SIGINT, 64 wrong flags, 65 damaged directory, 66 not \
             formatted, 69 address or port not available, 75 another namenode uses the directory, \
@@ -37,12 +36,16 @@ struct RunCommand: ParsableCommand {
         // Held until the process ends.
         _ = try NamespaceDirectory.lock(settings.directory)
         NamenodeService.raiseDescriptorLimit(log: log)
-        log.warning("the namespace is in memory only: keys end with this process")
-        // Each start has numbers of its own, 2^32 of every kind, as long as they are counted in
-        // memory.
-        let start = try NamespaceDirectory.countStart(settings.directory)
+        if try directory.upgrade() {
+            log.warning(
+                "the directory was of format 1, whose namespace was in memory: it begins empty")
+        }
+        let store = try SQLiteStore.open(
+            in: settings.directory, cluster: directory.cluster,
+            now: MonotonicClock.milliseconds(), boot: try NamenodeService.boot())
         let server = NamenodeService.server(
-            directory, settings: settings, map: map, firstNumber: start << 32 | 1, log: log)
+            directory, settings: settings, map: map, store: store,
+            faults: try NamenodeService.faults(log: log), log: log)
         let done = DispatchSemaphore(value: 0)
         let port: UInt16
         do {
@@ -62,6 +65,7 @@ struct RunCommand: ParsableCommand {
         }
         done.wait()
         for source in signals { source.cancel() }
+        try store.close()
         log.info("stopped")
     }
 

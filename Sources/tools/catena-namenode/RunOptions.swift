@@ -38,6 +38,13 @@ struct RunOptions: ParsableArguments {
     @Option(help: "How long a lease lasts without being renewed. (default: 60000)")
     var leaseMs: String?
 
+    @Option(
+        help: """
+            How long the blocks of a deleted or replaced key stay for readers that have opened it. \
+            (default: 3000)
+            """)
+    var deleteGraceMs: String?
+
     @Option(help: "How long a token lasts; no longer than a key rotation. (default: 600000)")
     var tokenMs: String?
 
@@ -59,7 +66,8 @@ struct RunOptions: ParsableArguments {
         [
             "dir": dir, "listen": listen, "port-file": portFile, "replicas": replicas,
             "min-nodes": minNodes, "block-bytes": blockBytes, "heartbeat-ms": heartbeatMs,
-            "stale-ms": staleMs, "dead-ms": deadMs, "lease-ms": leaseMs, "token-ms": tokenMs,
+            "stale-ms": staleMs, "dead-ms": deadMs, "lease-ms": leaseMs,
+            "delete-grace-ms": deleteGraceMs, "token-ms": tokenMs,
             "key-rotation-ms": keyRotationMs, "location-map": locationMap,
         ]
     }
@@ -96,10 +104,11 @@ struct RunOptions: ParsableArguments {
     ) throws(ToolFailure) {
         let times: [(String, WritableKeyPath<NamenodeSettings, Int64>)] = [
             ("heartbeat-ms", \.heartbeatMs), ("stale-ms", \.staleMs), ("dead-ms", \.deadMs),
-            ("lease-ms", \.leaseMs), ("token-ms", \.tokenMs), ("key-rotation-ms", \.keyRotationMs),
+            ("lease-ms", \.leaseMs), ("delete-grace-ms", \.deleteGraceMs), ("token-ms", \.tokenMs),
+            ("key-rotation-ms", \.keyRotationMs),
         ]
         for (name, path) in times {
-            if let time = try layers.integer(name, in: 1...Int(Int32.max)) {
+            if let time = try layers.integer(name, in: 0...Int(Int32.max)) {
                 settings[keyPath: path] = Int64(time)
             }
         }

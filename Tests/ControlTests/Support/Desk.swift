@@ -11,6 +11,8 @@ struct Desk {
 
     var engine: Engine<MemoryStore>
     var now: Int64 = 1_000_000
+    /// How wrong the wall clock is.
+    var wallClockError: Int64 = 0
     var nodes: [FakeNode] = []
     var notices: [Notice] = []
     private var requests: UInt64 = 0
@@ -21,6 +23,7 @@ struct Desk {
         _ edit: (inout NamenodeSettings) -> Void = { _ in }
     ) throws {
         var settings = NamenodeSettings()
+        settings.deleteGraceMs = 0
         edit(&settings)
         engine = Engine(
             namenode: Namenode(
@@ -47,7 +50,7 @@ struct Desk {
         request.operation = operation
         let caller = Caller(role: role, challenge: Self.challenge, peer: "test")
         let answer = try engine.handle(
-            request, from: caller, at: Moment(now: now, unixMs: now + 5_000_000))
+            request, from: caller, at: Moment(now: now, unixMs: now + 5_000_000 + wallClockError))
         notices += answer.notices
         #expect(answer.reply.requestID == request.requestID)
         return answer.reply

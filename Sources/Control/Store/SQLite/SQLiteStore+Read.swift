@@ -1,0 +1,147 @@
+import Wire
+
+extension SQLiteStore {
+    package func key(_ key: Key) -> KeyRecord? {
+        if let record = open.keys[key] ?? committing?.keys[key] {
+            sawUncommitted = true
+            return record
+        }
+        if let record = recentKeys.find(key) { return record }
+        return reading(else: nil) { () throws(StoreFailure) in
+            let record = try reader.key(key)
+            recentKeys.keep(key, record)
+            return record
+        }
+    }
+
+    package func keys(from start: Key, limit: Int) -> [(key: Key, record: KeyRecord)] {
+        guard limit > 0 else { return [] }
+        return reading(else: []) { () throws(StoreFailure) in
+            var found: [(key: Key, record: KeyRecord)] = []
+            var newer = open.keys(from: start)
+            var older = committing?.keys(from: start) ?? []
+            let rows = try reader.walkKeys(from: start)
+            defer { rows.end() }
+            var row = try rows.next()
+            while found.count < limit {
+                guard
+                    let key = [newer.first, older.first, row?.key].compactMap(\.self).min()
+                else { break }
+                var record: KeyRecord?
+                if row?.key == key {
+                    record = row?.record
+                    row = try rows.next()
+                }
+                if older.first == key || newer.first == key { sawUncommitted = true }
+                if older.first == key {
+                    record = committing?.keys[key] ?? nil
+                    older = older.dropFirst()
+                }
+                if newer.first == key {
+                    record = open.keys[key] ?? nil
+                    newer = newer.dropFirst()
+                }
+                if let record { found.append((key, record)) }
+            }
+            return found
+        }
+    }
+
+    package func block(_ block: BlockID) -> BlockRecord? {
+        if let record = openBlocks[block] { return record }
+        if let change = pendingChange(of: block) { return change.after }
+        if let record = seen[block] { return record }
+        return reading(else: nil) { () throws(StoreFailure) in
+            let record = try reader.block(block)
+            if let record { seen[block] = record }
+            return record
+        }
+    }
+
+    private func pendingChange(of block: BlockID) -> Pending.BlockChange? {
+        open.blocks[block] ?? committing?.blocks[block]
+    }
+
+    package func blocks(
+        of value: ValueID, holding position: UInt64, limit: Int
+    ) -> [BlockRecord] {
+        guard limit > 0 else { return [] }
+        let isSettled =
+            openOf[value] == nil && open.touched[value] == nil && committing?.touched[value] == nil
+        if !isSettled { sawUncommitted = true }
+        let found =
+            isSettled
+            ? settledBlocks(of: value, holding: position, limit: limit)
+            : Self.holding(position, in: changingBlocks(of: value), limit: limit)
+        remember(found)
+        return found
+    }
+
+    private func remember(_ blocks: [BlockRecord]) {
+        if seen.count > Self.seenMost { seen = [:] }
+        for block in blocks { seen[block.block] = block }
+    }
+
+    private func settledBlocks(
+        of value: ValueID, holding position: UInt64, limit: Int
+    ) -> [BlockRecord] {
+        if let all = recentValues.find(value) {
+            return Self.holding(position, in: all, limit: limit)
+        }
+        return reading(else: []) { () throws(StoreFailure) in
+            let found = try reader.extents(of: value, holding: position, limit: limit)
+            if position == 0, found.count < limit, found.count <= Self.recentBlocks {
+                recentValues.keep(value, found)
+            }
+            return found
+        }
+    }
+
+    /// All blocks of a value that changes just now, in order.
+    private func changingBlocks(of value: ValueID) -> [BlockRecord] {
+        var all: [BlockRecord] = reading(else: []) { () throws(StoreFailure) in
+            try reader.extents(of: value, holding: 0, limit: .max)
+        }.filter { pendingChange(of: $0.block) == nil && openBlocks[$0.block] == nil }
+        var changed = open.touched[value] ?? []
+        changed.formUnion(committing?.touched[value] ?? [])
+        for block in changed {
+            guard let record = pendingChange(of: block)?.after, record.value == value else {
+                continue
+            }
+            if record.state == .sealed { all.append(record) }
+        }
+        all += (openOf[value] ?? []).compactMap { openBlocks[$0] }
+        return all.sorted { ($0.position, $0.block) < ($1.position, $1.block) }
+    }
+
+    /// From the block that holds `position` on, or from the first after it.
+    private static func holding(
+        _ position: UInt64, in all: [BlockRecord], limit: Int
+    ) -> [BlockRecord] {
+        if position == 0 { return Array(all.prefix(limit)) }
+        var first = all.firstIndex { $0.position >= position } ?? all.endIndex
+        if first > 0, first == all.endIndex || all[first].position > position { first -= 1 }
+        return Array(all[first...].prefix(limit))
+    }
+
+    package func doomed(after block: BlockID, limit: Int) -> [BlockRecord] {
+        guard limit > 0, tally.doomedBlocks > 0 else { return [] }
+        return reading(else: []) { () throws(StoreFailure) in
+            let pending = open.doomed.union(committing?.doomed ?? []).filter {
+                $0 > block && pendingChange(of: $0)?.after?.isDoomed == true
+            }
+            // Rows that changed meanwhile are skipped, so more may be needed.
+            var found: [BlockRecord] = []
+            let rows = try reader.walkDoomed(after: block)
+            defer { rows.end() }
+            while found.count < limit, let row = try rows.next() {
+                if pendingChange(of: row.block) == nil { found.append(row) }
+            }
+            found += pending.compactMap { pendingChange(of: $0)?.after }
+            found.sort { $0.block < $1.block }
+            found = Array(found.prefix(limit))
+            remember(found)
+            return found
+        }
+    }
+}

@@ -1,0 +1,152 @@
+import Wire
+
+/// Reads of what is committed, with statements prepared once.
+final class StoreReader {
+    private let connection: SQLiteConnection
+    var codec: RowCodec
+    /// This process's number, and the moment it opened the database.
+    let start: UInt64
+    let opened: Int64
+
+    private let keyRow: SQLiteStatement
+    private let keyRows: SQLiteStatement
+    private let extentRow: SQLiteStatement
+    private let extentRows: SQLiteStatement
+    private let blockRow: SQLiteStatement
+    private let doomedRow: SQLiteStatement
+    private let doomedRows: SQLiteStatement
+
+    init(
+        _ connection: SQLiteConnection, codec: RowCodec, start: UInt64, opened: Int64
+    ) throws(StoreFailure) {
+        self.connection = connection
+        self.codec = codec
+        self.start = start
+        self.opened = opened
+        keyRow = try connection.prepare("SELECT record FROM key WHERE name = ?1")
+        keyRows = try connection.prepare(
+            "SELECT name, record FROM key WHERE name >= ?1 ORDER BY name")
+        extentRow = try connection.prepare(
+            "SELECT record FROM extent WHERE value = ?1 AND position = ?2")
+        extentRows = try connection.prepare(
+            """
+            SELECT position, record FROM extent WHERE value = ?1 AND position >= ifnull(\
+            (SELECT max(position) FROM extent WHERE value = ?1 AND position <= ?2), 0) \
+            ORDER BY position LIMIT ?3
+            """)
+        blockRow = try connection.prepare("SELECT record FROM block WHERE id = ?1")
+        doomedRow = try connection.prepare("SELECT record FROM doomed WHERE id = ?1")
+        doomedRows = try connection.prepare(
+            "SELECT id, record FROM doomed WHERE id > ?1 ORDER BY id")
+    }
+
+    func key(_ key: Key) throws(StoreFailure) -> KeyRecord? {
+        keyRow.bind(1, key.bytes)
+        defer { keyRow.reset() }
+        guard try keyRow.step() else { return nil }
+        return try whole("the key \(key)") { () throws(RowCodec.Malformed) in
+            try RowCodec.key(keyRow.bytes(0))
+        }
+    }
+
+    /// Rows as they are asked for. `end` has to be called before the next walk.
+    struct KeyWalk {
+        fileprivate let reader: StoreReader
+
+        func next() throws(StoreFailure) -> (key: Key, record: KeyRecord)? {
+            let rows = reader.keyRows
+            guard try rows.step() else { return nil }
+            let key = Key(point: rows.bytes(0))
+            let record = try reader.whole("the key \(key)") { () throws(RowCodec.Malformed) in
+                try RowCodec.key(rows.bytes(1))
+            }
+            return (key, record)
+        }
+
+        func end() { reader.keyRows.reset() }
+    }
+
+    func walkKeys(from start: Key) throws(StoreFailure) -> KeyWalk {
+        keyRows.bind(1, start.bytes)
+        return KeyWalk(reader: self)
+    }
+
+    func extents(
+        of value: ValueID, holding position: UInt64, limit: Int
+    ) throws(StoreFailure) -> [BlockRecord] {
+        extentRows.bind(1, value.number)
+        extentRows.bind(2, position)
+        extentRows.bind(3, signed: Int64(limit))
+        defer { extentRows.reset() }
+        var found: [BlockRecord] = []
+        while try extentRows.step() {
+            let record = try whole("value \(value.number)") { () throws(RowCodec.Malformed) in
+                try codec.extent(
+                    extentRows.bytes(1), value: value, position: extentRows.number(0))
+            }
+            found.append(record)
+        }
+        return found
+    }
+
+    /// A sealed or a doomed block.
+    func block(_ block: BlockID) throws(StoreFailure) -> BlockRecord? {
+        blockRow.bind(1, block.number)
+        defer { blockRow.reset() }
+        guard try blockRow.step() else { return try doomed(block) }
+        let place = try whole("block \(block)") { () throws(RowCodec.Malformed) in
+            try RowCodec.place(blockRow.bytes(0))
+        }
+        extentRow.bind(1, place.value.number)
+        extentRow.bind(2, place.position)
+        defer { extentRow.reset() }
+        guard try extentRow.step() else {
+            throw StoreFailure("\(connection.path): block \(block) has a place and no extent")
+        }
+        return try whole("block \(block)") { () throws(RowCodec.Malformed) in
+            try codec.extent(extentRow.bytes(0), value: place.value, position: place.position)
+        }
+    }
+
+    private func doomed(_ block: BlockID) throws(StoreFailure) -> BlockRecord? {
+        doomedRow.bind(1, block.number)
+        defer { doomedRow.reset() }
+        guard try doomedRow.step() else { return nil }
+        return try doomedRecord(doomedRow.bytes(0), block)
+    }
+
+    private func doomedRecord(
+        _ bytes: [UInt8], _ block: BlockID
+    ) throws(StoreFailure) -> BlockRecord {
+        try whole("block \(block)") { () throws(RowCodec.Malformed) in
+            try codec.doomed(bytes, block: block, start: start, opened: opened)
+        }
+    }
+
+    struct DoomedWalk {
+        fileprivate let reader: StoreReader
+
+        func next() throws(StoreFailure) -> BlockRecord? {
+            let rows = reader.doomedRows
+            guard try rows.step() else { return nil }
+            return try reader.doomedRecord(rows.bytes(1), BlockID(rows.number(0)))
+        }
+
+        func end() { reader.doomedRows.reset() }
+    }
+
+    func walkDoomed(after block: BlockID) throws(StoreFailure) -> DoomedWalk {
+        // A row's number has 63 bits.
+        doomedRows.bind(1, min(block.number, UInt64(Int64.max)))
+        return DoomedWalk(reader: self)
+    }
+
+    /// A row that cannot be read is damage, which is named.
+    func whole<Value>(
+        _ row: String, _ read: () throws(RowCodec.Malformed) -> Value
+    ) throws(StoreFailure) -> Value {
+        do { return try read() } catch {
+            throw StoreFailure("\(connection.path): the row of \(row) cannot be read")
+        }
+    }
+}

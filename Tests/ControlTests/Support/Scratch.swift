@@ -1,0 +1,67 @@
+import Control
+import Dispatch
+import Foundation
+import Synchronization
+import Testing
+import Wire
+
+/// A namespace's database in a directory of its own, which is gone afterwards.
+struct Scratch {
+    let folder: String
+
+    static func with(_ body: (Scratch) throws -> Void) throws {
+        let folder = FileManager.default.temporaryDirectory
+            .appendingPathComponent("catena-store-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true)
+        defer {
+            do { try FileManager.default.removeItem(atPath: folder) } catch {
+                Issue.record("\(folder) stays: \(error)")
+            }
+        }
+        let scratch = Scratch(folder: folder)
+        try SQLiteStore.create(in: folder, cluster: Desk.cluster)
+        try body(scratch)
+    }
+
+    var database: String { "\(folder)/\(SQLiteStore.file)" }
+    var wal: String { database + "-wal" }
+
+    func store(now: Int64 = 0, boot: String = "boot") throws -> SQLiteStore {
+        try SQLiteStore.open(in: folder, cluster: Desk.cluster, now: now, boot: boot)
+    }
+
+    /// Commits and waits for it.
+    static func commit(_ store: inout any NamespaceStore) throws {
+        let done = DispatchSemaphore(value: 0)
+        let outcome = Mutex<StoreFailure?>(nil)
+        store.commit { result in
+            if case .failure(let failure) = result { outcome.withLock { $0 = failure } }
+            done.signal()
+        }
+        done.wait()
+        if let failure = outcome.withLock({ $0 }) { throw failure }
+        store.committed()
+    }
+
+    static func commit(_ store: SQLiteStore, _ mutations: [Mutation]) throws {
+        try store.apply(mutations)
+        var any: any NamespaceStore = store
+        try commit(&any)
+    }
+
+    /// A copy of the files as they are, as a process that is killed now would leave them.
+    func copy() throws -> Scratch {
+        let other = Scratch(folder: folder + "-" + UUID().uuidString)
+        try FileManager.default.createDirectory(
+            atPath: other.folder, withIntermediateDirectories: true)
+        for name in try FileManager.default.contentsOfDirectory(atPath: folder)
+        where !name.hasSuffix("-shm") {
+            try FileManager.default.copyItem(
+                atPath: "\(folder)/\(name)", toPath: "\(other.folder)/\(name)")
+        }
+        return other
+    }
+
+    func remove() throws { try FileManager.default.removeItem(atPath: folder) }
+}
