@@ -106,19 +106,3 @@ struct DeviceIdentityTests {
     ])
     func anythingElseIsRefused(text: String) { #expect(DeviceIdentity(text) == nil) }
 }
-
-struct BudgetTests {
-    @Test func theDefaultsHold() throws { try Budget().check() }
-
-    @Test func aRelationThatDoesNotHoldIsNamed() {
-        var small = Budget()
-        small.payloadBuffers = 5
-        #expect(throws: BudgetFailure.self) { try small.check() }
-        var huge = Budget()
-        huge.payloadBuffers = 4096
-        #expect(throws: BudgetFailure.self) { try huge.check() }
-        var narrow = Budget()
-        narrow.framesPerStream = narrow.heldFramesPerStream
-        #expect(throws: BudgetFailure.self) { try narrow.check() }
-    }
-}

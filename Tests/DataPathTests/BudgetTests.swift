@@ -3,6 +3,20 @@ import Testing
 @testable import DataPath
 
 struct BudgetTests {
+    @Test func theDefaultsHold() throws { try Budget().check() }
+
+    @Test func aRelationThatDoesNotHoldIsNamed() {
+        var small = Budget()
+        small.payloadBuffers = 5
+        #expect(throws: BudgetFailure.self) { try small.check() }
+        var huge = Budget()
+        huge.payloadBuffers = 4096
+        #expect(throws: BudgetFailure.self) { try huge.check() }
+        var narrow = Budget()
+        narrow.framesPerStream = narrow.heldFramesPerStream
+        #expect(throws: BudgetFailure.self) { try narrow.check() }
+    }
+
     /// One after the other takes all it may, and keeps it.
     private func hoard(_ hoarders: Int, _ budget: Budget) -> (taken: [Int], left: Int) {
         var free = budget.payloadBuffers

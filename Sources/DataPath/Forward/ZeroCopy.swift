@@ -1,10 +1,10 @@
 /// Whether one connection's payload goes out without a copy, as a pure decision.
 ///
 /// A zero-copy send pays where the network card takes the bytes from the buffer; on loopback the
-/// kernel copies them all the same and the accounting comes on top (io_uring_prep_send_zc.3). So the
-/// first large send of a connection tries it, and the kernel's own report (`SEND_ZC_REPORT_USAGE`,
-/// Linux 6.2) decides for the rest of the connection's life. A kernel that reports nothing counts
-/// as one that did not copy.
+/// kernel copies them all the same, and the accounting comes on top (io_uring_prep_send_zc.3). So
+/// the first large send of a connection tries it, and the kernel's own report
+/// (`SEND_ZC_REPORT_USAGE`, Linux 6.2) decides for the rest of the connection's life. A kernel that
+/// reports nothing counts as one that did not copy.
 struct ZeroCopy: BitwiseCopyable, Equatable {
     enum State: UInt8 {
         /// Nothing large was sent yet, or nothing may be sent so.

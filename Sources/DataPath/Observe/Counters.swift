@@ -46,7 +46,7 @@ public struct DatanodeCounters: Sendable, BitwiseCopyable {
             \.connectionsAccepted, \.connectionsMoved, \.framesReceived, \.bytesReceived,
             \.bytesForwarded, \.bytesWritten, \.bytesRead, \.acksSent, \.blocksSealed,
             \.duplicates, \.framesHeld, \.refusals, \.deadlinesMissed, \.unalignedBytesCopied,
-            \.bufferWaits,
+            \.bufferWaits, \.zeroCopySends, \.zeroCopySendsCopied, \.successorsReused,
         ]
     }
 }

@@ -13,8 +13,8 @@ public struct HostAdvice: Sendable, Equatable {
     public private(set) var reactors = 1
     public private(set) var budget = Budget()
 
-    /// What one reactor is taken to receive and, but on the tail, forward: a core's worth of TCP and
-    /// checksums (docs/OPERATIONS.md, "What to expect"). `catena-load` against
+    /// What one reactor is taken to receive and, but on the tail, forward: a core's worth of TCP
+    /// and checksums (docs/OPERATIONS.md, "What to expect"). `catena-load` against
     /// `bench --null-device` tells the host's own figure.
     static let gigabitsPerReactor = 20
     /// The share of memory that buffers may take.
