@@ -76,8 +76,9 @@ extension Datanode where Ring: ~Copyable {
             payloads.hold(buffer)
             entry.pointee.forwards.append(buffer)
         }
-        writeNext(stream)
+        // The next node first: it has a device of its own to wait for.
         forward(stream)
+        writeNext(stream)
     }
 
     /// The device takes whole pages. A frame that begins or ends inside one borrows the bytes
