@@ -196,6 +196,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         case .connect: connected(owner, event.outcome)
         case .shutdown: shutDown(owner)
         case .closeSocket: closedSocket(owner)
+        case .disconnect: disconnected(owner)
         case .openFile: openedFile(owner, event.outcome)
         case .loadHeader, .loadTable: loaded(owner, kind, event)
         case .writeOpenHeader: wroteOpenHeader(owner, event.outcome)

@@ -12,6 +12,7 @@ enum OperationKind: UInt8 {
     case connect
     case shutdown
     case closeSocket
+    case disconnect
     // Block files of write streams (stream)
     case openFile = 32
     case loadHeader

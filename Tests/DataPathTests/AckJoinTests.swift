@@ -31,9 +31,11 @@ struct AckJoinTests {
         join.own = Progress(received: 40, written: 20)
         #expect(join.isDue)
         _ = join.take()
-        join.own = Progress(received: 40, written: 30)
-        #expect(!join.isDue)
-        join.own = Progress(received: 40, written: 40)
+        join.own = Progress(received: 70, written: 30)
+        #expect(!join.isDue, "five are not acked")
+        join.own = Progress(received: 50, written: 30)
+        #expect(join.isDue, "few are, and their writer may wait for one")
+        join.own = Progress(received: 30, written: 30)
         #expect(join.isDue, "nothing more is on its way")
     }
 

@@ -51,8 +51,8 @@ struct AckJoin: BitwiseCopyable {
     func joined() -> Progress { isTail ? own : own.minimum(behind) }
 
     /// When an advance is worth an ack of its own, as TCP's delayed ack has it (RFC 1122 section
-    /// 4.2.3.2: for every second full segment, and whenever nothing more is coming), but never by
-    /// time: what is held back goes with an event that is sure to come.
+    /// 4.2.3.2): for every second frame, while four or more are not acked, and whenever nothing
+    /// more is coming. Never by time: what is held back goes with an event that is sure to come.
     struct Pace: BitwiseCopyable, Equatable {
         /// The level the writer waits for; advances of lower ones ride along.
         var level = Level.received
@@ -71,8 +71,9 @@ struct AckJoin: BitwiseCopyable {
     private func hasAdvanced(_ level: Level) -> Bool {
         guard level >= pace.level else { return false }
         let reached = joined()[level]
-        return reached > sent[level]
-            && (reached == own.received || reached - sent[level] >= pace.step)
+        guard reached > sent[level] else { return false }
+        let isFew = own.received - sent[level] < 2 * pace.step
+        return isFew || reached == own.received || reached - sent[level] >= pace.step
     }
 
     /// What to send now; from here on it counts as said.

@@ -85,6 +85,7 @@ extension Datanode where Ring: ~Copyable {
                 .send(descriptor, memory, count: count, more: false))
         }
         payloads.hold(buffer)
+        connection.pointee.unnotified += 1
         counters.zeroCopySends &+= 1
         start(
             .sendFrame, connection: index, buffer: buffer, isZeroCopy: true,
@@ -96,6 +97,7 @@ extension Datanode where Ring: ~Copyable {
         let copied = event.completion.wasCopied
         if copied { counters.zeroCopySendsCopied &+= 1 }
         connections.at(index).pointee.zeroCopy.heard(copied: copied)
+        connections.at(index).pointee.unnotified -= 1
         releasePayload(event.operation.buffer)
         _ = settle(index)
     }
@@ -104,7 +106,10 @@ extension Datanode where Ring: ~Copyable {
     /// (it failed before it began) gives its hold back now. `false`: as for `settle`.
     mutating func settleSend(_ index: Int32, _ event: Event) -> Bool {
         if event.completion.hasMore { return connections.at(index).pointee.life != .closing }
-        if event.operation.argument != 0 { releasePayload(event.operation.buffer) }
+        if event.operation.argument != 0 {
+            connections.at(index).pointee.unnotified -= 1
+            releasePayload(event.operation.buffer)
+        }
         return settle(index)
     }
 

@@ -82,8 +82,24 @@ extension Datanode where Ring: ~Copyable {
         pendingReports[index] = nil
         reactor.timers.clear(UInt32(index) * 2)
         reactor.timers.clear(UInt32(index) * 2 + 1)
+        disconnectIfHeld(index)
         closeIfSettled(index)
     }
+
+    /// A peer that reads no more would keep a zero-copy send's memory for as long as it likes: its
+    /// notification comes when the bytes are acknowledged, or given up.
+    private mutating func disconnectIfHeld(_ index: Int32) {
+        let connection = connections.at(index)
+        guard connection.pointee.unnotified > 0, !connection.pointee.descriptor.isNone else {
+            return
+        }
+        connection.pointee.pending += 1
+        reactor.start(
+            .disconnect(connection.pointee.descriptor),
+            OperationContext(kind: OperationKind.disconnect.rawValue, owner: UInt32(index)))
+    }
+
+    mutating func disconnected(_ index: Int32) { _ = settle(index) }
 
     mutating func closeIfSettled(_ index: Int32) {
         let connection = connections.at(index)

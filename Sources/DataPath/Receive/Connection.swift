@@ -39,6 +39,8 @@ struct Connection {
 
     /// How payload is sent on it.
     var zeroCopy: ZeroCopy
+    /// Zero-copy sends whose memory the kernel still has.
+    var unnotified = 0
     /// Outbound and idle: kept for the next stream to the same node.
     var isParked = false
 

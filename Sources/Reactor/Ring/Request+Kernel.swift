@@ -46,11 +46,23 @@ extension Request {
             let half = sendingOnly ? SHUT_WR : SHUT_RDWR
             io_uring_prep_shutdown(entry, socket.number, Int32(half))
             entry.mark(socket)
+        case .disconnect(let socket):
+            io_uring_prep_connect(
+                entry, socket.number, Self.nowhere, socklen_t(MemoryLayout<sockaddr>.size))
+            entry.mark(socket)
         case .cancel(let target):
             io_uring_prep_cancel64(entry, target.bits, 0)
         default: fillFile(entry)
         }
     }
+
+    /// An address of no family; lives as long as the process.
+    private nonisolated(unsafe) static let nowhere: UnsafePointer<sockaddr> = {
+        let address = UnsafeMutablePointer<sockaddr>.allocate(capacity: 1)
+        address.initialize(to: sockaddr())
+        address.pointee.sa_family = sa_family_t(AF_UNSPEC)
+        return UnsafePointer(address)
+    }()
 
     @inline(__always)
     private func fillFile(_ entry: UnsafeMutablePointer<io_uring_sqe>) {

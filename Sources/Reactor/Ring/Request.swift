@@ -27,6 +27,9 @@ public enum Request: BitwiseCopyable {
     /// `sendingOnly` says that no more is sent and goes on receiving. Shutting both halves makes
     /// the kernel reset a peer that still sends, which can cost it what was sent before.
     case shutdown(Descriptor, sendingOnly: Bool)
+    /// Ends a connection at once: what is queued is dropped, zero-copy sends are notified, and the
+    /// peer sees a reset (connect.2, AF_UNSPEC).
+    case disconnect(Descriptor)
     /// Opens below the directory `at`. Result: a fixed file.
     case open(at: Descriptor, path: UnsafePointer<CChar>, flags: Int32, mode: UInt32)
     /// `registered` memory lies in the region given to `register(region:)`.

@@ -60,6 +60,9 @@ extension SimulatedRingCore {
             socket.send(operation)
         case (.shutdown(_, let sendingOnly), let socket as SimulatedSocket):
             settle(operation, socket.shutDown(sendingOnly: sendingOnly))
+        case (.disconnect, let socket as SimulatedSocket):
+            socket.disconnect()
+            settle(operation, 0)
         case (.shutdown, let listener as SimulatedListener): settle(operation, listener.shutDown())
         case (_, is SimulatedListener): settle(operation, -ENOTCONN)
         default: settle(operation, -ENOTSOCK)
@@ -73,6 +76,7 @@ extension SimulatedRingCore {
         case .accept(let named, _), .acceptPlain(let named, _), .connect(let named, _),
             .receive(let named, _, _, _),
             .send(let named, _, _, _), .sendZeroCopy(let named, _, _, _), .shutdown(let named, _),
+            .disconnect(let named),
             .open(let named, _, _, _), .read(let named, _, _, _, _), .write(let named, _, _, _, _),
             .sync(let named, _), .allocate(let named, _, _, _), .rename(let named, _, _, _),
             .unlink(let named, _):
@@ -145,7 +149,7 @@ extension SimulationFaults {
         case .rename: rename
         case .unlink: unlink
         case .close: close
-        case .nop, .answer, .socket, .shutdown, .cancel: nil
+        case .nop, .answer, .socket, .shutdown, .disconnect, .cancel: nil
         }
     }
 

@@ -272,6 +272,14 @@ final class SimulatedSocket: SimulatedObject {
         return 0
     }
 
+    /// Ends it at once: what this end sent and has not arrived is dropped, and the other end is
+    /// told.
+    func disconnect() {
+        guard isConnected, !isBroken else { return }
+        fail(ECONNABORTED)
+        sendSegment(Segment(kind: .reset))
+    }
+
     private func sendEnd() {
         guard !isSendShut, !isBroken else { return }
         isSendShut = true

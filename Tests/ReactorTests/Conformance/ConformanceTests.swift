@@ -6,7 +6,8 @@ import Testing
 struct ConformanceTests {
     static let cases: [any ConformanceCase] = [
         NopCase(), AnswerCase(), ByteStreamCase(), WaitAllCase(), RefusedCase(), UnconnectedCase(),
-        PeerAddressCase(), PlainAcceptCase(), ResetCase(), ShutdownCase(), ShutdownSendingCase(),
+        PeerAddressCase(), PlainAcceptCase(), DisconnectCase(), ResetCase(), ShutdownCase(),
+        ShutdownSendingCase(),
         CancelCase(), CancelAcceptCase(),
         CloseWhileReceivingCase(), FixedTableCase(), FullTableCase(), BigTransferCase(),
         BigTransferCase(zeroCopy: true), ZeroCopyCase(), ManyOperationsCase(), StaleTokenCase(),

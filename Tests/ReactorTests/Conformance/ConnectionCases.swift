@@ -52,6 +52,34 @@ struct PeerAddressCase: ConformanceCase {
     }
 }
 
+struct DisconnectCase: ConformanceCase {
+    var testDescription: String { "disconnect drops what is queued and resets the peer" }
+
+    func run<Ring: RingBackend & ~Copyable>(_ machine: inout Machine<Ring>) throws {
+        let (client, server) = try machine.connection()
+        // The peer reads nothing, so this one never ends by itself, nor is its memory let go.
+        let count = 1 << 14
+        var sending: [UInt64] = []
+        var isStuck = false
+        for _ in 0..<2_000 where !isStuck {
+            let one = machine.start(
+                .sendZeroCopy(client, machine.memory(), count: count, registered: false))
+            sending.append(one)
+            for _ in 0..<50 where !machine.isDone(one) { machine.turn() }
+            isStuck = !machine.isDone(one)
+        }
+        #expect(isStuck, "a peer that reads nothing stops the sender")
+        #expect(try machine.run(.disconnect(client)) == 0)
+        for one in sending {
+            _ = try machine.wait(for: one)
+            if machine.hadMore(one) { try machine.waitForNotification(of: one) }
+        }
+        #expect(machine.reactor.operations.active <= 1)
+        try machine.close(client)
+        try machine.close(server)
+    }
+}
+
 struct PlainAcceptCase: ConformanceCase {
     var testDescription: String { "acceptPlain gives a descriptor of the process" }
 

@@ -79,6 +79,8 @@ struct Machine<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// Whether an operation's completion promised a notification.
     func hadMore(_ argument: UInt64) -> Bool { promised.contains(argument) }
 
+    func isDone(_ argument: UInt64) -> Bool { results[argument] != nil }
+
     /// Waits for one operation's result.
     mutating func wait(for argument: UInt64) throws -> Int32 {
         let end = reactor.now + Self.patience
