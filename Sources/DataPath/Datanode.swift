@@ -224,7 +224,11 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         case .fenced(let isFenced): self.isFenced = isFenced
         case .room(let room):
             for index in devices.indices where index < room.count {
-                devices[index].isFull = !room[index]
+                if !room[index], devices[index].recycled.count > 0 {
+                    giveUpSpares(index)
+                } else {
+                    devices[index].isFull = !room[index]
+                }
             }
         case .spares(let device, let spares): takeSpares(device, spares)
         case .deviceFailed(let device):

@@ -124,7 +124,8 @@ struct SQLiteStoreTests {
             }
             let again = try Scratch(folder: restored).store()
             #expect(again.key(try key("a")) == record)
-            #expect(again.counter(.block) == 1 << 32 | 1)
+            #expect(again.counter(.block) >> 32 >= 1)
+            #expect(again.counter(.block) & 0xffff_ffff == 1)
             var exported: [String] = []
             try StoreCare.export(in: backup) { key, _, blocks in
                 exported.append("\(key) \(blocks.map(\.block.number))")

@@ -51,6 +51,7 @@ extension Datanode where Ring: ~Copyable {
         let token = admitted.token
         guard !isFenced else { return refuse(.fenced) }
         guard !isDraining, !isStopping else { return refuse(.shuttingDown) }
+        guard !dying.contains(token.block) else { return refuse(.notFound) }
         if let open = openStreams[token.block] {
             let stream = streams.at(open)
             guard token.epoch >= stream.pointee.epoch else { return refuse(.tokenStaleEpoch) }

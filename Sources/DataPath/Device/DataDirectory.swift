@@ -62,14 +62,24 @@ public struct DataDirectory: Sendable {
         try Self.write(identity, directory, path)
     }
 
+    /// The most that spare files may hold: what is to be recycled, never more than a tenth of the
+    /// file system, or what is preallocated, in whole files for each reactor.
+    func spareBytes(_ settings: DatanodeSettings, reactors: Int) -> UInt64 {
+        let file = RecycledFiles.File(
+            number: 0, pages: BlockLayout.filePages(length: settings.preallocateBlock))
+        let preallocated =
+            settings.preallocateBytes == 0
+            ? 0 : settings.preallocateBytes + UInt64(reactors) * file.bytes
+        return max(preallocated, min(settings.recycleBytes, space().capacity / 10))
+    }
+
     /// What a reactor needs of it.
-    /// - Parameter recycleBytes: the most that files of deleted blocks may hold; never more than a
-    ///   tenth of the file system.
+    /// - Parameter recycleBytes: the most that spare files may hold for this reactor.
     func device(usedBytes: UInt64, recycleBytes: UInt64) -> Device {
         Device(
             id: device, path: path, blocks: .plain(blocks), isDirect: isDirect,
             usedBytes: usedBytes,
-            recycled: RecycledFiles(mostBytes: min(recycleBytes, space().capacity / 10)))
+            recycled: RecycledFiles(mostBytes: recycleBytes))
     }
 
     /// Bytes the file system has, and has free for us.

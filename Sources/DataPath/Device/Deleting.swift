@@ -134,7 +134,7 @@ extension Datanode where Ring: ~Copyable {
         let entry = streams.at(stream)
         let pages = BlockLayout.filePages(length: entry.pointee.hwm)
         guard entry.pointee.isSealed, !entry.pointee.isUnlinking,
-            entry.pointee.sparePages > RecycledFiles.mostPages(for: pages)
+            entry.pointee.sparePages > pages
         else { return false }
         let offset = UInt64(pages) * UInt64(BlockLayout.headerBytes)
         let count = UInt64(entry.pointee.sparePages - pages) * UInt64(BlockLayout.headerBytes)

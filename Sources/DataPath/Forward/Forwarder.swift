@@ -151,6 +151,10 @@ extension Datanode where Ring: ~Copyable {
         let stream = connection.pointee.stream
         guard stream >= 0 else { return close(index) }
         let header = connection.pointee.header
+        guard header.stream == connection.pointee.streamNumber else {
+            return successorLost(
+                stream, .nextHopFailed, "the next node answers stream \(header.stream)")
+        }
         switch header.operation {
         case .ack:
             guard heard(stream, header.progress) else { return }

@@ -20,6 +20,8 @@ extension Datanode where Ring: ~Copyable {
             role: .outbound, life: .connecting, descriptor: .none, address: address,
             zeroCopy: ZeroCopy(isAllowed: mayZeroCopy))
         guard reservePlace(), let index = connections.insert(connection) else {
+            // An idle connection to somebody else makes room for the next try.
+            if let oldest = parked.first { close(oldest) }
             return successorLost(stream, .busy, "no connection is left for the next node")
         }
         connections.at(index).pointee.stream = stream
@@ -122,11 +124,7 @@ extension Datanode where Ring: ~Copyable {
             let index = parked.last(where: {
                 connections.at($0).pointee.address.isSame(as: address)
             })
-        else {
-            // A parked connection to somebody else makes room, a turn later.
-            if connections.isFull, let oldest = parked.first { close(oldest) }
-            return nil
-        }
+        else { return nil }
         unpark(index)
         return index
     }

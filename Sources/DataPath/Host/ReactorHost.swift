@@ -117,6 +117,14 @@ final class ReactorHost: Sendable {
         return isHeard
     }
 
+    /// Tells every reactor, however long it takes to make room: a reactor empties its mailbox in
+    /// every turn.
+    func deliver(_ message: Mail) {
+        for mailbox in mailboxes {
+            while mailbox.post(message) == .busy { usleep(1_000) }
+        }
+    }
+
     /// Gives spare files each to the reactor that its number names, so that no two have one; waits
     /// for room in the mailboxes.
     func offer(_ spares: [RecycledFiles.File], of device: Int) {
@@ -163,7 +171,9 @@ final class ReactorHost: Sendable {
             settings: plan.settings,
             devices: zip(plan.directories, part.usedBytes).map {
                 $0.device(
-                    usedBytes: $1, recycleBytes: plan.settings.recycleBytes / UInt64(share.count))
+                    usedBytes: $1,
+                    recycleBytes: $0.spareBytes(plan.settings, reactors: share.count)
+                        / UInt64(share.count))
             },
             index: part.index, observer: plan.observer, share: share)
         for message in plan.mail {

@@ -147,7 +147,7 @@ final class Agent: Sendable {
         session.timing = reply.timing
         let report = outbox.beginReport()
         heard(reply.keys, reply.currentKey, &session)
-        post(.reportAll(report))
+        host.deliver(.reportAll(report))
         log.info(
             "registered",
             metadata: ["session": "\(reply.session)", "namenode": "\(identity.namenode)"])
@@ -200,7 +200,7 @@ final class Agent: Sendable {
         post(.keys(KeyRing(ring, current: KeyID(current))))
         if session.isFenced {
             session.isFenced = false
-            post(.fenced(false))
+            host.deliver(.fenced(false))
             log.info("contact with the namenode is back: taking writes again")
         }
     }
@@ -209,7 +209,7 @@ final class Agent: Sendable {
         let silence = MonotonicClock.milliseconds - session.lastContact
         guard !session.isFenced, silence >= Int64(session.timing.deadMs) / 2 else { return }
         session.isFenced = true
-        post(.fenced(true))
+        host.deliver(.fenced(true))
         log.warning(
             "taking no writes until the namenode answers again",
             metadata: ["silence_ms": "\(silence)"])

@@ -60,7 +60,8 @@ extension Datanode where Ring: ~Copyable {
         guard settle(stream: stream) else { return endIfSettled(stream) }
         switch outcome {
         case .done: openFile(stream, isNew: false)
-        case .again, .failed(ENOENT): openFile(stream, isNew: true)
+        // EINVAL: a file system that cannot rename without replacing.
+        case .again, .failed(ENOENT), .failed(EINVAL): openFile(stream, isNew: true)
         case .failed(EEXIST):
             _ = devices[entry.pointee.device].recycled.add(spare)
             blockRefused(stream, .mayBeLost)

@@ -33,7 +33,7 @@ public struct LoadPlan: Codable, Sendable, Equatable {
     /// Objects, or for `meta` connections, at work at once on each host.
     public var streams = 1
     /// Frames, or of objects of one frame and of calls, operations in flight in each stream.
-    public var depth = 8
+    public var depth = 16
     /// 0 for the namenode's default.
     public var replicas = 0
     public var durability = Durability.durable
@@ -113,6 +113,10 @@ extension LoadPlan {
             (0...Limits.chainNodes.upperBound).contains(replicas), "--replicas is from 1 to 5")
         try demand((0...100).contains(getPercent), "--get-percent is from 0 to 100")
         try demand((count ?? 1) > 0, "--count is at least 1")
+        // Two operations at once on one key would be two writers of it.
+        try demand(
+            milliseconds == nil || (count ?? .max) >= lanes,
+            "with --duration, --count is at least the operations in flight, \(lanes)")
         if let rate {
             try demand(rate > 0 && rate <= Bounds.rate, "--rate is over 0 and at most 10 million")
         }

@@ -20,6 +20,9 @@ extension PhaseRunner where Self: ~Copyable {
             let result = try run(phase)
             if phase.isMeasured {
                 results.append(result)
+            } else if result.tally.wrong > 0 {
+                throw ToolFailure(
+                    .corrupt, "bytes that were read before the measurement are wrong")
             } else if phase.task == .putSmall, let reason = result.tally.reasons.first {
                 throw ToolFailure(
                     .unavailable, "nothing to open could be put: \(reason.failure.sentence)")

@@ -134,7 +134,8 @@ package struct Worker: ~Copyable {
         } else {
             runLanes()
         }
-        while let intended = schedule.nextMissed() {
+        // What was due by now; an interrupted run ends before its end.
+        while let intended = schedule.nextMissed(), intended < engine.now {
             tally.missed += 1
             tally.latencies.record(engine.now - min(engine.now, intended))
         }

@@ -117,7 +117,6 @@ struct DatanodeSettingsReader {
         }
         if let bytes = try settings.bytes("preallocate", in: 0...most) {
             target.preallocateBytes = bytes
-            target.recycleBytes = max(target.recycleBytes, bytes)
         }
         if let bytes = try settings.bytes(
             "preallocate-block",

@@ -158,7 +158,7 @@ struct LoadFlags: ParsableArguments {
         plan.block = block?.bytes
         plan.packet = packet.map { Int(clamping: $0.bytes) } ?? (mode == .ping ? 4096 : 512 << 10)
         plan.streams = streams ?? (mode == .meta ? 64 : 1)
-        plan.depth = depth ?? (mode == .meta || mode == .ping ? 1 : 8)
+        plan.depth = depth ?? (mode == .meta || mode == .ping ? 1 : 16)
         plan.replicas = replicas ?? 0
         plan.durability = durability ?? (mode == .ping ? .written : .durable)
         plan.milliseconds = duration?.milliseconds

@@ -90,13 +90,15 @@ package enum StoreCare {
     }
 
     /// Has the counters begin behind all that the namespace can have given away since this copy
-    /// was made: 2^32 numbers of each kind are left out.
+    /// was made: 2^32 numbers of each kind are left out, and as many again up to 2^16 times, drawn
+    /// by chance, so that a copy that is restored twice does not give the same numbers twice.
     package static func skipNumbers(in directory: String) throws(StoreFailure) {
         let connection = try open(directory)
         try connection.run("PRAGMA synchronous = FULL")
         var state = try StoreLoader.state(connection)
         state.commits += 1
-        state.counters = state.counters.map { (($0 >> 32) + 1) << 32 | 1 }
+        let skipped = UInt64.random(in: 1...(1 << 16))
+        state.counters = state.counters.map { (($0 >> 32) + skipped) << 32 | 1 }
         try StoreLoader.put(state, connection)
         try connection.run("PRAGMA wal_checkpoint(TRUNCATE)")
         try sync(path(directory))
