@@ -22,6 +22,8 @@ package struct Bounds: Sendable, Equatable {
     package var outcomes = 65_536
     /// DELETE commands in one HEARTBEAT answer; the rest follows with the next ones.
     package var commandsPerHeartbeat = 1_000
+    /// Blocks that one ADDBLOCK plans: one commit for all of them.
+    package var blocksPerPlan = 16
     /// Nodes an ADDBLOCK may exclude.
     package var excludes = 64
     /// Incarnations of one node that are remembered as replaced.

@@ -39,6 +39,8 @@ struct MessageTests {
             add.sizeHint = number(&generator)
             add.location = text(&generator)
             add.replicas = UInt32(truncatingIfNeeded: number(&generator))
+            add.count = UInt32(truncatingIfNeeded: number(&generator))
+            add.blockBytes = number(&generator)
             if Bool.random(using: &generator) { add.exclude = [bytes(16, &generator)] }
             request.operation = .addBlock(add)
         case 2:
@@ -126,6 +128,7 @@ struct MessageTests {
             plan.maxLength = number(&generator)
             plan.chain = (0..<3).map { _ in node(&generator) }
             plan.token = bytes(128, &generator)
+            if Bool.random(using: &generator) { plan.more = [plan, plan] }
             reply.result = .addBlock(plan)
         case 2: reply.result = .close(ControlEmpty())
         case 3:

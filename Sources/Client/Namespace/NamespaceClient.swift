@@ -56,13 +56,32 @@ public final class NamespaceClient: Sendable {
         _ lease: Lease, sizeHint: UInt64 = 0, exclude: [NodeID] = [], replicas: Int = 0,
         location: String = ""
     ) throws(ClientError) -> BlockPlan {
+        try addBlocks(
+            lease, count: 1, sizeHint: sizeHint, exclude: exclude, replicas: replicas,
+            location: location)[0]
+    }
+
+    /// Plans the next blocks of an open value in one call: at most `count`, at least one, and no more
+    /// than `sizeHint` bytes need.
+    ///
+    /// - Parameter blockBytes: the longest block that the writer will make; 0: the namenode's.
+    public func addBlocks(
+        _ lease: Lease, count: Int, blockBytes: UInt64 = 0, sizeHint: UInt64,
+        exclude: [NodeID] = [], replicas: Int = 0, location: String = ""
+    ) throws(ClientError) -> [BlockPlan] {
         var message = ControlAddBlock()
         message.leaseID = Data(lease.id.bytes)
         message.sizeHint = sizeHint
+        message.count = UInt32(clamping: count)
+        message.blockBytes = blockBytes
         message.exclude = exclude.map { Data($0.bytes) }
         message.replicas = UInt32(clamping: replicas)
         message.location = location
-        return try plan(call(.addBlock(message), key: lease.key).addBlock)
+        let planned = try plans(call(.addBlock(message), key: lease.key).addBlock)
+        guard planned.count <= max(1, count) else {
+            throw .malformed(reason: "\(planned.count) blocks, and \(count) were asked for")
+        }
+        return planned
     }
 
     /// - Returns: the lease with a full new duration.

@@ -28,6 +28,13 @@ package func plan(_ message: ControlBlockPlan) throws(ClientError) -> BlockPlan 
         credentials: try credentials(message.token, nodes))
 }
 
+/// The block that was answered, and those behind it.
+package func plans(_ message: ControlBlockPlan) throws(ClientError) -> [BlockPlan] {
+    var plans = [try plan(message)]
+    for next in message.more { plans.append(try plan(next)) }
+    return plans
+}
+
 func valueBlock(_ message: ControlBlockLocation) throws(ClientError) -> ValueBlock {
     var replicas: [Replica] = []
     for node in message.replicas {

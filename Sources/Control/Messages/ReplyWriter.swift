@@ -55,6 +55,7 @@ enum ReplyWriter {
         writer.number(3, plan.maxLength)
         for node in plan.chain { writer.message(4) { write(node, &$0) } }
         writer.data(5, plan.token)
+        for next in plan.more { writer.message(6) { write(next, &$0) } }
     }
 
     private static func write(_ node: ControlNode, _ writer: inout ProtoWriter) {

@@ -83,6 +83,8 @@ enum RequestReader {
             case 2 << 3: set(&message.sizeHint, reader.varint())
             case 4 << 3: set(&message.replicas, reader.small())
             case 5 << 3 | 2: set(&message.location, reader.text())
+            case 6 << 3: set(&message.count, reader.small())
+            case 7 << 3: set(&message.blockBytes, reader.varint())
             default: false
             }
         }

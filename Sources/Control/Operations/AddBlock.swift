@@ -2,12 +2,50 @@ import Foundation
 import Wire
 
 extension Namenode {
-    /// ADDBLOCK: the next block of an open value, its chain, and the token to write it with.
+    /// ADDBLOCK: the next block of an open value, its chain, and the token to write it with; and the
+    /// blocks behind it, for a writer that wants several from one commit.
     mutating func addBlock(
         _ request: ControlAddBlock, _ turn: inout Turn<some NamespaceReader>
     ) throws(Refusal) -> ControlBlockPlan {
         try requireNodes(forNewBytes: true, now: turn.now)
         var lease = try lease(request.leaseID, turn)
+        let most = try blockBytes(request)
+        let count = blocks(request, of: most)
+        let number = turn.take(.block, count: count)
+        var rest = request.sizeHint
+        var plans: [ControlBlockPlan] = []
+        for place in 0..<count {
+            do throws(Refusal) {
+                plans.append(
+                    try planBlock(
+                        BlockID(number + UInt64(place)), request,
+                        maxLength: most, needBytes: rest == 0 ? most : min(rest, most), &lease,
+                        &turn))
+            } catch {
+                // What there is room for is given; the writer hears why when it asks for the rest.
+                guard !plans.isEmpty else { throw error }
+                break
+            }
+            rest -= min(rest, most)
+        }
+        turn.mutations.append(.putLease(lease))
+        var answer = plans[0]
+        answer.more = Array(plans.dropFirst())
+        return answer
+    }
+
+    /// How many blocks are planned: what was asked for, and no more than the value needs.
+    private func blocks(_ request: ControlAddBlock, of most: UInt64) -> Int {
+        guard request.sizeHint > 0 else { return 1 }
+        let needed = (request.sizeHint - 1) / most + 1
+        return Int(
+            min(UInt64(max(1, request.count)), UInt64(settings.bounds.blocksPerPlan), needed))
+    }
+
+    private mutating func planBlock(
+        _ block: BlockID, _ request: ControlAddBlock, maxLength: UInt64, needBytes: UInt64,
+        _ lease: inout LeaseRecord, _ turn: inout Turn<some NamespaceReader>
+    ) throws(Refusal) -> ControlBlockPlan {
         guard lease.blocks < settings.bounds.blocksPerLease else {
             throw Refusal(
                 .busy, "a value has at most \(settings.bounds.blocksPerLease) blocks")
@@ -17,31 +55,43 @@ extension Namenode {
             throw Refusal(
                 .busy, "\(settings.bounds.openBlocks) blocks are being written: try again")
         }
-        let nodes = try place(request, now: turn.now)
+        let nodes = try place(request, needBytes: needBytes, turn.now)
         guard let chain = prepared(nodes) else {
             throw Refusal(.internal, "the chosen nodes make no chain")
         }
         let record = BlockRecord(
-            block: BlockID(turn.take(.block)), epoch: Epoch(1), value: lease.value,
-            position: UInt64(lease.blocks), chain: nodes)
+            block: block, epoch: Epoch(1), value: lease.value, position: UInt64(lease.blocks),
+            chain: nodes)
         lease.blocks += 1
-        turn.mutations += [.putBlock(record), .putLease(lease)]
+        turn.mutations.append(.putBlock(record))
         for node in nodes { self.nodes[node]?.planned += 1 }
         var plan = ControlBlockPlan()
         plan.block = record.block.number
         plan.epoch = record.epoch.number
-        plan.maxLength = UInt64(settings.blockBytes)
+        plan.maxLength = maxLength
         plan.chain = chain.messages
         plan.token = Data(
             token(
                 .write, block: record, lease: lease.id, chain: chain.hash,
-                maxLength: plan.maxLength,
-                now: turn.now))
+                maxLength: maxLength, now: turn.now))
         return plan
     }
 
+    /// The longest that a block of this writer becomes.
+    private func blockBytes(_ request: ControlAddBlock) throws(Refusal) -> UInt64 {
+        let most = UInt64(settings.blockBytes)
+        guard request.blockBytes > 0 else { return most }
+        guard request.blockBytes >= Limits.blockBytes.lowerBound else {
+            throw Refusal(
+                .malformed,
+                "a block has at least \(Limits.blockBytes.lowerBound) bytes, not \(request.blockBytes)"
+            )
+        }
+        return min(most, request.blockBytes)
+    }
+
     private mutating func place(
-        _ request: ControlAddBlock, now: Int64
+        _ request: ControlAddBlock, needBytes: UInt64, _ now: Int64
     ) throws(Refusal) -> [NodeID] {
         let replicas = request.replicas == 0 ? settings.replicas : Int(request.replicas)
         guard Limits.chainNodes.contains(replicas) else {
@@ -62,11 +112,9 @@ extension Namenode {
                 node: node.id, location: node.location, capacityBytes: node.capacityBytes,
                 usedBytes: node.usedBytes, roomBytes: node.roomBytes, planned: node.planned)
         }
-        let most = UInt64(settings.blockBytes)
         let outcome = Placement.choose(
-            candidates, replicas: replicas,
-            needBytes: request.sizeHint == 0 ? most : min(request.sizeHint, most),
-            blockBytes: most, writer: writer, using: &generator)
+            candidates, replicas: replicas, needBytes: needBytes,
+            blockBytes: UInt64(settings.blockBytes), writer: writer, using: &generator)
         switch outcome {
         case .chain(let chain): return chain
         case .tooFew(let found): throw .tooFewNodes(live: found, needed: replicas)

@@ -18,11 +18,11 @@ struct Turn<Store: NamespaceReader> {
 
     var now: Int64 { moment.now }
 
-    /// Takes the next number of a counter. Once for each counter in a turn: the store sees it
-    /// later.
-    mutating func take(_ counter: Mutation.Counter) -> UInt64 {
+    /// Takes the next numbers of a counter, `count` from the one that is returned. Once for each
+    /// counter in a turn: the store sees it later.
+    mutating func take(_ counter: Mutation.Counter, count: Int = 1) -> UInt64 {
         let number = store.counter(counter)
-        mutations.append(.setCounter(counter, number + 1))
+        mutations.append(.setCounter(counter, number + UInt64(count)))
         return number
     }
 

@@ -21,8 +21,8 @@ struct Lane {
     /// When to renew, nanoseconds.
     var renewAt: UInt64 = .max
     var leaseMilliseconds: UInt64 = 0
-    /// The next block, asked for while the one before it is filled.
-    var planned: LaneBlock?
+    /// The next blocks, asked for while the one before them is filled.
+    var planned: [LaneBlock] = []
     var isPlanning = false
     /// Bytes of the object in blocks that were planned, and in sealed ones.
     var plannedBytes: UInt64 = 0

@@ -49,7 +49,8 @@ extension Worker {
         case .replied(let id, let reply): replied(id, reply)
         case .callFailed(let id, let failure): callFailed(id, LoadFailure(failure))
         case .controlFailed(let id, let failure): closed(id, failure)
-        case .peeked, .peekFailed: preconditionFailure("nobody peeks")
+        case .filled, .peeked, .peekFailed:
+            preconditionFailure("every byte is made here, and nobody peeks")
         }
     }
 

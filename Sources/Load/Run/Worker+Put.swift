@@ -8,6 +8,8 @@ import Wire
 extension Worker {
     /// Blocks of one object that are filled or sealed at once.
     static let mostWriting = 2
+    /// Blocks that one ADDBLOCK is asked for: they cost the namenode one commit.
+    private static let mostPlanned: UInt32 = 16
     private static let closePause: UInt64 = 100_000_000
     /// `notDurable` is asked again for 30 s.
     private static let mostCloses = 300
@@ -34,15 +36,15 @@ extension Worker {
         if lanes[lane].work == .create { cycleCreated(lane) } else { planNext(lane) }
     }
 
-    /// Asks for the next block, unless one is planned or everything is.
+    /// Asks for the next blocks, unless some are planned or everything is.
     private mutating func planNext(_ lane: Int) {
-        guard !lanes[lane].isPlanning, lanes[lane].planned == nil,
+        guard !lanes[lane].isPlanning, lanes[lane].planned.isEmpty,
             lanes[lane].plannedBytes < lanes[lane].length
         else { return }
         lanes[lane].isPlanning = true
         if let chain {
             let place = lanes[lane].receipts.count
-            planned(lane, chain.plan(lanes[lane].object, place: place))
+            planned(lane, [chain.plan(lanes[lane].object, place: place)])
         } else {
             askForBlock(lane, replacing: nil)
         }
@@ -51,7 +53,13 @@ extension Worker {
     mutating func askForBlock(_ lane: Int, replacing order: Int?) {
         var message = ControlAddBlock()
         message.leaseID = lanes[lane].lease
-        message.sizeHint = lanes[lane].length - lanes[lane].sealedBytes
+        message.sizeHint = lanes[lane].length - lanes[lane].plannedBytes
+        message.count = Self.mostPlanned
+        message.blockBytes = plan.block ?? 0
+        if let order, let block = lanes[lane].writing.first(where: { $0.order == order }) {
+            message.sizeHint = block.length
+            message.count = 1
+        }
         message.replicas = UInt32(plan.replicas)
         message.location = plan.location
         message.exclude = lanes[lane].excluded.map { Data($0.bytes) }
@@ -62,23 +70,34 @@ extension Worker {
     mutating func planned(_ lane: Int, _ message: ControlBlockPlan) {
         if lanes[lane].work == .create { return cyclePlanned(lane) }
         do throws(ClientError) {
-            planned(lane, try Client.plan(message))
+            planned(lane, try Client.plans(message))
         } catch {
             fail(lane, LoadFailure(error))
         }
     }
 
-    private mutating func planned(_ lane: Int, _ plan: BlockPlan) {
-        let start = lanes[lane].plannedBytes
-        let length = min(
-            plan.maxLength, self.plan.block ?? .max, lanes[lane].length - start)
+    private mutating func planned(_ lane: Int, _ plans: [BlockPlan]) {
         lanes[lane].isPlanning = false
-        lanes[lane].planned = LaneBlock(
-            order: lanes[lane].receipts.count, start: start, length: length, plan: plan,
-            retry: WriteRetry(excluded: lanes[lane].excluded))
-        lanes[lane].receipts.append(ControlReceipt())
-        lanes[lane].plannedBytes += length
+        for plan in plans {
+            let start = lanes[lane].plannedBytes
+            let length = min(plan.maxLength, self.plan.block ?? .max, lanes[lane].length - start)
+            guard length > 0 else { break }
+            lanes[lane].planned.append(
+                LaneBlock(
+                    order: lanes[lane].receipts.count, start: start, length: length, plan: plan,
+                    retry: WriteRetry(excluded: lanes[lane].excluded)))
+            lanes[lane].receipts.append(ControlReceipt())
+            lanes[lane].plannedBytes += length
+        }
         writePlanned(lane)
+    }
+
+    /// A node failed: what is planned may need it, so it is planned anew. CLOSE frees the old ones.
+    mutating func forgetPlanned(_ lane: Int) {
+        lanes[lane].receipts.removeLast(lanes[lane].planned.count)
+        for block in lanes[lane].planned { lanes[lane].plannedBytes -= block.length }
+        lanes[lane].planned = []
+        planNext(lane)
     }
 
     /// No chain without the nodes that failed: they get a moment, and the namenode one to notice.
@@ -96,13 +115,13 @@ extension Worker {
 
     /// Begins the planned block when the one before it is filled.
     mutating func writePlanned(_ lane: Int) {
-        guard var block = lanes[lane].planned,
+        guard var block = lanes[lane].planned.first,
             lanes[lane].writing.count < Self.mostWriting,
             lanes[lane].writing.allSatisfy(\.isFilled)
         else { return }
         guard let write = begin(lane, block) else { return }
         block.write = write
-        lanes[lane].planned = nil
+        lanes[lane].planned.removeFirst()
         lanes[lane].writing.append(block)
         planNext(lane)
     }

@@ -25,6 +25,7 @@ extension Worker {
             lanes[lane].writing[index].write = nil
             engine.end(id)
             askForBlock(lane, replacing: block.order)
+            forgetPlanned(lane)
         case .giveUp: fail(lane, LoadFailure(failure, node: head, block: block.plan.block))
         }
     }

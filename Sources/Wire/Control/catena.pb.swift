@@ -950,6 +950,12 @@ public nonisolated struct ControlAddBlock: Sendable {
   /// of the writer, for the choice of the head
   public var location: String = String()
 
+  /// blocks to be planned at once, 0: one; no more than size_hint needs are given
+  public var count: UInt32 = 0
+
+  /// the longest block the writer will make, 0: the namenode's
+  public var blockBytes: UInt64 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -989,6 +995,9 @@ public nonisolated struct ControlBlockPlan: Sendable {
 
   /// 128 bytes; its chain hash covers `chain` as docs/PROTOCOL.md encodes it
   public var token: Data = Data()
+
+  /// the blocks behind this one, when several were asked for
+  public var more: [ControlBlockPlan] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2707,7 +2716,7 @@ nonisolated extension ControlLease: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension ControlAddBlock: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".AddBlock"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}lease_id\0\u{3}size_hint\0\u{1}exclude\0\u{1}replicas\0\u{1}location\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}lease_id\0\u{3}size_hint\0\u{1}exclude\0\u{1}replicas\0\u{1}location\0\u{1}count\0\u{3}block_bytes\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2720,6 +2729,8 @@ nonisolated extension ControlAddBlock: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 3: try { try decoder.decodeRepeatedBytesField(value: &self.exclude) }()
       case 4: try { try decoder.decodeSingularUInt32Field(value: &self.replicas) }()
       case 5: try { try decoder.decodeSingularStringField(value: &self.location) }()
+      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.count) }()
+      case 7: try { try decoder.decodeSingularUInt64Field(value: &self.blockBytes) }()
       default: break
       }
     }
@@ -2741,6 +2752,12 @@ nonisolated extension ControlAddBlock: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if !self.location.isEmpty {
       try visitor.visitSingularStringField(value: self.location, fieldNumber: 5)
     }
+    if self.count != 0 {
+      try visitor.visitSingularUInt32Field(value: self.count, fieldNumber: 6)
+    }
+    if self.blockBytes != 0 {
+      try visitor.visitSingularUInt64Field(value: self.blockBytes, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2750,6 +2767,8 @@ nonisolated extension ControlAddBlock: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.exclude != rhs.exclude {return false}
     if lhs.replicas != rhs.replicas {return false}
     if lhs.location != rhs.location {return false}
+    if lhs.count != rhs.count {return false}
+    if lhs.blockBytes != rhs.blockBytes {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2802,7 +2821,7 @@ nonisolated extension ControlNode: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension ControlBlockPlan: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".BlockPlan"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}block\0\u{1}epoch\0\u{3}max_length\0\u{1}chain\0\u{1}token\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}block\0\u{1}epoch\0\u{3}max_length\0\u{1}chain\0\u{1}token\0\u{1}more\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2815,6 +2834,7 @@ nonisolated extension ControlBlockPlan: SwiftProtobuf.Message, SwiftProtobuf._Me
       case 3: try { try decoder.decodeSingularUInt64Field(value: &self.maxLength) }()
       case 4: try { try decoder.decodeRepeatedMessageField(value: &self.chain) }()
       case 5: try { try decoder.decodeSingularBytesField(value: &self.token) }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.more) }()
       default: break
       }
     }
@@ -2836,6 +2856,9 @@ nonisolated extension ControlBlockPlan: SwiftProtobuf.Message, SwiftProtobuf._Me
     if !self.token.isEmpty {
       try visitor.visitSingularBytesField(value: self.token, fieldNumber: 5)
     }
+    if !self.more.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.more, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2845,6 +2868,7 @@ nonisolated extension ControlBlockPlan: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.maxLength != rhs.maxLength {return false}
     if lhs.chain != rhs.chain {return false}
     if lhs.token != rhs.token {return false}
+    if lhs.more != rhs.more {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -66,6 +66,12 @@ extension StreamEngine where Ring: ~Copyable {
             tell(write)
             return .progress(id, entry.pointee.window.acked)
         }
+        if entry.pointee.hasFilled {
+            entry.pointee.hasFilled = false
+            tell(write)
+            return .filled(
+                id, length: entry.pointee.reserved, isSourceEnded: entry.pointee.isSourceEnded)
+        }
         if let seal = entry.pointee.seal {
             endWrite(write)
             return .sealed(id, seal)

@@ -16,6 +16,8 @@ package enum StreamEvent {
     /// A write without a source can take a frame: fill up to `memory.count` bytes and call
     /// `provide` or `decline`.
     case wantsPayload(WriteID, slot: Int32, offset: UInt64, memory: UnsafeMutableRawBufferPointer)
+    /// A write has taken the last byte of its source that it will take: the next block can begin.
+    case filled(WriteID, length: UInt64, isSourceEnded: Bool)
     /// The chain's ack moved on.
     case progress(WriteID, Progress)
     /// The whole chain has the block at the level asked for. The write is over.

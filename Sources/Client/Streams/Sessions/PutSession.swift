@@ -2,30 +2,40 @@ import ControlClient
 import Reactor
 import Wire
 
-/// One put, from CREATE to CLOSE, on the calling thread: blocks one after another, each in one
-/// `StreamEngine` write.
+/// One put, from CREATE to CLOSE, on the calling thread.
+///
+/// Blocks are filled one after another, each in one `StreamEngine` write; the next one begins when
+/// the one before has all its bytes and while the chain still seals it, so that the stream of bytes
+/// never waits for a seal.
 struct PutSession: ~Copyable {
-    private var engine: StreamEngine<KernelRing>
-    private let namespace: NamespaceClient
-    private let key: String
-    private let source: PutSource
-    private let options: PutOptions
+    var engine: StreamEngine<KernelRing>
+    let namespace: NamespaceClient
+    let key: String
+    let source: PutSource
+    let options: PutOptions
 
-    /// Blocks that are sealed, in order.
-    private var blocks: [Sealed] = []
-    private var sum = PieceSum()
+    /// Blocks that are filled or sealed, in order; at most `mostWriting`.
+    var writing: [PutBlock] = []
+    /// Every block that was begun, in order, and its receipt once it is sealed.
+    var sealed: [(plan: BlockPlan, receipt: SignedReceipt)?] = []
+    /// Blocks that were planned ahead.
+    var planned: [BlockPlan] = []
+    /// Bytes of the source that blocks have taken, or will take.
+    var taken: UInt64 = 0
+    var isSourceEnded = false
+    /// The first bytes of the next block, of a source of unknown length.
+    var peeked: (slot: Int32, count: Int)?
+    var isPeeking = false
     /// Nodes that failed while this value was written. The namenode needs seconds to notice what a
     /// writer sees at once.
-    private var failedNodes: [NodeID] = []
-    /// More are not remembered.
-    private static let mostFailedNodes = 16
-    /// Bytes of the value that are in sealed blocks.
-    private var position: UInt64 { sum.length }
+    var failedNodes: [NodeID] = []
+    private var shown: UInt64 = 0
 
-    private struct Sealed {
-        let plan: BlockPlan
-        let receipt: SignedReceipt
-    }
+    static let mostWriting = 2
+    /// Blocks that one ADDBLOCK is asked for.
+    static let mostPlanned = 16
+    /// More failed nodes are not remembered.
+    static let mostFailedNodes = 16
 
     init(
         engine: consuming StreamEngine<KernelRing>, namespace: NamespaceClient, key: String,
@@ -44,20 +54,29 @@ struct PutSession: ~Copyable {
         var keeper = LeaseKeeper(lease, namespace)
         do throws(ClientError) {
             try putBlocks(&keeper, progress)
-            try source.check(read: position)
+            try source.check(read: taken)
             engine.shutDown()
             try namespace.close(
-                keeper.lease, blocks: blocks.map(\.receipt), durability: options.durability)
+                keeper.lease, blocks: sealed.compactMap { $0?.receipt },
+                durability: options.durability)
         } catch {
             engine.shutDown()
             abandon(keeper.lease, after: error)
             throw error
         }
-        return PutSummary(
-            length: position, checksum: sum.checksum,
-            blocks: blocks.map {
-                ($0.plan.block, $0.receipt.receipt.length, $0.plan.credentials.chain.nodes)
-            })
+        return summary
+    }
+
+    private var summary: PutSummary {
+        var sum = PieceSum()
+        var blocks: [(block: BlockID, length: UInt64, chain: [ChainNode])] = []
+        for case let block? in sealed {
+            let receipt = block.receipt.receipt
+            sum.append(receipt.checksum, length: receipt.length)
+            blocks.append(
+                (block.plan.block, receipt.length, block.plan.credentials.chain.nodes))
+        }
+        return PutSummary(length: sum.length, checksum: sum.checksum, blocks: blocks)
     }
 
     /// Gives the lease back, so that the key is free at once and not when the lease ends.
@@ -75,31 +94,29 @@ struct PutSession: ~Copyable {
         _ keeper: inout LeaseKeeper, _ progress: (UInt64) -> Void
     ) throws(ClientError) {
         while true {
-            var peeked: (slot: Int32, count: Int)?
-            if let length = source.length {
-                guard position < length else { return }
-            } else {
-                peeked = try peek(&keeper)
-                guard peeked != nil else { return }
-            }
-            let isSourceEnded = try putBlock(&keeper, peeked, progress)
-            if let promised = source.promised, position > promised { return }
-            if isSourceEnded { return }
+            try beginNext(&keeper)
+            guard isPeeking || peeked != nil || !writing.isEmpty || !isExhausted else { return }
+            try take(next(&keeper), &keeper)
+            show(progress)
         }
     }
 
-    /// The first bytes of the next block of a source of unknown length, or `nil` at its end.
-    private mutating func peek(
-        _ keeper: inout LeaseKeeper
-    ) throws(ClientError) -> (slot: Int32, count: Int)? {
-        engine.peek(source.descriptor)
-        while true {
-            switch try next(&keeper) {
-            case .peeked(let slot, let count): return count > 0 ? (slot, count) : nil
-            case .peekFailed(let number): throw .sourceFailed(reason: errorText(number))
-            default: break
-            }
-        }
+    /// No block will begin any more.
+    var isExhausted: Bool {
+        if isSourceEnded { return true }
+        if let length = source.length { return taken >= length }
+        // One byte more than was promised proves that the promise is broken.
+        return source.promised.map { taken > $0 } ?? false
+    }
+
+    /// Bytes that every node of their chains has written.
+    private mutating func show(_ progress: (UInt64) -> Void) {
+        var written: UInt64 = 0
+        for case let block? in sealed { written += block.receipt.receipt.length }
+        for block in writing { written += block.written }
+        guard written > shown else { return }
+        shown = written
+        progress(written)
     }
 
     /// The next event; renews the lease while it waits.
@@ -111,154 +128,35 @@ struct PutSession: ~Copyable {
         }
     }
 
-    // MARK: One block
-
-    /// - Returns: whether the source had no more bytes.
-    private mutating func putBlock(
-        _ keeper: inout LeaseKeeper, _ peeked: (slot: Int32, count: Int)?,
-        _ progress: (UInt64) -> Void
-    ) throws(ClientError) -> Bool {
-        var retry = WriteRetry(excluded: failedNodes)
-        var plan = try addBlock(&keeper, excluding: failedNodes)
-        var write = try begin(plan, peeked)
-        var shown = position
-        while true {
-            switch try next(&keeper) {
-            case .progress(_, let acked):
-                retry.progressed()
-                shown = max(shown, position + acked[.written])
-                progress(shown)
-            case .sealed(_, let seal):
-                sum.append(seal.receipt.receipt.checksum, length: seal.receipt.receipt.length)
-                blocks.append(Sealed(plan: plan, receipt: seal.receipt))
-                progress(position)
-                return seal.isSourceEnded
-            case .writeFailed(_, let failure):
-                let canMove = source.start != nil || engine.canMove(write)
-                let head = plan.credentials.chain.nodes[0].node
-                switch retry.failed(failure, head: head, canMove: canMove) {
-                case .resume:
-                    try pause(retry.resumed, &keeper)
-                    try connecting { engine in engine.resume(write) ? true : nil }
-                case .newBlock:
-                    failedNodes = retry.excluded.suffix(Self.mostFailedNodes)
-                    plan = try addBlock(&keeper, excluding: failedNodes)
-                    write = try move(write, to: plan)
-                case .giveUp: throw error(failure, plan)
-                }
-            default: break
-            }
-        }
-    }
-
-    private mutating func addBlock(
-        _ keeper: inout LeaseKeeper, excluding nodes: [NodeID]
-    ) throws(ClientError) -> BlockPlan {
-        let hint = source.length.map { $0 - position } ?? 0
-        do throws(ClientError) {
-            return try namespace.addBlock(
-                keeper.lease, sizeHint: hint, exclude: nodes, replicas: options.replicas,
-                location: options.location)
-        } catch {
-            guard !nodes.isEmpty else { throw error }
-            switch error {
-            case .tooFewNodes, .noSpace:
-                // There is no chain without them: they get a moment to come back, and the namenode
-                // one to notice that they are gone.
-                try pause(Self.longPause, &keeper)
-                return try namespace.addBlock(
-                    keeper.lease, sizeHint: hint, replicas: options.replicas,
-                    location: options.location)
-            default: throw error
-            }
-        }
-    }
-
-    private mutating func begin(
-        _ plan: BlockPlan, _ peeked: (slot: Int32, count: Int)?
-    ) throws(ClientError) -> WriteID {
-        let most = min(plan.maxLength, options.blockBytes ?? .max)
-        guard most >= UInt64(peeked?.count ?? 1) else {
-            throw .malformed(reason: "a block of at most \(most) bytes")
-        }
-        var request = WriteRequest(
-            block: plan.block, epoch: plan.epoch, credentials: plan.credentials.encoded(),
-            address: try address(of: plan), maxBytes: most)
-        request.length = source.length.map { min(most, $0 - position) }
-        request.source = WriteSource(
-            descriptor: source.descriptor, position: source.start.map { $0 + position })
-        request.peeked = peeked
-        request.level = options.durability == .durable ? .durable : .written
-        let wanted = request
-        return try connecting { engine in engine.write(wanted) }
-    }
-
-    /// Sends the same bytes to another chain: those in memory when all are there, or read again.
-    private mutating func move(
-        _ write: WriteID, to plan: BlockPlan
-    ) throws(ClientError) -> WriteID {
-        guard engine.canMove(write) else {
-            engine.end(write)
-            return try begin(plan, nil)
-        }
-        let address = try address(of: plan)
-        let credentials = plan.credentials.encoded()
-        try connecting { engine in
-            engine.move(
-                write, block: plan.block, epoch: plan.epoch, credentials: credentials,
-                address: address) ? true : nil
-        }
-        return write
-    }
-
-    private func address(of plan: BlockPlan) throws(ClientError) -> SocketAddress {
-        let head = plan.credentials.chain.nodes[0]
-        guard let address = SocketAddress(resolving: head) else {
-            throw .unwritable(
-                key: key, block: plan.block, node: head.node, status: .nextHopUnreachable,
-                reason: "\(head.host) has no address")
-        }
-        return address
-    }
-
-    /// At the bound of connections an old one is being closed: its place is free a few turns later.
-    @discardableResult
-    private mutating func connecting<Value>(
-        _ body: (inout StreamEngine<KernelRing>) -> Value?
-    ) throws(ClientError) -> Value {
-        for _ in 0..<1_000 {
-            if let value = body(&engine) { return value }
-            engine.turn(waitUntil: engine.now + 10_000_000)
-        }
-        throw .busy(reason: "this process has no connection left")
-    }
-
-    /// For `pause`: 1.6 s.
-    private static let longPause = 5
-
-    /// 100 ms, then 200, then 400, with the ring and the lease kept going.
-    private mutating func pause(
-        _ count: Int, _ keeper: inout LeaseKeeper
+    private mutating func take(
+        _ event: StreamEvent, _ keeper: inout LeaseKeeper
     ) throws(ClientError) {
-        let end = engine.now + 50_000_000 << UInt64(min(count, 5))
-        while engine.now < end {
-            try keeper.renewIfDue()
-            engine.turn(waitUntil: min(end, keeper.renewAt))
+        switch event {
+        case .filled(let id, let length, let isEnded):
+            guard let place = place(of: id) else { return }
+            writing[place].isFilled = true
+            if source.length == nil { taken = writing[place].start + length }
+            isSourceEnded = isSourceEnded || isEnded
+        case .progress(let id, let acked):
+            guard let place = place(of: id) else { return }
+            writing[place].retry.progressed()
+            writing[place].written = max(writing[place].written, acked[.written])
+        case .sealed(let id, let seal):
+            guard let place = place(of: id) else { return }
+            let block = writing.remove(at: place)
+            sealed[block.order] = (block.plan, seal.receipt)
+        case .writeFailed(let id, let failure):
+            guard let place = place(of: id) else { return }
+            try failed(place, failure, &keeper)
+        case .peeked(let slot, let count):
+            isPeeking = false
+            if count > 0 { peeked = (slot, count) } else { isSourceEnded = true }
+        case .peekFailed(let number): throw .sourceFailed(reason: errorText(number))
+        default: break
         }
     }
 
-    private func error(_ failure: StreamFailure, _ plan: BlockPlan) -> ClientError {
-        switch failure {
-        case .source(let number): return .sourceFailed(reason: errorText(number))
-        case .sourceEnded(let bytes):
-            return .sourceLength(expected: source.length ?? 0, found: position + bytes)
-        default:
-            let head = plan.credentials.chain.nodes[0].node
-            return .unwritable(
-                key: key, block: plan.block, node: failure.blamed ?? head,
-                status: failure.status, reason: failure.sentence)
-        }
-    }
+    private func place(of id: WriteID) -> Int? { writing.firstIndex { $0.write == id } }
 }
 
 extension StreamEngine where Ring: ~Copyable {

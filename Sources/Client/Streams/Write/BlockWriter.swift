@@ -82,6 +82,7 @@ struct BlockWriter: ~Copyable {
     var isTeller = false
     var wantsPayload = false
     var hasProgress = false
+    var hasFilled = false
     var seal: BlockSeal?
     var failure: StreamFailure?
     /// The write stopped and waits for `resume`, `move` or `end`.

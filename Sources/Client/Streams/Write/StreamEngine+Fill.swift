@@ -151,6 +151,9 @@ extension StreamEngine where Ring: ~Copyable {
         guard entry.pointee.filling == 0 else { return }
         if entry.pointee.reserved == entry.pointee.request.bound || entry.pointee.isSourceEnded {
             entry.pointee.isComplete = true
+            guard entry.pointee.request.source != nil else { return }
+            entry.pointee.hasFilled = true
+            tell(write)
         }
     }
 

@@ -1,0 +1,188 @@
+import ControlClient
+import Reactor
+import Wire
+
+// How the blocks of a put are planned, begun, and begun again on another chain.
+extension PutSession {
+    /// Begins the next block when those before it are filled.
+    mutating func beginNext(_ keeper: inout LeaseKeeper) throws(ClientError) {
+        guard !isExhausted, writing.count < Self.mostWriting, writing.allSatisfy(\.isFilled) else {
+            return
+        }
+        if source.length == nil, peeked == nil {
+            // Whether there is another block is known when its first bytes are. With every slot
+            // unacked the next ack gives one back.
+            guard !isPeeking, engine.freeSlots > 0 else { return }
+            isPeeking = true
+            return engine.peek(source.descriptor)
+        }
+        let plan = try nextPlan(&keeper)
+        let most = longest(plan)
+        var block = PutBlock(
+            order: sealed.count, start: taken,
+            length: source.length.map { min(most, $0 - taken) }, plan: plan,
+            write: WriteID(index: -1), retry: WriteRetry(excluded: failedNodes))
+        let peeked = self.peeked
+        self.peeked = nil
+        block.write = try begin(block, peeked)
+        sealed.append(nil)
+        writing.append(block)
+        taken += block.length ?? 0
+    }
+
+    private func longest(_ plan: BlockPlan) -> UInt64 {
+        min(plan.maxLength, options.blockBytes ?? .max)
+    }
+
+    // MARK: Planning
+
+    private mutating func nextPlan(_ keeper: inout LeaseKeeper) throws(ClientError) -> BlockPlan {
+        if planned.isEmpty {
+            let rest = (source.length ?? source.promised).map { $0 - min($0, taken) } ?? 0
+            planned = try addBlocks(&keeper, count: Self.mostPlanned, bytes: rest)
+        }
+        return planned.removeFirst()
+    }
+
+    private mutating func addBlocks(
+        _ keeper: inout LeaseKeeper, count: Int, bytes: UInt64
+    ) throws(ClientError) -> [BlockPlan] {
+        do throws(ClientError) {
+            return try ask(keeper.lease, count, bytes, excluding: failedNodes)
+        } catch {
+            guard !failedNodes.isEmpty else { throw error }
+            switch error {
+            case .tooFewNodes, .noSpace:
+                // There is no chain without them: they get a moment to come back, and the namenode
+                // one to notice that they are gone.
+                try pause(Self.longPause, &keeper)
+                return try ask(keeper.lease, count, bytes, excluding: [])
+            default: throw error
+            }
+        }
+    }
+
+    private func ask(
+        _ lease: Lease, _ count: Int, _ bytes: UInt64, excluding nodes: [NodeID]
+    ) throws(ClientError) -> [BlockPlan] {
+        try namespace.addBlocks(
+            lease, count: count, blockBytes: options.blockBytes ?? 0, sizeHint: bytes,
+            exclude: nodes, replicas: options.replicas, location: options.location)
+    }
+
+    // MARK: Beginning
+
+    private mutating func begin(
+        _ block: PutBlock, _ peeked: (slot: Int32, count: Int)?
+    ) throws(ClientError) -> WriteID {
+        let most = longest(block.plan)
+        guard most >= max(block.length ?? 1, UInt64(peeked?.count ?? 1)) else {
+            throw .malformed(reason: "a block of at most \(most) bytes")
+        }
+        var request = WriteRequest(
+            block: block.plan.block, epoch: block.plan.epoch,
+            credentials: block.plan.credentials.encoded(), address: try address(of: block.plan),
+            maxBytes: most)
+        request.length = block.length
+        request.source = WriteSource(
+            descriptor: source.descriptor, position: source.start.map { $0 + block.start })
+        request.peeked = peeked
+        request.level = options.durability == .durable ? .durable : .written
+        let wanted = request
+        return try connecting { engine in engine.write(wanted) }
+    }
+
+    private func address(of plan: BlockPlan) throws(ClientError) -> SocketAddress {
+        let head = plan.credentials.chain.nodes[0]
+        guard let address = SocketAddress(resolving: head) else {
+            throw .unwritable(
+                key: key, block: plan.block, node: head.node, status: .nextHopUnreachable,
+                reason: "\(head.host) has no address")
+        }
+        return address
+    }
+
+    /// At the bound of connections an old one is being closed: its place is free a few turns later.
+    @discardableResult
+    private mutating func connecting<Value>(
+        _ body: (inout StreamEngine<KernelRing>) -> Value?
+    ) throws(ClientError) -> Value {
+        for _ in 0..<1_000 {
+            if let value = body(&engine) { return value }
+            engine.turn(waitUntil: engine.now + 10_000_000)
+        }
+        throw .busy(reason: "this process has no connection left")
+    }
+
+    // MARK: Failing
+
+    /// A block's stream stopped: again on the same chain, on another one, or no more.
+    mutating func failed(
+        _ place: Int, _ failure: StreamFailure, _ keeper: inout LeaseKeeper
+    ) throws(ClientError) {
+        let block = writing[place]
+        let canMove = source.start != nil || engine.canMove(block.write)
+        let head = block.plan.credentials.chain.nodes[0].node
+        switch writing[place].retry.failed(failure, head: head, canMove: canMove) {
+        case .resume:
+            try pause(writing[place].retry.resumed, &keeper)
+            try connecting { engine in engine.resume(block.write) ? true : nil }
+        case .newBlock:
+            failedNodes = writing[place].retry.excluded.suffix(Self.mostFailedNodes)
+            // What was planned ahead may need the node that failed; CLOSE frees it.
+            planned = []
+            writing[place].plan = try addBlocks(&keeper, count: 1, bytes: block.length ?? 0)[0]
+            try move(place)
+        case .giveUp: throw error(failure, block)
+        }
+    }
+
+    /// Sends the same bytes to another chain: those in memory when all are there, or read again.
+    private mutating func move(_ place: Int) throws(ClientError) {
+        let block = writing[place]
+        guard engine.canMove(block.write) else {
+            engine.end(block.write)
+            writing[place].isFilled = false
+            writing[place].write = try begin(block, nil)
+            return
+        }
+        let plan = block.plan
+        guard longest(plan) >= block.length ?? 1 else {
+            throw .malformed(reason: "a block of at most \(longest(plan)) bytes")
+        }
+        let address = try address(of: plan)
+        let credentials = plan.credentials.encoded()
+        try connecting { engine in
+            engine.move(
+                block.write, block: plan.block, epoch: plan.epoch, credentials: credentials,
+                address: address) ? true : nil
+        }
+    }
+
+    /// For `pause`: 1.6 s.
+    private static var longPause: Int { 5 }
+
+    /// 100 ms, then 200, then 400, with the ring and the lease kept going.
+    private mutating func pause(
+        _ count: Int, _ keeper: inout LeaseKeeper
+    ) throws(ClientError) {
+        let end = engine.now + 50_000_000 << UInt64(min(count, 5))
+        while engine.now < end {
+            try keeper.renewIfDue()
+            engine.turn(waitUntil: min(end, keeper.renewAt))
+        }
+    }
+
+    private func error(_ failure: StreamFailure, _ block: PutBlock) -> ClientError {
+        switch failure {
+        case .source(let number): return .sourceFailed(reason: errorText(number))
+        case .sourceEnded(let bytes):
+            return .sourceLength(expected: source.length ?? 0, found: block.start + bytes)
+        default:
+            let head = block.plan.credentials.chain.nodes[0].node
+            return .unwritable(
+                key: key, block: block.plan.block, node: failure.blamed ?? head,
+                status: failure.status, reason: failure.sentence)
+        }
+    }
+}
