@@ -11,6 +11,8 @@ struct PingCommand: ParsableCommand {
     var count = 5_000
     @Option(help: .init("Bytes in a packet, a multiple of 4096.", valueName: "bytes"))
     var packet = 4_096
+    @Option(help: "How a hop waits: blocking, ring or frames.")
+    var loop = EchoLoop.blocking
     @OptionGroup var options: RunOptions
 
     func validate() throws {
@@ -23,7 +25,7 @@ struct PingCommand: ParsableCommand {
         try Roof.report(json: options.json) { () throws(RoofFailure) in
             let plan = Plan(
                 mode: .ping, packet: packet, count: count, depth: 1, medium: options.medium,
-                directory: options.dir)
+                directory: options.dir, loop: loop)
             return Report(plan, hops: hops, try Measurement.take(plan, hops: hops))
         }
     }

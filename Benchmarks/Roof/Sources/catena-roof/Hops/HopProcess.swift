@@ -12,7 +12,8 @@ enum HopProcess {
         let words = [
             "catena-roof", "hop", "--mode", plan.mode.rawValue, "--index", "\(index)",
             "--packet", "\(plan.packet)", "--count", "\(plan.count)", "--depth", "\(plan.depth)",
-            "--medium", plan.medium.rawValue, "--dir", plan.directory, "--next", "\(next ?? 0)",
+            "--medium", plan.medium.rawValue, "--dir", plan.directory, "--loop", plan.loop.rawValue,
+            "--next", "\(next ?? 0)",
         ]
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -49,10 +50,22 @@ enum HopProcess {
             try upstream.signal()
             try server.run()
         case .ping:
-            let echo = try Echo(plan, upstream: upstream, downstream: downstream, file: file)
+            try echo(plan, upstream, downstream, file)
+        }
+    }
+
+    private static func echo(
+        _ plan: Plan, _ upstream: Socket, _ downstream: Socket?, _ file: Int32?
+    ) throws(RoofFailure) {
+        guard plan.loop == .blocking else {
+            var echo = try RingEcho(plan, upstream: upstream, downstream: downstream, file: file)
             try downstream?.awaitSignal()
             try upstream.signal()
-            try echo.run()
+            return try echo.run()
         }
+        let echo = try Echo(plan, upstream: upstream, downstream: downstream, file: file)
+        try downstream?.awaitSignal()
+        try upstream.signal()
+        try echo.run()
     }
 }

@@ -14,6 +14,7 @@ struct Plan {
     var depth: Int
     var medium: Medium
     var directory: String
+    var loop = EchoLoop.blocking
 
     var bytes: Int { packet * count }
 }
