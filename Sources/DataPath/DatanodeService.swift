@@ -18,6 +18,8 @@ public final class DatanodeService: Sendable {
         public var location = ""
         public var settings = DatanodeSettings()
         public var host = HostSettings()
+        /// For tests with real processes alone.
+        public var faults = FaultList.none
         public var software = "catena-datanode"
         /// How long the first contact with the namenode is tried for, milliseconds.
         public var startMilliseconds: Int64 = 30_000
@@ -51,6 +53,7 @@ public final class DatanodeService: Sendable {
             !settings.isDeviceNull && !settings.isForwardNull,
             "a node of a cluster keeps and forwards what it acks")
         try ReactorHost.check(settings.budget)
+        try configuration.faults.check()
         let directories = try DataDirectory.openAll(configuration.directories)
         let cluster = try Self.meet(configuration, stop, log)
         for directory in directories { try directory.check(cluster) }
@@ -65,7 +68,7 @@ public final class DatanodeService: Sendable {
             ReactorHost.Plan(
                 settings: settings, host: configuration.host,
                 identity: Identity(cluster: cluster, node: node), directories: directories,
-                index: scan.index, observer: outbox),
+                index: scan.index, observer: outbox, faults: configuration.faults.faults),
             listener, log)
         stopSignal = stop
         spares = SpareSupply(directories, scan, settings, host, stop, log)

@@ -6,13 +6,18 @@ enum OperationKind: UInt8 {
     case receiveHeader
     case receivePayload
     case discard
+    /// Acks, seals' answers and errors, to whoever writes or reads.
     case sendControl
+    /// Parts of a read's answer.
     case sendFrame
     case makeSocket
     case connect
     case shutdown
     case closeSocket
     case disconnect
+    /// `sendFrame` and `sendControl`, to the next node of a chain.
+    case forwardFrame
+    case forwardSeal
     // Block files of write streams (stream)
     case openFile = 32
     case loadHeader

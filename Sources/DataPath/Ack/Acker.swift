@@ -100,7 +100,7 @@ extension Datanode where Ring: ~Copyable {
         let connection = connections.at(index)
         let sent = connection.pointee.controlSent
         start(
-            .sendControl, connection: index,
+            connection.pointee.role == .inbound ? .sendControl : .forwardSeal, connection: index,
             .send(
                 connection.pointee.descriptor, memory(of: index) + Connection.controlOffset + sent,
                 count: connection.pointee.controlLength - sent, more: false))

@@ -76,7 +76,7 @@ extension Datanode where Ring: ~Copyable {
             ? FrameHeader.byteCount - sent
             : FrameHeader.byteCount + Int(frame.header.payloadLength) - sent
         start(
-            .sendFrame, connection: index, buffer: buffer,
+            .forwardFrame, connection: index, buffer: buffer,
             .send(connections.at(index).pointee.descriptor, memory, count: count, more: isHeader))
     }
 

@@ -16,6 +16,8 @@ final class ReactorHost: Sendable {
         var observer: any BlockObserver & Sendable
         /// What each hears before its first connection.
         var mail: [Mail] = []
+        /// What is to go wrong on each.
+        var faults: [RingFault] = []
     }
 
     private struct Ready: Sendable {
@@ -30,24 +32,37 @@ final class ReactorHost: Sendable {
         /// The others' doors; `nil`: one of them could not start.
         let go = Rendezvous<[ReactorDoor]?>()
 
+        /// On its own thread, which makes the ring and touches its buffers first.
         init(_ plan: Plan, _ listener: Listener, _ share: ReactorShare, on cpus: [Int]) {
             let ready = self.ready
             let go = self.go
             thread = ReactorThread("catena-react.\(share.number)") {
                 do throws(RingFailure) {
                     try ThreadPlacement.run(on: cpus)
-                    var datanode = try ReactorHost.datanode(plan, listener, share)
-                    ready.fulfil(
-                        .success(
-                            Ready(
-                                mail: datanode.mail, door: datanode.door, pages: datanode.pages)))
-                    guard let doors = go.wait() else { return }
-                    if !share.isWhole { datanode.join(doors) }
-                    datanode.serve()
+                    let ring = try KernelRing(ReactorHost.ring(plan.settings))
+                    if plan.faults.isEmpty {
+                        try Self.serve(ring, plan, listener, share, ready, go)
+                    } else {
+                        try Self.serve(
+                            FaultRing(ring, plan.faults), plan, listener, share, ready, go)
+                    }
                 } catch {
                     ready.fulfil(.failure(error))
                 }
             }
+        }
+
+        private static func serve<Ring: RingBackend & ~Copyable>(
+            _ ring: consuming Ring, _ plan: Plan, _ listener: Listener, _ share: ReactorShare,
+            _ ready: Rendezvous<Result<Ready, RingFailure>>, _ go: Rendezvous<[ReactorDoor]?>
+        ) throws(RingFailure) {
+            var datanode = try ReactorHost.datanode(ring, plan, listener, share)
+            ready.fulfil(
+                .success(
+                    Ready(mail: datanode.mail, door: datanode.door, pages: datanode.pages)))
+            guard let doors = go.wait() else { return }
+            if !share.isWhole { datanode.join(doors) }
+            datanode.serve()
         }
     }
 
@@ -160,14 +175,12 @@ final class ReactorHost: Sendable {
                 nearest: nic ?? device))
     }
 
-    /// On the reactor's own thread, which makes its ring and touches its buffers first.
-    private static func datanode(
-        _ plan: Plan, _ listener: Listener, _ share: ReactorShare
-    ) throws(RingFailure) -> Datanode<KernelRing> {
+    private static func datanode<Ring: RingBackend & ~Copyable>(
+        _ ring: consuming Ring, _ plan: Plan, _ listener: Listener, _ share: ReactorShare
+    ) throws(RingFailure) -> Datanode<Ring> {
         let part = share.part(of: plan.index, devices: plan.directories.count)
         let datanode = try Datanode(
-            ring: KernelRing(ring(plan.settings)),
-            listener: (listener.descriptor, listener.address), identity: plan.identity,
+            ring: ring, listener: (listener.descriptor, listener.address), identity: plan.identity,
             settings: plan.settings,
             devices: zip(plan.directories, part.usedBytes).map {
                 $0.device(

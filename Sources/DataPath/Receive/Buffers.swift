@@ -79,16 +79,17 @@ extension Datanode where Ring: ~Copyable {
     ) {
         let connection = connections.at(index)
         let descriptor = connection.pointee.descriptor
+        let kind = connection.pointee.role == .inbound ? OperationKind.sendFrame : .forwardFrame
         guard connection.pointee.zeroCopy.takes(bytes: count) else {
             return start(
-                .sendFrame, connection: index, buffer: buffer,
+                kind, connection: index, buffer: buffer,
                 .send(descriptor, memory, count: count, more: false))
         }
         payloads.hold(buffer)
         connection.pointee.unnotified += 1
         counters.zeroCopySends &+= 1
         start(
-            .sendFrame, connection: index, buffer: buffer, isZeroCopy: true,
+            kind, connection: index, buffer: buffer, isZeroCopy: true,
             .sendZeroCopy(descriptor, memory, count: count, registered: true))
     }
 

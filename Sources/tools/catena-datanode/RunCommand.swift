@@ -1,6 +1,7 @@
 import ArgumentParser
 import ControlClient
 import DataPath
+import Foundation
 import Logging
 import ToolSupport
 
@@ -27,9 +28,10 @@ struct RunCommand: ParsableCommand {
                 known: ServingFlags.names.union(["namenode", "location"]),
                 flags: serving.given([("namenode", namenode), ("location", location)]))
             let log = try common.logger("datanode", settings)
-            let configuration = try DatanodeSettingsReader(
+            var configuration = try DatanodeSettingsReader(
                 settings: settings, directories: serving.dir
             ).configuration()
+            configuration.faults = try Self.faults(log)
             let stop = StopSignal()
             let signals = Signals(stop, log)
             defer { signals.cancel() }
@@ -40,6 +42,14 @@ struct RunCommand: ParsableCommand {
             try service.run()
             log.info("stopped")
         }
+    }
+
+    /// What CATENA_FAULT asks for: tests with real processes set it, nobody else should.
+    private static func faults(_ log: Logger) throws -> FaultList {
+        guard let text = ProcessInfo.processInfo.environment["CATENA_FAULT"] else { return .none }
+        let faults = try FaultList(text)
+        log.warning("a fault is armed: this process will fail", metadata: ["fault": "\(text)"])
+        return faults
     }
 
     /// `nil` when a signal came before it served.

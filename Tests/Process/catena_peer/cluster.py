@@ -121,7 +121,7 @@ def until(condition, what, seconds=START_SECONDS):
         time.sleep(POLL_SECONDS)
 
 
-def _die_with_parent():
+def die_with_parent():
     """The kernel kills the child when the test runner is gone (PR_SET_PDEATHSIG is 1)."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
@@ -142,7 +142,7 @@ class Daemon:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**command_environment(("127.0.0.1", 0)), **self.environment},
-                preexec_fn=_die_with_parent)
+                preexec_fn=die_with_parent)
         return self
 
     @property
@@ -235,6 +235,7 @@ class Cluster:
         self.nodes = []
         self.extra = []
         self.fixed_port = 0
+        self.keep = bool(os.environ.get("CATENA_KEEP"))
         for index in range(1, datanodes + 1):
             self.add_node(index, dirs, node_settings or {})
 
@@ -275,7 +276,7 @@ class Cluster:
             client.close()
         for daemon in [*self.extra, *(node.daemon for node in self.nodes), self.namenode]:
             daemon.stop()
-        if os.environ.get("CATENA_KEEP"):
+        if self.keep:
             print(f"kept: {self.folder}", file=sys.stderr)
         else:
             shutil.rmtree(self.folder, ignore_errors=True)

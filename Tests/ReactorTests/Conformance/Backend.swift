@@ -10,6 +10,8 @@ protocol ConformanceCase: Sendable, CustomTestStringConvertible {
 /// The rings that pass the suite.
 enum Backend: String, CaseIterable, CustomTestStringConvertible {
     case kernel, simulated
+    /// The kernel's, by way of a `FaultRing` that has no faults.
+    case faultless
 
     var testDescription: String { rawValue }
 
@@ -17,12 +19,20 @@ enum Backend: String, CaseIterable, CustomTestStringConvertible {
         switch self {
         case .kernel: try Self.runOnKernel(conformance)
         case .simulated: try Self.runOnSimulation(conformance, seed: 1)
+        case .faultless: try Self.runOnFaultless(conformance)
         }
     }
 
     static func runOnKernel(_ conformance: any ConformanceCase) throws {
         let directory = try TemporaryDirectory()
         var machine = try Machine(ring: makeKernelRing(), directory: directory.descriptor)
+        try conformance.run(&machine)
+    }
+
+    static func runOnFaultless(_ conformance: any ConformanceCase) throws {
+        let directory = try TemporaryDirectory()
+        var machine = try Machine(
+            ring: FaultRing(makeKernelRing(), []), directory: directory.descriptor)
         try conformance.run(&machine)
     }
 

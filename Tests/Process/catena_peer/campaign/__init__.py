@@ -1,0 +1,5 @@
+"""The crash campaign: a cluster under load whose processes are killed, and a ledger outside of it.
+
+`plan` says what a seed does, `journal` what was acked and what may therefore be read, `worker` is a
+client process, `oracle` reads everything back, `campaign` puts them together. `dev/crash` starts it.
+"""
