@@ -57,6 +57,12 @@ public final class SimulatedDisk {
         return file.isDurable && durableNames[path] === file
     }
 
+    /// Whether a power cut could take back any of a file's first `count` bytes, or its name.
+    public func isDurable(_ path: String, first count: Int) -> Bool {
+        guard let file = names[path] else { return false }
+        return durableNames[path] === file && file.isDurable(first: count)
+    }
+
     /// A file's length, or `nil` when there is none.
     public func size(of path: String) -> Int? { names[path]?.size }
 

@@ -4,7 +4,7 @@ import Wire
 
 /// DELETE of a key of the client's own.
 final class DeleteJob: ClientJob {
-    private let cluster: SimulatedCluster
+    private unowned let cluster: SimulatedCluster
     private unowned let client: SimulatedClient
     private let key: String
     private var candidate: Int?
@@ -47,7 +47,7 @@ final class DeleteJob: ClientJob {
 
 /// RENAME between two keys of the client's own, of a value that is known.
 final class RenameJob: ClientJob {
-    private let cluster: SimulatedCluster
+    private unowned let cluster: SimulatedCluster
     private unowned let client: SimulatedClient
     private let from: String
     private let target: String

@@ -15,7 +15,7 @@ final class GetJob: ClientJob {
         case over
     }
 
-    private let cluster: SimulatedCluster
+    private unowned let cluster: SimulatedCluster
     private unowned let client: SimulatedClient
     private let key: String
     private let isPart: Bool

@@ -22,7 +22,7 @@ final class PutJob: ClientJob {
     enum Connect { case write, resume, move }
     enum AfterPause { case resume, planWithoutExclusion }
 
-    let cluster: SimulatedCluster
+    unowned let cluster: SimulatedCluster
     private unowned let client: SimulatedClient
     let key: String
     let value: SimulatedValue

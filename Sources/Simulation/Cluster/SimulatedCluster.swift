@@ -119,7 +119,7 @@ package final class SimulatedCluster {
         namenode.start()
         for node in datanodes { node.start() }
         settle()
-        for number in 1...max(1, cycles) where oracle.breach == nil {
+        for number in 1...max(1, cycles) where !oracle.isBroken {
             cycle = number
             runLoad()
             heal()
@@ -136,8 +136,7 @@ package final class SimulatedCluster {
 
     private func drive(for span: UInt64, until condition: () -> Bool) -> Bool {
         let end = driver.run(for: span, rounds: 3_000_000) {
-            oracle.step()
-            return oracle.breach != nil || condition()
+            oracle.isBroken || condition()
         }
         return end == .done
     }
@@ -158,7 +157,7 @@ package final class SimulatedCluster {
 
     /// Everything that was broken is mended, everything that is down comes up.
     private func heal() {
-        guard oracle.breach == nil else { return }
+        guard !oracle.isBroken else { return }
         note([2, UInt64(cycle)], "peace")
         isCalm = true
         world.faults = SimulationFaults()
@@ -174,25 +173,25 @@ package final class SimulatedCluster {
 
     /// Until every job is over and every node is known to the namenode with all it has.
     private func settle() {
-        guard oracle.breach == nil else { return }
+        guard !oracle.isBroken else { return }
         guard !drive(for: 120_000_000_000, until: { isSettled }) else { return }
         oracle.stuck("the cluster does not come to rest within two minutes of peace")
     }
 
     private var isSettled: Bool {
-        guard let nodes = namenode.engine?.namenode.nodes else { return false }
-        return clients.allSatisfy(\.isIdle)
+        clients.allSatisfy(\.isIdle)
             && datanodes.allSatisfy { node in
-                guard let entry = nodes[node.identity.node], !entry.isDead, entry.reportComplete,
-                    let agent = node.agent
+                guard let agent = node.agent, agent.isRegistered,
+                    let entry = namenode.entry(of: node.identity.node)
                 else { return false }
-                return agent.isRegistered && entry.session == agent.membership.session
+                return !entry.isDead && entry.reportComplete
+                    && entry.session == agent.membership.session
             }
     }
 
     /// Everybody reads everything that should be there, and writes once more.
     private func verify() {
-        guard oracle.breach == nil else { return }
+        guard !oracle.isBroken else { return }
         for (number, key) in allKeys.enumerated() {
             let client = clients[number % clients.count]
             client.orders.append(
@@ -213,7 +212,7 @@ package final class SimulatedCluster {
     func overstated(_ signed: SignedReceipt) -> SignedReceipt {
         var receipt = signed.receipt
         receipt.level = .durable
-        guard let key = namenode.engine?.namenode.keys.receiptKey(receipt.key) else {
+        guard let key = namenode.receiptKey(receipt.key) else {
             return signed
         }
         return SignedReceipt(receipt: receipt, signature: receipt.signature(with: key))

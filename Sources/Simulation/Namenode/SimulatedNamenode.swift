@@ -26,7 +26,14 @@ final class SimulatedNamenode: SimulationParticipant {
     let disk = NamespaceDisk()
     private let id: ClusterID
     private let secret: [UInt8]
-    private(set) var engine: Engine<CrashableStore>?
+    /// The machine; a box, so that a look at it does not copy it.
+    private final class Machine {
+        var engine: Engine<CrashableStore>
+
+        init(_ engine: Engine<CrashableStore>) { self.engine = engine }
+    }
+
+    private var machine: Machine?
     private var gate = ReplyGate<Reply>()
     private var commit: Commit?
     private var nextTick: UInt64 = 0
@@ -44,7 +51,7 @@ final class SimulatedNamenode: SimulationParticipant {
     }
 
     private var world: SimulatedWorld { cluster.world }
-    var isUp: Bool { engine != nil }
+    var isUp: Bool { machine != nil }
 
     /// The wall clock is whatever the simulation says: nothing may depend on it.
     private var moment: Moment {
@@ -59,14 +66,14 @@ final class SimulatedNamenode: SimulationParticipant {
         precondition(!isUp, "a namenode starts once")
         starts += 1
         let generator = SimulationRandom(seed: world.random.next())
-        let machine = Namenode(
+        let decisions = Namenode(
             cluster: id, secret: secret, settings: settings, locations: LocationMap(),
             now: milliseconds, generator: generator)
-        var engine = Engine(namenode: machine, store: CrashableStore(disk))
+        var engine = Engine(namenode: decisions, store: CrashableStore(disk))
         do throws(StoreFailure) { _ = try engine.start(at: moment) } catch {
             preconditionFailure("a simulated store does not fail: \(error.reason)")
         }
-        self.engine = engine
+        machine = Machine(engine)
         gate = ReplyGate()
         nextTick = world.time + Self.tick
         beginCommit()
@@ -76,7 +83,7 @@ final class SimulatedNamenode: SimulationParticipant {
     /// - Parameter power: the host went down too: its monotonic clock begins anew.
     func end(power: Bool) {
         guard isUp else { return }
-        engine = nil
+        machine = nil
         if let commit, !commit.hasLanded, world.random.below(2) == 0 { disk.land() }
         commit = nil
         if power { bootedAt = world.time }
@@ -92,13 +99,13 @@ final class SimulatedNamenode: SimulationParticipant {
         let answer: Engine<CrashableStore>.Answer?
         do {
             let request = try RequestReader.read(body)
-            answer = try engine?.handle(request, body: body, from: caller, at: moment)
+            answer = try machine?.engine.handle(request, body: body, from: caller, at: moment)
         } catch {
             preconditionFailure("a request that was written can be read and decided: \(error)")
         }
         guard let answer else { return }
         let reply = Reply(line: line, body: answer.encoded ?? ReplyWriter.body(answer.reply))
-        let isDirty = engine?.isDirty == true
+        let isDirty = machine?.engine.isDirty == true
         guard gate.holds(reply, isSettled: answer.isSettled, isDirty: isDirty) else {
             return send(reply)
         }
@@ -111,7 +118,7 @@ final class SimulatedNamenode: SimulationParticipant {
 
     private func beginCommit() {
         guard gate.begin() else { return }
-        engine?.commit { _ in }
+        machine?.engine.commit { _ in }
         let slow = cluster.isCalm ? 0 : cluster.plan.slowCommits
         let time =
             world.random.chance(slow)
@@ -129,9 +136,9 @@ final class SimulatedNamenode: SimulationParticipant {
         }
         if !ended.hasLanded { disk.land() }
         commit = nil
-        engine?.committed()
+        machine?.engine.committed()
         for reply in gate.end() where cluster.plant != .replyBeforeCommit { send(reply) }
-        if gate.wantsAnother(isDirty: engine?.isDirty == true) { beginCommit() }
+        if gate.wantsAnother(isDirty: machine?.engine.isDirty == true) { beginCommit() }
     }
 
     // MARK: Time
@@ -150,10 +157,11 @@ final class SimulatedNamenode: SimulationParticipant {
         }
         if isUp, world.time >= nextTick {
             nextTick = world.time + Self.tick
-            do throws(StoreFailure) { _ = try engine?.tick(at: moment) } catch {
+            do throws(StoreFailure) { _ = try machine?.engine.tick(at: moment) } catch {
                 preconditionFailure("a simulated store does not fail: \(error.reason)")
             }
-            if engine?.isDirty == true { beginCommit() }
+            if machine?.engine.isDirty == true { beginCommit() }
+            cluster.oracle.ticked()
             isBusy = true
         }
         return isBusy
@@ -165,6 +173,16 @@ final class SimulatedNamenode: SimulationParticipant {
         return [nextTick, due].compactMap { $0 }.min()
     }
 
+    /// What the machine knows of a node; `nil` also while the namenode is down.
+    func entry(of node: NodeID) -> NodeEntry? { machine?.engine.namenode.nodes[node] }
+
+    /// The key that a receipt is signed with.
+    func receiptKey(_ id: KeyID) -> SigningKey? { machine?.engine.namenode.keys.receiptKey(id) }
+
+    func record(of key: String) -> KeyRecord? {
+        Key(key).flatMap { machine?.engine.store.key($0) }
+    }
+
     /// What the namespace says of a block now; `nil` also while the namenode is down.
-    func record(of block: BlockID) -> Control.BlockRecord? { engine?.store.block(block) }
+    func record(of block: BlockID) -> Control.BlockRecord? { machine?.engine.store.block(block) }
 }

@@ -52,6 +52,9 @@ struct CatenaSim: ParsableCommand {
     @Option(help: "Threads, each with seeds of its own (default: one for each CPU).")
     var jobs: Int?
 
+    @Flag(help: "List the named runs.")
+    var list = false
+
     @Flag(help: "One JSON object for each seed that breaks a promise, and one at the end.")
     var json = false
 
@@ -68,15 +71,23 @@ struct CatenaSim: ParsableCommand {
     }
 
     func run() throws {
+        if list {
+            for scenario in Scenario.all {
+                StandardStream.output.write("\(scenario.name)  \(scenario.about)\n")
+            }
+            return
+        }
         let named = scenario.flatMap(Scenario.named)
         let first = seed ?? named?.seed ?? 1
         let campaign = Campaign(
             run: SimulationRun(
                 seed: first, cycles: cycles ?? named?.cycles ?? 3, scenario: named,
                 plant: plant.flatMap(Plant.init), isBlackBox: blackBox),
-            seeds: seeds, jobs: trace ? 1 : min(jobs ?? Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))), seeds),
+            seeds: seeds, jobs: trace ? 1 : min(jobs ?? processors, seeds),
             stopsAtBreach: stop || plant != nil, isTraced: trace, isJSON: json)
         let breaches = campaign.go()
         if breaches > 0 { throw SystemExit.no.exitCode }
     }
+
+    private var processors: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 }
