@@ -35,6 +35,7 @@ let package = Package(
         .executable(name: "catena-namenode", targets: ["catena-namenode"]),
         .executable(name: "catena-datanode", targets: ["catena-datanode"]),
         .executable(name: "catena-load", targets: ["catena-load"]),
+        .executable(name: "catena-sim", targets: ["catena-sim"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -107,10 +108,16 @@ let package = Package(
                 "Client", "ControlClient", "Reactor", "ToolSupport", "Wire",
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ], swiftSettings: strict),
+        // A whole cluster in one thread on a virtual clock, and the oracles that watch it.
+        .target(
+            name: "Simulation",
+            dependencies: ["Client", "Control", "ControlClient", "DataPath", "Reactor", "Wire"],
+            swiftSettings: strict),
         tool("catena", ["Client"]),
         tool("catena-namenode", ["Control"]),
         tool("catena-datanode", ["DataPath"]),
         tool("catena-load", ["Load", "ControlClient"]),
+        tool("catena-sim", ["Simulation"]),
         tests("WireTests", ["Wire"]),
         tests("ControlClientTests", ["ControlClient", "Client", "Wire"]),
         tests("ClientTests", ["Client", "ControlClient", "Reactor", "Wire"]),
@@ -122,5 +129,5 @@ let package = Package(
         tests("ControlTests", ["Control"]),
         tests("ReactorTests", ["Reactor", "CURing"]),
         tests("DataPathTests", ["DataPath", "Wire"]),
-        tests("SimulationTests", ["Client", "DataPath", "Reactor", "Wire"]),
+        tests("SimulationTests", ["Client", "DataPath", "Reactor", "Simulation", "Wire"]),
     ])

@@ -142,7 +142,7 @@ extension ControlRequest.OneOf_Operation {
 
     /// Whether a retry has to get the first answer. RENEW, REGISTER and HEARTBEAT may be done
     /// twice.
-    var isMutating: Bool {
+    package var isMutating: Bool {
         switch self {
         case .create, .addBlock, .close, .abandon, .delete, .rename: true
         default: false

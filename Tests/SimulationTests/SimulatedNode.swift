@@ -1,5 +1,6 @@
 import DataPath
 import Reactor
+import Simulation
 import Wire
 
 /// A datanode with a simulated ring for each of its reactors, as one actor of a simulation.

@@ -12,6 +12,7 @@ enum UnsafeFiles {
         "Sources/ControlClient/AddressList.swift": "getaddrinfo's list",
         "Sources/Load/Payload": "the pattern is written to and compared with the engine's slots",
         "Sources/Load/Run/Worker+Check.swift": "what the engine delivers, where it is",
+        "Sources/Simulation/Client/SimulatedValue.swift": "the pattern fills the engine's slots",
         "Sources/tools/catena/Interruption.swift": "signal(2) gives the old handler as a pointer",
         "Benchmarks/Micro": "headers are written and read in place",
         "Benchmarks/Roof": "the bare ring, its memory and blocking sockets",

@@ -2,9 +2,9 @@ import Wire
 
 /// Writes the replies that leave by the ten thousand each second, byte for byte as SwiftProtobuf
 /// would. The others it leaves to SwiftProtobuf.
-enum ReplyWriter {
+package enum ReplyWriter {
     /// The message, without a frame.
-    static func body(_ reply: ControlReply) -> [UInt8] {
+    package static func body(_ reply: ControlReply) -> [UInt8] {
         if let bytes = quick(reply) { return bytes }
         do { return try reply.serializedBytes() } catch {
             preconditionFailure("a reply can be written: \(error)")

@@ -3,8 +3,8 @@ import Wire
 
 /// Reads the requests that come by the ten thousand each second: what SwiftProtobuf makes of the
 /// same bytes, in a fifth of the time. What it does not know it leaves to SwiftProtobuf.
-enum RequestReader {
-    static func read(_ body: [UInt8]) throws(ControlFrame.Failure) -> ControlRequest {
+package enum RequestReader {
+    package static func read(_ body: [UInt8]) throws(ControlFrame.Failure) -> ControlRequest {
         if let request = body.withUnsafeBytes({ quick($0) }) { return request }
         return try ControlFrame.decode(ControlRequest.self, from: body)
     }

@@ -29,10 +29,8 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
     private var nextConnection: UInt64 = 1
     private var arrivingBytes = 0
     private var generator = SystemRandomNumberGenerator()
-    /// Replies that wait for the commit that is under way, and those that came after it began.
-    private var committing: [Waiting] = []
-    private var arrived: [Waiting] = []
-    private var isCommitting = false
+    /// Replies that wait for a commit.
+    private var gate = ReplyGate<Waiting>()
     private var stopped: (@Sendable () -> Void)?
     private var drainEnd: Int64 = 0
 
@@ -228,8 +226,7 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
             let waiting = Waiting(
                 point: faults == nil ? nil : request.operation?.name, connection: connection.number,
                 frame: frame(answer.reply, answer.encoded))
-            if !answer.isSettled, isCommitting || engine.isDirty {
-                arrived.append(waiting)
+            if gate.holds(waiting, isSettled: answer.isSettled, isDirty: engine.isDirty) {
                 commit()
             } else {
                 reply(waiting)
@@ -242,10 +239,8 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
     /// Begins a commit of what was applied, unless one is under way: then the next one takes it,
     /// with all that comes until then.
     private func commit() {
-        guard !isCommitting else { return }
-        isCommitting = true
-        swap(&committing, &arrived)
-        for waiting in committing { pass(waiting, "before-commit") }
+        guard gate.begin() else { return }
+        for waiting in gate.committing { pass(waiting, "before-commit") }
         engine.commit { result in
             // A store that is done at once calls back before `commit` has returned.
             self.queue.async { self.committed(result) }
@@ -254,18 +249,16 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
 
     private func committed(_ result: Result<Void, StoreFailure>) {
         dispatchPrecondition(condition: .onQueue(queue))
-        isCommitting = false
-        for waiting in committing { pass(waiting, "after-commit-before-reply") }
+        for waiting in gate.committing { pass(waiting, "after-commit-before-reply") }
         let result = faults?.failsCommit() == true ? .failure(FaultPoint.failure) : result
         switch result {
         case .success:
             engine.committed()
-            let leaving = committing
-            committing.removeAll(keepingCapacity: true)
+            let leaving = gate.end()
             moment = MonotonicClock.moment()
             for waiting in leaving { reply(waiting) }
             endTurn()
-            if engine.isDirty || !arrived.isEmpty {
+            if gate.wantsAnother(isDirty: engine.isDirty) {
                 commit()
             } else if stopped != nil {
                 finishConnections()
@@ -345,7 +338,7 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
         listener?.stop()
         listener = nil
         // Replies that wait for a commit leave first.
-        if !isCommitting { finishConnections() }
+        if !gate.isCommitting { finishConnections() }
     }
 
     private func finishConnections() {

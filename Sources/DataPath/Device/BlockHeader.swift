@@ -132,7 +132,7 @@ extension BlockHeader {
     ///
     /// A copy that names another block is of the file's earlier life (`RecycledFiles`): block
     /// numbers are never given twice, so it can be told from a copy of this one.
-    static func newest(
+    package static func newest(
         of pages: UnsafeRawPointer, block: BlockID
     ) -> Result<(header: BlockHeader, page: Int), Defect> {
         switch newest(of: pages) {
@@ -150,7 +150,7 @@ extension BlockHeader {
     }
 
     /// Picks the newer valid copy, whatever block it is of.
-    static func newest(
+    package static func newest(
         of pages: UnsafeRawPointer
     ) -> Result<(header: BlockHeader, page: Int), Defect> {
         let first = Result { () throws(Defect) in try BlockHeader(decoding: pages) }

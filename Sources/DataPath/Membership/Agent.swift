@@ -1,5 +1,4 @@
 import ControlClient
-import Crypto
 import Foundation
 import Logging
 import Reactor
@@ -33,12 +32,6 @@ final class Agent: Sendable {
         case failed(StartFailure)
     }
 
-    /// Changes in one heartbeat: a few tens of bytes each, far below the longest control message.
-    static let changesPerHeartbeat = 4096
-    static let callMilliseconds: Int64 = 2_000
-    /// A device with less free space than this takes no new blocks.
-    static let roomBytes: UInt64 = 1 << 20
-
     private let identity: Identity
     private let directories: [DataDirectory]
     private let outbox: Outbox
@@ -62,24 +55,24 @@ final class Agent: Sendable {
 
     /// Runs until `stop` or until the namenode refuses the node for good.
     func run() -> End {
-        var session = Session()
+        var session = Session(identity)
         while isRunning {
             do throws(ControlFailure) {
                 try register(&session)
                 if let failure = bind() { return .failed(failure) }
                 while isRunning {
                     try heartbeat(&session)
-                    rest(Int64(session.timing.heartbeatMs))
+                    rest(session.membership.heartbeatMilliseconds)
                 }
             } catch {
-                if let reason = Self.finality(of: error) { return .refused(reason) }
+                if let reason = Membership.finality(of: error) { return .refused(reason) }
                 session.connection = nil
                 if session.lastWarning != "\(error)" {
                     session.lastWarning = "\(error)"
                     log.warning("no contact with the namenode", metadata: ["reason": "\(error)"])
                 }
                 fenceIfDue(&session)
-                rest(min(500, Int64(session.timing.heartbeatMs)))
+                rest(session.membership.pauseMilliseconds)
             }
         }
         return .stopped
@@ -87,29 +80,16 @@ final class Agent: Sendable {
 
     private struct Session {
         var connection: ControlConnection?
-        var number: UInt64 = 0
-        var sequence: UInt64 = 0
-        var request: UInt64 = 0
-        var timing: ControlTiming = {
-            var timing = ControlTiming()
-            timing.heartbeatMs = 1000
-            timing.deadMs = 10_000
-            return timing
-        }()
-        var lastContact = MonotonicClock.milliseconds
-        var isFenced = false
+        var membership: Membership
         var lastWarning = ""
-        let client = ClientID.random()
-    }
 
-    /// `nil` when trying again makes sense.
-    private static func finality(of failure: ControlFailure) -> String? {
-        switch failure {
-        case .refused(let refusal)
-        where [.badSecret, .incarnationReplaced, .wrongCluster, .malformed].contains(refusal.code):
-            refusal.message
-        case .wrongCluster, .wrongVersion: "\(failure)"
-        case .refused, .unreachable, .timedOut, .malformed: nil
+        init(_ identity: Identity) {
+            membership = Membership(
+                Membership.Member(
+                    node: identity.node, incarnation: identity.incarnation,
+                    secret: identity.secret, host: identity.host, port: identity.port,
+                    software: identity.software),
+                client: .random(), now: MonotonicClock.milliseconds)
         }
     }
 
@@ -126,27 +106,16 @@ final class Agent: Sendable {
     private func register(_ session: inout Session) throws(ControlFailure) {
         var settings = ControlConnection.Settings(role: .datanode, software: identity.software)
         settings.cluster = identity.cluster
-        settings.connectMilliseconds = Self.callMilliseconds
-        settings.callMilliseconds = Self.callMilliseconds
+        settings.connectMilliseconds = session.membership.callMilliseconds
+        settings.callMilliseconds = session.membership.callMilliseconds
         let connection = try ControlConnection(identity.namenode, settings)
-        let covered = connection.challenge + identity.node.bytes + identity.incarnation.bytes
-        var register = ControlRegister()
-        register.nodeID = Data(identity.node.bytes)
-        register.incarnation = Data(identity.incarnation.bytes)
-        register.host = identity.host
-        register.port = UInt32(identity.port)
-        register.devices = devices()
-        register.software = identity.software
-        register.proof = Data(
-            HMAC<SHA256>.authenticationCode(
-                for: covered, using: SymmetricKey(data: identity.secret)))
         session.connection = connection
+        let register = session.membership.register(
+            challenge: connection.challenge, devices: devices())
         let reply = try call(.register(register), &session).register
-        session.number = reply.session
-        session.sequence = 0
-        session.timing = reply.timing
+        let mail = session.membership.registered(reply, now: MonotonicClock.milliseconds)
         let report = outbox.beginReport()
-        heard(reply.keys, reply.currentKey, &session)
+        heard(mail, &session)
         host.deliver(.reportAll(report))
         log.info(
             "registered",
@@ -154,23 +123,15 @@ final class Agent: Sendable {
     }
 
     private func heartbeat(_ session: inout Session) throws(ControlFailure) {
-        let (changes, isComplete) = outbox.take(Self.changesPerHeartbeat)
-        var heartbeat = ControlHeartbeat()
-        heartbeat.nodeID = Data(identity.node.bytes)
-        heartbeat.session = session.number
-        session.sequence += 1
-        heartbeat.sequence = session.sequence
-        heartbeat.blocks = changes.map(blockState)
-        heartbeat.reportComplete = isComplete
-        heartbeat.devices = devices()
-        post(.room(heartbeat.devices.map { $0.freeBytes >= Self.roomBytes }))
-        heartbeat.openStreams = UInt32(clamping: outbox.counters.writeStreamsOpen)
+        let (changes, isComplete) = outbox.take(Membership.changesPerHeartbeat)
+        let devices = devices()
+        let heartbeat = session.membership.heartbeat(
+            changes, isComplete: isComplete, devices: devices,
+            openStreams: outbox.counters.writeStreamsOpen)
+        post(.room(devices.map { $0.freeBytes >= Membership.roomBytes }))
         // When this throws, what was taken is named again after the registration that follows.
         let reply = try call(.heartbeat(heartbeat), &session).heartbeat
-        heard(reply.keys, reply.currentKey, &session)
-        for command in reply.commands where command.kind == .delete {
-            post(.delete(BlockID(command.block), Epoch(command.epoch)))
-        }
+        heard(session.membership.answered(reply, now: MonotonicClock.milliseconds), &session)
     }
 
     private func call(
@@ -179,40 +140,31 @@ final class Agent: Sendable {
         guard let connection = session.connection else {
             throw .unreachable(address: "\(identity.namenode)", reason: "not connected")
         }
-        session.request += 1
-        var request = ControlRequest()
-        request.clientID = Data(session.client.bytes)
-        request.requestID = session.request
-        request.operation = operation
-        return try connection.call(request)
+        return try connection.call(
+            session.membership.request(operation),
+            milliseconds: session.membership.callMilliseconds)
     }
 
-    /// An answer came: contact, and the keys that are valid now.
-    private func heard(_ keys: [ControlSigningKey], _ current: UInt64, _ session: inout Session) {
-        let now = MonotonicClock.milliseconds
-        session.lastContact = now
+    /// An answer came: the reactors hear what it means for them.
+    private func heard(_ mail: [Mail], _ session: inout Session) {
         session.lastWarning = ""
-        let ring = keys.compactMap { key in
-            SigningKey(
-                id: KeyID(key.keyID), secret: Array(key.secret),
-                made: now - Int64(clamping: key.ageMs))
-        }
-        post(.keys(KeyRing(ring, current: KeyID(current))))
-        if session.isFenced {
-            session.isFenced = false
-            host.deliver(.fenced(false))
+        for message in mail {
+            guard case .fenced = message else {
+                post(message)
+                continue
+            }
+            host.deliver(message)
             log.info("contact with the namenode is back: taking writes again")
         }
     }
 
     private func fenceIfDue(_ session: inout Session) {
-        let silence = MonotonicClock.milliseconds - session.lastContact
-        guard !session.isFenced, silence >= Int64(session.timing.deadMs) / 2 else { return }
-        session.isFenced = true
+        let now = MonotonicClock.milliseconds
+        guard session.membership.fencesNow(at: now) else { return }
         host.deliver(.fenced(true))
         log.warning(
             "taking no writes until the namenode answers again",
-            metadata: ["silence_ms": "\(silence)"])
+            metadata: ["silence_ms": "\(session.membership.silence(now: now))"])
     }
 
     /// The reactor drains its mailbox every turn; when it is full all the same, the next heartbeat
@@ -238,23 +190,5 @@ final class Agent: Sendable {
             device.path = directory.path
             return device
         }
-    }
-
-    private func blockState(_ block: BlockID, _ record: BlockRecord) -> ControlBlockState {
-        var state = ControlBlockState()
-        state.block = block.number
-        state.epoch = record.epoch.number
-        state.length = record.length
-        state.crc = record.checksum
-        state.deviceID = Data(directories[record.device].device.bytes)
-        state.state =
-            switch record.state {
-            case .open: .open
-            case .sealed: .sealed
-            case .mayBeLost: .maybeLost
-            case .lost: .lost
-            case .gone: .gone
-            }
-        return state
     }
 }

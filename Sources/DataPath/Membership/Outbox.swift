@@ -3,7 +3,7 @@ import Wire
 
 /// What the namenode still has to hear of this node's blocks: the newest state of each, so that its
 /// size is bounded by the number of blocks however long the namenode is away.
-final class Outbox: BlockObserver, Sendable {
+package final class Outbox: BlockObserver, Sendable {
     private struct Contents {
         var changes: [BlockID: BlockRecord] = [:]
         /// The report that was asked for last, and how many reactors still have to name their
@@ -16,7 +16,7 @@ final class Outbox: BlockObserver, Sendable {
     private let reactors: Int
     private let contents: Mutex<Contents>
 
-    init(reactors: Int = 1) {
+    package init(reactors: Int = 1) {
         self.reactors = reactors
         contents = Mutex(
             Contents(
@@ -24,25 +24,25 @@ final class Outbox: BlockObserver, Sendable {
                 counters: Array(repeating: DatanodeCounters(), count: reactors)))
     }
 
-    func blockChanged(_ block: BlockID, _ record: BlockRecord) {
+    package func blockChanged(_ block: BlockID, _ record: BlockRecord) {
         contents.withLock { $0.changes[block] = record }
     }
 
     /// An answer to an older report, which was overtaken, does not count.
-    func reportCompleted(_ report: UInt64) {
+    package func reportCompleted(_ report: UInt64) {
         contents.withLock { if $0.report == report { $0.reactorsLeft -= 1 } }
     }
 
-    func count(_ counters: DatanodeCounters) {
+    package func count(_ counters: DatanodeCounters) {
         contents.withLock { $0.counters[counters.reactor] = counters }
     }
 
     /// Of all reactors together.
-    var counters: DatanodeCounters { contents.withLock { .sum($0.counters) } }
+    package var counters: DatanodeCounters { contents.withLock { .sum($0.counters) } }
 
     /// Forgets what is waiting: a new registration names everything again.
     /// - Returns: the number of that report.
-    func beginReport() -> UInt64 {
+    package func beginReport() -> UInt64 {
         contents.withLock {
             $0.changes.removeAll()
             $0.report += 1
@@ -52,11 +52,13 @@ final class Outbox: BlockObserver, Sendable {
     }
 
     /// Takes up to `most` changes. `isComplete`: with these, every block was named.
-    func take(_ most: Int) -> (changes: [(BlockID, BlockRecord)], isComplete: Bool) {
+    package func take(
+        _ most: Int
+    ) -> (changes: [(block: BlockID, record: BlockRecord)], isComplete: Bool) {
         contents.withLock { contents in
             // One walk: `first` again and again would pass the places emptied before each time, and
             // the reactor waits for this lock.
-            let taken = contents.changes.prefix(most).map { ($0.key, $0.value) }
+            let taken = contents.changes.prefix(most).map { (block: $0.key, record: $0.value) }
             if taken.count == contents.changes.count {
                 contents.changes.removeAll(keepingCapacity: true)
             } else {

@@ -73,7 +73,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// Tells how far the open blocks are, for INFO: those that moved since the last time.
-    mutating func reportOpenBlocks() {
+    package mutating func reportOpenBlocks() {
         for stream in 0..<Int32(streams.capacity) where streams.isUsed(stream) {
             let entry = streams.at(stream)
             guard var record = index[entry.pointee.block], record.state == .open,

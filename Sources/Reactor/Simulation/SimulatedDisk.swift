@@ -26,6 +26,12 @@ public final class SimulatedDisk {
     public var faults: SimulationFaults?
     /// Everything that would change the disk fails with EROFS.
     public var isReadOnly = false
+    /// What this disk pretends, so that a checker can be shown to find it out.
+    public var lies = DiskLies()
+    /// Writes that landed elsewhere than they were sent.
+    public private(set) var misdirected = 0
+    /// Counts the ends of its node's processes: an early-answered write does not outlive one.
+    private(set) var lives = 0
 
     private var directories: Set<String> = [""]
     private var names: [String: SimulatedFile] = [:]
@@ -49,6 +55,30 @@ public final class SimulatedDisk {
     public func isDurable(_ path: String) -> Bool {
         guard let file = names[path] else { return false }
         return file.isDurable && durableNames[path] === file
+    }
+
+    /// Whether a power cut could take back any of a file's first `count` bytes, or its name.
+    public func isDurable(_ path: String, first count: Int) -> Bool {
+        guard let file = names[path] else { return false }
+        return durableNames[path] === file && file.isDurable(first: count)
+    }
+
+    /// A file's length, or `nil` when there is none.
+    public func size(of path: String) -> Int? { names[path]?.size }
+
+    /// Bytes of the pages a file has.
+    public func allocatedBytes(of path: String) -> Int {
+        (names[path]?.allocatedPages ?? 0) * SimulatedFile.pageBytes
+    }
+
+    /// A part of a file as a reader would see it now; shorter where the file ends.
+    public func bytes(of path: String, from offset: Int, count: Int) -> [UInt8] {
+        guard let file = names[path], count > 0 else { return [] }
+        var result = [UInt8](repeating: 0, count: count)
+        let moved = result.withUnsafeMutableBytes { target in
+            target.baseAddress.map { file.read(into: $0, count: count, offset: offset) } ?? 0
+        }
+        return moved == count ? result : Array(result.prefix(max(0, moved)))
     }
 
     /// Makes a directory below this disk; it is durable at once.
@@ -87,6 +117,22 @@ public final class SimulatedDisk {
     }
 
     func find(_ path: String) -> SimulatedFile? { names[path] }
+
+    /// Where a write goes that misses its place: another page of the same file, or the same offset
+    /// of another one.
+    func misdirect(
+        _ file: SimulatedFile, _ offset: Int, _ random: inout SimulationRandom
+    ) -> (file: SimulatedFile, offset: Int) {
+        misdirected += 1
+        let paths = files
+        if random.below(2) == 0, paths.count > 1, let other = names[random.pick(paths)] {
+            return (other, offset)
+        }
+        return (file, offset + SimulatedFile.pageBytes * (1 + random.below(4)))
+    }
+
+    /// The process that used this disk is gone.
+    func endLife() { lives += 1 }
 
     func create(_ path: String) -> SimulatedFile {
         let file = SimulatedFile()
@@ -145,6 +191,7 @@ public final class SimulatedDisk {
     /// A power cut: a drawn number of the oldest name changes survive, and files lose or tear what
     /// was not synced.
     func crash(_ random: inout SimulationRandom) {
+        endLife()
         for change in journal.prefix(random.below(journal.count + 1)) {
             change.apply(to: &durableNames)
         }

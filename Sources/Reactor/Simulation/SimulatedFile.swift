@@ -46,6 +46,14 @@ final class SimulatedFile {
         unsynced.isEmpty && syncs.isEmpty && lost.isEmpty && size == durableSize
     }
 
+    /// Whether a crash now could take any of the first `count` bytes back.
+    func isDurable(first count: Int) -> Bool {
+        let end = (count + Self.pageBytes - 1) / Self.pageBytes
+        return min(count, size) <= durableSize && unsynced.keys.allSatisfy { $0 >= end }
+            && lost.keys.allSatisfy { $0 >= end }
+            && syncs.allSatisfy { $0.before.keys.allSatisfy { $0 >= end } }
+    }
+
     /// - Returns: bytes moved, fewer than `count` at the end of the file.
     func read(into target: UnsafeMutableRawPointer, count: Int, offset: Int) -> Int {
         let end = min(offset + count, size)

@@ -36,7 +36,8 @@ extension SimulatedRingCore {
 
     private func beginSync(_ operation: SimulatedOperation, _ object: SimulatedObject) {
         switch object {
-        case let file as SimulatedOpenFile: operation.covered = file.file.beginSync()
+        case let file as SimulatedOpenFile:
+            if !file.disk.lies.fileSyncs { operation.covered = file.file.beginSync() }
         case let directory as SimulatedDirectory: operation.covered = directory.disk.changes
         default: break
         }
@@ -126,11 +127,31 @@ extension SimulatedRingCore {
         var limit = operation.limit
         if injected == EINTR || injected == EAGAIN { return -injected }
         if injected != 0 { limit = world.random.below(limit + 1) }
-        let durably = file.flags & (O_SYNC | O_DSYNC) != 0
-        let written = file.file.write(
-            memory, count: limit, offset: Int(offset), durably: durably, on: file.disk)
+        let written = move(memory, count: limit, to: Int(offset), of: file)
         if injected != 0 { return -injected }
         return written == 0 && count > 0 ? -ENOSPC : Int32(written)
+    }
+
+    /// Puts bytes on the disk: where they were sent, elsewhere, or later.
+    private func move(
+        _ memory: UnsafeRawPointer, count: Int, to offset: Int, of file: SimulatedOpenFile
+    ) -> Int {
+        let durably = file.flags & (O_SYNC | O_DSYNC) != 0
+        var place = (file: file.file, offset: offset)
+        if world.random.chance(faults(of: file).misdirectedWriteRate) {
+            place = file.disk.misdirect(file.file, offset, &world.random)
+        }
+        guard file.disk.lies.writesAhead == 0 else {
+            let bytes = Array(UnsafeRawBufferPointer(start: memory, count: count))
+            let write = EarlyWrite(
+                disk: file.disk, file: place.file, bytes: bytes, offset: place.offset,
+                durably: durably, life: file.disk.lives)
+            let due = world.time + file.disk.lies.writesAhead
+            world.events.insert(.land(write), world.events.key(at: due))
+            return count
+        }
+        return place.file.write(
+            memory, count: count, offset: place.offset, durably: durably, on: file.disk)
     }
 
     /// What the kernel says of memory, an offset or a count before it moves a byte.
@@ -157,9 +178,13 @@ extension SimulatedRingCore {
         let succeeded = operation.injected == 0
         switch object {
         case let file as SimulatedOpenFile:
-            file.file.endSync(operation.covered, succeeded: succeeded)
+            if !file.disk.lies.fileSyncs {
+                file.file.endSync(operation.covered, succeeded: succeeded)
+            }
         case let directory as SimulatedDirectory:
-            if succeeded { directory.disk.endSync(operation.covered) }
+            if succeeded, !directory.disk.lies.directorySyncs {
+                directory.disk.endSync(operation.covered)
+            }
         default: return -EINVAL
         }
         return -operation.injected

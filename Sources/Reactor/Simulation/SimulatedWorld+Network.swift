@@ -28,6 +28,16 @@ extension SimulatedWorld {
         release()
     }
 
+    /// Whether `other` hears nothing from `one`.
+    public func isCut(from one: String, to other: String) -> Bool {
+        !cuts.isEmpty && cuts.contains(SimulatedLink(from: one, target: other))
+    }
+
+    /// Extra nanoseconds on the way from one node to another.
+    public func extraDelay(from one: String, to other: String) -> UInt64 {
+        delays[SimulatedLink(from: one, target: other)] ?? 0
+    }
+
     public func healAll() {
         cuts = []
         release()

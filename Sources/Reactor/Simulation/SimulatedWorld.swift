@@ -84,7 +84,9 @@ public final class SimulatedWorld {
     /// Ends the rings of a node as `kill -9` does: its sockets are closed, its disks keep all
     /// writes. The rings answer nothing from now on; drop their reactors, then make new ones.
     public func kill(_ name: String) {
-        for ring in node(name).rings { ring.close() }
+        let node = node(name)
+        for ring in node.rings { ring.close() }
+        for name in node.diskNames { node.disks[name]?.endLife() }
     }
 
     /// A power cut: a node's rings end without a word to anyone, its disks lose or tear what was
@@ -144,6 +146,7 @@ public final class SimulatedWorld {
             case .deliver(let socket): socket.deliver()
             case .connect(let operation): attempt(operation)
             case .timeout(let socket): socket.timeOut()
+            case .land(let write): write.land()
             }
         }
     }

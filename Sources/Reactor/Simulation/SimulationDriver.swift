@@ -33,6 +33,14 @@ public final class SimulationDriver {
         participants.removeAll { $0 === participant }
     }
 
+    private var nearestDeadline: UInt64? {
+        var nearest: UInt64?
+        for participant in participants {
+            if let next = participant.nextDeadline { nearest = min(next, nearest ?? next) }
+        }
+        return nearest
+    }
+
     /// Runs until `condition` holds, which is asked after every actor's turn: the place for
     /// checkers.
     /// - Parameters:
@@ -47,14 +55,14 @@ public final class SimulationDriver {
             let first =
                 world.faults.shufflesTurns && !participants.isEmpty
                 ? world.random.below(participants.count) : 0
-            let order = participants[first...] + participants[..<first]
-            for participant in order {
-                if participant.turn() { isBusy = true }
+            let present = participants
+            for place in present.indices {
+                if present[(first + place) % present.count].turn() { isBusy = true }
                 if condition() { return .done }
             }
             guard !isBusy, !world.isBusy else { continue }
             guard world.time < end else { return .outOfTime }
-            let deadline = participants.compactMap(\.nextDeadline).min()
+            let deadline = nearestDeadline
             guard world.hasEvents || deadline != nil else { return .stuck }
             world.advance(until: min(end, deadline ?? end))
         }

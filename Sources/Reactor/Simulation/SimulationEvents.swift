@@ -10,6 +10,8 @@ enum SimulationEvent {
     case connect(SimulatedOperation)
     /// Bytes to this socket may have been unanswered for too long.
     case timeout(SimulatedSocket)
+    /// A write that its disk answered too early is made.
+    case land(EarlyWrite)
 }
 
 /// When an event happens: by time, then by an order that faults may draw, then by age.

@@ -47,6 +47,8 @@ public struct SimulationFaults: Sendable {
     /// A failed sync is final for the bytes it covered: no later sync makes them durable, unless
     /// they are written again (as Linux does since 4.13).
     public var sync = Failure(errnos: [EIO])
+    /// A write reaches another place of the disk, and is answered as if it had not.
+    public var misdirectedWriteRate = 0.0
     public var allocate = Failure(errnos: [ENOSPC, EIO])
     public var rename = Failure(errnos: [EIO, ENOSPC])
     public var unlink = Failure(errnos: [EIO])

@@ -1,0 +1,199 @@
+import ControlClient
+import Crypto
+import Foundation
+import Wire
+
+/// What a datanode says to its namenode, and when it falls silent: the agent's decisions without its
+/// sockets and threads, so that a simulator runs them too. One call at a time; all times are
+/// monotonic milliseconds.
+package struct Membership: Sendable {
+    /// Who the datanode is to its namenode.
+    package struct Member: Sendable {
+        package var node: NodeID
+        package var incarnation: IncarnationID
+        package var secret: [UInt8]
+        /// Where clients and other datanodes reach this one: a numeric address.
+        package var host: String
+        package var port: UInt16
+        package var software: String
+
+        package init(
+            node: NodeID, incarnation: IncarnationID, secret: [UInt8], host: String, port: UInt16,
+            software: String
+        ) {
+            self.node = node
+            self.incarnation = incarnation
+            self.secret = secret
+            self.host = host
+            self.port = port
+            self.software = software
+        }
+    }
+
+    /// Changes in one heartbeat: a few tens of bytes each, far below the longest control message.
+    package static let changesPerHeartbeat = 4096
+    /// A device with less free space than this takes no new blocks.
+    package static let roomBytes: UInt64 = 1 << 20
+    private static let longestCall: Int64 = 2_000
+    private static let longestPause: Int64 = 500
+
+    private let member: Member
+    private let client: ClientID
+    package private(set) var session: UInt64 = 0
+    private var sequence: UInt64 = 0
+    private var lastRequest: UInt64 = 0
+    private var timing: ControlTiming = {
+        var timing = ControlTiming()
+        timing.heartbeatMs = 1000
+        timing.deadMs = 10_000
+        return timing
+    }()
+    /// When the last answer came.
+    package private(set) var lastContact: Int64
+    package private(set) var isFenced = false
+
+    package init(_ member: Member, client: ClientID, now: Int64) {
+        self.member = member
+        self.client = client
+        lastContact = now
+    }
+
+    // MARK: Time
+
+    /// Between an answer and the next heartbeat.
+    package var heartbeatMilliseconds: Int64 { Int64(timing.heartbeatMs) }
+
+    /// Between a failed call and the next try.
+    package var pauseMilliseconds: Int64 { min(Self.longestPause, heartbeatMilliseconds) }
+
+    /// What a connect may take, and what a call may. The fence is looked at when a call has failed:
+    /// half the dead time, a pause, a connect and a call together stay below the dead time.
+    package var callMilliseconds: Int64 {
+        max(10, min(Self.longestCall, Int64(timing.deadMs) / 8))
+    }
+
+    /// How long ago the namenode was last heard.
+    package func silence(now: Int64) -> Int64 { now - lastContact }
+
+    /// After a failed call. Whether the node is to fall silent now: its namenode may give its place
+    /// away when the other half of the dead time has passed.
+    package mutating func fencesNow(at now: Int64) -> Bool {
+        guard !isFenced, silence(now: now) >= Int64(timing.deadMs) / 2 else { return false }
+        isFenced = true
+        return true
+    }
+
+    /// `nil` when trying again makes sense.
+    package static func finality(of failure: ControlFailure) -> String? {
+        switch failure {
+        case .refused(let refusal)
+        where [.badSecret, .incarnationReplaced, .wrongCluster, .malformed].contains(refusal.code):
+            refusal.message
+        case .wrongCluster, .wrongVersion: "\(failure)"
+        case .refused, .unreachable, .timedOut, .malformed: nil
+        }
+    }
+
+    // MARK: What it says
+
+    package mutating func request(_ operation: ControlRequest.OneOf_Operation) -> ControlRequest {
+        lastRequest += 1
+        var request = ControlRequest()
+        request.clientID = Data(client.bytes)
+        request.requestID = lastRequest
+        request.operation = operation
+        return request
+    }
+
+    package func register(challenge: [UInt8], devices: [ControlDevice]) -> ControlRegister {
+        let covered = challenge + member.node.bytes + member.incarnation.bytes
+        var register = ControlRegister()
+        register.nodeID = Data(member.node.bytes)
+        register.incarnation = Data(member.incarnation.bytes)
+        register.host = member.host
+        register.port = UInt32(member.port)
+        register.devices = devices
+        register.software = member.software
+        register.proof = Data(
+            HMAC<SHA256>.authenticationCode(
+                for: covered, using: SymmetricKey(data: member.secret)))
+        return register
+    }
+
+    /// - Parameters:
+    ///   - changes: at most `changesPerHeartbeat`; when the call fails they are named again after
+    ///     the registration that follows.
+    ///   - isComplete: with these, every block was named since the registration.
+    ///   - devices: in the order in which the records number them.
+    package mutating func heartbeat(
+        _ changes: [(block: BlockID, record: BlockRecord)], isComplete: Bool,
+        devices: [ControlDevice], openStreams: Int
+    ) -> ControlHeartbeat {
+        var heartbeat = ControlHeartbeat()
+        heartbeat.nodeID = Data(member.node.bytes)
+        heartbeat.session = session
+        sequence += 1
+        heartbeat.sequence = sequence
+        // In the order of their numbers, so that a message depends on nothing but what it says.
+        heartbeat.blocks = changes.sorted { $0.block < $1.block }.map { change in
+            Self.state(change.block, change.record, devices[change.record.device].deviceID)
+        }
+        heartbeat.reportComplete = isComplete
+        heartbeat.devices = devices
+        heartbeat.openStreams = UInt32(clamping: openStreams)
+        return heartbeat
+    }
+
+    private static func state(
+        _ block: BlockID, _ record: BlockRecord, _ device: Data
+    ) -> ControlBlockState {
+        var state = ControlBlockState()
+        state.block = block.number
+        state.epoch = record.epoch.number
+        state.length = record.length
+        state.crc = record.checksum
+        state.deviceID = device
+        state.state =
+            switch record.state {
+            case .open: .open
+            case .sealed: .sealed
+            case .mayBeLost: .maybeLost
+            case .lost: .lost
+            case .gone: .gone
+            }
+        return state
+    }
+
+    // MARK: What it hears
+
+    /// The namenode took the node in. A report of every block has to begin.
+    /// - Returns: what the reactors are to be told, in order.
+    package mutating func registered(_ reply: ControlRegisterReply, now: Int64) -> [Mail] {
+        session = reply.session
+        sequence = 0
+        timing = reply.timing
+        return heard(reply.keys, reply.currentKey, now: now)
+    }
+
+    /// - Returns: what the reactors are to be told, in order.
+    package mutating func answered(_ reply: ControlHeartbeatReply, now: Int64) -> [Mail] {
+        let deletions = reply.commands.filter { $0.kind == .delete }
+        return heard(reply.keys, reply.currentKey, now: now)
+            + deletions.map { .delete(BlockID($0.block), Epoch($0.epoch)) }
+    }
+
+    /// An answer came: contact, and the keys that are valid now.
+    private mutating func heard(
+        _ keys: [ControlSigningKey], _ current: UInt64, now: Int64
+    ) -> [Mail] {
+        lastContact = now
+        let ring = keys.compactMap { key in
+            SigningKey(
+                id: KeyID(key.keyID), secret: Array(key.secret),
+                made: now - Int64(clamping: key.ageMs))
+        }
+        let wasFenced = isFenced
+        isFenced = false
+        return [.keys(KeyRing(ring, current: KeyID(current)))] + (wasFenced ? [.fenced(false)] : [])
+    }
+}

@@ -1,0 +1,30 @@
+/// A promise that did not hold.
+package struct Breach: Sendable, Equatable {
+    /// Which of the oracles said so (reliability.md section 1 has them as a list).
+    package enum Oracle: String, Sendable, CaseIterable {
+        /// What a client was told is true of every member of the chain.
+        case ack
+        /// What an ack called durable is on every disk of the chain.
+        case durable
+        /// A key is the old or the new value; an acked CLOSE stays.
+        case key
+        /// No read gives wrong bytes.
+        case bytes
+        /// What was promised can be read.
+        case readable
+        /// A reply tells only what is committed.
+        case commit
+        /// A block number is given once; one client writes a key.
+        case generation
+        /// A node that was cut off is silent before it counts as dead.
+        case fence
+        /// When nothing goes wrong any more, everything works again.
+        case liveness
+    }
+
+    package let oracle: Oracle
+    package let cycle: Int
+    /// Nanoseconds of virtual time.
+    package let time: UInt64
+    package let sentence: String
+}

@@ -1,0 +1,36 @@
+/// A run that has a name: one that found a bug once, kept so that the bug does not come back, or one
+/// whose plan is bent towards something.
+package struct Scenario: Sendable {
+    package let name: String
+    /// What it is about, a sentence.
+    package let about: String
+    package let seed: UInt64
+    package let cycles: Int
+    package let adjust: @Sendable (inout SimulationPlan) -> Void
+
+    package static let all: [Scenario] = [
+        Scenario(
+            name: "power", about: "Nothing but power cuts of everything, many times.", seed: 1,
+            cycles: 10
+        ) { plan in
+            plan.eventsPerCycle = 0
+            plan.victim = nil
+        },
+        Scenario(
+            name: "rot", about: "One node's disk turns bits over and misplaces writes.", seed: 2,
+            cycles: 6
+        ) { plan in
+            plan.victim = 0
+            plan.flipsPerCycle = 20
+            plan.victimFaults.misdirectedWriteRate = 0.05
+        },
+        Scenario(
+            name: "storm", about: "Twenty violent events in each cycle.", seed: 3, cycles: 4
+        ) { plan in
+            plan.eventsPerCycle = 20
+            plan.loadTime = 6_000_000_000
+        },
+    ]
+
+    package static func named(_ name: String) -> Scenario? { all.first { $0.name == name } }
+}

@@ -1,0 +1,220 @@
+import Client
+import Control
+import DataPath
+import Reactor
+import Wire
+
+/// A whole cluster in one thread on a virtual clock: namenode, datanodes and clients, the product's
+/// state machines, on simulated disks and a simulated network, with everything drawn from one seed.
+///
+/// A run is a number of cycles: load while things break, then peace, then every promise is looked at.
+package final class SimulatedCluster {
+    let world: SimulatedWorld
+    let plan: SimulationPlan
+    let plant: Plant?
+    let id: ClusterID
+    let secret: [UInt8]
+    let ledger: KeyLedger
+    let allKeys: [String]
+    private(set) var trace: SimulationTrace
+    private(set) var cycle = 0
+    /// Nothing goes wrong any more, until the next cycle.
+    private(set) var isCalm = true
+    /// Clients draw new jobs.
+    private(set) var hasLoad = false
+    /// Milliseconds since 1970, as the hosts believe: it jumps, and nothing may depend on it.
+    var wallClock: Int64 = 1_700_000_000_000
+
+    private(set) var datanodes: [SimulatedDatanode] = []
+    private(set) var clients: [SimulatedClient] = []
+    private let driver: SimulationDriver
+    private(set) lazy var namenode = makeNamenode()
+    private(set) lazy var network = ControlNetwork(self)
+    private(set) lazy var oracle = SimulationOracle(self, blackBox: isBlackBox)
+    private lazy var chaos = SimulatedChaos(self)
+    private let isBlackBox: Bool
+
+    package init(
+        seed: UInt64, plant: Plant? = nil, blackBox: Bool = false,
+        adjust: (inout SimulationPlan) -> Void = { _ in },
+        print: ((String) -> Void)? = nil
+    ) {
+        var settings = SimulationSettings()
+        settings.diskBytes = 64 << 20
+        settings.userTimeout = 4_000_000_000
+        world = SimulatedWorld(seed: seed, settings: settings)
+        var random = world.random
+        var plan = SimulationPlan(using: &random)
+        adjust(&plan)
+        self.plan = plan
+        self.plant = plant
+        isBlackBox = blackBox
+        id = ClusterID(using: &random)
+        secret = (0..<32).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+        world.random = random
+        trace = SimulationTrace(print: print)
+        let keys = (0..<plan.clients).map { client in
+            (0..<plan.keysPerClient).map { "client\(client)/key\($0)" } + ["client\(client)/last"]
+        }
+        allKeys = keys.flatMap { $0 }
+        ledger = KeyLedger(allKeys)
+        driver = SimulationDriver(world)
+        build(keys)
+    }
+
+    private func build(_ keys: [[String]]) {
+        datanodes = (0..<plan.datanodes).map { number in
+            SimulatedDatanode(
+                self, number: number, reactors: plan.reactorsPerNode[number],
+                devices: plan.devicesPerNode[number])
+        }
+        clients = keys.enumerated().map { number, keys in
+            SimulatedClient(self, number: number, keys: Array(keys.dropLast()))
+        }
+        plantLies()
+        driver.add(chaos)
+        driver.add(network)
+        driver.add(namenode)
+        for node in datanodes { driver.add(node) }
+        for client in clients { driver.add(client) }
+    }
+
+    private func makeNamenode() -> SimulatedNamenode {
+        var settings = NamenodeSettings()
+        settings.replicas = plan.replicas
+        settings.blockBytes = plan.blockBytes
+        settings.heartbeatMs = 200
+        settings.staleMs = 700
+        settings.deadMs = 2_000
+        settings.leaseMs = 3_000
+        settings.deleteGraceMs = 300
+        settings.tokenMs = 20_000
+        settings.keyRotationMs = 30_000
+        return SimulatedNamenode(self, id: id, secret: secret, settings: settings)
+    }
+
+    private func plantLies() {
+        for disk in datanodes.flatMap(\.disks) {
+            switch plant {
+            case .ackBeforeWrite: disk.lies.writesAhead = 30_000_000
+            case .missingDirectoryFsync: disk.lies.directorySyncs = true
+            case .closeBeforeDurable, .skippedCRC, .replyBeforeCommit, nil: break
+            }
+        }
+    }
+
+    func datanode(_ id: NodeID) -> SimulatedDatanode? {
+        datanodes.first { $0.identity.node == id }
+    }
+
+    func note(_ values: [UInt64], _ text: @autoclosure () -> String) {
+        trace.mix(world.digest)
+        trace.note(world.time, values, text())
+    }
+
+    // MARK: A run
+
+    /// - Returns: what came of it; the same for the same seed, plan and number of cycles.
+    package func run(cycles: Int) -> SimulationResult {
+        namenode.start()
+        for node in datanodes { node.start() }
+        settle()
+        for number in 1...max(1, cycles) where !oracle.isBroken {
+            cycle = number
+            runLoad()
+            heal()
+            settle()
+            oracle.auditAll()
+            verify()
+        }
+        trace.mix(world.digest)
+        return SimulationResult(
+            seed: world.seed, hash: trace.hash, breach: oracle.breach, cycles: cycle,
+            virtualTime: world.time, jobs: clients.reduce(0) { $0 + $1.jobsDone },
+            acks: ledger.acks, checks: oracle.checks, crashes: chaos.crashes)
+    }
+
+    private func drive(for span: UInt64, until condition: () -> Bool) -> Bool {
+        let end = driver.run(for: span, rounds: 3_000_000) {
+            oracle.isBroken || condition()
+        }
+        return end == .done
+    }
+
+    private func runLoad() {
+        note([1, UInt64(cycle)], "cycle \(cycle)")
+        isCalm = false
+        hasLoad = true
+        world.faults = plan.faults
+        if let victim = plan.victim {
+            for disk in datanodes[victim].disks { disk.faults = plan.victimFaults }
+        }
+        chaos.plan(cycle)
+        _ = drive(for: plan.loadTime) { false }
+        hasLoad = false
+        chaos.end()
+    }
+
+    /// Everything that was broken is mended, everything that is down comes up.
+    private func heal() {
+        guard !oracle.isBroken else { return }
+        note([2, UInt64(cycle)], "peace")
+        isCalm = true
+        world.faults = SimulationFaults()
+        world.healAll()
+        for node in datanodes {
+            for disk in node.disks { disk.faults = nil }
+            if node.hasFailedDevice || node.agent?.isRefused == true { node.end(power: false) }
+            if !node.isUp { node.start() }
+        }
+        if !namenode.isUp { namenode.start() }
+        for client in clients where !client.isUp { client.start() }
+    }
+
+    /// Until every job is over and every node is known to the namenode with all it has.
+    private func settle() {
+        guard !oracle.isBroken else { return }
+        guard !drive(for: 120_000_000_000, until: { isSettled }) else { return }
+        oracle.stuck("the cluster does not come to rest within two minutes of peace")
+    }
+
+    private var isSettled: Bool {
+        clients.allSatisfy(\.isIdle)
+            && datanodes.allSatisfy { node in
+                guard let agent = node.agent, agent.isRegistered,
+                    let entry = namenode.entry(of: node.identity.node)
+                else { return false }
+                return !entry.isDead && entry.reportComplete
+                    && entry.session == agent.membership.session
+            }
+    }
+
+    /// Everybody reads everything that should be there, and writes once more.
+    private func verify() {
+        guard !oracle.isBroken else { return }
+        for (number, key) in allKeys.enumerated() {
+            let client = clients[number % clients.count]
+            client.orders.append(
+                GetJob(self, client, key: key, isPart: false, mustSucceed: true))
+        }
+        for client in clients {
+            let key = "client\(client.number)/last"
+            client.orders.append(PutJob(self, client, key: key, mustSucceed: true))
+            client.orders.append(
+                GetJob(self, client, key: key, isPart: false, mustSucceed: true))
+        }
+        settle()
+    }
+
+    // MARK: Plants
+
+    /// A receipt that says more than its chain did, signed with the cluster's own key.
+    func overstated(_ signed: SignedReceipt) -> SignedReceipt {
+        var receipt = signed.receipt
+        receipt.level = .durable
+        guard let key = namenode.receiptKey(receipt.key) else {
+            return signed
+        }
+        return SignedReceipt(receipt: receipt, signature: receipt.signature(with: key))
+    }
+}

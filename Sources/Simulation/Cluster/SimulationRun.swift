@@ -1,0 +1,40 @@
+/// What is to be simulated: everything that a run depends on.
+package struct SimulationRun: Sendable {
+    package var seed: UInt64
+    package var cycles: Int
+    package var scenario: Scenario?
+    package var plant: Plant?
+    /// Only what clients were told counts, not what lies on disks and in memory.
+    package var isBlackBox = false
+
+    package init(
+        seed: UInt64, cycles: Int, scenario: Scenario? = nil, plant: Plant? = nil,
+        isBlackBox: Bool = false
+    ) {
+        self.seed = seed
+        self.cycles = cycles
+        self.scenario = scenario
+        self.plant = plant
+        self.isBlackBox = isBlackBox
+    }
+
+    /// Runs it on the calling thread.
+    /// - Parameter print: gets each event as a line.
+    package func result(print: ((String) -> Void)? = nil) -> SimulationResult {
+        let cluster = SimulatedCluster(
+            seed: seed, plant: plant, blackBox: isBlackBox,
+            adjust: { plan in
+                if plant == .skippedCRC { plan.rot() }
+                scenario?.adjust(&plan)
+            }, print: print)
+        return cluster.run(cycles: cycles)
+    }
+}
+
+extension SimulationPlan {
+    /// A check that is left out shows only where there is something for it to find.
+    mutating func rot() {
+        victim = victim ?? 0
+        flipsPerCycle = max(flipsPerCycle, 4)
+    }
+}

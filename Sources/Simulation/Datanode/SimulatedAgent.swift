@@ -1,0 +1,160 @@
+import ControlClient
+import DataPath
+import Foundation
+import Reactor
+import Wire
+
+/// A datanode's agent: the real `Membership` decides, this carries its words over the simulated
+/// network, one call at a time, as `Agent` does on its thread.
+final class SimulatedAgent: ControlUser {
+    private enum State {
+        /// Until its next call.
+        case resting(until: UInt64)
+        /// A connect that nobody answers.
+        case connecting(until: UInt64)
+        case calling(until: UInt64)
+        /// The namenode will not have this process.
+        case refused
+    }
+
+    private unowned let cluster: SimulatedCluster
+    private unowned let datanode: SimulatedDatanode
+    private let outbox: Outbox
+    private(set) var membership: Membership
+    private var state: State
+    private var line: ControlLine?
+    private(set) var isRegistered = false
+
+    init(_ cluster: SimulatedCluster, _ datanode: SimulatedDatanode, _ outbox: Outbox) {
+        self.cluster = cluster
+        self.datanode = datanode
+        self.outbox = outbox
+        let random = cluster.world.random
+        var generator = random
+        membership = Membership(
+            Membership.Member(
+                node: datanode.identity.node, incarnation: IncarnationID(using: &generator),
+                secret: cluster.secret, host: datanode.host, port: 7500, software: "simulation"),
+            client: ClientID(using: &generator), now: Int64(cluster.world.time / 1_000_000))
+        cluster.world.random = generator
+        state = .resting(until: cluster.world.time)
+    }
+
+    private var now: UInt64 { cluster.world.time }
+    private var milliseconds: Int64 { Int64(now / 1_000_000) }
+
+    private func after(_ milliseconds: Int64) -> UInt64 { now + UInt64(milliseconds) * 1_000_000 }
+
+    // MARK: Calls
+
+    private func begin() {
+        if line == nil {
+            line = cluster.network.connect(self, caller: datanode.name, role: .datanode)
+            isRegistered = false
+        }
+        guard let line else {
+            // A cut says nothing; a host without the process refuses at once.
+            let wait = cluster.namenode.isUp ? membership.callMilliseconds : 0
+            state = .connecting(until: after(wait))
+            return
+        }
+        state = .calling(until: after(membership.callMilliseconds))
+        let operation: ControlRequest.OneOf_Operation
+        if isRegistered {
+            let (changes, isComplete) = outbox.take(Membership.changesPerHeartbeat)
+            let devices = devices()
+            operation = .heartbeat(
+                membership.heartbeat(
+                    changes, isComplete: isComplete, devices: devices,
+                    openStreams: datanode.openStreams))
+            datanode.post(.room(devices.map { $0.freeBytes >= Membership.roomBytes }))
+        } else {
+            operation = .register(
+                membership.register(challenge: line.challenge, devices: devices()))
+        }
+        cluster.network.send(membership.request(operation), on: line)
+    }
+
+    private func devices() -> [ControlDevice] {
+        zip(datanode.devices, datanode.disks).map { device, disk in
+            var message = ControlDevice()
+            message.deviceID = Data(device.id.bytes)
+            message.capacityBytes = UInt64(disk.capacity)
+            message.usedBytes = UInt64(disk.used)
+            message.freeBytes = UInt64(disk.capacity - disk.used)
+            message.path = device.name
+            return message
+        }
+    }
+
+    func replied(_ reply: ControlReply, on line: ControlLine) {
+        guard line === self.line, case .calling = state else { return }
+        guard reply.code == .ok else {
+            let failure = ControlFailure.refused(
+                ControlFailure.Refusal(code: reply.code, message: reply.message))
+            return failed(failure)
+        }
+        switch reply.result {
+        case .register(let message): registered(message)
+        case .heartbeat(let message):
+            for mail in membership.answered(message, now: milliseconds) { datanode.post(mail) }
+            state = .resting(until: after(membership.heartbeatMilliseconds))
+        default: preconditionFailure("an agent asks two things")
+        }
+    }
+
+    private func registered(_ message: ControlRegisterReply) {
+        let mail = membership.registered(message, now: milliseconds)
+        let report = outbox.beginReport()
+        for mail in mail { datanode.post(mail) }
+        datanode.post(.reportAll(report))
+        isRegistered = true
+        state = .resting(until: now)
+    }
+
+    func broke(_ line: ControlLine) {
+        guard line === self.line else { return }
+        self.line = nil
+        guard case .calling = state else { return }
+        failed(.unreachable(address: SimulatedNamenode.name, reason: "the connection ended"))
+    }
+
+    private func failed(_ failure: ControlFailure) {
+        if let line { cluster.network.hangUp(line) }
+        line = nil
+        isRegistered = false
+        if Membership.finality(of: failure) != nil {
+            cluster.note([4, UInt64(datanode.number)], "\(datanode.name): refused: \(failure)")
+            state = .refused
+            return
+        }
+        if membership.fencesNow(at: milliseconds) { datanode.post(.fenced(true)) }
+        state = .resting(until: after(membership.pauseMilliseconds))
+    }
+
+    // MARK: Time
+
+    func turn() -> Bool {
+        switch state {
+        case .resting(let until) where now >= until: begin()
+        case .connecting(let until) where now >= until, .calling(let until) where now >= until:
+            failed(.timedOut(address: SimulatedNamenode.name, milliseconds: 0))
+        default: return false
+        }
+        return true
+    }
+
+    var nextDeadline: UInt64? {
+        switch state {
+        case .resting(let until), .connecting(let until), .calling(let until): until
+        case .refused: nil
+        }
+    }
+
+    func die() {
+        if let line { cluster.network.hangUp(line) }
+        line = nil
+    }
+
+    var isRefused: Bool { if case .refused = state { true } else { false } }
+}

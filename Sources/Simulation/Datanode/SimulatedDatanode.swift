@@ -1,0 +1,182 @@
+import DataPath
+import Foundation
+import Reactor
+import Wire
+
+/// A datanode's process: the real reactors on simulated rings and disks, and its agent. Its disks
+/// outlive it.
+final class SimulatedDatanode: SimulationParticipant {
+    let name: String
+    let number: Int
+    let identity: Identity
+    let host: String
+    private unowned let cluster: SimulatedCluster
+    private let settings: DatanodeSettings
+    private let share: Int
+    let devices: [(name: String, id: DeviceID)]
+    private(set) var reactors: [SimulatedReactor] = []
+    private(set) var agent: SimulatedAgent?
+    private var log = ReportLog(reactors: 1)
+    private(set) var startedAt: UInt64 = 0
+    private var nextReport: UInt64 = 0
+
+    init(_ cluster: SimulatedCluster, number: Int, reactors: Int, devices: Int) {
+        self.cluster = cluster
+        self.number = number
+        name = "datanode\(number)"
+        host = "10.0.0.\(number + 1)"
+        settings = cluster.plan.datanodeSettings
+        share = reactors
+        identity = Identity(
+            cluster: cluster.id, node: NodeID(using: &cluster.world.random))
+        self.devices = (0..<devices).map { place in
+            ("data\(place)", DeviceID(using: &cluster.world.random))
+        }
+    }
+
+    private var world: SimulatedWorld { cluster.world }
+    var isUp: Bool { !reactors.isEmpty }
+    var isVictim: Bool { cluster.plan.victim == number }
+    var disks: [SimulatedDisk] { devices.map { world.disk(of: name, directory: $0.name) } }
+    /// A device of the running process is out of service.
+    var hasFailedDevice: Bool {
+        reactors.contains { $0.node.devices.contains { $0.isFailed } }
+    }
+
+    // MARK: Life
+
+    func start() {
+        precondition(!isUp, "a datanode starts once")
+        do throws(RingFailure) { try makeReactors() } catch {
+            preconditionFailure("a simulated ring has what it needs: \(error)")
+        }
+        startedAt = world.time
+        nextReport = world.time
+        agent = SimulatedAgent(cluster, self, log.outbox)
+    }
+
+    private func makeReactors() throws(RingFailure) {
+        guard let address = SocketAddress(host: host, port: 7500) else {
+            preconditionFailure("a numeric address")
+        }
+        var first = world.makeRing(node: name)
+        let listener = try first.listen(on: address, backlog: 1024)
+        let directories = devices.map { first.openDirectory($0.name) }
+        let scan = SimulatedScan(
+            zip(disks, devices).map { ($0, $1.id) }, cluster: identity.cluster)
+        log = ReportLog(reactors: share)
+        try add(first, listener, directories, scan.index)
+        for _ in 1..<share {
+            try add(world.makeRing(node: name), listener, directories, scan.index)
+        }
+        if share > 1 {
+            let doors = reactors.compactMap { $0.node.door }
+            for reactor in reactors { reactor.node.join(doors) }
+        }
+        for (device, spares) in scan.spares.enumerated() { offer(spares, of: device) }
+    }
+
+    private func add(
+        _ ring: consuming SimulatedRing, _ listener: (Descriptor, SocketAddress),
+        _ directories: [Descriptor], _ index: BlockIndex
+    ) throws(RingFailure) {
+        let part = ReactorShare(number: reactors.count, of: share)
+        let blocks = part.part(of: index, devices: devices.count)
+        let disks = devices.indices.map { place in
+            Device(
+                id: devices[place].id, path: devices[place].name, blocks: directories[place],
+                isDirect: true, usedBytes: blocks.usedBytes[place],
+                recycled: RecycledFiles(mostBytes: 1 << 20))
+        }
+        reactors.append(
+            SimulatedReactor(
+                try Datanode(
+                    ring: ring, listener: listener, identity: identity, settings: settings,
+                    devices: disks, index: blocks.index, observer: log, share: part)))
+    }
+
+    private func offer(_ spares: [RecycledFiles.File], of device: Int) {
+        let owners = ReactorShare(number: 0, of: share)
+        for (place, reactor) in reactors.enumerated() {
+            let own = spares.filter { owners.owner(of: BlockID($0.number)) == place }
+            if !own.isEmpty { post(.spares(device: device, own), to: reactor) }
+        }
+    }
+
+    /// Ends the process, or the whole host: then its disks lose or tear what was not synced.
+    func end(power: Bool) {
+        guard isUp else { return }
+        if power { world.crash(name) } else { world.kill(name) }
+        reactors = []
+        agent?.die()
+        agent = nil
+    }
+
+    // MARK: Mail
+
+    func post(_ message: Mail) {
+        if case .delete(let block, _) = message {
+            return post(message, to: reactors[Int(block.number % UInt64(share))])
+        }
+        for reactor in reactors { post(message, to: reactor) }
+    }
+
+    private func post(_ message: Mail, to reactor: SimulatedReactor) {
+        let answer = reactor.node.mail.post(message)
+        precondition(answer == .taken, "a simulated reactor empties its mailbox every turn")
+    }
+
+    // MARK: What it knows
+
+    func inspect(_ block: BlockID) -> BlockInspection? {
+        guard isUp else { return nil }
+        return reactors[Int(block.number % UInt64(share))].node.inspect(block)
+    }
+
+    func reported(_ block: BlockID) -> BlockRecord? { log.reported[block] }
+
+    /// The disk that has a block's file.
+    func disk(of block: BlockID) -> SimulatedDisk? {
+        disks.first { $0.size(of: "\(block).blk") != nil }
+    }
+
+    var openStreams: Int { reactors.reduce(0) { $0 + $1.node.openCounts.streams } }
+
+    // MARK: Time
+
+    func turn() -> Bool {
+        guard isUp else { return false }
+        var isBusy = false
+        for reactor in reactors where reactor.node.turn(waitUntil: world.time) > 0 {
+            isBusy = true
+        }
+        if world.time >= nextReport {
+            nextReport = world.time + 1_000_000_000
+            for reactor in reactors { reactor.node.reportOpenBlocks() }
+        }
+        if agent?.turn() == true { isBusy = true }
+        return isBusy
+    }
+
+    var nextDeadline: UInt64? {
+        guard isUp else { return nil }
+        let timers = reactors.compactMap { $0.node.reactor.timers.nextDeadline }.min()
+        return [timers, agent?.nextDeadline, nextReport].compactMap { $0 }.min()
+    }
+}
+
+/// What a datanode reports: for its agent, and for checkers.
+final class ReportLog: BlockObserver {
+    let outbox: Outbox
+    private(set) var reported: [BlockID: BlockRecord] = [:]
+
+    init(reactors: Int) { outbox = Outbox(reactors: reactors) }
+
+    func blockChanged(_ block: BlockID, _ record: BlockRecord) {
+        reported[block] = record
+        outbox.blockChanged(block, record)
+    }
+
+    func reportCompleted(_ report: UInt64) { outbox.reportCompleted(report) }
+    func count(_ counters: DatanodeCounters) { outbox.count(counters) }
+}

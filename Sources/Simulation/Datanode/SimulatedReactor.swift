@@ -1,0 +1,9 @@
+import DataPath
+import Reactor
+
+/// One reactor of a simulated datanode; a box, because a datanode is not copied.
+package final class SimulatedReactor {
+    package var node: Datanode<SimulatedRing>
+
+    package init(_ node: consuming Datanode<SimulatedRing>) { self.node = node }
+}

@@ -1,0 +1,188 @@
+import Control
+import Reactor
+import Wire
+
+/// The namenode's process: the real machine on a crashable store, and a shell that does what the
+/// server does: one commit at a time, replies after it.
+final class SimulatedNamenode: SimulationParticipant {
+    static let name = "namenode"
+    static let tick: UInt64 = 100_000_000
+
+    private struct Reply {
+        let line: ControlLine
+        let body: [UInt8]
+    }
+
+    /// A commit under way: when it is on the disk, and when its thread says so.
+    private struct Commit {
+        let landsAt: UInt64
+        let answersAt: UInt64
+        let fails: Bool
+        var hasLanded = false
+    }
+
+    private unowned let cluster: SimulatedCluster
+    let settings: NamenodeSettings
+    let disk = NamespaceDisk()
+    private let id: ClusterID
+    private let secret: [UInt8]
+    /// The machine; a box, so that a look at it does not copy it.
+    private final class Machine {
+        var engine: Engine<CrashableStore>
+
+        init(_ engine: Engine<CrashableStore>) { self.engine = engine }
+    }
+
+    private var machine: Machine?
+    private var gate = ReplyGate<Reply>()
+    private var commit: Commit?
+    private var nextTick: UInt64 = 0
+    /// When the host's monotonic clock began.
+    private var bootedAt: UInt64 = 0
+    private(set) var starts = 0
+
+    init(
+        _ cluster: SimulatedCluster, id: ClusterID, secret: [UInt8], settings: NamenodeSettings
+    ) {
+        self.cluster = cluster
+        self.id = id
+        self.secret = secret
+        self.settings = settings
+    }
+
+    private var world: SimulatedWorld { cluster.world }
+    var isUp: Bool { machine != nil }
+
+    /// The wall clock is whatever the simulation says: nothing may depend on it.
+    private var moment: Moment {
+        Moment(now: milliseconds, unixMs: cluster.wallClock)
+    }
+
+    private var milliseconds: Int64 { Int64((world.time - bootedAt) / 1_000_000) + 1 }
+
+    // MARK: Life
+
+    func start() {
+        precondition(!isUp, "a namenode starts once")
+        starts += 1
+        let generator = SimulationRandom(seed: world.random.next())
+        let decisions = Namenode(
+            cluster: id, secret: secret, settings: settings, locations: LocationMap(),
+            now: milliseconds, generator: generator)
+        var engine = Engine(namenode: decisions, store: CrashableStore(disk))
+        do throws(StoreFailure) { _ = try engine.start(at: moment) } catch {
+            preconditionFailure("a simulated store does not fail: \(error.reason)")
+        }
+        machine = Machine(engine)
+        gate = ReplyGate()
+        nextTick = world.time + Self.tick
+        beginCommit()
+    }
+
+    /// The process ends. A commit under way may have reached the disk.
+    /// - Parameter power: the host went down too: its monotonic clock begins anew.
+    func end(power: Bool) {
+        guard isUp else { return }
+        machine = nil
+        if let commit, !commit.hasLanded, world.random.below(2) == 0 { disk.land() }
+        commit = nil
+        if power { bootedAt = world.time }
+        disk.restart(at: milliseconds, sameClock: !power)
+        cluster.network.breakLines()
+    }
+
+    // MARK: Requests
+
+    func take(_ body: [UInt8], on line: ControlLine) {
+        guard isUp else { return }
+        let caller = Caller(role: line.role, challenge: line.challenge, peer: line.caller)
+        let answer: Engine<CrashableStore>.Answer?
+        do {
+            let request = try RequestReader.read(body)
+            answer = try machine?.engine.handle(request, body: body, from: caller, at: moment)
+        } catch {
+            preconditionFailure("a request that was written can be read and decided: \(error)")
+        }
+        guard let answer else { return }
+        let reply = Reply(line: line, body: answer.encoded ?? ReplyWriter.body(answer.reply))
+        let isDirty = machine?.engine.isDirty == true
+        guard gate.holds(reply, isSettled: answer.isSettled, isDirty: isDirty) else {
+            return send(reply)
+        }
+        // The plant: it leaves now, and its commit is only beginning.
+        if cluster.plant == .replyBeforeCommit { send(reply) }
+        beginCommit()
+    }
+
+    private func send(_ reply: Reply) { cluster.network.reply(reply.body, on: reply.line) }
+
+    private func beginCommit() {
+        guard gate.begin() else { return }
+        machine?.engine.commit { _ in }
+        let slow = cluster.isCalm ? 0 : cluster.plan.slowCommits
+        let time =
+            world.random.chance(slow)
+            ? world.random.pick(5_000_000...80_000_000) : world.random.pick(100_000...2_000_000)
+        let fails = world.random.chance(cluster.isCalm ? 0 : cluster.plan.failingCommits)
+        let lands = world.time + world.random.pick(time / 2...time)
+        commit = Commit(landsAt: lands, answersAt: world.time + time, fails: fails)
+    }
+
+    private func endCommit() {
+        guard let ended = commit else { return }
+        if ended.fails {
+            cluster.note([3], "namenode: a commit fails, it stops")
+            return end(power: false)
+        }
+        if !ended.hasLanded { disk.land() }
+        commit = nil
+        machine?.engine.committed()
+        for reply in gate.end() where cluster.plant != .replyBeforeCommit { send(reply) }
+        if gate.wantsAnother(isDirty: machine?.engine.isDirty == true) { beginCommit() }
+    }
+
+    // MARK: Time
+
+    func turn() -> Bool {
+        guard isUp else { return false }
+        var isBusy = false
+        if let pending = commit, !pending.hasLanded, !pending.fails, world.time >= pending.landsAt {
+            disk.land()
+            commit?.hasLanded = true
+            isBusy = true
+        }
+        if let pending = commit, world.time >= pending.answersAt {
+            endCommit()
+            isBusy = true
+        }
+        if isUp, world.time >= nextTick {
+            nextTick = world.time + Self.tick
+            do throws(StoreFailure) { _ = try machine?.engine.tick(at: moment) } catch {
+                preconditionFailure("a simulated store does not fail: \(error.reason)")
+            }
+            if machine?.engine.isDirty == true { beginCommit() }
+            cluster.oracle.ticked()
+            isBusy = true
+        }
+        return isBusy
+    }
+
+    var nextDeadline: UInt64? {
+        guard isUp else { return nil }
+        let due = commit.map { $0.hasLanded || $0.fails ? $0.answersAt : $0.landsAt }
+        return [nextTick, due].compactMap { $0 }.min()
+    }
+
+    /// What the machine knows of a node; `nil` also while the namenode is down.
+    func entry(of node: NodeID) -> NodeEntry? { machine?.engine.namenode.nodes[node] }
+
+    /// The key that a receipt is signed with.
+    func receiptKey(_ id: KeyID) -> SigningKey? { machine?.engine.namenode.keys.receiptKey(id) }
+
+    func record(of key: String) -> KeyRecord? {
+        Key(key).flatMap { machine?.engine.store.key($0) }
+    }
+
+    /// What the namespace says of a block now; `nil` also while the namenode is down.
+    func record(of block: BlockID) -> Control.BlockRecord? { machine?.engine.store.block(block) }
+}

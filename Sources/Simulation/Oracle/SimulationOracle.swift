@@ -1,0 +1,248 @@
+import Client
+import Control
+import DataPath
+import Reactor
+import Wire
+
+/// Compares what the cluster tells and has with what it promised (DESIGN section 1), after every
+/// event that promises something. The first breach is kept.
+///
+/// Some oracles look into the cluster's disks and memory, others only at what clients were told; with
+/// `blackBox` only the latter speak.
+final class SimulationOracle {
+    private unowned let cluster: SimulatedCluster
+    private let blackBox: Bool
+    private(set) var breach: Breach?
+    private(set) var isBroken = false
+    private(set) var checks: UInt64 = 0
+    /// Who was told each block's number: client and request.
+    private var planned: [BlockID: RequestName] = [:]
+    /// Bytes of open blocks that were compared on a member's disk.
+    private var compared: [BlockID: [UInt64]] = [:]
+
+    init(_ cluster: SimulatedCluster, blackBox: Bool) {
+        self.cluster = cluster
+        self.blackBox = blackBox
+    }
+
+    private var ledger: KeyLedger { cluster.ledger }
+
+    func fail(_ oracle: Breach.Oracle, _ sentence: @autoclosure () -> String) {
+        guard !isBroken else { return }
+        isBroken = true
+        let found = Breach(
+            oracle: oracle, cycle: cluster.cycle, time: cluster.world.time, sentence: sentence())
+        breach = found
+        cluster.note([99], "BREACH (\(oracle.rawValue)): \(found.sentence)")
+    }
+
+    // MARK: What the namenode says
+
+    /// A client was told that something is done.
+    func answered(_ request: ControlRequest, _ reply: ControlReply, client: String) {
+        checks += 1
+        guard let id = ClientID(bytes: request.clientID) else { return }
+        let name = RequestName(client: id, request: request.requestID)
+        if case .addBlock(let plan) = reply.result {
+            let block = BlockID(plan.block)
+            if let other = planned[block], other != name {
+                fail(.generation, "block \(block) was given to two requests")
+            }
+            planned[block] = name
+        }
+        guard !blackBox, request.operation?.isMutating == true else { return }
+        if cluster.namenode.disk.durable.outcome(name) == nil {
+            fail(.commit, "\(client) was answered before the commit of its request")
+        }
+    }
+
+    // MARK: What chains say
+
+    /// An ack reached a writer: every member that was up since the stream began has it.
+    func acked(
+        _ acked: Progress, _ plan: BlockPlan, of value: SimulatedValue, at position: Int,
+        since: UInt64, client: String
+    ) {
+        checks += 1
+        guard acked.isOrdered else {
+            return fail(.ack, "an ack says \(acked), which is out of order")
+        }
+        guard !blackBox else { return }
+        for (place, member) in plan.credentials.chain.nodes.enumerated() {
+            guard let node = cluster.datanode(member.node), node.isUp, node.startedAt < since else {
+                continue
+            }
+            let report = node.reported(plan.block)
+            // A member whose device failed says that it may have lost what it acked.
+            if let state = report?.state, ![.open, .sealed].contains(state) { continue }
+            let own: Progress
+            if let view = node.inspect(plan.block) {
+                own = view.own
+            } else if let report, report.state == .sealed {
+                own = Progress(
+                    received: report.length, written: report.length, durable: report.length)
+            } else {
+                continue
+            }
+            if acked.exceeds(own) {
+                fail(.ack, "\(client) was told \(acked), and \(node.name) holds \(own)")
+            }
+            compare(node, place, plan.block, acked.written, value, position)
+        }
+    }
+
+    /// What counts as written is on the device.
+    private func compare(
+        _ node: SimulatedDatanode, _ place: Int, _ block: BlockID, _ written: UInt64,
+        _ value: SimulatedValue, _ position: Int
+    ) {
+        guard !node.isVictim else { return }
+        if compared[block] == nil { compared[block] = [0, 0, 0, 0, 0] }
+        let from = compared[block]?[place] ?? 0
+        guard written > from else { return }
+        compared[block]?[place] = written
+        let range = position + Int(from)..<position + Int(written)
+        let bytes = node.disk(of: block)?.bytes(
+            of: "\(block).blk", from: Int(BlockLayout.payloadOffset + from), count: range.count)
+        if bytes != value.bytes(range) {
+            fail(
+                .ack,
+                "bytes \(from) to \(written) of block \(block) count as written, and are not on "
+                    + "\(node.name)'s disk")
+        }
+    }
+
+    /// A seal reached its writer.
+    func sealed(_ block: WrittenBlock, of value: SimulatedValue, level: Level, client: String) {
+        checks += 1
+        compared[block.block] = nil
+        let range = block.position..<block.position + block.length
+        if value.checksum(range) != block.checksum {
+            fail(.bytes, "the receipt of block \(block.block) has another checksum than its bytes")
+        }
+        guard !blackBox, level == .durable else { return }
+        audit(block)
+    }
+
+    /// A CLOSE was acked: what its durability says holds of every block.
+    func closed(_ key: String, _ value: SimulatedValue, _ blocks: [WrittenBlock]) {
+        checks += 1
+        guard !blackBox, value.durability == .durable else { return }
+        for block in blocks { audit(block) }
+    }
+
+    /// Every member's disk has the block, whole, and a power cut cannot take it back.
+    func audit(_ block: WrittenBlock) {
+        // A block whose lease ended is deleted on the namenode's word, and that is no loss.
+        guard let record = cluster.namenode.record(of: block.block), !record.isDoomed else {
+            return
+        }
+        for member in block.chain {
+            guard let node = cluster.datanode(member), !node.isVictim else { continue }
+            checks += 1
+            let file = "\(block.block).blk"
+            guard let disk = node.disk(of: block.block) else {
+                fail(.durable, "\(node.name) has no file of block \(block.block), acked as durable")
+                continue
+            }
+            // A longer spare file is cut after the seal: what is behind the block may come back.
+            guard disk.isDurable(file, first: Int(BlockLayout.payloadOffset) + block.length) else {
+                fail(
+                    .durable,
+                    "a power cut could take block \(block.block), acked as durable, from \(node.name)"
+                )
+                continue
+            }
+            let header = SimulatedScan.header(of: block.block, on: disk)
+            let bytes = disk.bytes(
+                of: file, from: Int(BlockLayout.payloadOffset), count: block.length)
+            if header?.state != .sealed || header?.length != UInt64(block.length)
+                || header?.epoch != block.epoch || header?.checksum != block.checksum
+                || CRC32C.of(bytes) != block.checksum
+            {
+                fail(
+                    .durable,
+                    "\(node.name) holds block \(block.block), acked as durable, otherwise than it "
+                        + "was sealed")
+            }
+        }
+    }
+
+    // MARK: What readers see
+
+    func read(_ key: String, length: Int, range: Range<Int>, checksum: UInt32, since: Int) {
+        checks += 1
+        let found = ledger.possible(key, since: since).first { _, candidate in
+            guard let value = candidate.value, value.length == length else { return false }
+            return value.checksum(range) == checksum
+        }
+        guard let found else {
+            return fail(
+                .bytes, "a read of \(key), bytes \(range) of \(length), gives what nobody wrote")
+        }
+        ledger.saw(key, found.number)
+    }
+
+    func readAbsent(_ key: String, since: Int) {
+        checks += 1
+        let found = ledger.possible(key, since: since).first { $0.candidate.value == nil }
+        guard let found else { return fail(.key, "\(key) is not there, and was acked") }
+        ledger.saw(key, found.number)
+    }
+
+    /// A key was said to exist.
+    func sawSome(_ key: String) {
+        checks += 1
+        if ledger.possible(key).allSatisfy({ $0.candidate.value == nil }) {
+            fail(.key, "\(key) is said to exist, and was never closed, or deleted")
+        }
+    }
+
+    func wrong(_ sentence: String) { fail(.key, sentence) }
+
+    /// A read failed while nothing went wrong: that is right only for what was not promised.
+    func unreadable(_ key: String, _ reason: String) {
+        checks += 1
+        let possible = ledger.possible(key)
+        guard possible.allSatisfy({ isPromised($0.candidate) }) else { return }
+        fail(.readable, "\(key) cannot be read when all is well again: \(reason)")
+    }
+
+    /// Acked bytes that no power cut may take, or that no power cut could have taken.
+    private func isPromised(_ candidate: KeyLedger.Candidate) -> Bool {
+        guard let value = candidate.value else { return true }
+        if value.durability == .durable { return true }
+        return candidate.cuts == ledger.cuts && cluster.plan.victim == nil
+    }
+
+    func stuck(_ sentence: String) { fail(.liveness, sentence) }
+
+    // MARK: Always
+
+    /// The namenode looked who is dead: a node that counts as dead is silent.
+    func ticked() {
+        guard !blackBox else { return }
+        for node in cluster.datanodes where node.isUp {
+            guard let entry = cluster.namenode.entry(of: node.identity.node), entry.isDead,
+                let membership = node.agent?.membership, entry.session == membership.session
+            else { continue }
+            checks += 1
+            if !membership.isFenced {
+                fail(.fence, "\(node.name) counts as dead and still takes writes")
+            }
+        }
+    }
+
+    /// At the end of a cycle, when all is well again.
+    func auditAll() {
+        guard !blackBox, cluster.namenode.isUp else { return }
+        for key in cluster.allKeys {
+            let possible = ledger.possible(key)
+            let record = cluster.namenode.record(of: key)
+            let fits = possible.contains { $0.candidate.value?.length == record.map { Int($0.length) } }
+            if !fits { fail(.key, "the namespace has \(key) as nobody may have left it") }
+            guard let known = ledger.known(key), known.value?.durability == .durable else { continue }
+            for block in known.blocks { audit(block) }
+        }
+    }
+}
