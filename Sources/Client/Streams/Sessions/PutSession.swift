@@ -189,6 +189,7 @@ struct PutSession: ~Copyable {
             descriptor: source.descriptor, position: source.start.map { $0 + position })
         request.peeked = peeked
         request.level = options.durability == .durable ? .durable : .written
+        request.flushEvery = options.flushEvery
         let wanted = request
         return try connecting { engine in engine.write(wanted) }
     }
