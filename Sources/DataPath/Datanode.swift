@@ -52,6 +52,8 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// Blocks whose file is being unlinked or recycled: nobody may begin to read them.
     var dying: Set<BlockID> = []
+    /// Blocks of failed devices that are yet to be told to be lost.
+    var losing: [BlockID] = []
     /// Spare files that are being unlinked.
     var sparesEnding = 0
 
@@ -138,7 +140,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// - Returns: how many completions and deadlines there were.
     @discardableResult
     public mutating func turn(waitUntil limit: UInt64) -> Int {
-        var handled = reactor.turn(waitUntil: hasMail ? 0 : limit)
+        var handled = reactor.turn(waitUntil: hasMail || !losing.isEmpty ? 0 : limit)
         while let event = reactor.next() { handle(event) }
         while let owner = reactor.nextExpired() {
             expire(owner)
@@ -149,6 +151,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
             handled += 1
         }
         if let door { handled += meet(door) }
+        if !losing.isEmpty { tellLosses() }
         serveWaiters()
         return handled
     }
@@ -202,8 +205,10 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         case .writeOpenHeader: wroteOpenHeader(owner, event.outcome)
         case .writeData: wroteData(owner, event)
         case .readBack: readBack(owner, event)
-        case .writeTable, .writeSealHeader, .syncFile, .syncDirectory:
-            sealStep(owner, kind, event.outcome)
+        case .writeTable, .writeSealHeader: sealStep(owner, kind, event.outcome)
+        case .writeFlushTable, .writeFlushHeader: flushStep(owner, kind, event.outcome)
+        case .syncFile: syncedFile(owner, event.outcome)
+        case .syncDirectory: syncedDirectory(Int(owner), event.outcome)
         case .closeFile: closedFile(owner)
         case .renameSpare: renamedSpare(owner, event.outcome)
         case .trimFile: trimmedFile(owner)
@@ -231,9 +236,9 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
                 }
             }
         case .spares(let device, let spares): takeSpares(device, spares)
-        case .deviceFailed(let device):
-            devices[device].isFailed = true
+        case .deviceFailed(let device, let reason):
             isFailureTold[device] = true
+            failDevice(device, reason: reason)
         case .reportAll(let report):
             for (block, record) in index.records { observer.blockChanged(block, record) }
             observer.reportCompleted(report)

@@ -28,11 +28,14 @@ enum OperationKind: UInt8 {
     case writeTable
     case writeSealHeader
     case syncFile
+    /// The owner is the device.
     case syncDirectory
     case closeFile
     /// A spare file becomes the block's.
     case renameSpare
     case trimFile
+    case writeFlushTable
+    case writeFlushHeader
     // Block files of read streams (reader)
     case openForRead = 64
     case readHeader

@@ -51,7 +51,7 @@ import ToolSupport
         for (index, change) in wrong.enumerated() {
             #expect(isRefused(plan(.put, change)), "case \(index)")
         }
-        #expect(isRefused(plan(.ping) { $0.durability = .durable }))
+        #expect(!isRefused(plan(.ping) { $0.durability = .durable }))
         #expect(!isRefused(plan(.ping) { $0.durability = .written }))
         #expect(
             isRefused(

@@ -120,7 +120,7 @@ struct ChainSimulation {
     static let payloadBuffers = 40
     static let metadataBuffers = 3
 
-    private static func settings(_ random: inout SimulationRandom) -> DatanodeSettings {
+    static func settings(_ random: inout SimulationRandom) -> DatanodeSettings {
         var settings = DatanodeSettings()
         settings.budget.connections = 32
         settings.budget.writeStreams = 8

@@ -8,6 +8,7 @@ final class SimulatedNode: SimulationParticipant {
     let name: String
     let identity: Identity
     let chainNode: ChainNode
+    let device: DeviceID
     let reactors: [SimulatedReactor]
     /// The last that was said of each block.
     var reported: [BlockID: BlockRecord] { log.reported }
@@ -23,7 +24,8 @@ final class SimulatedNode: SimulationParticipant {
 
     init(
         _ name: String, host: String, world: SimulatedWorld, cluster: ClusterID,
-        settings: DatanodeSettings, keys: KeyRing, reactors count: Int = 1
+        settings: DatanodeSettings, keys: KeyRing, reactors count: Int = 1,
+        spare: RecycledFiles.File? = nil
     ) throws {
         self.name = name
         var first = world.makeRing(node: name)
@@ -32,9 +34,12 @@ final class SimulatedNode: SimulationParticipant {
         let id = NodeID(using: &generator)
         world.random = generator
         identity = Identity(cluster: cluster, node: id)
+        var recycled = RecycledFiles(mostBytes: 1 << 30)
+        if let spare, !recycled.add(spare) { preconditionFailure("there is room for one") }
         let device = Device(
             id: DeviceID(high: id.low, low: id.high), path: "data", blocks: blocks, isDirect: true,
-            usedBytes: 0)
+            usedBytes: 0, recycled: recycled)
+        self.device = device.id
         guard let address = SocketAddress(host: host, port: 7500) else {
             preconditionFailure("a numeric address")
         }

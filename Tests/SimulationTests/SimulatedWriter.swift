@@ -22,7 +22,7 @@ final class SimulatedWriter: SimulationParticipant {
     init(
         world: SimulatedWorld, block: BlockID, epoch: Epoch, credentials: Credentials,
         length: UInt64,
-        packetBytes: Int, level: Level, resumesAllowed: Int
+        packetBytes: Int, level: Level, resumesAllowed: Int, flushEvery: UInt64? = nil
     ) throws {
         self.world = world
         self.block = block
@@ -43,6 +43,7 @@ final class SimulatedWriter: SimulationParticipant {
             maxBytes: length)
         request.length = length
         request.level = level
+        request.flushEvery = flushEvery
         write = engine.write(request)
         precondition(write != nil, "a new engine takes a write")
     }

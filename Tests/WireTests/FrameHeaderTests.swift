@@ -176,6 +176,7 @@ func randomHeader(_ generator: inout Seeded) -> FrameHeader {
         header.progress = Progress(
             received: generator.next(), written: generator.next(), durable: generator.next())
     case .seal: break
+    case .flush: header.length = max(1, header.length)
     }
     return header
 }

@@ -11,6 +11,7 @@ struct MalformedHeaderTests {
             header.payloadLength = 100
             header.pieceCount = 1
         }
+        if operation == .flush { header.length = 1 }
         change(&header)
         return refusal(encoded(header))
     }
@@ -45,9 +46,16 @@ struct MalformedHeaderTests {
             #expect(refusalOf(operation) { $0.payloadLength = 4_097 } == .payloadTooLarge)
             #expect(refusalOf(operation) { $0.payloadLength = .max } == .payloadTooLarge)
         }
-        for operation in [FrameOperation.seal, .ack] {
+        for operation in [FrameOperation.seal, .ack, .flush] {
             #expect(refusalOf(operation) { $0.payloadLength = 1 } == .badPayloadLength)
         }
+    }
+
+    @Test func aFlushNamesAPrefixOfABlock() {
+        let longest = UInt64(Limits.blockBytes.upperBound)
+        #expect(refusalOf(.flush) { $0.length = 0 } == .badRange)
+        #expect(refusalOf(.flush) { $0.length = longest } == .ok)
+        #expect(refusalOf(.flush) { $0.length = longest + 1 } == .badRange)
     }
 
     @Test func pieceCountsMustFit() {

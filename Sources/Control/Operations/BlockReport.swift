@@ -23,6 +23,9 @@ extension Namenode {
         switch report.state {
         case .open: takeOpen(report, record, from: id)
         case .sealed: takeSealed(report, record, from: id, &turn)
+        // What was flushed of a block that is still being written is held.
+        case .maybeLost where record.state == .open && report.length > 0:
+            takeOpen(report, record, from: id)
         case .lost, .maybeLost, .gone: lose(block, on: id)
         case .UNRECOGNIZED: nodes[id]?.mismatches += 1
         }

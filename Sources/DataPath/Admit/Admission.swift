@@ -72,7 +72,9 @@ extension Datanode where Ring: ~Copyable {
             case .open, .mayBeLost, .sealed: return refuse(.mayBeLost)
             }
         }
-        guard let device = chooseDevice() else { return refuse(.noSpace) }
+        guard let device = chooseDevice() else {
+            return refuse(devices.allSatisfy(\.isFailed) ? .deviceFailed : .noSpace)
+        }
         return insert(admitted, device: device, sealed: nil, expected: expected)
     }
 
@@ -134,6 +136,7 @@ extension Datanode where Ring: ~Copyable {
         entry.pointee.position = admitted.position
         entry.pointee.join.restart()
         entry.pointee.seal.restart()
+        entry.pointee.flush.restart()
         connections.at(index).pointee.stream = stream
         guard !entry.pointee.isTail else {
             releasePayload(credentials)

@@ -13,9 +13,9 @@ import Wire
 /// | 56 | 8 | block |
 /// | 64 | 8 | epoch |
 /// | 72 | 16 | lease |
-/// | 88 | 8 | length |
+/// | 88 | 8 | length; of an open block: of the prefix that this copy describes |
 /// | 96 | 8 | max length |
-/// | 104 | 4 | CRC32C of the block |
+/// | 104 | 4 | CRC32C of the block; 0 while it is open |
 /// | 108 | 4 | chunk bytes |
 /// | 112 | 4 | checksums in this page |
 /// | 116 | 4 | checksums in the table |
@@ -123,8 +123,7 @@ extension BlockHeader {
         guard length <= Limits.blockBytes.upperBound,
             page.loadLittle(UInt32.self, at: 108) == UInt32(Limits.chunkBytes),
             inlineCount <= BlockLayout.inlineChecksums,
-            state == .open || Int(inlineCount) + Int(tableCount) == chunks,
-            inlineCount == 0 || tableCount == 0
+            Int(inlineCount) + Int(tableCount) == chunks, inlineCount == 0 || tableCount == 0
         else { throw .count }
     }
 
@@ -147,6 +146,28 @@ extension BlockHeader {
             }
         case let answer: return answer
         }
+    }
+
+    /// The copy of `block` that has the checksums of its first `length` bytes: a sealed one of this
+    /// length, or the newest open one that describes at least that much, with a chunk's end there
+    /// or its own.
+    static func describing(
+        _ length: UInt64, of block: BlockID, _ pages: UnsafeRawPointer
+    ) -> (header: BlockHeader, page: Int)? {
+        var found: (header: BlockHeader, page: Int)?
+        for page in 0...1 {
+            let copy = Result { () throws(Defect) in
+                try BlockHeader(decoding: pages + page * BlockLayout.headerBytes)
+            }
+            guard case .success(let header) = copy, header.block == block,
+                header.length == length
+                    || header.state == .open && header.length > length
+                        && length % UInt64(Limits.chunkBytes) == 0,
+                header.sequence > found?.header.sequence ?? 0
+            else { continue }
+            found = (header, page)
+        }
+        return found
     }
 
     /// Picks the newer valid copy, whatever block it is of.

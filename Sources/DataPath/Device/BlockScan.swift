@@ -2,8 +2,19 @@ import Glibc
 import Reactor
 import Wire
 
-/// Reads what a data directory has: two header pages of every block file, no payload.
+/// Reads what a data directory has: two header pages of every block file, and of those that were
+/// open what their last flush added.
 public struct BlockScan: Sendable {
+    /// How far a scan is.
+    public struct Progress: Sendable {
+        public let path: String
+        public let files: Int
+        public let total: Int
+    }
+
+    /// Progress is told after so many files.
+    public static let filesPerProgress = 10_000
+
     public internal(set) var index = BlockIndex()
     /// Bytes of blocks on each device.
     public internal(set) var usedBytes: [UInt64] = []
@@ -11,57 +22,105 @@ public struct BlockScan: Sendable {
     public internal(set) var spares: [[RecycledFiles.File]] = []
     /// Files that are left alone, each with why.
     public internal(set) var strays: [String] = []
+    /// What else the operator should know, each with its file.
+    public internal(set) var notices: [String] = []
 
-    public init(_ directories: [DataDirectory], cluster: ClusterID) {
-        let pages = UnsafeMutableRawPointer.allocate(
-            byteCount: 2 * BlockLayout.headerBytes, alignment: 4096)
-        defer { pages.deallocate() }
+    public init(
+        _ directories: [DataDirectory], cluster: ClusterID,
+        progress: (Progress) -> Void = { _ in }
+    ) {
         for (device, directory) in directories.enumerated() {
             usedBytes.append(0)
             spares.append([])
-            for name in Self.names(in: directory.blocks) {
-                scan(name, device, directory, cluster, pages)
+            let recovery = BlockRecovery(cluster: cluster, device: directory.device)
+            let names = Self.names(in: directory.blocks)
+            for (count, name) in names.enumerated() {
+                if count > 0, count % Self.filesPerProgress == 0 {
+                    progress(Progress(path: directory.path, files: count, total: names.count))
+                }
+                scan(name, device, directory, recovery)
             }
         }
     }
 
     private mutating func scan(
-        _ name: String, _ device: Int, _ directory: DataDirectory, _ cluster: ClusterID,
-        _ pages: UnsafeMutableRawPointer
+        _ name: String, _ device: Int, _ directory: DataDirectory,
+        _ recovery: borrowing BlockRecovery
     ) {
         if name.hasSuffix(SpareWriter.draftSuffix) { return }
         if let spare = RecycledFiles.number(of: name) {
             return keepSpare(spare, name, device, directory)
         }
-        guard name.utf8.count == 20, name.hasSuffix(".blk"),
-            let number = UInt64(name.prefix(16), radix: 16)
-        else { return strays.append("\(directory.path)/blocks/\(name): not a block file's name") }
-        let block = BlockID(number)
-        let file = openat(directory.blocks, name, O_RDONLY | O_CLOEXEC)
+        let place = "\(directory.path)/blocks/\(name)"
+        guard let block = Self.block(of: name) else {
+            return strays.append("\(place): not a block file's name")
+        }
+        let file = openat(directory.blocks, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard file >= 0 else {
-            return strays.append("\(directory.path)/blocks/\(name): \(errorText(errno))")
+            strays.append("\(place): \(errorText(errno))")
+            return mayBeLost(block, device)
         }
         defer { close(file) }
-        pages.initializeMemory(as: UInt8.self, repeating: 0, count: 2 * BlockLayout.headerBytes)
-        let count = pread(file, pages, 2 * BlockLayout.headerBytes, 0)
-        guard count >= 0 else {
-            return strays.append("\(directory.path)/blocks/\(name): \(errorText(errno))")
+        var facts = stat()
+        guard fstat(file, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
+            return strays.append("\(place): not a regular file")
         }
-        let place = "\(directory.path)/blocks/\(name)"
-        switch BlockHeader.newest(of: pages, block: block) {
-        case .success(let (header, _)):
-            guard header.cluster == cluster, header.device == directory.device else {
-                return strays.append(
-                    "\(place): of cluster \(header.cluster), device \(header.device), "
-                        + "block \(header.block)")
-            }
-            guard header.block == block else {
-                strays.append("\(place): holds block \(header.block)")
-                return mayBeLost(block, device)
-            }
-            keep(header, device)
-        case .failure(let defect):
-            strays.append("\(place): header \(defect)")
+        var notice: String?
+        let finding = recovery.examine(
+            block, size: UInt64(facts.st_size), notice: &notice
+        ) { memory, count, offset in
+            Self.read(file, memory, count, offset)
+        }
+        if let notice { notices.append("\(place): \(notice)") }
+        keep(finding, block, device, place)
+    }
+
+    /// The block that a file is named for: 16 hexadecimal digits and `.blk`.
+    static func block(of name: String) -> BlockID? {
+        guard name.utf8.count == 20, name.hasSuffix(".blk"),
+            name.prefix(16).allSatisfy(\.isHexDigit),
+            let number = UInt64(name.prefix(16), radix: 16)
+        else { return nil }
+        return BlockID(number)
+    }
+
+    private static func read(
+        _ file: Int32, _ memory: UnsafeMutableRawPointer, _ count: Int, _ offset: UInt64
+    ) -> Int {
+        var done = 0
+        while done < count {
+            let moved = pread(file, memory + done, count - done, off_t(offset) + off_t(done))
+            if moved < 0, errno == EINTR { continue }
+            guard moved >= 0 else { return -1 }
+            guard moved > 0 else { break }
+            done += moved
+        }
+        return done
+    }
+
+    private mutating func keep(
+        _ finding: BlockFinding, _ block: BlockID, _ device: Int, _ place: String
+    ) {
+        switch finding {
+        case .sealed(let header):
+            keep(
+                header,
+                BlockRecord(
+                    epoch: header.epoch, length: header.length, checksum: header.checksum,
+                    state: .sealed, device: device))
+        case .prefix(let header, let length):
+            keep(
+                header,
+                BlockRecord(
+                    epoch: header.epoch, length: length, checksum: 0, state: .mayBeLost,
+                    device: device))
+        case .foreign(let header) where header.block == block:
+            strays.append("\(place): of cluster \(header.cluster), device \(header.device)")
+        case .foreign(let header):
+            strays.append("\(place): holds block \(header.block)")
+            mayBeLost(block, device)
+        case .damaged(let why), .unreadable(let why):
+            strays.append("\(place): \(why)")
             mayBeLost(block, device)
         }
     }
@@ -90,13 +149,9 @@ public struct BlockScan: Sendable {
                 number: number, pages: UInt32(clamping: bytes / BlockLayout.headerBytes)))
     }
 
-    private mutating func keep(_ header: BlockHeader, _ device: Int) {
-        let isSealed = header.state == .sealed
-        let record = BlockRecord(
-            epoch: header.epoch, length: isSealed ? header.length : 0, checksum: header.checksum,
-            state: isSealed ? .sealed : .mayBeLost, device: device)
+    private mutating func keep(_ header: BlockHeader, _ record: BlockRecord) {
         if let other = index[header.block], other.epoch > record.epoch { return }
-        usedBytes[device] += record.length
+        if record.state == .sealed { usedBytes[record.device] += record.length }
         index.set(header.block, record)
     }
 

@@ -77,7 +77,8 @@ extension Datanode where Ring: ~Copyable {
         case .done: deleted(block, record, isRecycled: isRecycled)
         case .failed(ENOENT): deleted(block, record, isRecycled: false)
         case .again: unlink(block, record.device)
-        case .cancelled, .disconnected, .full, .failed: devices[record.device].isFailed = true
+        case .cancelled, .disconnected, .full, .failed:
+            failDevice(record.device, event.outcome)
         }
     }
 
@@ -128,17 +129,20 @@ extension Datanode where Ring: ~Copyable {
         if case .done = outcome { devices[Int(device)].isFull = false }
     }
 
-    /// Gives back what a sealed block does not need of a longer spare file. `true`: it is on its
-    /// way, and the file is closed after it.
+    /// Gives back what a sealed block does not need of a longer spare file, and what its flushes
+    /// wrote behind it. `true`: it is on its way, and the file is closed after it.
     mutating func trim(_ stream: Int32) -> Bool {
         let entry = streams.at(stream)
         let pages = BlockLayout.filePages(length: entry.pointee.hwm)
-        guard entry.pointee.isSealed, !entry.pointee.isUnlinking,
-            entry.pointee.sparePages > pages
-        else { return false }
+        var end = entry.pointee.sparePages
+        if entry.pointee.flush.hasTables {
+            end = max(end, BlockLayout.flushedFilePages(maxLength: entry.pointee.maxLength))
+        }
+        guard entry.pointee.isSealed, !entry.pointee.isUnlinking, end > pages else { return false }
         let offset = UInt64(pages) * UInt64(BlockLayout.headerBytes)
-        let count = UInt64(entry.pointee.sparePages - pages) * UInt64(BlockLayout.headerBytes)
+        let count = UInt64(end - pages) * UInt64(BlockLayout.headerBytes)
         entry.pointee.sparePages = 0
+        entry.pointee.flush.hasTables = false
         start(
             .trimFile, stream: stream,
             .allocate(

@@ -11,6 +11,16 @@ struct MetadataPart {
         count = isTable ? BlockLayout.tableBytes(maxLength: length) : 2 * BlockLayout.headerBytes
     }
 
+    /// The table that a header copy names.
+    init(tableOf header: BlockHeader) {
+        offset =
+            header.state == .sealed
+            ? BlockLayout.tableOffset(length: header.length)
+            : BlockLayout.flushTableOffset(
+                maxLength: header.maxLength, sequence: header.sequence)
+        count = BlockLayout.tableBytes(chunks: Int(header.tableCount))
+    }
+
     enum Step {
         case whole
         /// Interrupted or short: read on.

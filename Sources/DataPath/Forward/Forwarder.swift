@@ -33,10 +33,14 @@ extension Datanode where Ring: ~Copyable {
         guard stream >= 0 else { return }
         let entry = streams.at(stream)
         guard entry.pointee.successor == .open, !entry.pointee.forwards.isSending,
-            !entry.pointee.forwards.isEmpty, entry.pointee.credentials < 0
+            entry.pointee.credentials < 0
         else { return }
         let index = entry.pointee.downstream
         guard !connections.at(index).pointee.isSendingControl else { return }
+        if entry.pointee.forwards.sent == 0, let end = nextFlush(stream) {
+            return forwardFlush(index, stream, end)
+        }
+        guard !entry.pointee.forwards.isEmpty else { return }
         let buffer = entry.pointee.forwards.first
         guard buffer != ForwardQueue.seal else { return forwardSeal(index, stream) }
         let frame = frames[Int(buffer)]
@@ -91,6 +95,25 @@ extension Datanode where Ring: ~Copyable {
         header.epoch = entry.pointee.epoch
         header.length = entry.pointee.seal.length
         header.checksum = entry.pointee.seal.checksum
+        watch(stream)
+        send(index, header, payload: [])
+    }
+
+    /// A flush follows the bytes it is about, which the next node has or is being sent.
+    private mutating func nextFlush(_ stream: Int32) -> UInt64? {
+        let entry = streams.at(stream)
+        return entry.pointee.flush.nextToForward(
+            sent: max(entry.pointee.forwards.forwarded, entry.pointee.join.behind.received))
+    }
+
+    private mutating func forwardFlush(_ index: Int32, _ stream: Int32, _ end: UInt64) {
+        var header = FrameHeader(.flush)
+        header.stream = connections.at(index).pointee.streamNumber
+        header.sequence = connections.at(index).pointee.sequence
+        connections.at(index).pointee.sequence &+= 1
+        header.block = streams.at(stream).pointee.block
+        header.epoch = streams.at(stream).pointee.epoch
+        header.length = end
         watch(stream)
         send(index, header, payload: [])
     }
@@ -159,6 +182,8 @@ extension Datanode where Ring: ~Copyable {
         case .ack:
             guard heard(stream, header.progress) else { return }
             beginHeader(index)
+            // What it holds already may be flushed at once.
+            forward(stream)
             advanced(stream)
         case .sealed, .error:
             guard header.payloadLength <= Connection.receivedPayloadLimit else {
@@ -166,7 +191,7 @@ extension Datanode where Ring: ~Copyable {
             }
             connection.pointee.payloadBytes = 0
             receiveAnswer(index)
-        case .write, .data, .seal, .read:
+        case .write, .data, .seal, .read, .flush:
             successorLost(stream, .nextHopFailed, "the next node sent what only a writer sends")
         }
     }
@@ -296,11 +321,12 @@ extension Datanode where Ring: ~Copyable {
         let owesSeal =
             entry.pointee.seal.isWanted && entry.pointee.seal.isForwarded
             && entry.pointee.seal.behind == nil
-        guard owesData || owesSeal else {
+        let owesFlush = entry.pointee.flush.forwarded > entry.pointee.join.behind.durable
+        guard owesData || owesSeal || owesFlush else {
             entry.pointee.isWatched = false
             return
         }
-        // A durable seal waits for every device's flush, which takes as long as it takes.
+        // A flush or a durable seal waits for every device, which takes as long as it takes.
         let span = owesData ? settings.progressTimeout : 6 * settings.progressTimeout
         reactor.timers.arm(timer, at: deadline(span))
     }

@@ -102,13 +102,17 @@ extension Datanode where Ring: ~Copyable {
 
     // MARK: Devices
 
+    private static var elsewhere: String { "another reactor found it out of service" }
+
     /// Tells the other reactors of devices that failed here; who could not be told is told in a
     /// later turn.
     mutating func tellFailures() {
         for device in devices.indices where devices[device].isFailed && !isFailureTold[device] {
             var isHeard = true
             for (number, door) in doors.enumerated() where number != share.number {
-                if door.mail.post(.deviceFailed(device)) == .busy { isHeard = false }
+                if door.mail.post(.deviceFailed(device, reason: Self.elsewhere)) == .busy {
+                    isHeard = false
+                }
             }
             isFailureTold[device] = isHeard
         }

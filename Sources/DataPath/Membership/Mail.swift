@@ -12,8 +12,8 @@ public enum Mail: Sendable {
     case spares(device: Int, [RecycledFiles.File])
     /// Name every block again, for a new registration; the number is the report's.
     case reportAll(UInt64)
-    /// Another reactor of this datanode found the device with this index out of service.
-    case deviceFailed(Int)
+    /// The device with this index is out of service, as the agent or another reactor found.
+    case deviceFailed(Int, reason: String)
     /// Which devices have room for new blocks, in their order, as the file systems say.
     case room([Bool])
     /// Stop as soon as nothing is in the kernel's hands.
@@ -27,4 +27,11 @@ public protocol BlockObserver: AnyObject {
     /// Every block of this reactor was named since the `reportAll` with this number.
     func reportCompleted(_ report: UInt64)
     func count(_ counters: DatanodeCounters)
+    /// A device is out of service from now on.
+    func deviceFailed(_ device: Int, _ reason: String)
+}
+
+extension BlockObserver {
+    /// For observers of which nobody asks for devices.
+    public func deviceFailed(_ device: Int, _ reason: String) {}
 }

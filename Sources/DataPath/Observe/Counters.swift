@@ -15,6 +15,9 @@ public struct DatanodeCounters: Sendable, BitwiseCopyable {
     public var bytesRead: UInt64 = 0
     public var acksSent: UInt64 = 0
     public var blocksSealed: UInt64 = 0
+    /// Asked for, and done: what is asked while one runs joins the next.
+    public var flushes: UInt64 = 0
+    public var flushesDone: UInt64 = 0
     public var duplicates: UInt64 = 0
     public var framesHeld: UInt64 = 0
     public var refusals: UInt64 = 0
@@ -45,6 +48,7 @@ public struct DatanodeCounters: Sendable, BitwiseCopyable {
         [
             \.connectionsAccepted, \.connectionsMoved, \.framesReceived, \.bytesReceived,
             \.bytesForwarded, \.bytesWritten, \.bytesRead, \.acksSent, \.blocksSealed,
+            \.flushes, \.flushesDone,
             \.duplicates, \.framesHeld, \.refusals, \.deadlinesMissed, \.unalignedBytesCopied,
             \.bufferWaits, \.zeroCopySends, \.zeroCopySendsCopied, \.successorsReused,
         ]

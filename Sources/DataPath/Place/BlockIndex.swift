@@ -5,7 +5,8 @@ public struct BlockRecord: Equatable, Sendable {
     public enum State: UInt8, Sendable {
         case open
         case sealed
-        /// Was open when the node stopped.
+        /// Was open when the node stopped, or given up: of its bytes `length` are known to be
+        /// durable.
         case mayBeLost
         /// Its device is out of service.
         case lost

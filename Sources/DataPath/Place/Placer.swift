@@ -35,6 +35,7 @@ extension Datanode where Ring: ~Copyable {
             }
             advance(stream, buffer)
             takeHeld(stream)
+            reachedFlush(stream)
             advanced(stream)
             trySeal(stream)
         case .hold: hold(index, stream, buffer)

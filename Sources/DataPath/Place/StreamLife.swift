@@ -25,7 +25,8 @@ extension Datanode where Ring: ~Copyable {
         dropComparison(stream)
     }
 
-    /// Gives an unfinished block up: what is on the device stays, but is not vouched for any more.
+    /// Gives an unfinished block up: what is on the device stays, but only what was
+    /// flushed is vouched for.
     mutating func abandon(_ stream: Int32) {
         let entry = streams.at(stream)
         guard !entry.pointee.isEnding else { return }
@@ -34,7 +35,7 @@ extension Datanode where Ring: ~Copyable {
             record(
                 entry.pointee.block,
                 BlockRecord(
-                    epoch: entry.pointee.epoch, length: entry.pointee.writes.written, checksum: 0,
+                    epoch: entry.pointee.epoch, length: entry.pointee.flush.durable, checksum: 0,
                     state: devices[device].isFailed ? .lost : .mayBeLost, device: device))
         }
         endStream(stream)

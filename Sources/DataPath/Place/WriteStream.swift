@@ -37,6 +37,7 @@ struct WriteStream: ~Copyable {
     /// Pages the file had before this block, when it was a spare one.
     var sparePages: UInt32 = 0
     var isHeaderWritten = false
+    /// Of the newest header copy, written or being written.
     var headerSequence: UInt64 = 0
     /// Operations in flight that name this stream.
     var pending: Int32 = 0
@@ -53,6 +54,7 @@ struct WriteStream: ~Copyable {
     var writes: WriteQueue
     var join: AckJoin
     var seal = SealState()
+    var flush = FlushState()
     var forwards = ForwardQueue()
     /// Frames beyond a gap, in no order.
     var held = HeldFrames()
@@ -103,7 +105,7 @@ struct WriteStream: ~Copyable {
     /// This node's own offsets. `written` counts only when the file says whose bytes these are.
     mutating func refreshProgress() {
         let written = isHeaderWritten ? writes.written : 0
-        let durable = seal.reached == .durable ? hwm : join.own.durable
+        let durable = seal.reached == .durable ? hwm : flush.durable
         join.own = Progress(received: hwm, written: written, durable: min(durable, written))
         precondition(join.own.isOrdered, "durable <= written <= received")
     }

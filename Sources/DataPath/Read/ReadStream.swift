@@ -1,7 +1,7 @@
 import Reactor
 import Wire
 
-/// One range of a sealed block on its way to a reader: device reads run ahead of the sends.
+/// One range of a sealed block, or of a durable prefix, on its way to a reader: device reads run ahead of the sends.
 struct ReadStream: ~Copyable {
     let block: BlockID
     let epoch: Epoch
@@ -22,7 +22,8 @@ struct ReadStream: ~Copyable {
     var firstChunk = 0
     var metadata: Int32 = -1
     var metadataDone = 0
-    var tableChecksum: UInt32 = 0
+    /// The header copy whose checksums count, when they are in a table.
+    var header: BlockHeader?
     var isLoaded = false
 
     /// Buffers in the order of their offsets; the first is sent when its bytes are there.

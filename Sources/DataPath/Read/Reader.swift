@@ -38,7 +38,11 @@ extension Datanode where Ring: ~Copyable {
         guard header.epoch == record.epoch else { return refuse(.tokenStaleEpoch) }
         switch record.state {
         case .open: return refuse(.notSealed)
-        case .mayBeLost: return refuse(.mayBeLost)
+        case .mayBeLost:
+            // The rest may have been there too, so beyond what is known it is not `badRange`.
+            guard header.length > 0, header.offset + header.length <= record.length else {
+                return refuse(.mayBeLost)
+            }
         case .lost: return refuse(.deviceFailed)
         case .gone: return refuse(.notFound)
         case .sealed: break
@@ -103,9 +107,16 @@ extension Datanode where Ring: ~Copyable {
         readMore(reader, .readHeader)
     }
 
+    private func part(_ reader: Int32, _ kind: OperationKind) -> MetadataPart {
+        if kind == .readTable, let header = readers.at(reader).pointee.header {
+            return MetadataPart(tableOf: header)
+        }
+        return MetadataPart(false, length: 0)
+    }
+
     private mutating func readMore(_ reader: Int32, _ kind: OperationKind) {
         let entry = readers.at(reader)
-        let part = MetadataPart(kind == .readTable, length: entry.pointee.blockLength)
+        let part = part(reader, kind)
         let done = entry.pointee.metadataDone
         start(
             kind, reader: reader,
@@ -117,7 +128,7 @@ extension Datanode where Ring: ~Copyable {
     mutating func readMetadata(_ reader: Int32, _ kind: OperationKind, _ event: Event) {
         let entry = readers.at(reader)
         guard settle(reader: reader) else { return }
-        let part = MetadataPart(kind == .readTable, length: entry.pointee.blockLength)
+        let part = part(reader, kind)
         switch part.advance(&entry.pointee.metadataDone, event.outcome) {
         case .more: readMore(reader, kind)
         case .missing: failRead(reader, .corrupt)
@@ -131,27 +142,24 @@ extension Datanode where Ring: ~Copyable {
     private mutating func headerRead(_ reader: Int32, _ memory: UnsafeMutableRawPointer) {
         let entry = readers.at(reader)
         guard
-            case .success(let (header, page)) = BlockHeader.newest(
-                of: memory, block: entry.pointee.block),
-            header.block == entry.pointee.block, header.epoch == entry.pointee.epoch,
-            header.cluster == identity.cluster, header.state == .sealed,
-            header.length == entry.pointee.blockLength
+            let (header, page) = BlockHeader.describing(
+                entry.pointee.blockLength, of: entry.pointee.block, memory),
+            header.epoch == entry.pointee.epoch, header.cluster == identity.cluster
         else { return failRead(reader, .corrupt) }
         guard header.tableCount > 0 else {
             return planRead(
                 reader, memory + page * BlockLayout.headerBytes + BlockHeader.checksumsOffset)
         }
-        entry.pointee.tableChecksum = header.tableChecksum
+        entry.pointee.header = header
         entry.pointee.metadataDone = 0
         readMore(reader, .readTable)
     }
 
     private mutating func tableRead(_ reader: Int32, _ memory: UnsafeMutableRawPointer) {
         let entry = readers.at(reader)
-        let chunks = BlockLayout.chunks(length: entry.pointee.blockLength)
-        guard CRC32C.of(memory, count: chunks * 4) == entry.pointee.tableChecksum else {
-            return failRead(reader, .corrupt)
-        }
+        guard let header = entry.pointee.header,
+            CRC32C.of(memory, count: Int(header.tableCount) * 4) == header.tableChecksum
+        else { return failRead(reader, .corrupt) }
         planRead(reader, memory)
     }
 

@@ -101,7 +101,7 @@ extension Datanode where Ring: ~Copyable {
             } else {
                 receivePayload(index)
             }
-        case .data, .seal:
+        case .data, .seal, .flush:
             guard hasStream || isLate(header, index) else {
                 return fail(index, .unexpectedOperation)
             }
@@ -117,7 +117,7 @@ extension Datanode where Ring: ~Copyable {
             && header.stream == connection.pointee.streamNumber
     }
 
-    /// A data frame or a seal of the connection's stream, or a late one, which is dropped.
+    /// A data frame, a seal or a flush of the connection's stream, or a late one, which is dropped.
     private mutating func takeUpPart(_ index: Int32, _ header: FrameHeader, _ hasStream: Bool) {
         let connection = connections.at(index)
         switch header.operation {
@@ -133,7 +133,11 @@ extension Datanode where Ring: ~Copyable {
         default:
             guard hasStream else { return beginHeader(index) }
             guard belongs(header, to: connection.pointee.stream, index) else { return }
-            sealRequested(index, header)
+            if header.operation == .flush {
+                flushRequested(index, header)
+            } else {
+                sealRequested(index, header)
+            }
         }
     }
 

@@ -1,4 +1,3 @@
-import Glibc
 import Reactor
 import Wire
 
@@ -39,17 +38,31 @@ extension Datanode where Ring: ~Copyable {
         }
         switch entry.pointee.seal.local {
         case .waiting:
-            guard entry.pointee.writes.isEmpty, entry.pointee.isHeaderWritten else { return }
+            guard entry.pointee.writes.isEmpty, entry.pointee.isHeaderWritten,
+                isFlushedForSeal(stream)
+            else { return }
             entry.pointee.seal.local = .writing
+            entry.pointee.headerSequence += 1
             metadataAvailable(stream)
         case .done:
             if let reached = entry.pointee.seal.reached, reached < entry.pointee.seal.level {
-                syncFile(stream)
+                syncSeal(stream)
             } else {
                 advanced(stream)
             }
         case .writing, .syncingFile, .syncingDirectory: break
         }
+    }
+
+    /// Flushes that were asked for before the seal come before it. And a block of which a prefix is
+    /// durable is flushed once more: its sealed copy overwrites one of the two that describe the
+    /// prefix, so it must name only bytes that no power cut takes back.
+    private mutating func isFlushedForSeal(_ stream: Int32) -> Bool {
+        let entry = streams.at(stream)
+        guard entry.pointee.flush.isIdle else { return false }
+        if entry.pointee.flush.durable > 0 { entry.pointee.flush.demand(mark(stream)) }
+        tryFlush(stream)
+        return entry.pointee.flush.isIdle
     }
 
     private mutating func hasGoodChecksum(_ stream: Int32) -> Bool {
@@ -66,87 +79,44 @@ extension Datanode where Ring: ~Copyable {
 
     /// Fills header and table; the table goes first when there is one.
     mutating func writeSeal(_ stream: Int32) {
-        let entry = streams.at(stream)
-        let chunks = BlockLayout.chunks(length: entry.pointee.hwm)
-        let page = metadata.memory(entry.pointee.metadata)
-        let table = page + BlockLayout.headerBytes
-        entry.pointee.headerSequence = 2
-        memset(page, 0, Budget.metadataStride)
-        var header = self.header(of: stream, .sealed)
-        let isInline = chunks <= BlockLayout.inlineChecksums
-        let target = isInline ? page + BlockHeader.checksumsOffset : table
-        for chunk in 0..<chunks { target.storeLittle(entry.pointee.table[chunk], at: chunk * 4) }
-        header.inlineCount = isInline ? UInt32(chunks) : 0
-        header.tableCount = isInline ? 0 : UInt32(chunks)
-        header.tableChecksum = isInline ? 0 : CRC32C.of(table, count: chunks * 4)
-        header.encode(into: page)
-        if isInline { writeSealHeader(stream) } else { writeTable(stream, chunks) }
+        let length = streams.at(stream).pointee.hwm
+        let chunks = fillMetadata(stream, .sealed, length: length, last: nil)
+        if chunks > 0 {
+            writeTable(stream, .writeTable, chunks)
+        } else {
+            writeHeader(stream, .writeSealHeader)
+        }
     }
 
-    private mutating func writeTable(_ stream: Int32, _ chunks: Int) {
-        let entry = streams.at(stream)
-        start(
-            .writeTable, stream: stream,
-            .write(
-                entry.pointee.descriptor,
-                metadata.memory(entry.pointee.metadata) + BlockLayout.headerBytes,
-                count: (chunks * 4 + 4095) / 4096 * 4096,
-                offset: BlockLayout.tableOffset(length: entry.pointee.hwm), registered: true))
+    private mutating func syncSeal(_ stream: Int32) {
+        streams.at(stream).pointee.seal.local = .syncingFile
+        syncFile(stream)
     }
 
-    private mutating func writeSealHeader(_ stream: Int32) {
-        let entry = streams.at(stream)
-        start(
-            .writeSealHeader, stream: stream,
-            .write(
-                entry.pointee.descriptor, metadata.memory(entry.pointee.metadata),
-                count: BlockLayout.headerBytes,
-                offset: BlockLayout.headerOffset(sequence: entry.pointee.headerSequence),
-                registered: true))
-    }
-
-    private mutating func syncFile(_ stream: Int32) {
-        let entry = streams.at(stream)
-        entry.pointee.seal.local = .syncingFile
-        start(.syncFile, stream: stream, .sync(entry.pointee.descriptor, dataOnly: true))
-    }
-
-    private mutating func syncDirectory(_ stream: Int32) {
-        let entry = streams.at(stream)
-        entry.pointee.seal.local = .syncingDirectory
-        start(
-            .syncDirectory, stream: stream,
-            .sync(devices[entry.pointee.device].blocks, dataOnly: false))
-    }
-
-    /// One of the seal's operations completed.
+    /// Table or header of a seal is written, or not.
     mutating func sealStep(_ stream: Int32, _ kind: OperationKind, _ outcome: Outcome) {
         let entry = streams.at(stream)
         guard settle(stream: stream) else { return endIfSettled(stream) }
-        guard case .done(let count) = outcome else {
-            // A failed sync is final (`systems.md` 5.30): nothing it covered is acked.
-            switch (outcome, kind) {
-            case (.again, .writeTable), (.again, .writeSealHeader): return writeSeal(stream)
-            case (.full, _): return deviceRefused(stream, .noSpace, outcome)
-            default: return deviceRefused(stream, .deviceFailed, outcome)
+        switch outcome {
+        case .done(let count):
+            if kind == .writeTable {
+                let chunks = BlockLayout.chunks(length: entry.pointee.hwm)
+                if Int(count) < BlockLayout.tableBytes(chunks: chunks) {
+                    return writeTable(stream, kind, chunks)
+                }
+                return writeHeader(stream, .writeSealHeader)
             }
-        }
-        switch kind {
-        case .writeTable:
-            let chunks = BlockLayout.chunks(length: entry.pointee.hwm)
-            if Int(count) < (chunks * 4 + 4095) / 4096 * 4096 { return writeTable(stream, chunks) }
-            writeSealHeader(stream)
-        case .writeSealHeader:
-            if Int(count) < BlockLayout.headerBytes { return writeSealHeader(stream) }
+            if Int(count) < BlockLayout.headerBytes { return writeHeader(stream, kind) }
             releaseMetadata(entry.pointee.metadata)
             entry.pointee.metadata = -1
             sealReached(stream, .written)
-        case .syncFile: syncDirectory(stream)
-        default: sealReached(stream, .durable)
+        case .again: writeSeal(stream)
+        case .full: deviceRefused(stream, .noSpace, outcome)
+        case .cancelled, .disconnected, .failed: deviceRefused(stream, .deviceFailed, outcome)
         }
     }
 
-    private mutating func sealReached(_ stream: Int32, _ level: Level) {
+    mutating func sealReached(_ stream: Int32, _ level: Level) {
         let entry = streams.at(stream)
         if entry.pointee.seal.reached == nil {
             counters.blocksSealed &+= 1
@@ -160,7 +130,7 @@ extension Datanode where Ring: ~Copyable {
         }
         entry.pointee.seal.reached = level
         entry.pointee.seal.local = .done
-        if level < entry.pointee.seal.level, entry.pointee.seal.isWanted { return syncFile(stream) }
+        if level < entry.pointee.seal.level, entry.pointee.seal.isWanted { return syncSeal(stream) }
         advanced(stream)
         if entry.pointee.upstream < 0 { endStream(stream) }
     }

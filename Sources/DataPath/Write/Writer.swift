@@ -98,15 +98,17 @@ extension Datanode where Ring: ~Copyable {
         abandon(stream)
     }
 
-    /// A metadata buffer may be had: write the opening header, load a sealed block's checksums, or
-    /// seal.
+    /// A metadata buffer may be had: write the opening header, load a sealed block's checksums,
+    /// flush or seal.
     mutating func metadataAvailable(_ stream: Int32) {
         let entry = streams.at(stream)
         guard !entry.pointee.isEnding, entry.pointee.metadata < 0 else { return }
         let isNeeded: Bool =
             switch entry.pointee.file {
             case .loading: true
-            case .open: !entry.pointee.isHeaderWritten || entry.pointee.seal.local == .writing
+            case .open:
+                !entry.pointee.isHeaderWritten || entry.pointee.seal.local == .writing
+                    || entry.pointee.flush.phase == .describing
             case .opening, .closing: false
             }
         guard isNeeded else { return }
@@ -120,6 +122,8 @@ extension Datanode where Ring: ~Copyable {
         } else if !entry.pointee.isHeaderWritten {
             writeOpenHeader(stream)
             writeNext(stream)
+        } else if entry.pointee.flush.phase == .describing {
+            writeFlush(stream)
         } else {
             writeSeal(stream)
         }
@@ -127,28 +131,9 @@ extension Datanode where Ring: ~Copyable {
 
     /// Says whose bytes follow before any of them is acked as written.
     private mutating func writeOpenHeader(_ stream: Int32) {
-        let entry = streams.at(stream)
-        entry.pointee.headerSequence = 1
-        let page = metadata.memory(entry.pointee.metadata)
-        memset(page, 0, BlockLayout.headerBytes)
-        header(of: stream, .open).encode(into: page)
-        start(
-            .writeOpenHeader, stream: stream,
-            .write(
-                entry.pointee.descriptor, page, count: BlockLayout.headerBytes,
-                offset: BlockLayout.headerOffset(sequence: 1), registered: true))
-    }
-
-    func header(of stream: Int32, _ state: BlockHeader.State) -> BlockHeader {
-        let entry = streams.at(stream)
-        return BlockHeader(
-            state: state, sequence: entry.pointee.headerSequence, cluster: identity.cluster,
-            device: devices[entry.pointee.device].id, block: entry.pointee.block,
-            epoch: entry.pointee.epoch, lease: entry.pointee.lease,
-            length: state == .open ? 0 : entry.pointee.seal.length,
-            maxLength: entry.pointee.maxLength,
-            checksum: state == .open ? 0 : entry.pointee.seal.checksum, inlineCount: 0,
-            tableCount: 0, tableChecksum: 0)
+        streams.at(stream).pointee.headerSequence = 1
+        _ = fillMetadata(stream, .open, length: 0, last: nil)
+        writeHeader(stream, .writeOpenHeader)
     }
 
     mutating func wroteOpenHeader(_ stream: Int32, _ outcome: Outcome) {
@@ -161,6 +146,7 @@ extension Datanode where Ring: ~Copyable {
             entry.pointee.isHeaderWritten = true
             entry.pointee.join.isFileReady = true
             advanced(stream)
+            tryFlush(stream)
             trySeal(stream)
         case .done, .again: writeOpenHeader(stream)
         case .full: deviceRefused(stream, .noSpace, outcome)
@@ -214,7 +200,10 @@ extension Datanode where Ring: ~Copyable {
         case .again: if isLive { return writeData(stream, buffer) }
         case .full, .cancelled, .disconnected, .failed:
             releasePayload(buffer)
-            guard isLive else { return endIfSettled(stream) }
+            guard isLive else {
+                if case .failed = event.outcome { failDevice(entry.pointee.device, event.outcome) }
+                return endIfSettled(stream)
+            }
             if case .full = event.outcome { return deviceRefused(stream, .noSpace, event.outcome) }
             return deviceRefused(stream, .deviceFailed, event.outcome)
         }
@@ -225,6 +214,7 @@ extension Datanode where Ring: ~Copyable {
         writeNext(stream)
         compareOnDevice(stream)
         advanced(stream)
+        tryFlush(stream)
         trySeal(stream)
     }
 
@@ -240,12 +230,10 @@ extension Datanode where Ring: ~Copyable {
             devices[device].isFull = true
             giveUpSpares(device)
         } else {
-            devices[device].isFailed = true
+            failDevice(device, outcome)
+            guard streams.isUsed(stream), !entry.pointee.isEnding else { return }
         }
-        let text =
-            "\(status.explanation): \(devices[device].path) (\(errorText(outcome.errno)))"
-        if entry.pointee.upstream >= 0 { fail(entry.pointee.upstream, status, text) }
-        abandon(stream)
+        refuse(stream, status, outcome)
     }
 }
 

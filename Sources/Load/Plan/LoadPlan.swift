@@ -150,10 +150,6 @@ extension LoadPlan {
 
     private func checkPlaces() throws(ToolFailure) {
         if mode == .ping {
-            try demand(
-                durability != .durable,
-                "ping waits for received or written: what survives a power cut is said when a "
-                    + "block is sealed, so measure put --size 4KiB --durability durable")
             try demand(streams == 1 && threads == 1, "ping has one stream")
         }
         guard !chain.isEmpty else {

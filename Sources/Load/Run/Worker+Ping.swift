@@ -62,6 +62,8 @@ extension Worker {
             address: address, maxBytes: bytes)
         request.level = self.plan.durability.level
         request.releaseLevel = self.plan.durability.level
+        // Each ping waits for a flush of its own.
+        if request.level == .durable { request.flushEvery = 1 }
         guard let write = engine.write(request) else {
             throw LoadFailure(.retryLater, "no connection is left for the next block")
         }

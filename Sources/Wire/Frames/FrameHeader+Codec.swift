@@ -97,9 +97,11 @@ extension FrameHeader {
                 let most = UInt64(Limits.blockBytes.upperBound)
                 guard offset <= most, length <= most else { throw Malformed(.badRange) }
             }
-        case .seal, .ack:
+        case .seal, .ack, .flush:
             guard payloadLength == 0 else { throw Malformed(.badPayloadLength) }
             guard pieceCount == 0 else { throw Malformed(.badPieceCount) }
+            guard operation != .flush || (1...UInt64(Limits.blockBytes.upperBound)) ~= length
+            else { throw Malformed(.badRange) }
         }
     }
 

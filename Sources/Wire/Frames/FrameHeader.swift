@@ -15,7 +15,7 @@
 /// | 44 | 2 | status |
 /// | 46 | 2 | piece count |
 /// | 48 | 64 | `data`: a CRC32C per piece; `ack`, `sealed`: received, written, durable, 8 each |
-/// | 112 | 8 | length: of the block (`seal`, `sealed`), of the range (`read`) |
+/// | 112 | 8 | length: of the block (`seal`, `sealed`), the range (`read`), the prefix (`flush`) |
 /// | 120 | 4 | checksum: of the block (`seal`, `sealed`) or the payload (others) |
 /// | 124 | 4 | CRC32C of the bytes 0 to 123 |
 ///

@@ -14,6 +14,9 @@ public enum FrameOperation: UInt8, Sendable, Hashable, CaseIterable, BitwiseCopy
     case read = 6
     /// Ends the stream with a status; the payload names the node and says why.
     case error = 7
+    /// Asks that the block's first `length` bytes become durable while it stays open;
+    /// acks say when.
+    case flush = 8
 }
 
 /// Bits of a frame header's `flags`.
@@ -42,7 +45,7 @@ public struct FrameFlags: OptionSet, Hashable, Sendable, BitwiseCopyable {
         case .data: [.more, .last]
         case .seal: [.more, .written, .durable]
         case .sealed: [.written, .durable]
-        case .ack, .read, .error: []
+        case .ack, .read, .error, .flush: []
         }
     }
 

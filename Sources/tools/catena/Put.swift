@@ -45,6 +45,12 @@ struct Put: ParsableCommand {
             "Bytes in one packet, at most 1MiB; for tests of small packets.", valueName: "size"))
     var packetSize: SizeArgument?
 
+    @Option(
+        help: .init(
+            "Make every copy durable after so many bytes of a block, not only at its end.",
+            valueName: "size"))
+    var flushEvery: SizeArgument?
+
     @Flag(name: .shortAndLong, help: "No progress bar and no closing line.")
     var quiet = false
 
@@ -56,6 +62,9 @@ struct Put: ParsableCommand {
         }
         if let packetSize, !(1...(1 << 20)).contains(packetSize.bytes) {
             throw ValidationError("--packet-size is from 1 to 1MiB")
+        }
+        if let flushEvery, flushEvery.bytes == 0 {
+            throw ValidationError("--flush-every is at least 1 byte")
         }
         if let blockSize, !((64 << 10)...(1 << 30)).contains(blockSize.bytes) {
             throw ValidationError("--block-size is from 64KiB to 1GiB")
@@ -112,6 +121,7 @@ struct Put: ParsableCommand {
         if let durability { options.durability = durability }
         if let blockSize { options.blockBytes = blockSize.bytes }
         if let packetSize { options.packetBytes = Int(packetSize.bytes) }
+        options.flushEvery = flushEvery?.bytes
         return options
     }
 

@@ -17,8 +17,9 @@ BLOCK_BYTES = 1 << 30
 WINDOW_BYTES = 8 << 20
 WINDOW_FRAMES = 16
 
-WRITE, DATA, SEAL, ACK, SEALED, READ, ERROR = range(1, 8)
-NAMES = {1: "write", 2: "data", 3: "seal", 4: "ack", 5: "sealed", 6: "read", 7: "error"}
+WRITE, DATA, SEAL, ACK, SEALED, READ, ERROR, FLUSH = range(1, 9)
+NAMES = {1: "write", 2: "data", 3: "seal", 4: "ack", 5: "sealed", 6: "read", 7: "error",
+         8: "flush"}
 MORE, WRITTEN, DURABLE, LAST = 1, 2, 4, 8
 ALLOWED = {
     WRITE: MORE,
@@ -28,6 +29,7 @@ ALLOWED = {
     ACK: 0,
     READ: 0,
     ERROR: 0,
+    FLUSH: 0,
 }
 LEVEL_FLAG = {0: 0, 1: WRITTEN, 2: DURABLE}
 
@@ -163,13 +165,15 @@ def _check_lengths(header):
         if header.piece_count != count or count > PIECES:
             raise Malformed(Status.badPieceCount)
         return
-    if header.operation in (SEAL, ACK):
+    if header.operation in (SEAL, ACK, FLUSH):
         if length:
             raise Malformed(Status.badPayloadLength)
     elif length > CONTROL_BYTES:
         raise Malformed(Status.payloadTooLarge)
     if header.piece_count:
         raise Malformed(Status.badPieceCount)
+    if header.operation == FLUSH and not 1 <= header.length <= BLOCK_BYTES:
+        raise Malformed(Status.badRange)
     if header.operation == READ and max(header.offset, header.length) > BLOCK_BYTES:
         raise Malformed(Status.badRange)
 

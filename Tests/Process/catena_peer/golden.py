@@ -131,6 +131,7 @@ def headers():
         "error": frames.Header(
             frames.ERROR, status=Status.conflict, payload_length=len(report),
             checksum=crc32c(report), **common),
+        "flush": frames.Header(frames.FLUSH, sequence=6, length=70001, **common),
     }
 
 
@@ -156,7 +157,7 @@ def malformed_headers():
         ("one bit of the block", good["seal"][:16] + bytes([good["seal"][16] ^ 1])
          + good["seal"][17:], Status.badHeaderChecksum),
         ("operation 0", patched(good["write"], 5, b"\0"), Status.unknownOperation),
-        ("operation 8", patched(good["write"], 5, b"\x08"), Status.unknownOperation),
+        ("operation 9", patched(good["write"], 5, b"\x09"), Status.unknownOperation),
         ("write with last", patched(good["write"], 6, b"\x08\0"), Status.badFlags),
         ("ack with more", patched(good["ack"], 6, b"\1\0"), Status.badFlags),
         ("an undefined flag", patched(good["seal"], 6, b"\x10\0"), Status.badFlags),
@@ -170,6 +171,12 @@ def malformed_headers():
          Status.badPayloadLength),
         ("ack with payload", dataclasses.replace(headers()["ack"], payload_length=1).encode(),
          Status.badPayloadLength),
+        ("flush with payload", dataclasses.replace(headers()["flush"], payload_length=1).encode(),
+         Status.badPayloadLength),
+        ("flush of nothing", dataclasses.replace(headers()["flush"], length=0).encode(),
+         Status.badRange),
+        ("flush beyond any block",
+         dataclasses.replace(headers()["flush"], length=(1 << 30) + 1).encode(), Status.badRange),
         ("too few pieces", changed(piece_count=0), Status.badPieceCount),
         ("too many pieces", changed(piece_count=2), Status.badPieceCount),
         ("seventeen pieces", changed(offset=1, payload_length=1 << 20, piece_count=17),

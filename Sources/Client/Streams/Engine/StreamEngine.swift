@@ -205,6 +205,7 @@ package struct EngineCounters: Sendable, BitwiseCopyable {
     package var bytesSent: UInt64 = 0
     package var framesResent: UInt64 = 0
     package var acksReceived: UInt64 = 0
+    package var flushesSent: UInt64 = 0
     package var framesReceived: UInt64 = 0
     package var bytesReceived: UInt64 = 0
     package var connectionsMade: UInt64 = 0

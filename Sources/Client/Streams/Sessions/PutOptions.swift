@@ -9,6 +9,9 @@ public struct PutOptions: Sendable {
     /// 0 for the namenode's default.
     public var replicas = 0
     public var durability = CloseDurability.durable
+    /// Bytes after which the chain is asked to make the block durable while it is still being
+    /// written; `nil`: only at its end, when `durability` says so.
+    public var flushEvery: UInt64?
     /// Of the writer, as `/az/pod/rack/node`; may be empty.
     public var location = ""
     /// Called once the key's lease is taken, so that a program that is interrupted can give it
@@ -19,6 +22,9 @@ public struct PutOptions: Sendable {
     func check() throws(ClientError) {
         guard (1...Limits.payloadBytes).contains(packetBytes) else {
             throw .badArgument("a packet has 1 to \(Limits.payloadBytes) bytes, not \(packetBytes)")
+        }
+        if let flushEvery, flushEvery == 0 {
+            throw .badArgument("a flush comes after at least 1 byte")
         }
         if let blockBytes {
             guard blockBytes >= UInt64(Limits.blockBytes.lowerBound) else {

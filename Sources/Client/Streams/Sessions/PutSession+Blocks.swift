@@ -88,6 +88,7 @@ extension PutSession {
             descriptor: source.descriptor, position: source.start.map { $0 + block.start })
         request.peeked = peeked
         request.level = options.durability == .durable ? .durable : .written
+        request.flushEvery = options.flushEvery
         let wanted = request
         return try connecting { engine in engine.write(wanted) }
     }

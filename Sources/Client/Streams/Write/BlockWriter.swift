@@ -32,6 +32,9 @@ package struct WriteRequest {
     package var peeked: (slot: Int32, count: Int)?
     /// What `sealed` waits for.
     package var level = Level.written
+    /// The chain is asked to make the block durable whenever so many more bytes are sent; `nil`:
+    /// only when `flush` says so.
+    package var flushEvery: UInt64?
     /// Acks of this level give buffers back.
     package var releaseLevel = Level.written
 
@@ -74,6 +77,10 @@ struct BlockWriter: ~Copyable {
     /// The first ack of this stream came.
     var isAnswered = false
     var isSealSent = false
+    /// End of what is to become durable while the block stays open, and of what this stream has
+    /// asked the chain for.
+    var flushWanted: UInt64 = 0
+    var flushSent: UInt64 = 0
     /// A deadline runs.
     var isWatched = false
     var isEnding = false

@@ -82,10 +82,12 @@ extension StreamEngine where Ring: ~Copyable {
         reactor.timers.clear(UInt32(write))
         let owesData = entry.pointee.window.sentEnd > entry.pointee.window.released
         let owesSeal = entry.pointee.isSealSent
-        let owes = !entry.pointee.isAnswered || owesData || owesSeal
+        let owesFlush = entry.pointee.flushSent > entry.pointee.window.acked.durable
+        let owes = !entry.pointee.isAnswered || owesData || owesSeal || owesFlush
         entry.pointee.isWatched = owes && entry.pointee.connection >= 0
         guard entry.pointee.isWatched else { return }
-        let isFlush = !owesData && owesSeal && entry.pointee.request.level == .durable
+        let isSync = owesFlush || owesSeal && entry.pointee.request.level == .durable
+        let isFlush = !owesData && isSync
         let span = settings.progressTimeout * (isFlush ? settings.sealPatience : 1)
         reactor.timers.arm(UInt32(write), at: deadline(span))
     }

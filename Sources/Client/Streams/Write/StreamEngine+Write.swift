@@ -48,6 +48,7 @@ extension StreamEngine where Ring: ~Copyable {
         entry.pointee.isOpenSent = false
         entry.pointee.isAnswered = false
         entry.pointee.isSealSent = false
+        entry.pointee.flushSent = 0
         feed(id.index)
         watchWrite(id.index)
         pump(connection)
@@ -74,6 +75,16 @@ extension StreamEngine where Ring: ~Copyable {
             records[slot].header.epoch = epoch
         }
         return resume(id)
+    }
+
+    /// Asks the chain to make everything that was provided so far durable while the block stays
+    /// open. `progress` says when it is: when `durable` has reached the end that is returned.
+    @discardableResult
+    package mutating func flush(_ id: WriteID) -> UInt64 {
+        let entry = writes.at(id.index)
+        entry.pointee.flushWanted = entry.pointee.window.end
+        if entry.pointee.connection >= 0 { pump(entry.pointee.connection) }
+        return entry.pointee.flushWanted
     }
 
     /// Gives a write up; its buffers come back as the kernel lets go of them.
@@ -104,11 +115,12 @@ extension StreamEngine where Ring: ~Copyable {
         filledUp(id.index, slot)
     }
 
-    /// Sends the next thing the write's stream owes: credentials, a frame, the seal.
+    /// Sends the next thing the write's stream owes: credentials, a flush, a frame, the seal.
     mutating func pumpWrite(_ write: Int32) {
         let entry = writes.at(write)
         let index = entry.pointee.connection
         guard entry.pointee.isOpenSent else { return sendOpen(write, index) }
+        if isFlushDue(write) { return sendFlush(write, index) }
         guard let frame = entry.pointee.window.unsentFrame() else {
             if entry.pointee.isComplete, !entry.pointee.isSealSent { sendSeal(write, index) }
             return
@@ -121,8 +133,34 @@ extension StreamEngine where Ring: ~Copyable {
         }
         let isNextReady = isReady(afterUnsent: 1, write)
         entry.pointee.window.markSent()
+        if let every = entry.pointee.request.flushEvery,
+            frame.end >= entry.pointee.flushWanted + every
+        {
+            entry.pointee.flushWanted = frame.end
+        }
         watchWrite(write)
         sendData(index, slot: frame.buffer, flags: isNextReady ? .more : [])
+    }
+
+    /// A flush follows the frames it is about.
+    private func isFlushDue(_ write: Int32) -> Bool {
+        let entry = writes.at(write)
+        guard entry.pointee.flushWanted > entry.pointee.flushSent, !entry.pointee.isSealSent
+        else { return false }
+        guard let next = entry.pointee.window.unsentFrame() else { return true }
+        return next.offset >= entry.pointee.flushWanted
+    }
+
+    private mutating func sendFlush(_ write: Int32, _ index: Int32) {
+        let entry = writes.at(write)
+        var header = FrameHeader(.flush)
+        header.block = entry.pointee.request.block
+        header.epoch = entry.pointee.request.epoch
+        header.length = entry.pointee.flushWanted
+        entry.pointee.flushSent = header.length
+        counters.flushesSent &+= 1
+        rewatchWrite(write)
+        sendControl(index, header, payload: [])
     }
 
     /// A frame whose slot an older stream is still sending waits: its header is not changed under

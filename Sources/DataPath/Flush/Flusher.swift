@@ -1,0 +1,109 @@
+import Reactor
+import Wire
+
+// `flush`: the prefix of an open block becomes durable. Once its bytes are on the device, the
+// checksum table (when the header has no room) and then the other header copy are written, which
+// name the prefix; then one sync makes all of it durable, and the first time one of the directory.
+//
+// The device may keep the new copy and lose bytes it names, when the power fails before the sync
+// ends. So whoever reads an open block's copies after a restart believes the newer one only when
+// the bytes that it adds match their checksums; the older one's were synced before the newer was
+// begun (`BlockRecovery`).
+extension Datanode where Ring: ~Copyable {
+    mutating func flushRequested(_ index: Int32, _ header: FrameHeader) {
+        let stream = connections.at(index).pointee.stream
+        let entry = streams.at(stream)
+        guard !isFenced else { return fail(index, .fenced) }
+        guard header.length <= entry.pointee.maxLength else { return fail(index, .tokenTooShort) }
+        counters.flushes &+= 1
+        // What a sealed block is, its seal's answer says.
+        if !entry.pointee.seal.isRequested {
+            entry.pointee.flush.ask(header.length)
+            reachedFlush(stream)
+        }
+        if entry.pointee.flush.owesNothing { entry.pointee.join.owe() }
+        advanced(stream)
+        let connection = connections.at(index)
+        guard connection.pointee.life == .open, connection.pointee.receiving != .discarding else {
+            return
+        }
+        beginHeader(index)
+    }
+
+    /// The HWM moved, or a flush was asked for.
+    mutating func reachedFlush(_ stream: Int32) {
+        let entry = streams.at(stream)
+        guard entry.pointee.flush.isReached(hwm: entry.pointee.hwm) else { return }
+        entry.pointee.flush.take(mark(stream))
+        if entry.pointee.successor != .none { forward(stream) }
+        tryFlush(stream)
+    }
+
+    /// All that is received now.
+    func mark(_ stream: Int32) -> FlushState.Mark {
+        let entry = streams.at(stream)
+        let last = BlockLayout.chunks(length: entry.pointee.hwm) - 1
+        return FlushState.Mark(
+            end: entry.pointee.hwm, lastChecksum: entry.pointee.table[max(0, last)])
+    }
+
+    /// Begins the next flush when its bytes are on the device.
+    mutating func tryFlush(_ stream: Int32) {
+        let entry = streams.at(stream)
+        guard entry.pointee.flush.isPending, entry.pointee.isHeaderWritten,
+            entry.pointee.file == .open, entry.pointee.seal.local == .waiting,
+            !entry.pointee.isEnding,
+            entry.pointee.flush.begin(written: entry.pointee.writes.written)
+        else { return }
+        entry.pointee.headerSequence += 1
+        metadataAvailable(stream)
+    }
+
+    /// Fills header and table; the table goes first when there is one.
+    mutating func writeFlush(_ stream: Int32) {
+        let entry = streams.at(stream)
+        guard let mark = entry.pointee.flush.running else {
+            preconditionFailure("what is described is being flushed")
+        }
+        let chunks = fillMetadata(stream, .open, length: mark.end, last: mark.lastChecksum)
+        if chunks > 0 {
+            entry.pointee.flush.hasTables = true
+            writeTable(stream, .writeFlushTable, chunks)
+        } else {
+            writeHeader(stream, .writeFlushHeader)
+        }
+    }
+
+    /// Table or header of a flush is written, or not.
+    mutating func flushStep(_ stream: Int32, _ kind: OperationKind, _ outcome: Outcome) {
+        let entry = streams.at(stream)
+        guard settle(stream: stream) else { return endIfSettled(stream) }
+        switch outcome {
+        case .done(let count):
+            if kind == .writeFlushTable {
+                let chunks = BlockLayout.chunks(length: entry.pointee.flush.running?.end ?? 0)
+                if Int(count) < BlockLayout.tableBytes(chunks: chunks) {
+                    return writeTable(stream, kind, chunks)
+                }
+                return writeHeader(stream, .writeFlushHeader)
+            }
+            if Int(count) < BlockLayout.headerBytes { return writeHeader(stream, kind) }
+            releaseMetadata(entry.pointee.metadata)
+            entry.pointee.metadata = -1
+            entry.pointee.flush.phase = .syncingFile
+            syncFile(stream)
+        case .again: writeFlush(stream)
+        case .full: deviceRefused(stream, .noSpace, outcome)
+        case .cancelled, .disconnected, .failed: deviceRefused(stream, .deviceFailed, outcome)
+        }
+    }
+
+    /// The prefix survives a power cut on this node.
+    mutating func flushed(_ stream: Int32) {
+        streams.at(stream).pointee.flush.complete()
+        counters.flushesDone &+= 1
+        advanced(stream)
+        tryFlush(stream)
+        trySeal(stream)
+    }
+}

@@ -1,0 +1,106 @@
+import Glibc
+import Reactor
+import Wire
+
+// Syncs of files and of their directory, for flushes and seals alike. A sync that failed is final
+// (`systems.md` 5.30): the device is out of service, and nothing that the sync covered is acked.
+extension Datanode where Ring: ~Copyable {
+    /// Makes a stream's file durable: its bytes, and what is needed to find them.
+    mutating func syncFile(_ stream: Int32) {
+        let entry = streams.at(stream)
+        entry.pointee.pending += 1
+        guard devices[entry.pointee.device].syncs.begin(stream) else { return }
+        startSync(stream)
+    }
+
+    private mutating func startSync(_ stream: Int32) {
+        reactor.start(
+            .sync(streams.at(stream).pointee.descriptor, dataOnly: true),
+            OperationContext(kind: OperationKind.syncFile.rawValue, owner: UInt32(stream)))
+    }
+
+    mutating func syncedFile(_ stream: Int32, _ outcome: Outcome) {
+        let device = streams.at(stream).pointee.device
+        synced(stream, outcome)
+        while let next = devices[device].syncs.finished() {
+            // Its stream ended, or its device, while it waited.
+            guard !devices[device].isFailed, !streams.at(next).pointee.isEnding else {
+                synced(next, .failed(EIO))
+                continue
+            }
+            startSync(next)
+            break
+        }
+    }
+
+    private mutating func synced(_ stream: Int32, _ outcome: Outcome) {
+        guard isSynced(stream, outcome) else { return }
+        if !streams.at(stream).pointee.flush.isNameDurable {
+            syncDirectory(stream)
+        } else {
+            madeDurable(stream)
+        }
+    }
+
+    /// Makes the name of a stream's file durable.
+    private mutating func syncDirectory(_ stream: Int32) {
+        let entry = streams.at(stream)
+        if entry.pointee.flush.phase == .syncingFile {
+            entry.pointee.flush.phase = .syncingDirectory
+        } else {
+            entry.pointee.seal.local = .syncingDirectory
+        }
+        entry.pointee.pending += 1
+        if devices[entry.pointee.device].syncs.join(stream) {
+            startDirectorySync(entry.pointee.device)
+        }
+    }
+
+    private mutating func startDirectorySync(_ device: Int) {
+        reactor.start(
+            .sync(devices[device].blocks, dataOnly: false),
+            OperationContext(kind: OperationKind.syncDirectory.rawValue, owner: UInt32(device)))
+    }
+
+    mutating func syncedDirectory(_ device: Int, _ outcome: Outcome) {
+        var (covered, isNextDue) = devices[device].syncs.directoryFinished()
+        for stream in covered { syncedName(stream, outcome) }
+        guard isNextDue else { return }
+        guard devices[device].isFailed else { return startDirectorySync(device) }
+        while isNextDue {
+            (covered, isNextDue) = devices[device].syncs.directoryFinished()
+            for stream in covered { syncedName(stream, .failed(EIO)) }
+        }
+    }
+
+    private mutating func syncedName(_ stream: Int32, _ outcome: Outcome) {
+        guard isSynced(stream, outcome) else { return }
+        streams.at(stream).pointee.flush.isNameDurable = true
+        madeDurable(stream)
+    }
+
+    /// `false`: the sync failed, and its device with it, or nobody waits for it any more.
+    private mutating func isSynced(_ stream: Int32, _ outcome: Outcome) -> Bool {
+        let device = streams.at(stream).pointee.device
+        let isLive = settle(stream: stream)
+        guard case .done = outcome else {
+            if isLive {
+                deviceRefused(stream, .deviceFailed, outcome)
+            } else {
+                failDevice(device, outcome)
+                endIfSettled(stream)
+            }
+            return false
+        }
+        if !isLive { endIfSettled(stream) }
+        return isLive
+    }
+
+    private mutating func madeDurable(_ stream: Int32) {
+        if streams.at(stream).pointee.flush.running != nil {
+            flushed(stream)
+        } else {
+            sealReached(stream, .durable)
+        }
+    }
+}
