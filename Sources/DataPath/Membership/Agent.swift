@@ -8,6 +8,10 @@ import Wire
 /// A datanode's conversation with its namenode, on a thread of its own: REGISTER, then HEARTBEAT,
 /// for ever.
 ///
+/// A connection that breaks costs nothing but a new one: the session goes on with the HEARTBEAT
+/// that had no answer, under its sequence, so that what was reported stays reported. Only a
+/// namenode that does not know the session any more is told everything anew.
+///
 /// It hands the reactor what the namenode says (keys, deletions) and the namenode what the reactor
 /// says (blocks). When no answer came for half the dead time, it fences the reactor, so that this
 /// node is silent before its place is given away (DESIGN section 7; 3FS's T/2).
@@ -45,11 +49,14 @@ final class Agent: Sendable {
     private let host: ReactorHost
     private let log: Logger
     private let stopSignal: StopSignal
+    /// What the directories keep of the scrub, as it was at the start.
+    private let kept: [ScrubFile]
 
     init(
         _ identity: Identity, _ directories: [DataDirectory], _ outbox: Outbox,
-        _ host: ReactorHost, _ stopSignal: StopSignal, _ log: Logger
+        _ host: ReactorHost, _ kept: [ScrubFile], _ stopSignal: StopSignal, _ log: Logger
     ) {
+        self.kept = kept
         self.stopSignal = stopSignal
         self.identity = identity
         self.directories = directories
@@ -63,17 +70,22 @@ final class Agent: Sendable {
     /// Runs until `stop` or until the namenode refuses the node for good.
     func run() -> End {
         var session = Session()
+        let keeper = ScrubKeeper(directories, kept, log)
+        defer { keeper.keep(outbox, now: MonotonicClock.milliseconds, isLast: true) }
         while isRunning {
             do throws(ControlFailure) {
-                try register(&session)
+                if session.isOpen { try resume(&session) } else { try register(&session) }
                 if let failure = bind() { return .failed(failure) }
                 while isRunning {
                     try heartbeat(&session)
+                    keeper.keep(outbox, now: MonotonicClock.milliseconds)
                     rest(Int64(session.timing.heartbeatMs))
                 }
             } catch {
                 if let reason = Self.finality(of: error) { return .refused(reason) }
                 session.connection = nil
+                if case .refused = error { session.isOpen = false }
+                keeper.keep(outbox, now: MonotonicClock.milliseconds)
                 if session.lastWarning != "\(error)" {
                     session.lastWarning = "\(error)"
                     log.warning("no contact with the namenode", metadata: ["reason": "\(error)"])
@@ -87,6 +99,10 @@ final class Agent: Sendable {
 
     private struct Session {
         var connection: ControlConnection?
+        /// The namenode has taken this node in, and has not said since that it is over.
+        var isOpen = false
+        /// Sent, or about to be, and not answered.
+        var unanswered: ControlHeartbeat?
         var number: UInt64 = 0
         var sequence: UInt64 = 0
         var request: UInt64 = 0
@@ -123,12 +139,23 @@ final class Agent: Sendable {
         }
     }
 
-    private func register(_ session: inout Session) throws(ControlFailure) {
+    private func connect() throws(ControlFailure) -> ControlConnection {
         var settings = ControlConnection.Settings(role: .datanode, software: identity.software)
         settings.cluster = identity.cluster
         settings.connectMilliseconds = Self.callMilliseconds
         settings.callMilliseconds = Self.callMilliseconds
-        let connection = try ControlConnection(identity.namenode, settings)
+        return try ControlConnection(identity.namenode, settings)
+    }
+
+    /// Goes on with a session over a new connection: first with what had no answer.
+    private func resume(_ session: inout Session) throws(ControlFailure) {
+        session.connection = try connect()
+        if let unanswered = session.unanswered { try send(unanswered, &session) }
+        log.info("the session goes on", metadata: ["session": "\(session.number)"])
+    }
+
+    private func register(_ session: inout Session) throws(ControlFailure) {
+        let connection = try connect()
         let covered = connection.challenge + identity.node.bytes + identity.incarnation.bytes
         var register = ControlRegister()
         register.nodeID = Data(identity.node.bytes)
@@ -144,6 +171,8 @@ final class Agent: Sendable {
         let reply = try call(.register(register), &session).register
         session.number = reply.session
         session.sequence = 0
+        session.unanswered = nil
+        session.isOpen = true
         session.timing = reply.timing
         let report = outbox.beginReport()
         heard(reply.keys, reply.currentKey, &session)
@@ -165,11 +194,41 @@ final class Agent: Sendable {
         heartbeat.devices = devices()
         post(.room(heartbeat.devices.map { $0.freeBytes >= Self.roomBytes }))
         heartbeat.openStreams = UInt32(clamping: outbox.counters.writeStreamsOpen)
-        // When this throws, what was taken is named again after the registration that follows.
+        heartbeat.scrubs = directories.indices.compactMap(scrub)
+        try send(heartbeat, &session)
+    }
+
+    /// Keeps what was taken from the outbox until it is answered.
+    private func send(
+        _ heartbeat: ControlHeartbeat, _ session: inout Session
+    ) throws(ControlFailure) {
+        session.unanswered = heartbeat
         let reply = try call(.heartbeat(heartbeat), &session).heartbeat
+        session.unanswered = nil
         heard(reply.keys, reply.currentKey, &session)
-        for command in reply.commands where command.kind == .delete {
-            post(.delete(BlockID(command.block), Epoch(command.epoch)))
+        for command in reply.commands {
+            switch command.kind {
+            case .delete: post(.delete(BlockID(command.block), Epoch(command.epoch)))
+            case .scrub: post(.scrub(command.block == 0 ? nil : BlockID(command.block)))
+            // A newer namenode's, which it repeats until a newer datanode does it.
+            case .UNRECOGNIZED: break
+            }
+        }
+    }
+
+    private func scrub(of device: Int) -> ControlDeviceScrub? {
+        outbox.scrub(of: device).map { progress in
+            var message = ControlDeviceScrub()
+            message.deviceID = Data(directories[device].device.bytes)
+            message.pass = progress.passes
+            message.passBlocks = progress.passBlocks
+            message.passDone = progress.passDone
+            message.passBytes = progress.passBytes
+            message.blocks = progress.blocks
+            message.bytes = progress.bytes
+            message.bad = progress.bad
+            message.asked = progress.asked
+            return message
         }
     }
 
@@ -254,6 +313,7 @@ final class Agent: Sendable {
             case .mayBeLost: .maybeLost
             case .lost: .lost
             case .gone: .gone
+            case .corrupt: .corrupt
             }
         return state
     }

@@ -41,6 +41,7 @@ extension Datanode where Ring: ~Copyable {
         case .mayBeLost: return refuse(.mayBeLost)
         case .lost: return refuse(.deviceFailed)
         case .gone: return refuse(.notFound)
+        case .corrupt: return refuse(.corrupt)
         case .sealed: break
         }
         guard !devices[record.device].isFailed else { return refuse(.deviceFailed) }
@@ -120,7 +121,7 @@ extension Datanode where Ring: ~Copyable {
         let part = MetadataPart(kind == .readTable, length: entry.pointee.blockLength)
         switch part.advance(&entry.pointee.metadataDone, event.outcome) {
         case .more: readMore(reader, kind)
-        case .missing: failRead(reader, .corrupt)
+        case .missing: failCorrupt(reader, "its file is too short")
         case .failed: failRead(reader, .deviceFailed)
         case .whole:
             let memory = metadata.memory(entry.pointee.metadata)
@@ -130,13 +131,18 @@ extension Datanode where Ring: ~Copyable {
 
     private mutating func headerRead(_ reader: Int32, _ memory: UnsafeMutableRawPointer) {
         let entry = readers.at(reader)
-        guard
-            case .success(let (header, page)) = BlockHeader.newest(
-                of: memory, block: entry.pointee.block),
-            header.block == entry.pointee.block, header.epoch == entry.pointee.epoch,
-            header.cluster == identity.cluster, header.state == .sealed,
-            header.length == entry.pointee.blockLength
-        else { return failRead(reader, .corrupt) }
+        let block = entry.pointee.block
+        // Deleted since: nobody can say what the file ought to be.
+        guard let record = index[block], record.epoch == entry.pointee.epoch else {
+            return failRead(reader, .notFound)
+        }
+        let header: BlockHeader
+        let page: Int
+        do throws(ScrubFinding) {
+            (header, page) = try ScrubCheck.header(of: memory, block, record, identity.cluster)
+        } catch {
+            return failCorrupt(reader, error.description)
+        }
         guard header.tableCount > 0 else {
             return planRead(
                 reader, memory + page * BlockLayout.headerBytes + BlockHeader.checksumsOffset)
@@ -150,7 +156,7 @@ extension Datanode where Ring: ~Copyable {
         let entry = readers.at(reader)
         let chunks = BlockLayout.chunks(length: entry.pointee.blockLength)
         guard CRC32C.of(memory, count: chunks * 4) == entry.pointee.tableChecksum else {
-            return failRead(reader, .corrupt)
+            return failCorrupt(reader, "its checksum table")
         }
         planRead(reader, memory)
     }
@@ -222,7 +228,8 @@ extension Datanode where Ring: ~Copyable {
                 frames[Int(buffer)].isReady = true
                 sendRead(reader)
             } else if count == 0 {
-                failDeviceRead(reader, buffer, .corrupt)
+                frames[Int(buffer)].isReady = true
+                failCorrupt(reader, "its file is too short")
             } else {
                 frames[Int(buffer)].deviceDone = total / 4096 * 4096
                 readData(reader, buffer)
