@@ -24,6 +24,15 @@ package struct Bounds: Sendable, Equatable {
     package var commandsPerHeartbeat = 1_000
     /// Blocks that one ADDBLOCK plans: one commit for all of them.
     package var blocksPerPlan = 16
+    /// Corrupt copies of one node that are remembered as such; others are not live either.
+    package var corruptPerNode = 65_536
+    /// Stray blocks of one node that are remembered; all are counted.
+    package var straysPerNode = 1_000
+    /// Blocks that one node has yet to be told to scrub.
+    package var scrubsPerNode = 1_000
+    /// Keys and blocks that one FSCK looks at.
+    package var fsckKeys = 500
+    package var fsckBlocks = 500
     /// Nodes an ADDBLOCK may exclude.
     package var excludes = 64
     /// Incarnations of one node that are remembered as replaced.

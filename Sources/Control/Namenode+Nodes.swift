@@ -44,6 +44,9 @@ extension Namenode {
                     epoch: record.epoch, since: turn.now)
             }
         }
+        for id in corruptNodes where nodes[id]?.corrupt.remove(record.block) != nil {
+            nodes[id]?.doomed[record.block] = DoomedCopy(epoch: record.epoch, since: turn.now)
+        }
         var doomed = record
         doomed.state = .doomed(since: turn.now, waiting: record.chain)
         turn.mutations.append(.putBlock(doomed))

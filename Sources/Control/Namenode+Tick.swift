@@ -97,6 +97,8 @@ extension Namenode {
     mutating func retire(_ id: NodeID) {
         replicas.retire(id)
         nodes[id]?.doomed = OrderedMap()
+        nodes[id]?.corrupt = []
+        corruptNodes.remove(id)
     }
 
     /// Forgets deleted blocks that no node can hold or get any more: those who were to hold one are

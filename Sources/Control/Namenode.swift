@@ -18,6 +18,8 @@ package struct Namenode: Sendable {
     package internal(set) var nodes: [NodeID: NodeEntry] = [:]
     package internal(set) var replicas = ReplicaMap()
     package internal(set) var leaseClocks = LeaseClocks()
+    /// Nodes with copies that are corrupt.
+    var corruptNodes: Set<NodeID> = []
     var census = Census()
     var chains = RecentMap<[NodeID], PreparedChain>(most: Self.preparedChains)
     /// When the machine last ran.
@@ -101,6 +103,10 @@ package struct Namenode: Sendable {
         case .rename(let request): .rename(try rename(request, &turn))
         case .clusterStatus: .clusterStatus(clusterStatus(&turn))
         case .report(let request): .report(report(request, &turn))
+        case .reportBad(let request): .reportBad(try reportBad(request, &turn))
+        case .scrub(let request): .scrub(try scrub(request, &turn))
+        case .fsck(let request): .fsck(try fsck(request, &turn))
+        case .strays(let request): .strays(try strays(request, &turn))
         }
     }
 }

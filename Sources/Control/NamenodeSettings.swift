@@ -26,6 +26,8 @@ package struct NamenodeSettings: Sendable, Equatable {
     package var leaseMs: Int64 = 60_000
     /// How long a deleted block's copies are left to readers that have opened its key.
     package var deleteGraceMs: Int64 = 3_000
+    /// How long a stray block has to be shown before an operator's word can delete it.
+    package var strayDelayMs: Int64 = 600_000
     package var tokenMs: Int64 = 600_000
     package var keyRotationMs: Int64 = 600_000
     /// Lines of `NODE LOCATION`, see `LocationMap`.
@@ -62,6 +64,9 @@ package struct NamenodeSettings: Sendable, Equatable {
         check(
             (0...Self.longestMs).contains(deleteGraceMs),
             "delete-grace-ms must be 0 to \(Self.longestMs)")
+        check(
+            (0...Self.longestMs).contains(strayDelayMs),
+            "stray-delay-ms must be 0 to \(Self.longestMs)")
         check((100...Self.longestMs).contains(tokenMs), "token-ms must be 100 to \(Self.longestMs)")
         check(
             (100...Self.longestMs).contains(keyRotationMs),

@@ -45,6 +45,15 @@ public struct Budget: Sendable, Equatable {
     /// Blocks whose file is being unlinked or recycled at once, and spare files being unlinked; the
     /// namenode repeats a command that found no room.
     static let deletions = 1024
+    /// Operations of the scrub in flight, each with at most one buffer: a sixteenth of the pool, and
+    /// only while half of it is free. A device has one at most.
+    var scrubReads: Int { max(1, payloadBuffers / 16) }
+    /// Blocks of one device that wait to be scrubbed because somebody asked for it.
+    static let scrubAsked = 1024
+    /// Data directories of one node: each has one file of the scrub open.
+    public static let devices = 64
+    /// Numbers of deleted blocks that are remembered.
+    static let deletedNumbers = 16_384
     /// Idle connections to successors that are kept for the next stream.
     static let parked = 64
     /// Messages from the agent that wait for a reactor.
@@ -74,10 +83,10 @@ public struct Budget: Sendable, Equatable {
 
     /// Receive, send, and one of connect, shutdown or close for each connection; every payload
     /// buffer once for its device write and once for its forward; opening, sealing and closing for
-    /// each stream; deletions; accepts and the wake-up.
+    /// each stream; deletions; one of the scrub for each device; accepts and the wake-up.
     var operations: Int {
         4 * connections + 2 * payloadBuffers + 4 * writeStreams + 2 * readStreams
-            + 2 * Self.deletions + 64
+            + 2 * Self.deletions + Self.devices + 64
     }
 
     /// - Throws: `BudgetFailure` with the relation that does not hold.

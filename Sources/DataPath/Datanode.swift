@@ -56,6 +56,12 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     var losing: [BlockID] = []
     /// Spare files that are being unlinked.
     var sparesEnding = 0
+    /// Numbers that are gone: a token that is still good must not bring one back.
+    var deleted = DeletedNumbers()
+    /// One for each device.
+    var scrubs: [ScrubDevice]
+    /// Operations of the scrub in the kernel's hands.
+    var scrubsInFlight = 0
 
     /// Who waits for a payload buffer, in order: connections by index, readers behind them.
     var bufferWaiters: WaitList
@@ -114,7 +120,9 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         isFailureTold = Array(repeating: false, count: devices.count)
         mayZeroCopy = settings.mayZeroCopy && ring.sendsZeroCopy
         reactor = Reactor(
-            ring: ring, operations: budget.operations, timers: 2 * budget.connections)
+            ring: ring, operations: budget.operations,
+            timers: 2 * budget.connections + devices.count)
+        scrubs = Array(repeating: ScrubDevice(settings, now: reactor.now), count: devices.count)
         self.region = region
         self.settings = settings
         self.identity = identity
@@ -123,6 +131,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         self.devices = devices
         self.index = index
         startAccept()
+        if settings.scrubPeriod > 0 { startScrubs() }
     }
 
     deinit {
@@ -173,6 +182,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
             turn(waitUntil: reactor.now &+ second)
             if reactor.now >= nextCount {
                 observer.count(snapshot)
+                observer.scrubbed(scrubProgress, by: share)
                 reportOpenBlocks()
                 nextCount = reactor.now &+ second
             }
@@ -181,7 +191,9 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     }
 
     /// Nothing is open and nothing is in the kernel's hands but the accept and the wake-up.
-    public var isIdle: Bool { connections.count == 0 && streams.count == 0 && readers.count == 0 }
+    public var isIdle: Bool {
+        connections.count == 0 && streams.count == 0 && readers.count == 0 && scrubsInFlight == 0
+    }
 
     private mutating func handle(_ event: Event) {
         guard let kind = OperationKind(rawValue: event.operation.kind) else {
@@ -219,6 +231,9 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         case .unlinkFile: unlinked(event, isRecycled: false)
         case .recycleFile: unlinked(event, isRecycled: true)
         case .unlinkSpare: unlinkedSpare(owner, event.outcome)
+        case .openForScrub: openedForScrub(owner, event.outcome)
+        case .scrubMetadata, .scrubData: readForScrub(owner, kind, event)
+        case .closeScrub: closedScrub(owner)
         }
     }
 
@@ -226,6 +241,8 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         switch message {
         case .keys(let ring): keys = ring
         case .delete(let block, let epoch): delete(block, epoch)
+        case .scrub(let block): scrub(block)
+        case .scrubFrom(let cursors): resumeScrubs(cursors)
         case .fenced(let isFenced): self.isFenced = isFenced
         case .room(let room):
             for index in devices.indices where index < room.count {

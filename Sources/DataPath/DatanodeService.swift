@@ -57,9 +57,12 @@ public final class DatanodeService: Sendable {
         let directories = try DataDirectory.openAll(configuration.directories)
         let cluster = try Self.meet(configuration, stop, log)
         for directory in directories { try directory.check(cluster) }
-        let scan = BlockScan(directories, cluster: cluster)
+        let kept = try ScrubKeeper.read(directories)
+        var scan = BlockScan(directories, cluster: cluster)
+        scan.condemn(kept)
         for stray in scan.strays { log.warning("left alone", metadata: ["file": "\(stray)"]) }
-        let outbox = Outbox(reactors: configuration.host.reactors)
+        let outbox = Outbox(
+            reactors: configuration.host.reactors, kept: kept.map(\.corrupt))
         let listener = try ReactorHost.listen(on: configuration.listen, configuration.settings)
         address = listener.address
         node = directories[0].node
@@ -68,7 +71,9 @@ public final class DatanodeService: Sendable {
             ReactorHost.Plan(
                 settings: settings, host: configuration.host,
                 identity: Identity(cluster: cluster, node: node), directories: directories,
-                index: scan.index, observer: outbox, faults: configuration.faults.faults),
+                index: scan.index, observer: outbox,
+                mail: [.scrubFrom(ScrubKeeper.cursors(kept))],
+                faults: configuration.faults.faults),
             listener, log)
         stopSignal = stop
         spares = SpareSupply(directories, scan, settings, host, stop, log)
@@ -79,7 +84,7 @@ public final class DatanodeService: Sendable {
                 incarnation: .random(), secret: configuration.secret, host: name,
                 port: address.port, location: configuration.location,
                 software: configuration.software),
-            directories, outbox, host, stop, log)
+            directories, outbox, host, kept, stop, log)
         log.info(
             "serving",
             metadata: [

@@ -47,4 +47,9 @@ enum OperationKind: UInt8 {
     case recycleFile
     /// A spare file, whose number is in `argument`, is given up.
     case unlinkSpare
+    // The scrub (device)
+    case openForScrub = 128
+    case scrubMetadata
+    case scrubData
+    case closeScrub
 }

@@ -21,6 +21,11 @@ public struct DatanodeSettings: Sendable {
     /// Length of the blocks that such files are for.
     public var preallocateBlock: UInt64 = 128 << 20
 
+    /// Every sealed block is read and compared within this, nanoseconds; 0: only when asked for.
+    public var scrubPeriod: UInt64 = 0
+    /// The most of a device's time that goes to that, percent.
+    public var scrubShare = 5
+
     /// Payload may go out by zero-copy sends, where the kernel reports that it does not copy.
     public var mayZeroCopy = true
     /// Of every data socket of the node.
@@ -30,6 +35,8 @@ public struct DatanodeSettings: Sendable {
     /// Bench nodes only: frames' device writes complete at once and touch no device
     /// (`Request.answer`); nothing can be read back.
     public var isDeviceNull = false
+    /// Numbers of deleted blocks are not taken again; bench nodes take them.
+    public var remembersDeleted = true
     /// Bench nodes only: every chain ends at this node.
     public var isForwardNull = false
 

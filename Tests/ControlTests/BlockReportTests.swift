@@ -94,7 +94,7 @@ struct BlockReportTests {
         var desk = try Desk()
         let reply = try desk.heartbeat(0, [FakeNode.state(4_711, .sealed, length: 10)])
         #expect(reply.heartbeat.commands.isEmpty)
-        #expect(desk.engine.namenode.nodes[desk.nodes[0].id]?.strays == 1)
+        #expect(desk.engine.namenode.nodes[desk.nodes[0].id]?.strays.count == 1)
     }
 
     @Test func commandsAreBoundedAndTakeTurns() throws {

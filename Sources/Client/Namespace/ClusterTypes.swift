@@ -15,6 +15,10 @@ public struct ClusterSummary: Equatable, Sendable {
     public let leases: UInt64
     public let underReplicated: UInt64
     public let missing: UInt64
+    /// Copies that their nodes have found corrupt.
+    public let corruptReplicas: UInt64
+    /// Blocks on datanodes that the namespace does not know.
+    public let strays: UInt64
     public let uptimeMilliseconds: UInt64
     /// Copies of a block unless a client asks otherwise.
     public let replicas: Int
@@ -34,6 +38,8 @@ public struct ClusterSummary: Equatable, Sendable {
         leases = message.leases
         underReplicated = message.underReplicatedBlocks
         missing = message.missingBlocks
+        corruptReplicas = message.corruptReplicas
+        strays = message.strayBlocks
         uptimeMilliseconds = message.uptimeMs
         replicas = Int(message.replicas)
         blockBytes = message.blockBytes
@@ -55,12 +61,15 @@ public struct NodeSummary: Equatable, Sendable {
     /// Whether the node has named every block it holds since it registered.
     public let reportComplete: Bool
     public let devices: [DeviceSummary]
+    /// Copies of this node that are corrupt, blocks it holds that the namespace does not know, and
+    /// reports of another length, checksum or epoch than the namespace has.
+    public let corrupt: UInt64
+    public let strays: UInt64
+    public let mismatches: UInt64
 
     public init(_ message: ControlNodeReport) {
         node = NodeID(bytes: message.node.nodeID) ?? .none
-        let host = message.node.host
-        address =
-            host.contains(":") ? "[\(host)]:\(message.node.port)" : "\(host):\(message.node.port)"
+        address = hostAndPort(message.node)
         location = message.node.location
         state = message.state
         lastContactMilliseconds = message.lastContactMs
@@ -69,6 +78,9 @@ public struct NodeSummary: Equatable, Sendable {
         software = message.software
         reportComplete = message.reportComplete
         devices = message.devices.map(DeviceSummary.init)
+        corrupt = message.corrupt
+        strays = message.strays
+        mismatches = message.mismatches
     }
 }
 

@@ -211,7 +211,7 @@ public final class NamespaceClient: Sendable {
         return (ClusterSummary(reply.status), reply.nodes.map(NodeSummary.init))
     }
 
-    private func call(
+    func call(
         _ operation: ControlRequest.OneOf_Operation, key: String
     ) throws(ClientError) -> ControlReply {
         do throws(ControlFailure) {

@@ -8,7 +8,7 @@ package enum ReceiptRules {
     ///   - key: the signing key that the receipt names, when it is known.
     package static func judge(
         _ receipt: Receipt, signature: [UInt8], block: BlockRecord?, value: ValueID,
-        key: SigningKey?, atLeast level: Level, maxLength: UInt64
+        key: SigningKey?, maxLength: UInt64
     ) throws(Refusal) {
         let name = receipt.block
         guard let block, block.value == value, block.state == .open else {
@@ -24,11 +24,6 @@ package enum ReceiptRules {
         }
         guard receipt.length <= maxLength else {
             throw Refusal(.blockMismatch, "block \(name) is longer than a block may be")
-        }
-        guard receipt.level >= level else {
-            throw Refusal(
-                .notDurable,
-                "block \(name) is \(receipt.level) on its chain, \(level) was asked for")
         }
     }
 }

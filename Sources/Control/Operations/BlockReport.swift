@@ -7,18 +7,14 @@ extension Namenode {
     ) {
         let block = BlockID(report.block)
         guard let record = turn.store.block(block) else {
-            // Only what the namespace itself deleted may be deleted: a block it never knew is left
-            // alone.
-            if report.state != .gone { nodes[id]?.strays += 1 }
-            return
+            return takeStray(report, from: id, now: turn.now)
         }
         if record.isDoomed {
             takeDoomed(report, record, from: id, &turn)
             return
         }
         guard Epoch(report.epoch) == record.epoch else {
-            nodes[id]?.mismatches += 1
-            return
+            return takeMismatch(report, record, from: id, &turn)
         }
         switch report.state {
         case .open: takeOpen(report, record, from: id)
@@ -26,6 +22,7 @@ extension Namenode {
         // What was flushed of a block that is still being written is held.
         case .maybeLost where record.state == .open && report.length > 0:
             takeOpen(report, record, from: id)
+        case .corrupt: condemn(block, on: id, "its node found it corrupt", &turn)
         case .lost, .maybeLost, .gone: lose(block, on: id)
         case .UNRECOGNIZED: nodes[id]?.mismatches += 1
         }
@@ -47,17 +44,60 @@ extension Namenode {
     ) {
         let fits = report.length == record.length && report.crc == record.checksum
         guard record.state == .open || fits else {
-            nodes[id]?.mismatches += 1
-            lose(record.block, on: id)
-            turn.note(
-                Notice(
-                    .error, "a replica is not the block the namespace knows",
-                    ["node": "\(id)", "block": "\(record.block)"]))
-            return
+            return takeMismatch(report, record, from: id, &turn)
         }
+        nodes[id]?.corrupt.remove(record.block)
         let holder = ReplicaMap.Holder(
             node: id, sealed: true, length: report.length, reported: true)
         hold(record, holder)
+    }
+
+    /// Only what the namespace itself deleted may be deleted: a block it never knew is left alone,
+    /// and shown to the operator (`Strays`).
+    private mutating func takeStray(_ report: ControlBlockState, from id: NodeID, now: Int64) {
+        let block = BlockID(report.block)
+        guard report.state != .gone else {
+            nodes[id]?.strays.remove(block)
+            nodes[id]?.doomed[block] = nil
+            return
+        }
+        let stray = StrayBlocks.Stray(
+            epoch: Epoch(report.epoch), length: report.length, device: Array(report.deviceID),
+            seen: now)
+        let most = settings.bounds.straysPerNode
+        nodes[id]?.strays.add(block, stray, most: most)
+    }
+
+    /// A copy of another epoch, length or checksum: an older state of the block, or other bytes.
+    private mutating func takeMismatch(
+        _ report: ControlBlockState, _ record: BlockRecord, from id: NodeID,
+        _ turn: inout Turn<some NamespaceReader>
+    ) {
+        nodes[id]?.mismatches += 1
+        switch report.state {
+        case .sealed, .corrupt:
+            condemn(
+                record.block, on: id, "it is not the block the namespace knows", &turn)
+        default:
+            // An open copy of an epoch that is over, or one of which the node knows the name alone.
+            if record.state == .sealed { lose(record.block, on: id) }
+        }
+    }
+
+    /// A copy that is not what was sealed: not live from now on, and kept until the block goes.
+    private mutating func condemn(
+        _ block: BlockID, on id: NodeID, _ reason: String,
+        _ turn: inout Turn<some NamespaceReader>
+    ) {
+        lose(block, on: id)
+        guard let count = nodes[id]?.corrupt.count, count < settings.bounds.corruptPerNode,
+            nodes[id]?.corrupt.insert(block).inserted == true
+        else { return }
+        corruptNodes.insert(id)
+        turn.note(
+            Notice(
+                .error, "a replica is corrupt: \(reason)",
+                ["node": "\(id)", "block": "\(block)"]))
     }
 
     private mutating func takeDoomed(

@@ -61,8 +61,8 @@ extension Namenode {
             let record = turn.store.block(receipt.block)
             try ReceiptRules.judge(
                 receipt, signature: Array(message.signature), block: record, value: lease.value,
-                key: keys.receiptKey(receipt.key), atLeast: level,
-                maxLength: UInt64(settings.blockBytes))
+                key: keys.receiptKey(receipt.key), maxLength: UInt64(settings.blockBytes))
+            if let record, receipt.level < level { throw late(record, receipt.level, level) }
             guard var record, listed.insert(receipt.block).inserted else {
                 throw Refusal(.blockMismatch, "block \(receipt.block) is listed twice")
             }
@@ -75,6 +75,30 @@ extension Namenode {
             length += receipt.length
         }
         return (blocks, length)
+    }
+
+    /// Which block CLOSE waits for, and on which node: the first of its chain that has not said
+    /// that it sealed the block, when another has; else on the chain as a whole.
+    private func late(_ block: BlockRecord, _ level: Level, _ wanted: Level) -> Refusal {
+        let holders = replicas.holders(of: block.block).filter { $0.sealed && $0.reported }
+        let late = block.chain.firstIndex { id in !holders.contains { $0.node == id } }
+        var message = ControlLateBlock()
+        message.block = block.block.number
+        message.level = ControlLevel(rawValue: Int(level.rawValue)) ?? .received
+        var place = "on its chain"
+        if let late, !holders.isEmpty {
+            message.position = UInt32(late + 1)
+            message.node = self.message(for: block.chain[late])
+            let name = message.node.host.isEmpty ? "\(block.chain[late])" : message.node.host
+            place =
+                "on node \(late + 1) of \(block.chain.count) of its chain, "
+                + "\(name):\(message.node.port), which has yet to report it sealed"
+        }
+        var refusal = Refusal(
+            .notDurable,
+            "block \(block.block) is \(level) \(place), \(wanted) was asked for: seal it again")
+        refusal.late = message
+        return refusal
     }
 
     private static func receipt(
@@ -96,7 +120,9 @@ extension Namenode {
             lose(block.block, on: holder.node)
         }
         for id in block.chain {
-            guard let node = nodes[id], !node.isDead else { continue }
+            guard let node = nodes[id], !node.isDead, !node.corrupt.contains(block.block) else {
+                continue
+            }
             let reported = replicas.holds(id, block.block)?.reported ?? false
             hold(
                 block,

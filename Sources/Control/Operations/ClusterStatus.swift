@@ -14,6 +14,8 @@ extension Namenode {
             case .stale: reply.stale += 1
             case .dead: reply.dead += 1
             }
+            reply.corruptReplicas += UInt64(node.corrupt.count)
+            reply.strayBlocks += UInt64(node.strays.count)
             if !node.isDead {
                 reply.capacityBytes &+= node.capacityBytes
                 reply.usedBytes &+= node.usedBytes

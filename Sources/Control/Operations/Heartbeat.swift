@@ -17,6 +17,8 @@ extension Namenode {
         let wasLive = nodes[id].map { liveness(of: $0, now: turn.now) } == .live
         nodes[id]?.lastContact = turn.now
         nodes[id]?.openStreams = request.openStreams
+        let mostDevices = settings.bounds.devicesPerNode
+        nodes[id]?.scrubs.progress = Array(request.scrubs.prefix(mostDevices))
         if !request.devices.isEmpty {
             nodes[id]?.devices = request.devices
             nodes[id]?.planned = 0
@@ -31,6 +33,8 @@ extension Namenode {
         reply.keys = signingKeys(now: turn.now)
         reply.currentKey = keys.current.id.number
         reply.commands = commands(for: id, now: turn.now)
+        let left = settings.bounds.commandsPerHeartbeat - reply.commands.count
+        reply.commands += scrubCommands(for: id, most: left)
         return reply
     }
 
@@ -66,10 +70,12 @@ extension Namenode {
         nodes[id]?.reportComplete = true
         turn.note(
             Notice(
-                node.strays + node.mismatches > 0 ? .warning : .info, "block report complete",
+                node.strays.count + node.mismatches + node.corrupt.count > 0 ? .warning : .info,
+                "block report complete",
                 [
                     "node": "\(id)", "blocks": "\(replicas.count(of: id))",
-                    "stray": "\(node.strays)", "mismatched": "\(node.mismatches)",
+                    "stray": "\(node.strays.count)", "mismatched": "\(node.mismatches)",
+                    "corrupt": "\(node.corrupt.count)",
                     "to_delete": "\(node.doomed.count)",
                 ]))
     }

@@ -1,3 +1,4 @@
+import SwiftProtobuf
 import Wire
 
 extension Namenode {
@@ -23,12 +24,12 @@ extension Namenode {
         return reply
     }
 
-    private static func comesFirst(_ left: NodeEntry, _ right: NodeEntry) -> Bool {
+    static func comesFirst(_ left: NodeEntry, _ right: NodeEntry) -> Bool {
         (left.location.description, left.id.high, left.id.low)
             < (right.location.description, right.id.high, right.id.low)
     }
 
-    private static func size(_ message: ControlNodeReport) -> Int {
+    static func size(_ message: some SwiftProtobuf.Message) -> Int {
         do { return try ControlFrame.encode(message).count } catch {
             preconditionFailure("a message can be written: \(error)")
         }
@@ -44,6 +45,10 @@ extension Namenode {
         report.openStreams = node.openStreams
         report.software = node.software
         report.reportComplete = node.reportComplete
+        report.corrupt = UInt64(node.corrupt.count)
+        report.strays = UInt64(node.strays.count)
+        report.mismatches = UInt64(node.mismatches)
+        report.scrubs = node.scrubs.progress
         return report
     }
 }

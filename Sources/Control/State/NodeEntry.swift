@@ -32,8 +32,13 @@ package struct NodeEntry: Sendable {
     package var doomed = OrderedMap<BlockID, DoomedCopy>()
     /// Where the next HEARTBEAT's commands begin.
     package var doomedCursor = BlockID(0)
-    /// Blocks it reported in this session that the namespace does not know. Counted, never deleted.
-    package var strays = 0
+    /// Blocks it reported in this session that the namespace does not know. Deleted on an
+    /// operator's word alone.
+    package var strays = StrayBlocks()
+    /// Blocks of which its copy is corrupt, or is another one than was sealed: not live, not handed
+    /// to readers. Said again in each session.
+    package var corrupt: Set<BlockID> = []
+    package var scrubs = NodeScrubs()
     /// Blocks it reported with another length, checksum or epoch than the namespace has.
     package var mismatches = 0
     /// Incarnations that a newer one took the place of, oldest first.

@@ -7,6 +7,8 @@ package struct Refusal: Error, Equatable, Sendable {
     /// With `tooFewNodes`.
     package var live = 0
     package var needed = 0
+    /// With `notDurable`.
+    package var late: ControlLateBlock?
 
     package init(_ code: ControlCode, _ message: String) {
         self.code = code
@@ -29,6 +31,7 @@ package struct Refusal: Error, Equatable, Sendable {
         reply.message = message
         reply.liveNodes = UInt32(clamping: live)
         reply.neededNodes = UInt32(clamping: needed)
+        if let late { reply.late = late }
         return reply
     }
 }

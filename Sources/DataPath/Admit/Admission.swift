@@ -69,9 +69,12 @@ extension Datanode where Ring: ~Copyable {
                 return insert(admitted, device: record.device, sealed: record)
             case .lost: return refuse(.deviceFailed)
             case .gone: return refuse(.notFound)
+            case .corrupt: return refuse(.corrupt)
             case .open, .mayBeLost, .sealed: return refuse(.mayBeLost)
             }
         }
+        // Its token may outlive it.
+        guard !deleted.contains(token.block, token.epoch) else { return refuse(.notFound) }
         guard let device = chooseDevice() else {
             return refuse(devices.allSatisfy(\.isFailed) ? .deviceFailed : .noSpace)
         }

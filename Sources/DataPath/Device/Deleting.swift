@@ -74,17 +74,18 @@ extension Datanode where Ring: ~Copyable {
         let block = BlockID(event.operation.argument)
         guard let record = index[block] else { return }
         switch event.outcome {
-        case .done: deleted(block, record, isRecycled: isRecycled)
-        case .failed(ENOENT): deleted(block, record, isRecycled: false)
+        case .done: forget(block, record, isRecycled: isRecycled)
+        case .failed(ENOENT): forget(block, record, isRecycled: false)
         case .again: unlink(block, record.device)
         case .cancelled, .disconnected, .full, .failed:
             failDevice(record.device, event.outcome)
         }
     }
 
-    private mutating func deleted(_ block: BlockID, _ record: BlockRecord, isRecycled: Bool) {
+    private mutating func forget(_ block: BlockID, _ record: BlockRecord, isRecycled: Bool) {
         dying.remove(block)
-        if record.state == .sealed {
+        if settings.remembersDeleted { deleted.insert(block, record.epoch) }
+        if record.state == .sealed || record.state == .corrupt {
             let used = devices[record.device].usedBytes
             devices[record.device].usedBytes = used - min(used, record.length)
         }

@@ -37,8 +37,10 @@ public final class BenchService: Sendable {
     public init(
         _ configuration: Configuration, _ stop: StopSignal, _ log: Logger
     ) throws(StartFailure) {
-        try ReactorHost.check(configuration.settings.budget)
-        try Self.checkNull(configuration.settings)
+        var settings = configuration.settings
+        settings.remembersDeleted = false
+        try ReactorHost.check(settings.budget)
+        try Self.checkNull(settings)
         let bench = BenchCluster(secret: configuration.secret)
         let directories = try DataDirectory.openAll(configuration.directories)
         for directory in directories { try Self.check(directory, bench.cluster) }
@@ -54,7 +56,7 @@ public final class BenchService: Sendable {
         node = bench.node(host: name, port: address.port)
         host = try ReactorHost(
             ReactorHost.Plan(
-                settings: configuration.settings, host: configuration.host,
+                settings: settings, host: configuration.host,
                 identity: Identity(cluster: bench.cluster, node: node),
                 directories: directories, index: BlockIndex(),
                 observer: observer,

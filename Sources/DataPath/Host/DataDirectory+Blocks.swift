@@ -9,6 +9,10 @@ extension DataDirectory {
             throw StartFailure(
                 .configuration, "a datanode needs at least one data directory (--dir)")
         }
+        guard paths.count <= Budget.devices else {
+            throw StartFailure(
+                .configuration, "a datanode has at most \(Budget.devices) data directories")
+        }
         var directories: [DataDirectory] = []
         for path in paths {
             directories.append(try DataDirectory.open(path, node: directories.first?.node))

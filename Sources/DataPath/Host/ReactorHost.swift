@@ -123,9 +123,11 @@ final class ReactorHost: Sendable {
     /// Tells every reactor, or the one that is meant. `false`: a mailbox was full, and its reactor
     /// did not hear it.
     func post(_ message: Mail) -> Bool {
-        if case .delete(let block, _) = message {
-            let share = ReactorShare(number: 0, of: mailboxes.count)
+        let share = ReactorShare(number: 0, of: mailboxes.count)
+        switch message {
+        case .delete(let block, _), .scrub(.some(let block)):
             return mailboxes[share.owner(of: block)].post(message) != .busy
+        default: break
         }
         var isHeard = true
         for mailbox in mailboxes where mailbox.post(message) == .busy { isHeard = false }
@@ -200,7 +202,8 @@ final class ReactorHost: Sendable {
         let budget = settings.budget
         var ring = KernelRing.Settings()
         ring.congestion = settings.congestion
-        ring.files = UInt32(budget.connections + budget.writeStreams + budget.readStreams)
+        ring.files = UInt32(
+            budget.connections + budget.writeStreams + budget.readStreams + Budget.devices)
         // A zero-copy send completes twice.
         ring.completions = UInt32(
             min(

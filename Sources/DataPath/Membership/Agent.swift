@@ -7,6 +7,10 @@ import Wire
 /// A datanode's conversation with its namenode, on a thread of its own: REGISTER, then HEARTBEAT,
 /// for ever.
 ///
+/// A connection that breaks costs nothing but a new one: the session goes on with the HEARTBEAT
+/// that had no answer, under its sequence, so that what was reported stays reported. Only a
+/// namenode that does not know the session any more is told everything anew.
+///
 /// It hands the reactor what the namenode says (keys, deletions) and the namenode what the reactor
 /// says (blocks). When no answer came for half the dead time, it fences the reactor, so that this
 /// node is silent before its place is given away (DESIGN section 7; 3FS's T/2).
@@ -38,11 +42,14 @@ final class Agent: Sendable {
     private let host: ReactorHost
     private let log: Logger
     private let stopSignal: StopSignal
+    /// What the directories keep of the scrub, as it was at the start.
+    private let kept: [ScrubFile]
 
     init(
         _ identity: Identity, _ directories: [DataDirectory], _ outbox: Outbox,
-        _ host: ReactorHost, _ stopSignal: StopSignal, _ log: Logger
+        _ host: ReactorHost, _ kept: [ScrubFile], _ stopSignal: StopSignal, _ log: Logger
     ) {
+        self.kept = kept
         self.stopSignal = stopSignal
         self.identity = identity
         self.directories = directories
@@ -56,17 +63,22 @@ final class Agent: Sendable {
     /// Runs until `stop` or until the namenode refuses the node for good.
     func run() -> End {
         var session = Session(identity)
+        let keeper = ScrubKeeper(directories, kept, log)
+        defer { keeper.keep(outbox, now: MonotonicClock.milliseconds, isLast: true) }
         while isRunning {
             do throws(ControlFailure) {
-                try register(&session)
+                if session.membership.isOpen { try resume(&session) } else { try register(&session) }
                 if let failure = bind() { return .failed(failure) }
                 while isRunning {
                     try heartbeat(&session)
+                    keeper.keep(outbox, now: MonotonicClock.milliseconds)
                     rest(session.membership.heartbeatMilliseconds)
                 }
             } catch {
                 if let reason = Membership.finality(of: error) { return .refused(reason) }
                 session.connection = nil
+                session.membership.failed(error)
+                keeper.keep(outbox, now: MonotonicClock.milliseconds)
                 if session.lastWarning != "\(error)" {
                     session.lastWarning = "\(error)"
                     log.warning("no contact with the namenode", metadata: ["reason": "\(error)"])
@@ -103,12 +115,23 @@ final class Agent: Sendable {
         }
     }
 
-    private func register(_ session: inout Session) throws(ControlFailure) {
+    private func connect(_ milliseconds: Int64) throws(ControlFailure) -> ControlConnection {
         var settings = ControlConnection.Settings(role: .datanode, software: identity.software)
         settings.cluster = identity.cluster
-        settings.connectMilliseconds = session.membership.callMilliseconds
-        settings.callMilliseconds = session.membership.callMilliseconds
-        let connection = try ControlConnection(identity.namenode, settings)
+        settings.connectMilliseconds = milliseconds
+        settings.callMilliseconds = milliseconds
+        return try ControlConnection(identity.namenode, settings)
+    }
+
+    /// Goes on with a session over a new connection: first with what had no answer.
+    private func resume(_ session: inout Session) throws(ControlFailure) {
+        session.connection = try connect(session.membership.callMilliseconds)
+        if let unanswered = session.membership.unanswered { try send(unanswered, &session) }
+        log.info("the session goes on", metadata: ["session": "\(session.membership.session)"])
+    }
+
+    private func register(_ session: inout Session) throws(ControlFailure) {
+        let connection = try connect(session.membership.callMilliseconds)
         session.connection = connection
         let register = session.membership.register(
             challenge: connection.challenge, devices: devices())
@@ -127,11 +150,33 @@ final class Agent: Sendable {
         let devices = devices()
         let heartbeat = session.membership.heartbeat(
             changes, isComplete: isComplete, devices: devices,
-            openStreams: outbox.counters.writeStreamsOpen)
+            openStreams: outbox.counters.writeStreamsOpen,
+            scrubs: directories.indices.compactMap(scrub))
         post(.room(devices.map { $0.freeBytes >= Membership.roomBytes }))
-        // When this throws, what was taken is named again after the registration that follows.
+        try send(heartbeat, &session)
+    }
+
+    private func send(
+        _ heartbeat: ControlHeartbeat, _ session: inout Session
+    ) throws(ControlFailure) {
         let reply = try call(.heartbeat(heartbeat), &session).heartbeat
         heard(session.membership.answered(reply, now: MonotonicClock.milliseconds), &session)
+    }
+
+    private func scrub(of device: Int) -> ControlDeviceScrub? {
+        outbox.scrub(of: device).map { progress in
+            var message = ControlDeviceScrub()
+            message.deviceID = Data(directories[device].device.bytes)
+            message.pass = progress.passes
+            message.passBlocks = progress.passBlocks
+            message.passDone = progress.passDone
+            message.passBytes = progress.passBytes
+            message.blocks = progress.blocks
+            message.bytes = progress.bytes
+            message.bad = progress.bad
+            message.asked = progress.asked
+            return message
+        }
     }
 
     private func call(

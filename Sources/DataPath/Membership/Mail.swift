@@ -6,6 +6,10 @@ public enum Mail: Sendable {
     case keys(KeyRing)
     /// The namenode's word that a block of this epoch is to go.
     case delete(BlockID, Epoch)
+    /// Somebody asks for a scrub: of this block, or of every block.
+    case scrub(BlockID?)
+    /// Where the scrubs of every reactor stood when the node stopped.
+    case scrubFrom([ScrubCursor])
     /// Contact with the namenode was lost for too long, or is back.
     case fenced(Bool)
     /// Files of a device (by place) that new blocks may have.
@@ -29,9 +33,16 @@ public protocol BlockObserver: AnyObject {
     func count(_ counters: DatanodeCounters)
     /// A device is out of service from now on.
     func deviceFailed(_ device: Int, _ reason: String)
+    /// How far the scrub of each device has come, about once a second.
+    func scrubbed(_ progress: [ScrubProgress], by share: ReactorShare)
+    /// Why a block counts as corrupt from now on; `blockChanged` was called before.
+    func found(_ block: BlockID, _ record: BlockRecord, _ reason: String)
 }
 
 extension BlockObserver {
     /// For observers of which nobody asks for devices.
     public func deviceFailed(_ device: Int, _ reason: String) {}
+    /// For who does not keep it.
+    public func scrubbed(_ progress: [ScrubProgress], by share: ReactorShare) {}
+    public func found(_ block: BlockID, _ record: BlockRecord, _ reason: String) {}
 }

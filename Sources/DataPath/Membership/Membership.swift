@@ -48,6 +48,12 @@ package struct Membership: Sendable {
         timing.deadMs = 10_000
         return timing
     }()
+    /// The namenode has taken this node in, and has not said since that it is over: a new connection
+    /// goes on with the session.
+    package private(set) var isOpen = false
+    /// Sent, or about to be, and not answered: what a new connection begins with, under its
+    /// sequence, so that what it reported stays reported.
+    package private(set) var unanswered: ControlHeartbeat?
     /// When the last answer came.
     package private(set) var lastContact: Int64
     package private(set) var isFenced = false
@@ -81,6 +87,11 @@ package struct Membership: Sendable {
         guard !isFenced, silence(now: now) >= Int64(timing.deadMs) / 2 else { return false }
         isFenced = true
         return true
+    }
+
+    /// A call failed. The session is over only when the namenode says so.
+    package mutating func failed(_ failure: ControlFailure) {
+        if case .refused = failure { isOpen = false }
     }
 
     /// `nil` when trying again makes sense.
@@ -121,13 +132,12 @@ package struct Membership: Sendable {
     }
 
     /// - Parameters:
-    ///   - changes: at most `changesPerHeartbeat`; when the call fails they are named again after
-    ///     the registration that follows.
+    ///   - changes: at most `changesPerHeartbeat`; they are kept in `unanswered` until the answer.
     ///   - isComplete: with these, every block was named since the registration.
     ///   - devices: in the order in which the records number them.
     package mutating func heartbeat(
         _ changes: [(block: BlockID, record: BlockRecord)], isComplete: Bool,
-        devices: [ControlDevice], openStreams: Int
+        devices: [ControlDevice], openStreams: Int, scrubs: [ControlDeviceScrub] = []
     ) -> ControlHeartbeat {
         var heartbeat = ControlHeartbeat()
         heartbeat.nodeID = Data(member.node.bytes)
@@ -141,6 +151,8 @@ package struct Membership: Sendable {
         heartbeat.reportComplete = isComplete
         heartbeat.devices = devices
         heartbeat.openStreams = UInt32(clamping: openStreams)
+        heartbeat.scrubs = scrubs
+        unanswered = heartbeat
         return heartbeat
     }
 
@@ -160,6 +172,7 @@ package struct Membership: Sendable {
             case .mayBeLost: .maybeLost
             case .lost: .lost
             case .gone: .gone
+            case .corrupt: .corrupt
             }
         return state
     }
@@ -171,15 +184,25 @@ package struct Membership: Sendable {
     package mutating func registered(_ reply: ControlRegisterReply, now: Int64) -> [Mail] {
         session = reply.session
         sequence = 0
+        isOpen = true
+        unanswered = nil
         timing = reply.timing
         return heard(reply.keys, reply.currentKey, now: now)
     }
 
     /// - Returns: what the reactors are to be told, in order.
     package mutating func answered(_ reply: ControlHeartbeatReply, now: Int64) -> [Mail] {
-        let deletions = reply.commands.filter { $0.kind == .delete }
-        return heard(reply.keys, reply.currentKey, now: now)
-            + deletions.map { .delete(BlockID($0.block), Epoch($0.epoch)) }
+        unanswered = nil
+        return heard(reply.keys, reply.currentKey, now: now) + reply.commands.compactMap(Self.mail)
+    }
+
+    private static func mail(_ command: ControlCommand) -> Mail? {
+        switch command.kind {
+        case .delete: .delete(BlockID(command.block), Epoch(command.epoch))
+        case .scrub: .scrub(command.block == 0 ? nil : BlockID(command.block))
+        // A newer namenode's, which it repeats until a newer datanode does it.
+        case .UNRECOGNIZED: nil
+        }
     }
 
     /// An answer came: contact, and the keys that are valid now.

@@ -11,21 +11,100 @@ package final class Outbox: BlockObserver, Sendable {
         var report: UInt64 = 0
         var reactorsLeft = 0
         var counters: [DatanodeCounters]
+        /// Every corrupt block of this node, and those nobody has logged yet.
+        var corrupt: [BlockID: (epoch: Epoch, device: Int)] = [:]
+        var findings: [Finding] = []
+        /// By reactor.
+        var scrubs: [[ScrubProgress]]
+    }
+
+    /// A block that turned out to be corrupt, and why.
+    struct Finding: Sendable {
+        let block: BlockID
+        let device: Int
+        let reason: String
     }
 
     private let reactors: Int
     private let contents: Mutex<Contents>
 
-    package init(reactors: Int = 1) {
+    /// - Parameter kept: corrupt blocks that are known from before, by device.
+    package init(reactors: Int = 1, kept: [[BlockID: Epoch]] = []) {
         self.reactors = reactors
-        contents = Mutex(
-            Contents(
-                reactorsLeft: reactors,
-                counters: Array(repeating: DatanodeCounters(), count: reactors)))
+        var contents = Contents(
+            reactorsLeft: reactors,
+            counters: Array(repeating: DatanodeCounters(), count: reactors),
+            scrubs: Array(repeating: [], count: reactors))
+        for (device, blocks) in kept.enumerated() {
+            for (block, epoch) in blocks { contents.corrupt[block] = (epoch, device) }
+        }
+        self.contents = Mutex(contents)
     }
 
     package func blockChanged(_ block: BlockID, _ record: BlockRecord) {
-        contents.withLock { $0.changes[block] = record }
+        contents.withLock { contents in
+            contents.changes[block] = record
+            switch record.state {
+            case .corrupt: contents.corrupt[block] = (record.epoch, record.device)
+            case .gone: if !contents.corrupt.isEmpty { contents.corrupt[block] = nil }
+            case .open, .sealed, .mayBeLost, .lost: break
+            }
+        }
+    }
+
+    package func found(_ block: BlockID, _ record: BlockRecord, _ reason: String) {
+        contents.withLock {
+            $0.findings.append(Finding(block: block, device: record.device, reason: reason))
+        }
+    }
+
+    func takeFindings() -> [Finding] {
+        contents.withLock { contents in
+            defer { contents.findings.removeAll() }
+            return contents.findings
+        }
+    }
+
+    package func scrubbed(_ progress: [ScrubProgress], by share: ReactorShare) {
+        contents.withLock { $0.scrubs[share.number] = progress }
+    }
+
+    func corrupt(on device: Int) -> [BlockID: Epoch] {
+        contents.withLock { contents in
+            guard !contents.corrupt.isEmpty else { return [:] }
+            return contents.corrupt.filter { $0.value.device == device }.mapValues { $0.epoch }
+        }
+    }
+
+    /// Where each reactor's pass over a device stands; empty until all have said so.
+    func passes(of device: Int) -> [ScrubFile.Pass] {
+        contents.withLock { contents in
+            guard contents.scrubs.allSatisfy({ $0.count > device }) else { return [] }
+            return contents.scrubs.enumerated().map { reactor, devices in
+                ScrubFile.Pass(
+                    reactor: reactor, reactors: reactors, after: devices[device].after,
+                    passes: devices[device].passes)
+            }
+        }
+    }
+
+    /// Of a device, all reactors together. A pass counts as complete when it is for all of them.
+    func scrub(of device: Int) -> ScrubProgress? {
+        contents.withLock { contents in
+            let parts = contents.scrubs.compactMap { $0.count > device ? $0[device] : nil }
+            guard var sum = parts.first else { return nil }
+            for part in parts.dropFirst() {
+                sum.passes = min(sum.passes, part.passes)
+                sum.passBlocks += part.passBlocks
+                sum.passDone += part.passDone
+                sum.passBytes &+= part.passBytes
+                sum.blocks &+= part.blocks
+                sum.bytes &+= part.bytes
+                sum.bad &+= part.bad
+                sum.asked += part.asked
+            }
+            return sum
+        }
     }
 
     /// An answer to an older report, which was overtaken, does not count.

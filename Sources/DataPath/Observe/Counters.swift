@@ -29,6 +29,11 @@ public struct DatanodeCounters: Sendable, BitwiseCopyable {
     public var zeroCopySendsCopied: UInt64 = 0
     /// Streams whose connection to the next node was there already.
     public var successorsReused: UInt64 = 0
+    /// Read and compared by the scrub.
+    public var bytesScrubbed: UInt64 = 0
+    public var blocksScrubbed: UInt64 = 0
+    /// Found corrupt, by the scrub or by a read.
+    public var blocksCorrupt: UInt64 = 0
 
     public init() {}
 
@@ -51,6 +56,7 @@ public struct DatanodeCounters: Sendable, BitwiseCopyable {
             \.flushes, \.flushesDone,
             \.duplicates, \.framesHeld, \.refusals, \.deadlinesMissed, \.unalignedBytesCopied,
             \.bufferWaits, \.zeroCopySends, \.zeroCopySendsCopied, \.successorsReused,
+            \.bytesScrubbed, \.blocksScrubbed, \.blocksCorrupt,
         ]
     }
 }

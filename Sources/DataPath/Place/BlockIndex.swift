@@ -12,6 +12,8 @@ public struct BlockRecord: Equatable, Sendable {
         case lost
         /// Deleted on the namenode's word.
         case gone
+        /// What the device gives is not what was written: kept, and never served.
+        case corrupt
     }
 
     public var epoch: Epoch

@@ -88,6 +88,14 @@ extension Datanode where Ring: ~Copyable {
         }
     }
 
+    /// A read met what cannot be: the block is condemned, on this node's own finding.
+    mutating func failCorrupt(_ reader: Int32, _ reason: String) {
+        let block = readers.at(reader).pointee.block
+        let epoch = readers.at(reader).pointee.epoch
+        if index[block]?.epoch == epoch { condemn(block, ScrubFinding(reason)) }
+        failRead(reader, .corrupt)
+    }
+
     mutating func failRead(_ reader: Int32, _ status: Status) {
         let index = readers.at(reader).pointee.connection
         fail(index, status)

@@ -45,6 +45,7 @@ extension Datanode where Ring: ~Copyable {
             }
         case .lost: return refuse(.deviceFailed)
         case .gone: return refuse(.notFound)
+        case .corrupt: return refuse(.corrupt)
         case .sealed: break
         }
         guard !devices[record.device].isFailed else { return refuse(.deviceFailed) }
@@ -131,7 +132,7 @@ extension Datanode where Ring: ~Copyable {
         let part = part(reader, kind)
         switch part.advance(&entry.pointee.metadataDone, event.outcome) {
         case .more: readMore(reader, kind)
-        case .missing: failRead(reader, .corrupt)
+        case .missing: failCorrupt(reader, "its file is too short")
         case .failed: failRead(reader, .deviceFailed)
         case .whole:
             let memory = metadata.memory(entry.pointee.metadata)
@@ -141,11 +142,26 @@ extension Datanode where Ring: ~Copyable {
 
     private mutating func headerRead(_ reader: Int32, _ memory: UnsafeMutableRawPointer) {
         let entry = readers.at(reader)
-        guard
-            let (header, page) = BlockHeader.describing(
-                entry.pointee.blockLength, of: entry.pointee.block, memory),
-            header.epoch == entry.pointee.epoch, header.cluster == identity.cluster
-        else { return failRead(reader, .corrupt) }
+        let block = entry.pointee.block
+        // Deleted since: nobody can say what the file ought to be.
+        guard let record = index[block], record.epoch == entry.pointee.epoch else {
+            return failRead(reader, .notFound)
+        }
+        let header: BlockHeader
+        let page: Int
+        if record.state == .sealed {
+            do throws(ScrubFinding) {
+                (header, page) = try ScrubCheck.header(of: memory, block, record, identity.cluster)
+            } catch {
+                return failCorrupt(reader, error.description)
+            }
+        } else {
+            guard
+                let found = BlockHeader.describing(entry.pointee.blockLength, of: block, memory),
+                found.header.epoch == record.epoch, found.header.cluster == identity.cluster
+            else { return failRead(reader, .corrupt) }
+            (header, page) = found
+        }
         guard header.tableCount > 0 else {
             return planRead(
                 reader, memory + page * BlockLayout.headerBytes + BlockHeader.checksumsOffset)
@@ -159,7 +175,7 @@ extension Datanode where Ring: ~Copyable {
         let entry = readers.at(reader)
         guard let header = entry.pointee.header,
             CRC32C.of(memory, count: Int(header.tableCount) * 4) == header.tableChecksum
-        else { return failRead(reader, .corrupt) }
+        else { return failCorrupt(reader, "its checksum table") }
         planRead(reader, memory)
     }
 
@@ -230,7 +246,8 @@ extension Datanode where Ring: ~Copyable {
                 frames[Int(buffer)].isReady = true
                 sendRead(reader)
             } else if count == 0 {
-                failDeviceRead(reader, buffer, .corrupt)
+                frames[Int(buffer)].isReady = true
+                failCorrupt(reader, "its file is too short")
             } else {
                 frames[Int(buffer)].deviceDone = total / 4096 * 4096
                 readData(reader, buffer)

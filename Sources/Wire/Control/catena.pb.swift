@@ -408,6 +408,38 @@ public nonisolated struct ControlRequest: Sendable {
     set {operation = .report(newValue)}
   }
 
+  public var reportBad: ControlReportBad {
+    get {
+      if case .reportBad(let v)? = operation {return v}
+      return ControlReportBad()
+    }
+    set {operation = .reportBad(newValue)}
+  }
+
+  public var scrub: ControlScrub {
+    get {
+      if case .scrub(let v)? = operation {return v}
+      return ControlScrub()
+    }
+    set {operation = .scrub(newValue)}
+  }
+
+  public var fsck: ControlFsck {
+    get {
+      if case .fsck(let v)? = operation {return v}
+      return ControlFsck()
+    }
+    set {operation = .fsck(newValue)}
+  }
+
+  public var strays: ControlStrays {
+    get {
+      if case .strays(let v)? = operation {return v}
+      return ControlStrays()
+    }
+    set {operation = .strays(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Operation: Equatable, Sendable {
@@ -425,6 +457,10 @@ public nonisolated struct ControlRequest: Sendable {
     case rename(ControlRename)
     case clusterStatus(ControlClusterStatus)
     case report(ControlReport)
+    case reportBad(ControlReportBad)
+    case scrub(ControlScrub)
+    case fsck(ControlFsck)
+    case strays(ControlStrays)
 
   }
 
@@ -463,6 +499,16 @@ public nonisolated struct ControlReply: @unchecked Sendable {
     get {_storage._neededNodes}
     set {_uniqueStorage()._neededNodes = newValue}
   }
+
+  /// with NOT_DURABLE
+  public var late: ControlLateBlock {
+    get {_storage._late ?? ControlLateBlock()}
+    set {_uniqueStorage()._late = newValue}
+  }
+  /// Returns true if `late` has been explicitly set.
+  public var hasLate: Bool {_storage._late != nil}
+  /// Clears the value of `late`. Subsequent reads from it will return its default value.
+  public mutating func clearLate() {_uniqueStorage()._late = nil}
 
   public var result: OneOf_Result? {
     get {return _storage._result}
@@ -581,6 +627,38 @@ public nonisolated struct ControlReply: @unchecked Sendable {
     set {_uniqueStorage()._result = .report(newValue)}
   }
 
+  public var reportBad: ControlEmpty {
+    get {
+      if case .reportBad(let v)? = _storage._result {return v}
+      return ControlEmpty()
+    }
+    set {_uniqueStorage()._result = .reportBad(newValue)}
+  }
+
+  public var scrub: ControlScrubReply {
+    get {
+      if case .scrub(let v)? = _storage._result {return v}
+      return ControlScrubReply()
+    }
+    set {_uniqueStorage()._result = .scrub(newValue)}
+  }
+
+  public var fsck: ControlFsckReply {
+    get {
+      if case .fsck(let v)? = _storage._result {return v}
+      return ControlFsckReply()
+    }
+    set {_uniqueStorage()._result = .fsck(newValue)}
+  }
+
+  public var strays: ControlStraysReply {
+    get {
+      if case .strays(let v)? = _storage._result {return v}
+      return ControlStraysReply()
+    }
+    set {_uniqueStorage()._result = .strays(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Result: Equatable, Sendable {
@@ -598,6 +676,10 @@ public nonisolated struct ControlReply: @unchecked Sendable {
     case rename(ControlEmpty)
     case clusterStatus(ControlClusterStatusReply)
     case report(ControlReportReply)
+    case reportBad(ControlEmpty)
+    case scrub(ControlScrubReply)
+    case fsck(ControlFsckReply)
+    case strays(ControlStraysReply)
 
   }
 
@@ -614,6 +696,36 @@ public nonisolated struct ControlEmpty: Sendable {
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+}
+
+/// Which block CLOSE waits for, and on which node of its chain.
+public nonisolated struct ControlLateBlock: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var block: UInt64 = 0
+
+  /// of the node in the block's chain, from 1; 0: the chain as a whole
+  public var position: UInt32 = 0
+
+  public var node: ControlNode {
+    get {_node ?? ControlNode()}
+    set {_node = newValue}
+  }
+  /// Returns true if `node` has been explicitly set.
+  public var hasNode: Bool {self._node != nil}
+  /// Clears the value of `node`. Subsequent reads from it will return its default value.
+  public mutating func clearNode() {self._node = nil}
+
+  /// what the block has reached there
+  public var level: ControlLevel = .received
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _node: ControlNode? = nil
 }
 
 public nonisolated struct ControlDevice: Sendable {
@@ -677,6 +789,9 @@ public nonisolated struct ControlBlockState: Sendable {
 
     /// deleted on the namenode's command: ends the command's repetition
     case gone // = 4
+
+    /// what the device gives is not what was written: never served again
+    case corrupt // = 6
     case UNRECOGNIZED(Int)
 
     public init() {
@@ -690,6 +805,7 @@ public nonisolated struct ControlBlockState: Sendable {
       case 2: self = .lost
       case 3: self = .maybeLost
       case 4: self = .gone
+      case 6: self = .corrupt
       default: self = .UNRECOGNIZED(rawValue)
       }
     }
@@ -701,6 +817,7 @@ public nonisolated struct ControlBlockState: Sendable {
       case .lost: return 2
       case .maybeLost: return 3
       case .gone: return 4
+      case .corrupt: return 6
       case .UNRECOGNIZED(let i): return i
       }
     }
@@ -712,6 +829,7 @@ public nonisolated struct ControlBlockState: Sendable {
       .lost,
       .maybeLost,
       .gone,
+      .corrupt,
     ]
 
   }
@@ -835,6 +953,46 @@ public nonisolated struct ControlHeartbeat: Sendable {
 
   public var openStreams: UInt32 = 0
 
+  /// one for each device
+  public var scrubs: [ControlDeviceScrub] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// How far a device's scrub has come. Counts are since the datanode started.
+public nonisolated struct ControlDeviceScrub: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var deviceID: Data = Data()
+
+  /// passes over the whole device that are complete
+  public var pass: UInt64 = 0
+
+  /// sealed blocks of the device
+  public var passBlocks: UInt64 = 0
+
+  /// of those, how many this pass has met
+  public var passDone: UInt64 = 0
+
+  /// bytes of them
+  public var passBytes: UInt64 = 0
+
+  /// blocks read and compared
+  public var blocks: UInt64 = 0
+
+  /// bytes read for it
+  public var bytes: UInt64 = 0
+
+  /// blocks found corrupt
+  public var bad: UInt64 = 0
+
+  /// blocks still to be read because somebody asked for it
+  public var asked: UInt64 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -856,6 +1014,9 @@ public nonisolated struct ControlCommand: Sendable {
   public nonisolated enum Kind: SwiftProtobuf.Enum, Swift.CaseIterable {
     public typealias RawValue = Int
     case delete // = 0
+
+    /// read the block and compare it; block 0: every block of the node
+    case scrub // = 1
     case UNRECOGNIZED(Int)
 
     public init() {
@@ -865,6 +1026,7 @@ public nonisolated struct ControlCommand: Sendable {
     public init?(rawValue: Int) {
       switch rawValue {
       case 0: self = .delete
+      case 1: self = .scrub
       default: self = .UNRECOGNIZED(rawValue)
       }
     }
@@ -872,6 +1034,7 @@ public nonisolated struct ControlCommand: Sendable {
     public var rawValue: Int {
       switch self {
       case .delete: return 0
+      case .scrub: return 1
       case .UNRECOGNIZED(let i): return i
       }
     }
@@ -879,6 +1042,7 @@ public nonisolated struct ControlCommand: Sendable {
     // The compiler won't synthesize support with the UNRECOGNIZED case.
     public static let allCases: [ControlCommand.Kind] = [
       .delete,
+      .scrub,
     ]
 
   }
@@ -1315,47 +1479,106 @@ public nonisolated struct ControlClusterStatus: Sendable {
   public init() {}
 }
 
-public nonisolated struct ControlClusterStatusReply: Sendable {
+public nonisolated struct ControlClusterStatusReply: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  public var clusterID: Data = Data()
+  public var clusterID: Data {
+    get {_storage._clusterID}
+    set {_uniqueStorage()._clusterID = newValue}
+  }
 
-  public var live: UInt32 = 0
+  public var live: UInt32 {
+    get {_storage._live}
+    set {_uniqueStorage()._live = newValue}
+  }
 
-  public var stale: UInt32 = 0
+  public var stale: UInt32 {
+    get {_storage._stale}
+    set {_uniqueStorage()._stale = newValue}
+  }
 
-  public var dead: UInt32 = 0
+  public var dead: UInt32 {
+    get {_storage._dead}
+    set {_uniqueStorage()._dead = newValue}
+  }
 
   /// K
-  public var needed: UInt32 = 0
+  public var needed: UInt32 {
+    get {_storage._needed}
+    set {_uniqueStorage()._needed = newValue}
+  }
 
-  public var capacityBytes: UInt64 = 0
+  public var capacityBytes: UInt64 {
+    get {_storage._capacityBytes}
+    set {_uniqueStorage()._capacityBytes = newValue}
+  }
 
-  public var usedBytes: UInt64 = 0
+  public var usedBytes: UInt64 {
+    get {_storage._usedBytes}
+    set {_uniqueStorage()._usedBytes = newValue}
+  }
 
-  public var keys: UInt64 = 0
+  public var keys: UInt64 {
+    get {_storage._keys}
+    set {_uniqueStorage()._keys = newValue}
+  }
 
-  public var blocks: UInt64 = 0
+  public var blocks: UInt64 {
+    get {_storage._blocks}
+    set {_uniqueStorage()._blocks = newValue}
+  }
 
-  public var leases: UInt64 = 0
+  public var leases: UInt64 {
+    get {_storage._leases}
+    set {_uniqueStorage()._leases = newValue}
+  }
 
-  public var underReplicatedBlocks: UInt64 = 0
+  public var underReplicatedBlocks: UInt64 {
+    get {_storage._underReplicatedBlocks}
+    set {_uniqueStorage()._underReplicatedBlocks = newValue}
+  }
 
-  public var missingBlocks: UInt64 = 0
+  public var missingBlocks: UInt64 {
+    get {_storage._missingBlocks}
+    set {_uniqueStorage()._missingBlocks = newValue}
+  }
 
-  public var uptimeMs: UInt64 = 0
+  public var uptimeMs: UInt64 {
+    get {_storage._uptimeMs}
+    set {_uniqueStorage()._uptimeMs = newValue}
+  }
 
   /// the default
-  public var replicas: UInt32 = 0
+  public var replicas: UInt32 {
+    get {_storage._replicas}
+    set {_uniqueStorage()._replicas = newValue}
+  }
 
   /// the largest block
-  public var blockBytes: UInt64 = 0
+  public var blockBytes: UInt64 {
+    get {_storage._blockBytes}
+    set {_uniqueStorage()._blockBytes = newValue}
+  }
+
+  /// copies that their nodes have found corrupt
+  public var corruptReplicas: UInt64 {
+    get {_storage._corruptReplicas}
+    set {_uniqueStorage()._corruptReplicas = newValue}
+  }
+
+  /// blocks on datanodes that the namespace does not know
+  public var strayBlocks: UInt64 {
+    get {_storage._strayBlocks}
+    set {_uniqueStorage()._strayBlocks = newValue}
+  }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 public nonisolated struct ControlReport: Sendable {
@@ -1399,6 +1622,17 @@ public nonisolated struct ControlNodeReport: Sendable {
 
   public var reportComplete: Bool = false
 
+  /// blocks of which this node's copy is corrupt
+  public var corrupt: UInt64 = 0
+
+  /// blocks it holds that the namespace does not know
+  public var strays: UInt64 = 0
+
+  /// reports of another length, checksum or epoch than the namespace has
+  public var mismatches: UInt64 = 0
+
+  public var scrubs: [ControlDeviceScrub] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1427,6 +1661,358 @@ public nonisolated struct ControlReportReply: Sendable {
   public init() {}
 
   fileprivate var _status: ControlClusterStatusReply? = nil
+}
+
+/// A reader met a bad chunk. The namenode has the node look for itself.
+public nonisolated struct ControlReportBad: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var block: UInt64 = 0
+
+  public var epoch: UInt64 = 0
+
+  public var nodeID: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Asks for a scrub now, and for how far scrubs are.
+public nonisolated struct ControlScrub: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// false: only show
+  public var start: Bool = false
+
+  /// empty: every node
+  public var nodeID: Data = Data()
+
+  /// 0: every block
+  public var block: UInt64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct ControlScrubReply: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// nodes that are told with their next heartbeat
+  public var asked: UInt32 = 0
+
+  public var nodes: [ControlNodeScrub] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct ControlNodeScrub: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var node: ControlNode {
+    get {_node ?? ControlNode()}
+    set {_node = newValue}
+  }
+  /// Returns true if `node` has been explicitly set.
+  public var hasNode: Bool {self._node != nil}
+  /// Clears the value of `node`. Subsequent reads from it will return its default value.
+  public mutating func clearNode() {self._node = nil}
+
+  /// live, stale, dead
+  public var state: String = String()
+
+  /// blocks the node has yet to be told of
+  public var waiting: UInt64 = 0
+
+  /// it has yet to be told to read every block
+  public var waitingAll: Bool = false
+
+  public var corrupt: UInt64 = 0
+
+  public var devices: [ControlDeviceScrub] = []
+
+  /// of the devices, in their order
+  public var paths: [String] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _node: ControlNode? = nil
+}
+
+public nonisolated struct ControlFsck: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var prefix: String = String()
+
+  /// the last key of the page before
+  public var startAfter: String = String()
+
+  /// not 0: go on in start_after itself, at this byte
+  public var startOffset: UInt64 = 0
+
+  /// name blocks
+  public var blocks: Bool = false
+
+  /// and where their copies are
+  public var locations: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct ControlFsckReply: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var keys: [ControlFsckKey] = []
+
+  public var more: Bool = false
+
+  /// start_after and start_offset of the next page
+  public var next: String = String()
+
+  public var nextOffset: UInt64 = 0
+
+  /// nodes that have yet to name all they hold
+  public var reportsIncomplete: UInt32 = 0
+
+  public var dead: UInt32 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// What there is of one key, or of the part of its blocks that fits a page.
+public nonisolated struct ControlFsckKey: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var key: String = String()
+
+  /// of the whole value
+  public var length: UInt64 = 0
+
+  /// in this part
+  public var blocks: UInt32 = 0
+
+  /// of those: a good copy, and fewer than wanted
+  public var underReplicated: UInt32 = 0
+
+  /// no good copy, and a corrupt one
+  public var corrupt: UInt32 = 0
+
+  /// no copy at all
+  public var missing: UInt32 = 0
+
+  public var corruptReplicas: UInt32 = 0
+
+  public var liveReplicas: UInt32 = 0
+
+  public var detail: [ControlFsckBlock] = []
+
+  public var wantedReplicas: UInt32 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct ControlFsckBlock: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var block: UInt64 = 0
+
+  public var epoch: UInt64 = 0
+
+  public var offset: UInt64 = 0
+
+  public var length: UInt64 = 0
+
+  public var wanted: UInt32 = 0
+
+  public var live: UInt32 = 0
+
+  public var corrupt: UInt32 = 0
+
+  public var replicas: [ControlFsckReplica] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct ControlFsckReplica: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var node: ControlNode {
+    get {_node ?? ControlNode()}
+    set {_node = newValue}
+  }
+  /// Returns true if `node` has been explicitly set.
+  public var hasNode: Bool {self._node != nil}
+  /// Clears the value of `node`. Subsequent reads from it will return its default value.
+  public mutating func clearNode() {self._node = nil}
+
+  public var state: ControlFsckReplica.State = .live
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public nonisolated enum State: SwiftProtobuf.Enum, Swift.CaseIterable {
+    public typealias RawValue = Int
+    case live // = 0
+    case corrupt // = 1
+
+    /// the node says that it has none
+    case missing // = 2
+
+    /// the node is dead or has not been heard of
+    case dead // = 3
+
+    /// the node has yet to name all it holds
+    case unreported // = 4
+    case UNRECOGNIZED(Int)
+
+    public init() {
+      self = .live
+    }
+
+    public init?(rawValue: Int) {
+      switch rawValue {
+      case 0: self = .live
+      case 1: self = .corrupt
+      case 2: self = .missing
+      case 3: self = .dead
+      case 4: self = .unreported
+      default: self = .UNRECOGNIZED(rawValue)
+      }
+    }
+
+    public var rawValue: Int {
+      switch self {
+      case .live: return 0
+      case .corrupt: return 1
+      case .missing: return 2
+      case .dead: return 3
+      case .unreported: return 4
+      case .UNRECOGNIZED(let i): return i
+      }
+    }
+
+    // The compiler won't synthesize support with the UNRECOGNIZED case.
+    public static let allCases: [ControlFsckReplica.State] = [
+      .live,
+      .corrupt,
+      .missing,
+      .dead,
+      .unreported,
+    ]
+
+  }
+
+  public init() {}
+
+  fileprivate var _node: ControlNode? = nil
+}
+
+/// Blocks that datanodes hold and the namespace does not know.
+public nonisolated struct ControlStrays: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// empty: of every node
+  public var nodeID: Data = Data()
+
+  /// the operator's word that those shown may go
+  public var delete: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct ControlStraysReply: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// as many as are remembered
+  public var strays: [ControlStray] = []
+
+  public var total: UInt64 = 0
+
+  /// how many are to be deleted
+  public var deleting: UInt64 = 0
+
+  /// not deleted: too young, or numbered beyond this namespace
+  public var kept: UInt64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct ControlStray: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var node: ControlNode {
+    get {_node ?? ControlNode()}
+    set {_node = newValue}
+  }
+  /// Returns true if `node` has been explicitly set.
+  public var hasNode: Bool {self._node != nil}
+  /// Clears the value of `node`. Subsequent reads from it will return its default value.
+  public mutating func clearNode() {self._node = nil}
+
+  public var block: UInt64 = 0
+
+  public var epoch: UInt64 = 0
+
+  public var length: UInt64 = 0
+
+  public var deviceID: Data = Data()
+
+  /// of its file on the node
+  public var path: String = String()
+
+  /// how long ago the node named it
+  public var seenMs: UInt64 = 0
+
+  /// a number that this namespace has never given
+  public var foreign: Bool = false
+
+  public var deleting: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _node: ControlNode? = nil
 }
 
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
@@ -1547,7 +2133,7 @@ nonisolated extension ControlHelloReply: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension ControlRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Request"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}client_id\0\u{3}request_id\0\u{2}\u{8}register\0\u{1}heartbeat\0\u{1}create\0\u{3}add_block\0\u{1}renew\0\u{1}close\0\u{1}abandon\0\u{1}open\0\u{1}info\0\u{1}list\0\u{1}delete\0\u{1}rename\0\u{3}cluster_status\0\u{1}report\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}client_id\0\u{3}request_id\0\u{2}\u{8}register\0\u{1}heartbeat\0\u{1}create\0\u{3}add_block\0\u{1}renew\0\u{1}close\0\u{1}abandon\0\u{1}open\0\u{1}info\0\u{1}list\0\u{1}delete\0\u{1}rename\0\u{3}cluster_status\0\u{1}report\0\u{4}\u{7}report_bad\0\u{1}scrub\0\u{1}fsck\0\u{1}strays\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1739,6 +2325,58 @@ nonisolated extension ControlRequest: SwiftProtobuf.Message, SwiftProtobuf._Mess
           self.operation = .report(v)
         }
       }()
+      case 30: try {
+        var v: ControlReportBad?
+        var hadOneofValue = false
+        if let current = self.operation {
+          hadOneofValue = true
+          if case .reportBad(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.operation = .reportBad(v)
+        }
+      }()
+      case 31: try {
+        var v: ControlScrub?
+        var hadOneofValue = false
+        if let current = self.operation {
+          hadOneofValue = true
+          if case .scrub(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.operation = .scrub(v)
+        }
+      }()
+      case 32: try {
+        var v: ControlFsck?
+        var hadOneofValue = false
+        if let current = self.operation {
+          hadOneofValue = true
+          if case .fsck(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.operation = .fsck(v)
+        }
+      }()
+      case 33: try {
+        var v: ControlStrays?
+        var hadOneofValue = false
+        if let current = self.operation {
+          hadOneofValue = true
+          if case .strays(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.operation = .strays(v)
+        }
+      }()
       default: break
       }
     }
@@ -1812,6 +2450,22 @@ nonisolated extension ControlRequest: SwiftProtobuf.Message, SwiftProtobuf._Mess
       guard case .report(let v)? = self.operation else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 23)
     }()
+    case .reportBad?: try {
+      guard case .reportBad(let v)? = self.operation else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 30)
+    }()
+    case .scrub?: try {
+      guard case .scrub(let v)? = self.operation else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 31)
+    }()
+    case .fsck?: try {
+      guard case .fsck(let v)? = self.operation else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 32)
+    }()
+    case .strays?: try {
+      guard case .strays(let v)? = self.operation else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 33)
+    }()
     case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -1828,7 +2482,7 @@ nonisolated extension ControlRequest: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension ControlReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Reply"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}code\0\u{1}message\0\u{3}live_nodes\0\u{3}needed_nodes\0\u{2}\u{5}register\0\u{1}heartbeat\0\u{1}create\0\u{3}add_block\0\u{1}renew\0\u{1}close\0\u{1}abandon\0\u{1}open\0\u{1}info\0\u{1}list\0\u{1}delete\0\u{1}rename\0\u{3}cluster_status\0\u{1}report\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}code\0\u{1}message\0\u{3}live_nodes\0\u{3}needed_nodes\0\u{1}late\0\u{2}\u{4}register\0\u{1}heartbeat\0\u{1}create\0\u{3}add_block\0\u{1}renew\0\u{1}close\0\u{1}abandon\0\u{1}open\0\u{1}info\0\u{1}list\0\u{1}delete\0\u{1}rename\0\u{3}cluster_status\0\u{1}report\0\u{4}\u{7}report_bad\0\u{1}scrub\0\u{1}fsck\0\u{1}strays\0")
 
   fileprivate class _StorageClass {
     var _requestID: UInt64 = 0
@@ -1836,6 +2490,7 @@ nonisolated extension ControlReply: SwiftProtobuf.Message, SwiftProtobuf._Messag
     var _message: String = String()
     var _liveNodes: UInt32 = 0
     var _neededNodes: UInt32 = 0
+    var _late: ControlLateBlock? = nil
     var _result: ControlReply.OneOf_Result?
 
       // This property is used as the initial default value for new instances of the type.
@@ -1852,6 +2507,7 @@ nonisolated extension ControlReply: SwiftProtobuf.Message, SwiftProtobuf._Messag
       _message = source._message
       _liveNodes = source._liveNodes
       _neededNodes = source._neededNodes
+      _late = source._late
       _result = source._result
     }
   }
@@ -1876,6 +2532,7 @@ nonisolated extension ControlReply: SwiftProtobuf.Message, SwiftProtobuf._Messag
         case 3: try { try decoder.decodeSingularStringField(value: &_storage._message) }()
         case 4: try { try decoder.decodeSingularUInt32Field(value: &_storage._liveNodes) }()
         case 5: try { try decoder.decodeSingularUInt32Field(value: &_storage._neededNodes) }()
+        case 6: try { try decoder.decodeSingularMessageField(value: &_storage._late) }()
         case 10: try {
           var v: ControlRegisterReply?
           var hadOneofValue = false
@@ -2058,6 +2715,58 @@ nonisolated extension ControlReply: SwiftProtobuf.Message, SwiftProtobuf._Messag
             _storage._result = .report(v)
           }
         }()
+        case 30: try {
+          var v: ControlEmpty?
+          var hadOneofValue = false
+          if let current = _storage._result {
+            hadOneofValue = true
+            if case .reportBad(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._result = .reportBad(v)
+          }
+        }()
+        case 31: try {
+          var v: ControlScrubReply?
+          var hadOneofValue = false
+          if let current = _storage._result {
+            hadOneofValue = true
+            if case .scrub(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._result = .scrub(v)
+          }
+        }()
+        case 32: try {
+          var v: ControlFsckReply?
+          var hadOneofValue = false
+          if let current = _storage._result {
+            hadOneofValue = true
+            if case .fsck(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._result = .fsck(v)
+          }
+        }()
+        case 33: try {
+          var v: ControlStraysReply?
+          var hadOneofValue = false
+          if let current = _storage._result {
+            hadOneofValue = true
+            if case .strays(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._result = .strays(v)
+          }
+        }()
         default: break
         }
       }
@@ -2085,6 +2794,9 @@ nonisolated extension ControlReply: SwiftProtobuf.Message, SwiftProtobuf._Messag
       if _storage._neededNodes != 0 {
         try visitor.visitSingularUInt32Field(value: _storage._neededNodes, fieldNumber: 5)
       }
+      try { if let v = _storage._late {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+      } }()
       switch _storage._result {
       case .register?: try {
         guard case .register(let v)? = _storage._result else { preconditionFailure() }
@@ -2142,6 +2854,22 @@ nonisolated extension ControlReply: SwiftProtobuf.Message, SwiftProtobuf._Messag
         guard case .report(let v)? = _storage._result else { preconditionFailure() }
         try visitor.visitSingularMessageField(value: v, fieldNumber: 23)
       }()
+      case .reportBad?: try {
+        guard case .reportBad(let v)? = _storage._result else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 30)
+      }()
+      case .scrub?: try {
+        guard case .scrub(let v)? = _storage._result else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 31)
+      }()
+      case .fsck?: try {
+        guard case .fsck(let v)? = _storage._result else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 32)
+      }()
+      case .strays?: try {
+        guard case .strays(let v)? = _storage._result else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 33)
+      }()
       case nil: break
       }
     }
@@ -2158,6 +2886,7 @@ nonisolated extension ControlReply: SwiftProtobuf.Message, SwiftProtobuf._Messag
         if _storage._message != rhs_storage._message {return false}
         if _storage._liveNodes != rhs_storage._liveNodes {return false}
         if _storage._neededNodes != rhs_storage._neededNodes {return false}
+        if _storage._late != rhs_storage._late {return false}
         if _storage._result != rhs_storage._result {return false}
         return true
       }
@@ -2182,6 +2911,55 @@ nonisolated extension ControlEmpty: SwiftProtobuf.Message, SwiftProtobuf._Messag
   }
 
   public static func ==(lhs: ControlEmpty, rhs: ControlEmpty) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlLateBlock: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".LateBlock"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}block\0\u{1}position\0\u{1}node\0\u{1}level\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.block) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.position) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._node) }()
+      case 4: try { try decoder.decodeSingularEnumField(value: &self.level) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.block != 0 {
+      try visitor.visitSingularUInt64Field(value: self.block, fieldNumber: 1)
+    }
+    if self.position != 0 {
+      try visitor.visitSingularUInt32Field(value: self.position, fieldNumber: 2)
+    }
+    try { if let v = self._node {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    if self.level != .received {
+      try visitor.visitSingularEnumField(value: self.level, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlLateBlock, rhs: ControlLateBlock) -> Bool {
+    if lhs.block != rhs.block {return false}
+    if lhs.position != rhs.position {return false}
+    if lhs._node != rhs._node {return false}
+    if lhs.level != rhs.level {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2303,7 +3081,7 @@ nonisolated extension ControlBlockState: SwiftProtobuf.Message, SwiftProtobuf._M
 }
 
 nonisolated extension ControlBlockState.State: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0OPEN\0\u{1}SEALED\0\u{1}LOST\0\u{1}MAYBE_LOST\0\u{1}GONE\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0OPEN\0\u{1}SEALED\0\u{1}LOST\0\u{1}MAYBE_LOST\0\u{1}GONE\0\u{2}\u{2}CORRUPT\0")
 }
 
 nonisolated extension ControlRegister: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -2502,7 +3280,7 @@ nonisolated extension ControlRegisterReply: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension ControlHeartbeat: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Heartbeat"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}session\0\u{1}sequence\0\u{1}blocks\0\u{3}report_complete\0\u{1}devices\0\u{3}open_streams\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}session\0\u{1}sequence\0\u{1}blocks\0\u{3}report_complete\0\u{1}devices\0\u{3}open_streams\0\u{2}\u{3}scrubs\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2517,6 +3295,7 @@ nonisolated extension ControlHeartbeat: SwiftProtobuf.Message, SwiftProtobuf._Me
       case 5: try { try decoder.decodeSingularBoolField(value: &self.reportComplete) }()
       case 6: try { try decoder.decodeRepeatedMessageField(value: &self.devices) }()
       case 7: try { try decoder.decodeSingularUInt32Field(value: &self.openStreams) }()
+      case 10: try { try decoder.decodeRepeatedMessageField(value: &self.scrubs) }()
       default: break
       }
     }
@@ -2544,6 +3323,9 @@ nonisolated extension ControlHeartbeat: SwiftProtobuf.Message, SwiftProtobuf._Me
     if self.openStreams != 0 {
       try visitor.visitSingularUInt32Field(value: self.openStreams, fieldNumber: 7)
     }
+    if !self.scrubs.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.scrubs, fieldNumber: 10)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2555,6 +3337,77 @@ nonisolated extension ControlHeartbeat: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.reportComplete != rhs.reportComplete {return false}
     if lhs.devices != rhs.devices {return false}
     if lhs.openStreams != rhs.openStreams {return false}
+    if lhs.scrubs != rhs.scrubs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlDeviceScrub: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DeviceScrub"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}device_id\0\u{1}pass\0\u{3}pass_blocks\0\u{3}pass_done\0\u{3}pass_bytes\0\u{1}blocks\0\u{1}bytes\0\u{1}bad\0\u{1}asked\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.deviceID) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.pass) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.passBlocks) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.passDone) }()
+      case 5: try { try decoder.decodeSingularUInt64Field(value: &self.passBytes) }()
+      case 6: try { try decoder.decodeSingularUInt64Field(value: &self.blocks) }()
+      case 7: try { try decoder.decodeSingularUInt64Field(value: &self.bytes) }()
+      case 8: try { try decoder.decodeSingularUInt64Field(value: &self.bad) }()
+      case 9: try { try decoder.decodeSingularUInt64Field(value: &self.asked) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.deviceID.isEmpty {
+      try visitor.visitSingularBytesField(value: self.deviceID, fieldNumber: 1)
+    }
+    if self.pass != 0 {
+      try visitor.visitSingularUInt64Field(value: self.pass, fieldNumber: 2)
+    }
+    if self.passBlocks != 0 {
+      try visitor.visitSingularUInt64Field(value: self.passBlocks, fieldNumber: 3)
+    }
+    if self.passDone != 0 {
+      try visitor.visitSingularUInt64Field(value: self.passDone, fieldNumber: 4)
+    }
+    if self.passBytes != 0 {
+      try visitor.visitSingularUInt64Field(value: self.passBytes, fieldNumber: 5)
+    }
+    if self.blocks != 0 {
+      try visitor.visitSingularUInt64Field(value: self.blocks, fieldNumber: 6)
+    }
+    if self.bytes != 0 {
+      try visitor.visitSingularUInt64Field(value: self.bytes, fieldNumber: 7)
+    }
+    if self.bad != 0 {
+      try visitor.visitSingularUInt64Field(value: self.bad, fieldNumber: 8)
+    }
+    if self.asked != 0 {
+      try visitor.visitSingularUInt64Field(value: self.asked, fieldNumber: 9)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlDeviceScrub, rhs: ControlDeviceScrub) -> Bool {
+    if lhs.deviceID != rhs.deviceID {return false}
+    if lhs.pass != rhs.pass {return false}
+    if lhs.passBlocks != rhs.passBlocks {return false}
+    if lhs.passDone != rhs.passDone {return false}
+    if lhs.passBytes != rhs.passBytes {return false}
+    if lhs.blocks != rhs.blocks {return false}
+    if lhs.bytes != rhs.bytes {return false}
+    if lhs.bad != rhs.bad {return false}
+    if lhs.asked != rhs.asked {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2601,7 +3454,7 @@ nonisolated extension ControlCommand: SwiftProtobuf.Message, SwiftProtobuf._Mess
 }
 
 nonisolated extension ControlCommand.Kind: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0DELETE\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0DELETE\0\u{1}SCRUB\0")
 }
 
 nonisolated extension ControlHeartbeatReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -3509,99 +4362,177 @@ nonisolated extension ControlClusterStatus: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension ControlClusterStatusReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ClusterStatusReply"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}cluster_id\0\u{1}live\0\u{1}stale\0\u{1}dead\0\u{1}needed\0\u{3}capacity_bytes\0\u{3}used_bytes\0\u{1}keys\0\u{1}blocks\0\u{1}leases\0\u{3}under_replicated_blocks\0\u{3}missing_blocks\0\u{3}uptime_ms\0\u{1}replicas\0\u{3}block_bytes\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}cluster_id\0\u{1}live\0\u{1}stale\0\u{1}dead\0\u{1}needed\0\u{3}capacity_bytes\0\u{3}used_bytes\0\u{1}keys\0\u{1}blocks\0\u{1}leases\0\u{3}under_replicated_blocks\0\u{3}missing_blocks\0\u{3}uptime_ms\0\u{1}replicas\0\u{3}block_bytes\0\u{4}\u{5}corrupt_replicas\0\u{3}stray_blocks\0")
+
+  fileprivate class _StorageClass {
+    var _clusterID: Data = Data()
+    var _live: UInt32 = 0
+    var _stale: UInt32 = 0
+    var _dead: UInt32 = 0
+    var _needed: UInt32 = 0
+    var _capacityBytes: UInt64 = 0
+    var _usedBytes: UInt64 = 0
+    var _keys: UInt64 = 0
+    var _blocks: UInt64 = 0
+    var _leases: UInt64 = 0
+    var _underReplicatedBlocks: UInt64 = 0
+    var _missingBlocks: UInt64 = 0
+    var _uptimeMs: UInt64 = 0
+    var _replicas: UInt32 = 0
+    var _blockBytes: UInt64 = 0
+    var _corruptReplicas: UInt64 = 0
+    var _strayBlocks: UInt64 = 0
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _clusterID = source._clusterID
+      _live = source._live
+      _stale = source._stale
+      _dead = source._dead
+      _needed = source._needed
+      _capacityBytes = source._capacityBytes
+      _usedBytes = source._usedBytes
+      _keys = source._keys
+      _blocks = source._blocks
+      _leases = source._leases
+      _underReplicatedBlocks = source._underReplicatedBlocks
+      _missingBlocks = source._missingBlocks
+      _uptimeMs = source._uptimeMs
+      _replicas = source._replicas
+      _blockBytes = source._blockBytes
+      _corruptReplicas = source._corruptReplicas
+      _strayBlocks = source._strayBlocks
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularBytesField(value: &self.clusterID) }()
-      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.live) }()
-      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.stale) }()
-      case 4: try { try decoder.decodeSingularUInt32Field(value: &self.dead) }()
-      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.needed) }()
-      case 6: try { try decoder.decodeSingularUInt64Field(value: &self.capacityBytes) }()
-      case 7: try { try decoder.decodeSingularUInt64Field(value: &self.usedBytes) }()
-      case 8: try { try decoder.decodeSingularUInt64Field(value: &self.keys) }()
-      case 9: try { try decoder.decodeSingularUInt64Field(value: &self.blocks) }()
-      case 10: try { try decoder.decodeSingularUInt64Field(value: &self.leases) }()
-      case 11: try { try decoder.decodeSingularUInt64Field(value: &self.underReplicatedBlocks) }()
-      case 12: try { try decoder.decodeSingularUInt64Field(value: &self.missingBlocks) }()
-      case 13: try { try decoder.decodeSingularUInt64Field(value: &self.uptimeMs) }()
-      case 14: try { try decoder.decodeSingularUInt32Field(value: &self.replicas) }()
-      case 15: try { try decoder.decodeSingularUInt64Field(value: &self.blockBytes) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularBytesField(value: &_storage._clusterID) }()
+        case 2: try { try decoder.decodeSingularUInt32Field(value: &_storage._live) }()
+        case 3: try { try decoder.decodeSingularUInt32Field(value: &_storage._stale) }()
+        case 4: try { try decoder.decodeSingularUInt32Field(value: &_storage._dead) }()
+        case 5: try { try decoder.decodeSingularUInt32Field(value: &_storage._needed) }()
+        case 6: try { try decoder.decodeSingularUInt64Field(value: &_storage._capacityBytes) }()
+        case 7: try { try decoder.decodeSingularUInt64Field(value: &_storage._usedBytes) }()
+        case 8: try { try decoder.decodeSingularUInt64Field(value: &_storage._keys) }()
+        case 9: try { try decoder.decodeSingularUInt64Field(value: &_storage._blocks) }()
+        case 10: try { try decoder.decodeSingularUInt64Field(value: &_storage._leases) }()
+        case 11: try { try decoder.decodeSingularUInt64Field(value: &_storage._underReplicatedBlocks) }()
+        case 12: try { try decoder.decodeSingularUInt64Field(value: &_storage._missingBlocks) }()
+        case 13: try { try decoder.decodeSingularUInt64Field(value: &_storage._uptimeMs) }()
+        case 14: try { try decoder.decodeSingularUInt32Field(value: &_storage._replicas) }()
+        case 15: try { try decoder.decodeSingularUInt64Field(value: &_storage._blockBytes) }()
+        case 20: try { try decoder.decodeSingularUInt64Field(value: &_storage._corruptReplicas) }()
+        case 21: try { try decoder.decodeSingularUInt64Field(value: &_storage._strayBlocks) }()
+        default: break
+        }
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if !self.clusterID.isEmpty {
-      try visitor.visitSingularBytesField(value: self.clusterID, fieldNumber: 1)
-    }
-    if self.live != 0 {
-      try visitor.visitSingularUInt32Field(value: self.live, fieldNumber: 2)
-    }
-    if self.stale != 0 {
-      try visitor.visitSingularUInt32Field(value: self.stale, fieldNumber: 3)
-    }
-    if self.dead != 0 {
-      try visitor.visitSingularUInt32Field(value: self.dead, fieldNumber: 4)
-    }
-    if self.needed != 0 {
-      try visitor.visitSingularUInt32Field(value: self.needed, fieldNumber: 5)
-    }
-    if self.capacityBytes != 0 {
-      try visitor.visitSingularUInt64Field(value: self.capacityBytes, fieldNumber: 6)
-    }
-    if self.usedBytes != 0 {
-      try visitor.visitSingularUInt64Field(value: self.usedBytes, fieldNumber: 7)
-    }
-    if self.keys != 0 {
-      try visitor.visitSingularUInt64Field(value: self.keys, fieldNumber: 8)
-    }
-    if self.blocks != 0 {
-      try visitor.visitSingularUInt64Field(value: self.blocks, fieldNumber: 9)
-    }
-    if self.leases != 0 {
-      try visitor.visitSingularUInt64Field(value: self.leases, fieldNumber: 10)
-    }
-    if self.underReplicatedBlocks != 0 {
-      try visitor.visitSingularUInt64Field(value: self.underReplicatedBlocks, fieldNumber: 11)
-    }
-    if self.missingBlocks != 0 {
-      try visitor.visitSingularUInt64Field(value: self.missingBlocks, fieldNumber: 12)
-    }
-    if self.uptimeMs != 0 {
-      try visitor.visitSingularUInt64Field(value: self.uptimeMs, fieldNumber: 13)
-    }
-    if self.replicas != 0 {
-      try visitor.visitSingularUInt32Field(value: self.replicas, fieldNumber: 14)
-    }
-    if self.blockBytes != 0 {
-      try visitor.visitSingularUInt64Field(value: self.blockBytes, fieldNumber: 15)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      if !_storage._clusterID.isEmpty {
+        try visitor.visitSingularBytesField(value: _storage._clusterID, fieldNumber: 1)
+      }
+      if _storage._live != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._live, fieldNumber: 2)
+      }
+      if _storage._stale != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._stale, fieldNumber: 3)
+      }
+      if _storage._dead != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._dead, fieldNumber: 4)
+      }
+      if _storage._needed != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._needed, fieldNumber: 5)
+      }
+      if _storage._capacityBytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._capacityBytes, fieldNumber: 6)
+      }
+      if _storage._usedBytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._usedBytes, fieldNumber: 7)
+      }
+      if _storage._keys != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._keys, fieldNumber: 8)
+      }
+      if _storage._blocks != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._blocks, fieldNumber: 9)
+      }
+      if _storage._leases != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._leases, fieldNumber: 10)
+      }
+      if _storage._underReplicatedBlocks != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._underReplicatedBlocks, fieldNumber: 11)
+      }
+      if _storage._missingBlocks != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._missingBlocks, fieldNumber: 12)
+      }
+      if _storage._uptimeMs != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._uptimeMs, fieldNumber: 13)
+      }
+      if _storage._replicas != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._replicas, fieldNumber: 14)
+      }
+      if _storage._blockBytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._blockBytes, fieldNumber: 15)
+      }
+      if _storage._corruptReplicas != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._corruptReplicas, fieldNumber: 20)
+      }
+      if _storage._strayBlocks != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._strayBlocks, fieldNumber: 21)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: ControlClusterStatusReply, rhs: ControlClusterStatusReply) -> Bool {
-    if lhs.clusterID != rhs.clusterID {return false}
-    if lhs.live != rhs.live {return false}
-    if lhs.stale != rhs.stale {return false}
-    if lhs.dead != rhs.dead {return false}
-    if lhs.needed != rhs.needed {return false}
-    if lhs.capacityBytes != rhs.capacityBytes {return false}
-    if lhs.usedBytes != rhs.usedBytes {return false}
-    if lhs.keys != rhs.keys {return false}
-    if lhs.blocks != rhs.blocks {return false}
-    if lhs.leases != rhs.leases {return false}
-    if lhs.underReplicatedBlocks != rhs.underReplicatedBlocks {return false}
-    if lhs.missingBlocks != rhs.missingBlocks {return false}
-    if lhs.uptimeMs != rhs.uptimeMs {return false}
-    if lhs.replicas != rhs.replicas {return false}
-    if lhs.blockBytes != rhs.blockBytes {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._clusterID != rhs_storage._clusterID {return false}
+        if _storage._live != rhs_storage._live {return false}
+        if _storage._stale != rhs_storage._stale {return false}
+        if _storage._dead != rhs_storage._dead {return false}
+        if _storage._needed != rhs_storage._needed {return false}
+        if _storage._capacityBytes != rhs_storage._capacityBytes {return false}
+        if _storage._usedBytes != rhs_storage._usedBytes {return false}
+        if _storage._keys != rhs_storage._keys {return false}
+        if _storage._blocks != rhs_storage._blocks {return false}
+        if _storage._leases != rhs_storage._leases {return false}
+        if _storage._underReplicatedBlocks != rhs_storage._underReplicatedBlocks {return false}
+        if _storage._missingBlocks != rhs_storage._missingBlocks {return false}
+        if _storage._uptimeMs != rhs_storage._uptimeMs {return false}
+        if _storage._replicas != rhs_storage._replicas {return false}
+        if _storage._blockBytes != rhs_storage._blockBytes {return false}
+        if _storage._corruptReplicas != rhs_storage._corruptReplicas {return false}
+        if _storage._strayBlocks != rhs_storage._strayBlocks {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3639,7 +4570,7 @@ nonisolated extension ControlReport: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension ControlNodeReport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".NodeReport"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{1}state\0\u{3}last_contact_ms\0\u{1}devices\0\u{1}blocks\0\u{3}open_streams\0\u{1}software\0\u{3}report_complete\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{1}state\0\u{3}last_contact_ms\0\u{1}devices\0\u{1}blocks\0\u{3}open_streams\0\u{1}software\0\u{3}report_complete\0\u{2}\u{2}corrupt\0\u{1}strays\0\u{1}mismatches\0\u{1}scrubs\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3655,6 +4586,10 @@ nonisolated extension ControlNodeReport: SwiftProtobuf.Message, SwiftProtobuf._M
       case 6: try { try decoder.decodeSingularUInt32Field(value: &self.openStreams) }()
       case 7: try { try decoder.decodeSingularStringField(value: &self.software) }()
       case 8: try { try decoder.decodeSingularBoolField(value: &self.reportComplete) }()
+      case 10: try { try decoder.decodeSingularUInt64Field(value: &self.corrupt) }()
+      case 11: try { try decoder.decodeSingularUInt64Field(value: &self.strays) }()
+      case 12: try { try decoder.decodeSingularUInt64Field(value: &self.mismatches) }()
+      case 13: try { try decoder.decodeRepeatedMessageField(value: &self.scrubs) }()
       default: break
       }
     }
@@ -3689,6 +4624,18 @@ nonisolated extension ControlNodeReport: SwiftProtobuf.Message, SwiftProtobuf._M
     if self.reportComplete != false {
       try visitor.visitSingularBoolField(value: self.reportComplete, fieldNumber: 8)
     }
+    if self.corrupt != 0 {
+      try visitor.visitSingularUInt64Field(value: self.corrupt, fieldNumber: 10)
+    }
+    if self.strays != 0 {
+      try visitor.visitSingularUInt64Field(value: self.strays, fieldNumber: 11)
+    }
+    if self.mismatches != 0 {
+      try visitor.visitSingularUInt64Field(value: self.mismatches, fieldNumber: 12)
+    }
+    if !self.scrubs.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.scrubs, fieldNumber: 13)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3701,6 +4648,10 @@ nonisolated extension ControlNodeReport: SwiftProtobuf.Message, SwiftProtobuf._M
     if lhs.openStreams != rhs.openStreams {return false}
     if lhs.software != rhs.software {return false}
     if lhs.reportComplete != rhs.reportComplete {return false}
+    if lhs.corrupt != rhs.corrupt {return false}
+    if lhs.strays != rhs.strays {return false}
+    if lhs.mismatches != rhs.mismatches {return false}
+    if lhs.scrubs != rhs.scrubs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3740,6 +4691,627 @@ nonisolated extension ControlReportReply: SwiftProtobuf.Message, SwiftProtobuf._
   public static func ==(lhs: ControlReportReply, rhs: ControlReportReply) -> Bool {
     if lhs._status != rhs._status {return false}
     if lhs.nodes != rhs.nodes {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlReportBad: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ReportBad"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}block\0\u{1}epoch\0\u{3}node_id\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.block) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.epoch) }()
+      case 3: try { try decoder.decodeSingularBytesField(value: &self.nodeID) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.block != 0 {
+      try visitor.visitSingularUInt64Field(value: self.block, fieldNumber: 1)
+    }
+    if self.epoch != 0 {
+      try visitor.visitSingularUInt64Field(value: self.epoch, fieldNumber: 2)
+    }
+    if !self.nodeID.isEmpty {
+      try visitor.visitSingularBytesField(value: self.nodeID, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlReportBad, rhs: ControlReportBad) -> Bool {
+    if lhs.block != rhs.block {return false}
+    if lhs.epoch != rhs.epoch {return false}
+    if lhs.nodeID != rhs.nodeID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlScrub: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Scrub"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}start\0\u{3}node_id\0\u{1}block\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBoolField(value: &self.start) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.nodeID) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.block) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.start != false {
+      try visitor.visitSingularBoolField(value: self.start, fieldNumber: 1)
+    }
+    if !self.nodeID.isEmpty {
+      try visitor.visitSingularBytesField(value: self.nodeID, fieldNumber: 2)
+    }
+    if self.block != 0 {
+      try visitor.visitSingularUInt64Field(value: self.block, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlScrub, rhs: ControlScrub) -> Bool {
+    if lhs.start != rhs.start {return false}
+    if lhs.nodeID != rhs.nodeID {return false}
+    if lhs.block != rhs.block {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlScrubReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ScrubReply"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}asked\0\u{1}nodes\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.asked) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.nodes) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.asked != 0 {
+      try visitor.visitSingularUInt32Field(value: self.asked, fieldNumber: 1)
+    }
+    if !self.nodes.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.nodes, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlScrubReply, rhs: ControlScrubReply) -> Bool {
+    if lhs.asked != rhs.asked {return false}
+    if lhs.nodes != rhs.nodes {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlNodeScrub: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".NodeScrub"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{1}state\0\u{1}waiting\0\u{3}waiting_all\0\u{1}corrupt\0\u{1}devices\0\u{1}paths\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._node) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.state) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.waiting) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.waitingAll) }()
+      case 5: try { try decoder.decodeSingularUInt64Field(value: &self.corrupt) }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.devices) }()
+      case 7: try { try decoder.decodeRepeatedStringField(value: &self.paths) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._node {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if !self.state.isEmpty {
+      try visitor.visitSingularStringField(value: self.state, fieldNumber: 2)
+    }
+    if self.waiting != 0 {
+      try visitor.visitSingularUInt64Field(value: self.waiting, fieldNumber: 3)
+    }
+    if self.waitingAll != false {
+      try visitor.visitSingularBoolField(value: self.waitingAll, fieldNumber: 4)
+    }
+    if self.corrupt != 0 {
+      try visitor.visitSingularUInt64Field(value: self.corrupt, fieldNumber: 5)
+    }
+    if !self.devices.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.devices, fieldNumber: 6)
+    }
+    if !self.paths.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.paths, fieldNumber: 7)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlNodeScrub, rhs: ControlNodeScrub) -> Bool {
+    if lhs._node != rhs._node {return false}
+    if lhs.state != rhs.state {return false}
+    if lhs.waiting != rhs.waiting {return false}
+    if lhs.waitingAll != rhs.waitingAll {return false}
+    if lhs.corrupt != rhs.corrupt {return false}
+    if lhs.devices != rhs.devices {return false}
+    if lhs.paths != rhs.paths {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlFsck: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Fsck"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}prefix\0\u{3}start_after\0\u{3}start_offset\0\u{1}blocks\0\u{1}locations\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.prefix) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.startAfter) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.startOffset) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.blocks) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.locations) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.prefix.isEmpty {
+      try visitor.visitSingularStringField(value: self.prefix, fieldNumber: 1)
+    }
+    if !self.startAfter.isEmpty {
+      try visitor.visitSingularStringField(value: self.startAfter, fieldNumber: 2)
+    }
+    if self.startOffset != 0 {
+      try visitor.visitSingularUInt64Field(value: self.startOffset, fieldNumber: 3)
+    }
+    if self.blocks != false {
+      try visitor.visitSingularBoolField(value: self.blocks, fieldNumber: 4)
+    }
+    if self.locations != false {
+      try visitor.visitSingularBoolField(value: self.locations, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlFsck, rhs: ControlFsck) -> Bool {
+    if lhs.prefix != rhs.prefix {return false}
+    if lhs.startAfter != rhs.startAfter {return false}
+    if lhs.startOffset != rhs.startOffset {return false}
+    if lhs.blocks != rhs.blocks {return false}
+    if lhs.locations != rhs.locations {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlFsckReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".FsckReply"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}keys\0\u{1}more\0\u{1}next\0\u{3}next_offset\0\u{3}reports_incomplete\0\u{1}dead\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.keys) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.more) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.next) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.nextOffset) }()
+      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.reportsIncomplete) }()
+      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.dead) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.keys.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.keys, fieldNumber: 1)
+    }
+    if self.more != false {
+      try visitor.visitSingularBoolField(value: self.more, fieldNumber: 2)
+    }
+    if !self.next.isEmpty {
+      try visitor.visitSingularStringField(value: self.next, fieldNumber: 3)
+    }
+    if self.nextOffset != 0 {
+      try visitor.visitSingularUInt64Field(value: self.nextOffset, fieldNumber: 4)
+    }
+    if self.reportsIncomplete != 0 {
+      try visitor.visitSingularUInt32Field(value: self.reportsIncomplete, fieldNumber: 5)
+    }
+    if self.dead != 0 {
+      try visitor.visitSingularUInt32Field(value: self.dead, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlFsckReply, rhs: ControlFsckReply) -> Bool {
+    if lhs.keys != rhs.keys {return false}
+    if lhs.more != rhs.more {return false}
+    if lhs.next != rhs.next {return false}
+    if lhs.nextOffset != rhs.nextOffset {return false}
+    if lhs.reportsIncomplete != rhs.reportsIncomplete {return false}
+    if lhs.dead != rhs.dead {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlFsckKey: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".FsckKey"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}length\0\u{1}blocks\0\u{3}under_replicated\0\u{1}corrupt\0\u{1}missing\0\u{3}corrupt_replicas\0\u{3}live_replicas\0\u{1}detail\0\u{3}wanted_replicas\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.key) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.length) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.blocks) }()
+      case 4: try { try decoder.decodeSingularUInt32Field(value: &self.underReplicated) }()
+      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.corrupt) }()
+      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.missing) }()
+      case 7: try { try decoder.decodeSingularUInt32Field(value: &self.corruptReplicas) }()
+      case 8: try { try decoder.decodeSingularUInt32Field(value: &self.liveReplicas) }()
+      case 9: try { try decoder.decodeRepeatedMessageField(value: &self.detail) }()
+      case 10: try { try decoder.decodeSingularUInt32Field(value: &self.wantedReplicas) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.key.isEmpty {
+      try visitor.visitSingularStringField(value: self.key, fieldNumber: 1)
+    }
+    if self.length != 0 {
+      try visitor.visitSingularUInt64Field(value: self.length, fieldNumber: 2)
+    }
+    if self.blocks != 0 {
+      try visitor.visitSingularUInt32Field(value: self.blocks, fieldNumber: 3)
+    }
+    if self.underReplicated != 0 {
+      try visitor.visitSingularUInt32Field(value: self.underReplicated, fieldNumber: 4)
+    }
+    if self.corrupt != 0 {
+      try visitor.visitSingularUInt32Field(value: self.corrupt, fieldNumber: 5)
+    }
+    if self.missing != 0 {
+      try visitor.visitSingularUInt32Field(value: self.missing, fieldNumber: 6)
+    }
+    if self.corruptReplicas != 0 {
+      try visitor.visitSingularUInt32Field(value: self.corruptReplicas, fieldNumber: 7)
+    }
+    if self.liveReplicas != 0 {
+      try visitor.visitSingularUInt32Field(value: self.liveReplicas, fieldNumber: 8)
+    }
+    if !self.detail.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.detail, fieldNumber: 9)
+    }
+    if self.wantedReplicas != 0 {
+      try visitor.visitSingularUInt32Field(value: self.wantedReplicas, fieldNumber: 10)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlFsckKey, rhs: ControlFsckKey) -> Bool {
+    if lhs.key != rhs.key {return false}
+    if lhs.length != rhs.length {return false}
+    if lhs.blocks != rhs.blocks {return false}
+    if lhs.underReplicated != rhs.underReplicated {return false}
+    if lhs.corrupt != rhs.corrupt {return false}
+    if lhs.missing != rhs.missing {return false}
+    if lhs.corruptReplicas != rhs.corruptReplicas {return false}
+    if lhs.liveReplicas != rhs.liveReplicas {return false}
+    if lhs.detail != rhs.detail {return false}
+    if lhs.wantedReplicas != rhs.wantedReplicas {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlFsckBlock: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".FsckBlock"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}block\0\u{1}epoch\0\u{1}offset\0\u{1}length\0\u{1}wanted\0\u{1}live\0\u{1}corrupt\0\u{1}replicas\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.block) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.epoch) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.offset) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.length) }()
+      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.wanted) }()
+      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.live) }()
+      case 7: try { try decoder.decodeSingularUInt32Field(value: &self.corrupt) }()
+      case 8: try { try decoder.decodeRepeatedMessageField(value: &self.replicas) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.block != 0 {
+      try visitor.visitSingularUInt64Field(value: self.block, fieldNumber: 1)
+    }
+    if self.epoch != 0 {
+      try visitor.visitSingularUInt64Field(value: self.epoch, fieldNumber: 2)
+    }
+    if self.offset != 0 {
+      try visitor.visitSingularUInt64Field(value: self.offset, fieldNumber: 3)
+    }
+    if self.length != 0 {
+      try visitor.visitSingularUInt64Field(value: self.length, fieldNumber: 4)
+    }
+    if self.wanted != 0 {
+      try visitor.visitSingularUInt32Field(value: self.wanted, fieldNumber: 5)
+    }
+    if self.live != 0 {
+      try visitor.visitSingularUInt32Field(value: self.live, fieldNumber: 6)
+    }
+    if self.corrupt != 0 {
+      try visitor.visitSingularUInt32Field(value: self.corrupt, fieldNumber: 7)
+    }
+    if !self.replicas.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.replicas, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlFsckBlock, rhs: ControlFsckBlock) -> Bool {
+    if lhs.block != rhs.block {return false}
+    if lhs.epoch != rhs.epoch {return false}
+    if lhs.offset != rhs.offset {return false}
+    if lhs.length != rhs.length {return false}
+    if lhs.wanted != rhs.wanted {return false}
+    if lhs.live != rhs.live {return false}
+    if lhs.corrupt != rhs.corrupt {return false}
+    if lhs.replicas != rhs.replicas {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlFsckReplica: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".FsckReplica"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{1}state\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._node) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.state) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._node {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if self.state != .live {
+      try visitor.visitSingularEnumField(value: self.state, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlFsckReplica, rhs: ControlFsckReplica) -> Bool {
+    if lhs._node != rhs._node {return false}
+    if lhs.state != rhs.state {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlFsckReplica.State: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0LIVE\0\u{1}CORRUPT\0\u{1}MISSING\0\u{1}DEAD\0\u{1}UNREPORTED\0")
+}
+
+nonisolated extension ControlStrays: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Strays"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}delete\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.nodeID) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.delete) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.nodeID.isEmpty {
+      try visitor.visitSingularBytesField(value: self.nodeID, fieldNumber: 1)
+    }
+    if self.delete != false {
+      try visitor.visitSingularBoolField(value: self.delete, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlStrays, rhs: ControlStrays) -> Bool {
+    if lhs.nodeID != rhs.nodeID {return false}
+    if lhs.delete != rhs.delete {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlStraysReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".StraysReply"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}strays\0\u{1}total\0\u{1}deleting\0\u{1}kept\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.strays) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.total) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.deleting) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.kept) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.strays.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.strays, fieldNumber: 1)
+    }
+    if self.total != 0 {
+      try visitor.visitSingularUInt64Field(value: self.total, fieldNumber: 2)
+    }
+    if self.deleting != 0 {
+      try visitor.visitSingularUInt64Field(value: self.deleting, fieldNumber: 3)
+    }
+    if self.kept != 0 {
+      try visitor.visitSingularUInt64Field(value: self.kept, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlStraysReply, rhs: ControlStraysReply) -> Bool {
+    if lhs.strays != rhs.strays {return false}
+    if lhs.total != rhs.total {return false}
+    if lhs.deleting != rhs.deleting {return false}
+    if lhs.kept != rhs.kept {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlStray: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Stray"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{1}block\0\u{1}epoch\0\u{1}length\0\u{3}device_id\0\u{1}path\0\u{3}seen_ms\0\u{1}foreign\0\u{1}deleting\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._node) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.block) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.epoch) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.length) }()
+      case 5: try { try decoder.decodeSingularBytesField(value: &self.deviceID) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.path) }()
+      case 7: try { try decoder.decodeSingularUInt64Field(value: &self.seenMs) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.foreign) }()
+      case 9: try { try decoder.decodeSingularBoolField(value: &self.deleting) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._node {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if self.block != 0 {
+      try visitor.visitSingularUInt64Field(value: self.block, fieldNumber: 2)
+    }
+    if self.epoch != 0 {
+      try visitor.visitSingularUInt64Field(value: self.epoch, fieldNumber: 3)
+    }
+    if self.length != 0 {
+      try visitor.visitSingularUInt64Field(value: self.length, fieldNumber: 4)
+    }
+    if !self.deviceID.isEmpty {
+      try visitor.visitSingularBytesField(value: self.deviceID, fieldNumber: 5)
+    }
+    if !self.path.isEmpty {
+      try visitor.visitSingularStringField(value: self.path, fieldNumber: 6)
+    }
+    if self.seenMs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.seenMs, fieldNumber: 7)
+    }
+    if self.foreign != false {
+      try visitor.visitSingularBoolField(value: self.foreign, fieldNumber: 8)
+    }
+    if self.deleting != false {
+      try visitor.visitSingularBoolField(value: self.deleting, fieldNumber: 9)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlStray, rhs: ControlStray) -> Bool {
+    if lhs._node != rhs._node {return false}
+    if lhs.block != rhs.block {return false}
+    if lhs.epoch != rhs.epoch {return false}
+    if lhs.length != rhs.length {return false}
+    if lhs.deviceID != rhs.deviceID {return false}
+    if lhs.path != rhs.path {return false}
+    if lhs.seenMs != rhs.seenMs {return false}
+    if lhs.foreign != rhs.foreign {return false}
+    if lhs.deleting != rhs.deleting {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

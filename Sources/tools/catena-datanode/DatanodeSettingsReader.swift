@@ -22,6 +22,7 @@ struct DatanodeSettingsReader {
         configuration.location =
             try settings.parsed("location", "/az/pod/rack/node/device", Self.location) ?? ""
         try read(&configuration.settings)
+        try readScrub(&configuration.settings)
         configuration.host = try readHost()
         return configuration
     }
@@ -107,6 +108,17 @@ struct DatanodeSettingsReader {
         if let idle = try settings.integer("idle-timeout-ms", in: range) {
             target.idleTimeout = UInt64(idle) * 1_000_000
             target.streamIdleTimeout = max(target.idleTimeout, target.progressTimeout) * 5
+        }
+    }
+
+    private func readScrub(_ target: inout DatanodeSettings) throws(ToolFailure) {
+        let days =
+            try settings.parsed("scrub-days", "a number of days from 0 to 3650, such as 7 or 0.5") {
+                Double($0).flatMap { (0...3_650).contains($0) ? $0 : nil }
+            } ?? 7
+        target.scrubPeriod = UInt64(days * 86_400 * 1e9)
+        if let share = try settings.integer("scrub-share", in: 1...100) {
+            target.scrubShare = share
         }
     }
 

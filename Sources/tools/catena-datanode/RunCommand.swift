@@ -21,12 +21,29 @@ struct RunCommand: ParsableCommand {
             valueName: "location"))
     var location: String?
 
+    @Option(
+        help: .init(
+            "Every block is read and compared within this many days (default: 7; 0: only when "
+                + "asked for).", valueName: "days"))
+    var scrubDays: String?
+
+    @Option(
+        help: .init(
+            "The most of a device's time that goes to the scrub (default: 5).",
+            valueName: "percent"))
+    var scrubShare: String?
+
+    private static let names = ["namenode", "location", "scrub-days", "scrub-share"]
+
     func run() throws {
         try presenting("catena-datanode") {
             let settings = try common.settings(
                 fallback: "/etc/catena/datanode.yaml",
-                known: ServingFlags.names.union(["namenode", "location"]),
-                flags: serving.given([("namenode", namenode), ("location", location)]))
+                known: ServingFlags.names.union(Self.names),
+                flags: serving.given([
+                    ("namenode", namenode), ("location", location), ("scrub-days", scrubDays),
+                    ("scrub-share", scrubShare),
+                ]))
             let log = try common.logger("datanode", settings)
             var configuration = try DatanodeSettingsReader(
                 settings: settings, directories: serving.dir

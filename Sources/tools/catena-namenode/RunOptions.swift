@@ -45,6 +45,13 @@ struct RunOptions: ParsableArguments {
             """)
     var deleteGraceMs: String?
 
+    @Option(
+        help: """
+            How long a block that the namespace does not know is only listed, before \
+            'catena admin strays --delete' can delete it. (default: 600000)
+            """)
+    var strayDelayMs: String?
+
     @Option(help: "How long a token lasts; no longer than a key rotation. (default: 600000)")
     var tokenMs: String?
 
@@ -67,7 +74,8 @@ struct RunOptions: ParsableArguments {
             "dir": dir, "listen": listen, "port-file": portFile, "replicas": replicas,
             "min-nodes": minNodes, "block-bytes": blockBytes, "heartbeat-ms": heartbeatMs,
             "stale-ms": staleMs, "dead-ms": deadMs, "lease-ms": leaseMs,
-            "delete-grace-ms": deleteGraceMs, "token-ms": tokenMs,
+            "delete-grace-ms": deleteGraceMs, "stray-delay-ms": strayDelayMs,
+            "token-ms": tokenMs,
             "key-rotation-ms": keyRotationMs, "location-map": locationMap,
         ]
     }
@@ -104,7 +112,8 @@ struct RunOptions: ParsableArguments {
     ) throws(ToolFailure) {
         let times: [(String, WritableKeyPath<NamenodeSettings, Int64>)] = [
             ("heartbeat-ms", \.heartbeatMs), ("stale-ms", \.staleMs), ("dead-ms", \.deadMs),
-            ("lease-ms", \.leaseMs), ("delete-grace-ms", \.deleteGraceMs), ("token-ms", \.tokenMs),
+            ("lease-ms", \.leaseMs), ("delete-grace-ms", \.deleteGraceMs),
+            ("stray-delay-ms", \.strayDelayMs), ("token-ms", \.tokenMs),
             ("key-rotation-ms", \.keyRotationMs),
         ]
         for (name, path) in times {

@@ -53,10 +53,10 @@ struct List: ParsableCommand {
     }
 
     private func text(_ entry: ListEntry) -> String {
-        guard long else { return entry.key + "\n" }
+        guard long else { return shown(entry.key) + "\n" }
         let length = entry.isPrefix ? "-" : String(entry.length)
         let time = entry.isPrefix ? "-" : Timestamp.format(entry.created, fraction: false)
-        return padLeft(length, 15) + "  " + padLeft(time, 20) + "  " + entry.key + "\n"
+        return padLeft(length, 15) + "  " + padLeft(time, 20) + "  " + shown(entry.key) + "\n"
     }
 
     private func padLeft(_ text: String, _ columns: Int) -> String {

@@ -28,7 +28,7 @@ struct Report: ParsableCommand {
         var table = Table([
             ("NODE", .left), ("ADDRESS", .left), ("STATE", .left), ("HEARD", .right),
             ("BLOCKS", .right), ("STREAMS", .right), ("USED", .right), ("CAPACITY", .right),
-            ("DEVICES", .right), ("LOCATION", .left),
+            ("DEVICES", .right), ("CORRUPT", .right), ("STRAY", .right), ("LOCATION", .left),
         ])
         for node in nodes {
             let failed = node.devices.count { $0.failed }
@@ -38,7 +38,7 @@ struct Report: ParsableCommand {
                 TimeSpan.format(Int64(clamping: node.lastContactMilliseconds)) + " ago",
                 node.reportComplete ? "\(node.blocks)" : "\(node.blocks)+", "\(node.openStreams)",
                 ByteSize.format(sum(node, \.used)), ByteSize.format(sum(node, \.capacity)),
-                devices, node.location,
+                devices, "\(node.corrupt)", "\(node.strays)", node.location,
             ])
         }
         return table.text
@@ -58,6 +58,9 @@ struct Report: ParsableCommand {
                 ("open_streams", .integer(Int64(node.openStreams))),
                 ("report_complete", .bool(node.reportComplete)),
                 ("software", .string(node.software)),
+                ("corrupt_replicas", .unsigned(node.corrupt)),
+                ("stray_blocks", .unsigned(node.strays)),
+                ("mismatched_reports", .unsigned(node.mismatches)),
                 ("devices", .array(node.devices.map(deviceJSON))),
             ])
         }

@@ -24,7 +24,7 @@ struct Stat: ParsableCommand {
     }
 
     private func text(_ info: KeyInfo) -> String {
-        var out = "key      \(info.key)\n"
+        var out = "key      \(shown(info.key))\n"
         if info.exists {
             out += "length   \(info.length) (\(ByteSize.format(info.length)))\n"
             out += "created  \(Timestamp.format(info.created, fraction: false))\n"

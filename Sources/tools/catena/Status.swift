@@ -26,6 +26,9 @@ func clusterText(_ status: ClusterSummary) -> String {
     let enough = status.live >= status.needed ? "" : "  TOO FEW: new values are refused"
     let share = status.capacity > 0 ? Double(status.used) / Double(status.capacity) * 100 : 0
     let uptime = TimeSpan.format(Int64(clamping: status.uptimeMilliseconds))
+    var damage = ""
+    if status.corruptReplicas > 0 { damage += "; \(status.corruptReplicas) copies are CORRUPT" }
+    if status.strays > 0 { damage += "; \(status.strays) stray blocks" }
     return """
         cluster    \(status.cluster)
         namenode   up \(uptime)
@@ -35,7 +38,7 @@ func clusterText(_ status: ClusterSummary) -> String {
         (\(Int(share))%)
         values     \(status.keys) keys, \(status.blocks) blocks, \(status.leases) being written
         copies     \(status.replicas) by default; \(status.underReplicated) blocks have too few, \
-        \(status.missing) have none
+        \(status.missing) have none\(damage)
         blocks     up to \(ByteSize.format(status.blockBytes))
 
         """
@@ -51,6 +54,8 @@ func clusterJSON(_ status: ClusterSummary) -> [(String, JSONValue)] {
         ("leases", .unsigned(status.leases)),
         ("under_replicated_blocks", .unsigned(status.underReplicated)),
         ("missing_blocks", .unsigned(status.missing)),
+        ("corrupt_replicas", .unsigned(status.corruptReplicas)),
+        ("stray_blocks", .unsigned(status.strays)),
         ("replicas", .integer(Int64(status.replicas))),
         ("block_bytes", .unsigned(status.blockBytes)),
         ("uptime_milliseconds", .unsigned(status.uptimeMilliseconds)),

@@ -14,6 +14,8 @@ struct GetSession: ~Copyable {
     private var sum = PieceSum()
     private var tried = 0
     private var faults: [ReplicaFault] = []
+    /// Copies with a bad chunk, of which the namenode is to hear.
+    private var bad: [(block: BlockID, epoch: Epoch, node: NodeID)] = []
     /// Of the whole value, as the first OPEN said.
     private var valueLength: UInt64 = 0
     /// The value that the first OPEN named.
@@ -35,11 +37,30 @@ struct GetSession: ~Copyable {
             try readAll(progress)
         } catch {
             engine.shutDown()
+            reportBad()
             throw error
         }
         engine.shutDown()
+        reportBad()
         return GetSummary(
             length: sum.length, checksum: sum.checksum, replicasTried: tried, faults: faults)
+    }
+
+    /// Tells the namenode of bad copies, once the value is read or given up: a reader's word costs
+    /// its reading no time. Who cannot be told is told by the node's own scrub; the first failure
+    /// ends it.
+    private mutating func reportBad() {
+        for copy in bad {
+            do throws(ClientError) {
+                try namespace.reportBad(copy.block, copy.epoch, on: copy.node)
+            } catch {
+                faults.append(
+                    ReplicaFault(
+                        node: copy.node, block: copy.block, isCorrupt: true,
+                        reason: "the namenode could not be told: \(error)"))
+                return
+            }
+        }
     }
 
     private mutating func readAll(_ progress: (UInt64) -> Void) throws(ClientError) {
@@ -111,7 +132,7 @@ struct GetSession: ~Copyable {
                 case .failure(.sink(let number)):
                     throw .sinkFailed(reason: errorText(number))
                 case .failure(let failure):
-                    note(failure, block.replicas[place].node.node, block.block)
+                    note(failure, block.replicas[place].node.node, block)
                     step = choice.failed(failure)
                 }
             }
@@ -169,11 +190,14 @@ struct GetSession: ~Copyable {
         sum.append(checksum, length: UInt64(range.count))
     }
 
-    private mutating func note(_ failure: StreamFailure, _ node: NodeID, _ block: BlockID) {
+    private mutating func note(_ failure: StreamFailure, _ node: NodeID, _ block: ValueBlock) {
         if case .refused(let status, _) = failure, status.family == .token { return }
+        if failure.status == .corrupt, bad.count < Self.mostBad {
+            bad.append((block.block, block.epoch, node))
+        }
         faults.append(
             ReplicaFault(
-                node: node, block: block, isCorrupt: failure.status == .corrupt,
+                node: node, block: block.block, isCorrupt: failure.status == .corrupt,
                 reason: failure.sentence))
     }
 
@@ -186,6 +210,9 @@ struct GetSession: ~Copyable {
         else { throw replaced(block.block) }
         return same
     }
+
+    /// Copies one get reports; the rest of a device that bad is the scrub's.
+    private static var mostBad: Int { 100 }
 
     /// Every replica was asked once: a moment for the busy ones.
     private mutating func pause() {

@@ -1,0 +1,31 @@
+import Wire
+
+/// What one node is to scrub, and how far it says its scrubs are.
+package struct NodeScrubs: Sendable {
+    /// Blocks it has yet to be told of, oldest first.
+    package private(set) var waiting: [BlockID] = []
+    /// It has yet to be told to read all it has.
+    package var isAllWanted = false
+    /// As its last HEARTBEAT said, by device.
+    package var progress: [ControlDeviceScrub] = []
+
+    package init() {}
+
+    /// `false`: `most` blocks wait already.
+    mutating func ask(_ block: BlockID, most: Int) -> Bool {
+        guard !waiting.contains(block) else { return true }
+        guard waiting.count < most else { return false }
+        waiting.append(block)
+        return true
+    }
+
+    /// The next ones to be told; block 0 stands for all.
+    mutating func take(most: Int) -> [BlockID] {
+        var orders: [BlockID] = []
+        if isAllWanted { orders.append(BlockID(0)) }
+        isAllWanted = false
+        orders += waiting.prefix(most)
+        waiting.removeFirst(min(most, waiting.count))
+        return orders
+    }
+}

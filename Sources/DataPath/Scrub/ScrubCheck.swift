@@ -1,0 +1,173 @@
+import Reactor
+import Wire
+
+/// Why a block is corrupt, in words for the log.
+struct ScrubFinding: Error, Equatable, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}
+
+/// Compares one block file with what the node knows of the block and with the file's own checksums,
+/// part by part, in the order in which it is read: the two header pages, the checksum table when
+/// there is one, the payload.
+///
+/// It finds a bit that changed, a file of another block under this name, the content of another
+/// block in this file, an older state of the file put back, and a file that is too short. It does
+/// no I/O; the same checks serve the ring, the simulation and the tests.
+struct ScrubCheck {
+    enum Step: Equatable {
+        case header
+        case table
+        /// The bytes of the block from here on, at most so many.
+        case payload(offset: UInt64, count: Int)
+        case whole
+    }
+
+    /// What a pass counts for a block: its bytes and its header pages.
+    static func cost(length: UInt64) -> UInt64 { length + BlockLayout.payloadOffset }
+
+    let block: BlockID
+    let record: BlockRecord
+    private let cluster: ClusterID
+    private let device: DeviceID
+    /// Whole chunks.
+    private let pieceBytes: Int
+    private(set) var step = Step.header
+    private var checksums: [UInt32] = []
+    private var tableChecksum: UInt32 = 0
+
+    init(
+        _ block: BlockID, _ record: BlockRecord, cluster: ClusterID, device: DeviceID,
+        pieceBytes: Int
+    ) {
+        precondition(pieceBytes % Limits.chunkBytes == 0, "chunks are compared whole")
+        self.block = block
+        self.record = record
+        self.cluster = cluster
+        self.device = device
+        self.pieceBytes = pieceBytes
+    }
+
+    /// Where the step's bytes lie in the file, and how many the device is asked for: whole pages.
+    var place: (offset: UInt64, count: Int) {
+        switch step {
+        case .header, .whole:
+            let part = MetadataPart(false, length: record.length)
+            return (part.offset, part.count)
+        case .table:
+            let part = MetadataPart(true, length: record.length)
+            return (part.offset, part.count)
+        case .payload(let offset, let count):
+            return (BlockLayout.payloadOffset + offset, (count + 4095) / 4096 * 4096)
+        }
+    }
+
+    /// Bytes of `place` that have to be there.
+    var needed: Int {
+        if case .payload(_, let count) = step { count } else { place.count }
+    }
+
+    /// Takes the bytes of the step and moves on.
+    mutating func take(_ memory: UnsafeRawPointer) throws(ScrubFinding) {
+        switch step {
+        case .header: try takeHeader(memory)
+        case .table: try takeTable(memory)
+        case .payload(let offset, let count): try takePayload(memory, offset, count)
+        case .whole: preconditionFailure("a block that was read whole has no more steps")
+        }
+    }
+
+    private mutating func takeHeader(_ pages: UnsafeRawPointer) throws(ScrubFinding) {
+        let (header, page) = try Self.header(of: pages, block, record, cluster)
+        guard header.device == device else {
+            throw ScrubFinding("its header names device \(header.device)")
+        }
+        guard header.tableCount == 0 else {
+            tableChecksum = header.tableChecksum
+            step = .table
+            return
+        }
+        try keep(pages + page * BlockLayout.headerBytes + BlockHeader.checksumsOffset)
+    }
+
+    /// The newer of two header pages, when it is of this sealed block as the node knows it.
+    static func header(
+        of pages: UnsafeRawPointer, _ block: BlockID, _ record: BlockRecord, _ cluster: ClusterID
+    ) throws(ScrubFinding) -> (header: BlockHeader, page: Int) {
+        let header: BlockHeader
+        let page: Int
+        switch BlockHeader.newest(of: pages, block: block) {
+        case .success(let newest): (header, page) = newest
+        case .failure(let defect): throw ScrubFinding("its header: \(defect)")
+        }
+        guard header.cluster == cluster else {
+            throw ScrubFinding("its header names cluster \(header.cluster)")
+        }
+        guard header.block == block else {
+            throw ScrubFinding("its header names block \(header.block)")
+        }
+        guard header.epoch == record.epoch else {
+            throw ScrubFinding("its header is of epoch \(header.epoch), not \(record.epoch)")
+        }
+        guard header.state == .sealed else { throw ScrubFinding("its header says that it is open") }
+        guard header.length == record.length else {
+            throw ScrubFinding("its header says \(header.length) bytes, not \(record.length)")
+        }
+        guard header.checksum == record.checksum else {
+            throw ScrubFinding("its header has another block's checksum")
+        }
+        return (header, page)
+    }
+
+    private mutating func takeTable(_ table: UnsafeRawPointer) throws(ScrubFinding) {
+        let chunks = BlockLayout.chunks(length: record.length)
+        guard CRC32C.of(table, count: chunks * 4) == tableChecksum else {
+            throw ScrubFinding("its checksum table")
+        }
+        try keep(table)
+    }
+
+    /// The chunks' checksums have to make up the block's, so that none is of another block.
+    private mutating func keep(_ stored: UnsafeRawPointer) throws(ScrubFinding) {
+        let chunks = BlockLayout.chunks(length: record.length)
+        checksums = (0..<chunks).map { stored.loadLittle(UInt32.self, at: $0 * 4) }
+        var whole: UInt32 = 0
+        let shift = CRC32C.shift(by: UInt64(Limits.chunkBytes))
+        for chunk in 0..<chunks {
+            let size = Self.bytes(of: chunk, length: record.length)
+            let factor = size == Limits.chunkBytes ? shift : CRC32C.shift(by: UInt64(size))
+            whole = CRC32C.multiply(whole, factor) ^ checksums[chunk]
+        }
+        guard whole == record.checksum else {
+            throw ScrubFinding("its chunks' checksums do not make up the block's")
+        }
+        proceed(to: 0)
+    }
+
+    private mutating func takePayload(
+        _ memory: UnsafeRawPointer, _ offset: UInt64, _ count: Int
+    ) throws(ScrubFinding) {
+        var chunk = Int(offset / UInt64(Limits.chunkBytes))
+        var done = 0
+        while done < count {
+            let size = Self.bytes(of: chunk, length: record.length)
+            guard CRC32C.of(memory + done, count: size) == checksums[chunk] else {
+                throw ScrubFinding("chunk \(chunk), at byte \(chunk * Limits.chunkBytes)")
+            }
+            done += size
+            chunk += 1
+        }
+        proceed(to: offset + UInt64(count))
+    }
+
+    private mutating func proceed(to offset: UInt64) {
+        let left = record.length - offset
+        step =
+            left == 0
+            ? .whole : .payload(offset: offset, count: Int(min(left, UInt64(pieceBytes))))
+    }
+
+    private static func bytes(of chunk: Int, length: UInt64) -> Int {
+        Int(min(UInt64(Limits.chunkBytes), length - UInt64(chunk) * UInt64(Limits.chunkBytes)))
+    }
+}
