@@ -61,8 +61,8 @@ public final class NamespaceClient: Sendable {
             location: location)[0]
     }
 
-    /// Plans the next blocks of an open value in one call: at most `count`, at least one, and no more
-    /// than `sizeHint` bytes need.
+    /// Plans the next blocks of an open value in one call: at most `count`, at least one, and no
+    /// more than `sizeHint` bytes need.
     ///
     /// - Parameter blockBytes: the longest block that the writer will make; 0: the namenode's.
     public func addBlocks(

@@ -2,8 +2,8 @@ import Foundation
 import Wire
 
 extension Namenode {
-    /// ADDBLOCK: the next block of an open value, its chain, and the token to write it with; and the
-    /// blocks behind it, for a writer that wants several from one commit.
+    /// ADDBLOCK: the next block of an open value, its chain, and the token to write it with; and
+    /// the blocks behind it, for a writer that wants several from one commit.
     mutating func addBlock(
         _ request: ControlAddBlock, _ turn: inout Turn<some NamespaceReader>
     ) throws(Refusal) -> ControlBlockPlan {
@@ -84,7 +84,8 @@ extension Namenode {
         guard request.blockBytes >= Limits.blockBytes.lowerBound else {
             throw Refusal(
                 .malformed,
-                "a block has at least \(Limits.blockBytes.lowerBound) bytes, not \(request.blockBytes)"
+                "a block has at least \(Limits.blockBytes.lowerBound) bytes, "
+                    + "not \(request.blockBytes)"
             )
         }
         return min(most, request.blockBytes)

@@ -67,7 +67,11 @@ final class Agent: Sendable {
         defer { keeper.keep(outbox, now: MonotonicClock.milliseconds, isLast: true) }
         while isRunning {
             do throws(ControlFailure) {
-                if session.membership.isOpen { try resume(&session) } else { try register(&session) }
+                if session.membership.isOpen {
+                    try resume(&session)
+                } else {
+                    try register(&session)
+                }
                 if let failure = bind() { return .failed(failure) }
                 while isRunning {
                     try heartbeat(&session)

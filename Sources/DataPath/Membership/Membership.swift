@@ -3,8 +3,8 @@ import Crypto
 import Foundation
 import Wire
 
-/// What a datanode says to its namenode, and when it falls silent: the agent's decisions without its
-/// sockets and threads, so that a simulator runs them too. One call at a time; all times are
+/// What a datanode says to its namenode, and when it falls silent: the agent's decisions without
+/// its sockets and threads, so that a simulator runs them too. One call at a time; all times are
 /// monotonic milliseconds.
 package struct Membership: Sendable {
     /// Who the datanode is to its namenode.
@@ -48,8 +48,8 @@ package struct Membership: Sendable {
         timing.deadMs = 10_000
         return timing
     }()
-    /// The namenode has taken this node in, and has not said since that it is over: a new connection
-    /// goes on with the session.
+    /// The namenode has taken this node in, and has not said since that it is over: a new
+    /// connection goes on with the session.
     package private(set) var isOpen = false
     /// Sent, or about to be, and not answered: what a new connection begins with, under its
     /// sequence, so that what it reported stays reported.

@@ -1,15 +1,16 @@
 import CURing
 
-/// One hop of the ping chain as an event loop, the way a server of many connections must be one: the
-/// same steps as `Echo`, each an operation of one ring. What it takes longer than `Echo` is the price
-/// of waiting for whatever comes next instead of for one thing.
+/// One hop of the ping chain as an event loop, the way a server of many connections must be one:
+/// the same steps as `Echo`, each an operation of one ring. What it takes longer than `Echo` is the
+/// price of waiting for whatever comes next instead of for one thing.
 struct RingEcho: ~Copyable {
     private enum Kind: UInt64 { case receive, send, write, hear, answer }
 
     private static let upstream: Int32 = 0
     private static let downstream: Int32 = 1
     private static let file: Int32 = 2
-    /// A frame header of Catena's: `frames` learns from it how much follows, and only then takes that.
+    /// A frame header of Catena's: `frames` learns from it how much follows, and only then takes
+    /// that.
     private static let headerBytes = 128
 
     private var ring: BareRing
