@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Kills a cluster under load, over and over, and reads back what it had acked. `dev/crash` starts it."""
+"""Kills a cluster under load, over and over, and reads back what it acked (for `dev/crash`)."""
 
 import argparse
 import json
 import os
 import pathlib
 import random
+import signal
 import sys
 import tempfile
 
@@ -35,8 +36,8 @@ def table(summary):
              ("wrong bytes", summary["wrong_bytes"]), ("keys in between", summary["in_between"]),
              ("bad replicas", summary["bad_replicas"])]
     width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name.ljust(width)}  {value:>14,}" if isinstance(value, int) and name != "seed"
-                     else f"{name.ljust(width)}  {value:>14}" for name, value in rows)
+    grouped = {name: f"{value:,}" if name != "seed" else value for name, value in rows}
+    return "\n".join(f"{name.ljust(width)}  {value:>14}" for name, value in grouped.items())
 
 
 def main():
@@ -48,6 +49,8 @@ def main():
     parser.add_argument("--power", action="store_true", help="cut the power of machines")
     parser.add_argument("--json", action="store_true")
     words = parser.parse_args()
+    # By way of the campaign's end, which unmounts and ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     seed = words.seed or random.SystemRandom().getrandbits(32)
     say(f"seed {seed}")
     if words.dir:

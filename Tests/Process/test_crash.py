@@ -1,4 +1,4 @@
-"""The crash campaign (reliability rows P1 to P4, P6, M1, M2), and that its oracle finds what is wrong."""
+"""The crash campaign (rows P1 to P6, M1, M2), and that its oracle finds what is wrong."""
 
 import contextlib
 import json

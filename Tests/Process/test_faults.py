@@ -1,4 +1,4 @@
-"""Devices that are full, broken, lying or slow (reliability rows D1 to D4 and D8), on real processes.
+"""Devices that are full, broken, lying or slow (reliability rows D1 to D4 and D8).
 
 Results of single ring operations are injected (CATENA_FAULT, docs/HACKING.md); full disks, failing
 syncs and slow disks are small file systems on loop devices, which need root.
@@ -270,7 +270,7 @@ class D3(FaultCase):
 
 @unittest.skipIf(cluster.STANDIN, "SKIPPED: the stand-ins keep nothing")
 class NamenodeDisk(unittest.TestCase):
-    """The namenode's own disk, rows D1 and D3: what it answered is there, and it says why it ends."""
+    """The namenode's disk, rows D1 and D3: what it answered is there, and it says why it ends."""
 
     def start(self, mount):
         """A cluster whose namespace lies on this mount, with one key in it."""

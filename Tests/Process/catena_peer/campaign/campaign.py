@@ -122,11 +122,11 @@ class Campaign:
             self.ports[node] = node.address[1]
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
         """Ends every process. The directory stays when the campaign found something."""
         for client in self.clients:
             client.kill()
-        if self.findings.sentences or sys.exc_info()[0]:
+        if self.findings.sentences or kind:
             self.cluster.keep = True
         self.cluster.end()
         self.release()
