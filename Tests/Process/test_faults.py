@@ -25,7 +25,7 @@ EX_IOERR = 74
 class FaultCase(ClusterCase):
     """Three nodes in a chain and one to spare, so that a put goes on without any of them."""
 
-    settings = {"datanodes": 4, "replicas": 3, "min_nodes": 3, "stale_ms": 1500, "dead_ms": 6000}
+    settings = {"datanodes": 4, "replicas": 3, "min_nodes": 3, "stale_ms": 1500, "dead_ms": 3000}
 
     def setUp(self):
         super().setUp()
