@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
-"""Kills a cluster under load, over and over, and reads back what it had acked. `dev/crash` starts it."""
+"""Kills a cluster under load, over and over, and reads back what it acked (for `dev/crash`)."""
 
 import argparse
 import json
 import os
 import pathlib
 import random
+import signal
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "Tests" / "Process"))
 
 from catena_peer.campaign.campaign import Campaign, Failed  # noqa: E402
+from catena_peer.campaign.power import PowerCampaign  # noqa: E402
 from catena_peer.cluster import NotReady  # noqa: E402
 
 
@@ -30,11 +32,12 @@ def table(summary):
              ("bytes read back", summary["bytes_read"]),
              ("acked durable, lost (bytes)", summary["lost_durable_bytes"]),
              ("acked otherwise, lost (bytes)", summary["lost_bytes"]),
+             ("values gone that were not promised", summary["not_promised"]),
              ("wrong bytes", summary["wrong_bytes"]), ("keys in between", summary["in_between"]),
              ("bad replicas", summary["bad_replicas"])]
     width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name.ljust(width)}  {value:>14,}" if isinstance(value, int) and name != "seed"
-                     else f"{name.ljust(width)}  {value:>14}" for name, value in rows)
+    grouped = {name: f"{value:,}" if name != "seed" else value for name, value in rows}
+    return "\n".join(f"{name.ljust(width)}  {value:>14}" for name, value in grouped.items())
 
 
 def main():
@@ -43,14 +46,17 @@ def main():
     parser.add_argument("--first", type=int, default=1, help="the first cycle's number")
     parser.add_argument("--seed", type=int, default=0, help="repeats a run's plan; 0 draws one")
     parser.add_argument("--dir", help="below which the cluster's directory is made")
+    parser.add_argument("--power", action="store_true", help="cut the power of machines")
     parser.add_argument("--json", action="store_true")
     words = parser.parse_args()
+    # By way of the campaign's end, which unmounts and ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     seed = words.seed or random.SystemRandom().getrandbits(32)
     say(f"seed {seed}")
     if words.dir:
         os.makedirs(words.dir, exist_ok=True)
         tempfile.tempdir = words.dir
-    campaign = Campaign(seed, say)
+    campaign = (PowerCampaign if words.power else Campaign)(seed, say=say)
     try:
         with campaign:
             for number in range(words.first, words.first + words.cycles):

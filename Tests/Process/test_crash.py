@@ -1,4 +1,4 @@
-"""The crash campaign (reliability rows P1 to P4, P6, M1, M2), and that its oracle finds what is wrong."""
+"""The crash campaign (rows P1 to P6, M1, M2), and that its oracle finds what is wrong."""
 
 import contextlib
 import json
@@ -14,10 +14,12 @@ import unittest
 from catena_peer import cluster
 from catena_peer.campaign import oracle, plan
 from catena_peer.campaign.campaign import Campaign
+from catena_peer.campaign.power import PowerCampaign
 from catena_peer.campaign.journal import Journal, KeyState, Ledger
 
 CRASH = pathlib.Path(__file__).resolve().parents[2] / "dev" / "crash"
 CYCLES = os.environ.get("CATENA_CYCLES", "20")
+CUTS = os.environ.get("CATENA_CUTS", "5")
 BLOCK_HEADERS = 8192
 
 
@@ -37,6 +39,19 @@ class P4(unittest.TestCase):
         self.assertGreater(summary["values_read"], 0)
         for what in ("lost_durable_bytes", "lost_bytes", "wrong_bytes", "in_between"):
             self.assertEqual(summary[what], 0)
+
+
+@unittest.skipIf(cluster.STANDIN, "SKIPPED: the stand-ins keep nothing over a kill")
+class P5(unittest.TestCase):
+    def test_what_was_acked_durable_survives_power_cuts(self):
+        seed = int(os.environ.get("CATENA_SEED") or random.SystemRandom().getrandbits(31))
+        print(f"P5: CATENA_SEED={seed}", file=sys.stderr)
+        campaign = PowerCampaign(seed)
+        with campaign:
+            for number in range(1, int(CUTS) + 1):
+                campaign.run(number)
+        self.assertEqual(campaign.findings.sentences, [])
+        self.assertGreater(campaign.summary()["acked"]["durable"], 0)
 
 
 @unittest.skipIf(cluster.STANDIN, "SKIPPED: the stand-ins keep nothing over a kill")

@@ -68,5 +68,11 @@ extension NamespaceStore {
 
 package struct StoreFailure: Error, Equatable, Sendable {
     package let reason: String
-    package init(_ reason: String) { self.reason = reason }
+    /// The disk refuses its service: it is full, read-only or broken. What it holds may be sound.
+    package let isRefusedByDisk: Bool
+
+    package init(_ reason: String, isRefusedByDisk: Bool = false) {
+        self.reason = reason
+        self.isRefusedByDisk = isRefusedByDisk
+    }
 }

@@ -66,6 +66,8 @@ extension Datanode where Ring: ~Copyable {
             guard token.epoch >= record.epoch else { return refuse(.tokenStaleEpoch) }
             switch record.state {
             case .sealed where token.epoch == record.epoch:
+                // A writer that comes back after a failed sync would have it done once more.
+                guard !devices[record.device].isFailed else { return refuse(.deviceFailed) }
                 return insert(admitted, device: record.device, sealed: record)
             case .lost: return refuse(.deviceFailed)
             case .gone: return refuse(.notFound)

@@ -26,5 +26,5 @@ extension DirectoryFailure: Presentable {
 
 extension StoreFailure: Presentable {
     public var sentence: String { reason }
-    public var kind: FailureKind { .corrupt }
+    public var kind: FailureKind { isRefusedByDisk ? .io : .corrupt }
 }

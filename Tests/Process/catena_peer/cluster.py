@@ -271,11 +271,18 @@ class Cluster:
         self.address = ("127.0.0.1", self.fixed_port)
 
     def stop(self):
+        self.end()
+        self.remove()
+
+    def end(self):
+        """Ends every process."""
         atexit.unregister(self.stop)
         for client in self.clients:
             client.close()
         for daemon in [*self.extra, *(node.daemon for node in self.nodes), self.namenode]:
             daemon.stop()
+
+    def remove(self):
         if self.keep:
             print(f"kept: {self.folder}", file=sys.stderr)
         else:

@@ -1,6 +1,8 @@
-"""Small file systems for full and read-only directories. Needs root; skips loudly without."""
+"""Small file systems that are full, read-only, cut off or slow. Needs root; skips loudly without."""
 
 import os
+import pathlib
+import shutil
 import subprocess
 import sys
 import unittest
@@ -11,32 +13,52 @@ def _skip(why):
     raise unittest.SkipTest(why)
 
 
-class SmallMount:
-    """An ext4 of some MiB on a loop device, or a tmpfs where loop devices are not to be had."""
+def run(*words):
+    """Whether the command is there and succeeded."""
+    try:
+        done = subprocess.run(words, capture_output=True, check=False, timeout=60)
+    except FileNotFoundError:
+        return False
+    return done.returncode == 0
 
-    def __init__(self, folder, mebibytes):
+
+class SmallMount:
+    """An ext4 of some MiB on a loop device, or a tmpfs where loop devices are not to be had.
+
+    With `backing` the loop's file lies on a tmpfs of that many MiB: once that is full, the file
+    system still has room, takes what is written, and cannot keep it.
+    """
+
+    def __init__(self, folder, mebibytes, must_be_loop=False, backing=0):
         if os.geteuid() != 0:
             _skip("mounting a small file system needs root")
         self.folder = folder
         self.image = folder.with_suffix(".img")
+        self.below = folder.with_suffix(".below") if backing else None
         folder.mkdir(parents=True, exist_ok=True)
-        made = self._loop(mebibytes) or self._run(
-            "mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(folder))
-        if not made:
+        if backing:
+            self.below.mkdir()
+            self.image = self.below / "image"
+            if not self._tmpfs(self.below, backing):
+                _skip("a tmpfs cannot be mounted here")
+        made = self._loop(mebibytes)
+        if not made and (must_be_loop or backing):
+            self.unmount()
+            _skip("a loop device with ext4 cannot be mounted here")
+        if not made and not self._tmpfs(folder, mebibytes):
             _skip("neither a loop device nor a tmpfs can be mounted here")
 
-    def _run(self, *words):
-        try:
-            done = subprocess.run(words, capture_output=True, check=False, timeout=60)
-        except FileNotFoundError:
-            return False
-        return done.returncode == 0
+    @staticmethod
+    def _tmpfs(folder, mebibytes):
+        return run("mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(folder))
 
     def _loop(self, mebibytes):
         with open(self.image, "wb") as image:
             image.truncate(mebibytes << 20)
-        return self._run("mkfs.ext4", "-q", "-m", "0", str(self.image)) and self._run(
-            "mount", "-o", "loop", str(self.image), str(self.folder))
+        return run("mkfs.ext4", "-q", "-m", "0", str(self.image)) and self._mount()
+
+    def _mount(self):
+        return run("mount", "-o", "loop", str(self.image), str(self.folder))
 
     def fill(self):
         """Leaves not one free block."""
@@ -49,10 +71,78 @@ class SmallMount:
                     continue
 
     def read_only(self):
-        if not self._run("mount", "-o", "remount,ro", str(self.folder)):
+        if not run("mount", "-o", "remount,ro", str(self.folder)):
             _skip("a file system cannot be made read-only here")
 
+    def cut(self, mebibytes=1):
+        """Takes the loop's file away behind its beginning: the device says EIO there."""
+        os.truncate(self.image, mebibytes << 20)
+
+    def mend(self):
+        """Gives the loop's file the room that it lacked, and mounts what it holds."""
+        if not run("umount", str(self.folder)):
+            raise AssertionError(f"{self.folder} cannot be unmounted")
+        run("mount", "-o", "remount,size=256m", str(self.below))
+        if not self._mount():
+            raise AssertionError(f"{self.folder} cannot be mounted again")
+
     def unmount(self):
-        if not self._run("umount", str(self.folder)):
-            self._run("umount", "-l", str(self.folder))
+        for folder in filter(None, (self.folder, self.below)):
+            if not run("umount", str(folder)):
+                run("umount", "-l", str(folder))
         self.image.unlink(missing_ok=True)
+
+
+class SlowLoop(SmallMount):
+    """An ext4 on a loop device that can be throttled for one process (cgroup v1, blkio)."""
+
+    CGROUPS = pathlib.Path("/sys/fs/cgroup/blkio")
+
+    def __init__(self, folder, mebibytes):
+        super().__init__(folder, mebibytes, must_be_loop=True)
+        self.cgroup = None
+
+    def throttle(self, pid, bytes_per_second):
+        """From now on this process writes at most so much to the device."""
+        group = self.CGROUPS / f"catena-{pid}"
+        limit = group / "blkio.throttle.write_bps_device"
+        try:
+            group.mkdir()
+            self.cgroup = group
+            device = os.stat(self.folder).st_dev
+            limit.write_text(f"{os.major(device)}:{os.minor(device)} {bytes_per_second}")
+            (group / "cgroup.procs").write_text(str(pid))
+        except OSError as fault:
+            _skip(f"cgroup v1 blkio does not throttle here: {fault}")
+
+    def unmount(self):
+        super().unmount()
+        if self.cgroup:
+            for pid in (self.cgroup / "cgroup.procs").read_text().split():
+                (self.CGROUPS / "cgroup.procs").write_text(pid)
+            self.cgroup.rmdir()
+
+
+class PowerMount(SmallMount):
+    """An ext4 on a loop device whose power can be cut."""
+
+    def _mount(self):
+        # Nothing goes to the device by itself between two syncs: neither the journal every 5 s ...
+        return run("mount", "-o", "loop,commit=600", str(self.image), str(self.folder))
+
+    def __init__(self, folder, mebibytes):
+        super().__init__(folder, mebibytes, must_be_loop=True)
+
+    def cut_power(self):
+        """Has the file system as a disk without a write cache would have it now.
+
+        Whoever used it was killed before. What only the page cache holds is lost: the disk's bytes
+        are taken from below the mount, which is then left to write to a file that goes.
+        """
+        copy = self.image.with_suffix(".cut")
+        shutil.copyfile(self.image, copy)
+        if not run("umount", str(self.folder)):
+            raise AssertionError(f"{self.folder} cannot be unmounted")
+        os.replace(copy, self.image)
+        if not self._mount():
+            raise AssertionError(f"{self.folder} cannot be mounted after the cut")

@@ -81,8 +81,13 @@ final class SQLiteConnection {
     func failure(_ doing: String) -> StoreFailure {
         // SQLite's own name of the file: absolute, and without links.
         let name = sqlite3_db_filename(handle, "main").map { String(cString: $0) } ?? path
-        let damage = PageChecks.takeDamage(of: name).map { "; \($0)" } ?? ""
-        return StoreFailure("\(path): \(Self.message(handle)) (\(doing))\(damage)")
+        let damage = PageChecks.takeDamage(of: name)
+        // A page that does not match its checksum comes as an I/O error too.
+        let codes = [SQLITE_FULL, SQLITE_IOERR, SQLITE_READONLY, SQLITE_CANTOPEN]
+        return StoreFailure(
+            "\(path): \(Self.message(handle)) (\(doing))\(damage.map { "; \($0)" } ?? "")",
+            isRefusedByDisk: damage == nil
+                && codes.contains(sqlite3_extended_errcode(handle) & 0xff))
     }
 
     private static func message(_ handle: OpaquePointer) -> String {

@@ -94,23 +94,43 @@ class Campaign:
         self.cycles = 0
         self.seconds = 0.0
 
+    promised = plan.PROMISED
+
+    def plan(self, number):
+        return plan.cycle(self.seed, number, NODES)
+
+    def prepare(self):
+        """Before the cluster starts."""
+
+    def release(self):
+        """After it has ended."""
+
     # ---- its life ----
 
     def __enter__(self):
         take_isal()
-        self.cluster.start()
+        try:
+            self.prepare()
+            self.cluster.start()
+        except BaseException:
+            self.cluster.end()
+            self.release()
+            self.cluster.remove()
+            raise
         self.clients = [Client(self, index) for index in range(1, plan.WORKERS + 1)]
         for node in self.cluster.nodes:
             self.ports[node] = node.address[1]
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
         """Ends every process. The directory stays when the campaign found something."""
         for client in self.clients:
             client.kill()
-        if self.findings.sentences or sys.exc_info()[0]:
+        if self.findings.sentences or kind:
             self.cluster.keep = True
-        self.cluster.stop()
+        self.cluster.end()
+        self.release()
+        self.cluster.remove()
 
     @property
     def daemons(self):
@@ -120,7 +140,7 @@ class Campaign:
 
     def run(self, number):
         began = time.monotonic()
-        cycle = plan.cycle(self.seed, number, NODES)
+        cycle = self.plan(number)
         armed = dict(cycle.faults)
         for target, fault in armed.items():
             self.daemons[target].stop()
@@ -177,8 +197,7 @@ class Campaign:
                 if target >= 0:
                     self.daemons[target].wait()
 
-    @staticmethod
-    def name(target, action):
+    def name(self, target, action):
         what = "namenode" if target == 0 else "datanode"
         return what if action == "kill" else f"{what} stopped"
 
@@ -237,8 +256,9 @@ class Campaign:
             self.findings.in_between += 1
             self.findings.say(sentence)
         self.ledger.wrong.clear()
-        Oracle(self.cluster.address, self.seed, self.ledger, self.findings).check(
-            self.ledger.take_changed())
+        Oracle(
+            self.cluster.address, self.seed, self.ledger, self.findings, self.promised
+        ).check(self.ledger.take_changed())
 
     # ---- the end ----
 
@@ -255,6 +275,7 @@ class Campaign:
             "bytes_acked": self.ledger.acked_bytes, "values_read": findings.values,
             "bytes_read": findings.bytes, "replicas_read": findings.replicas,
             "lost_durable_bytes": findings.lost_durable, "lost_bytes": findings.lost_other,
+            "not_promised": findings.not_promised,
             "wrong_bytes": findings.wrong_bytes, "in_between": findings.in_between,
             "bad_replicas": findings.bad_replicas, "findings": findings.sentences,
         }

@@ -3,18 +3,20 @@
 One JSON object a line, written (write(2), so that a killed client loses none) before the client
 does anything else. `t` is the monotonic clock in nanoseconds.
 
-| event    | when                                      | fields beside t, event, key                  |
-|----------|-------------------------------------------|----------------------------------------------|
-| begin    | before CREATE                             | version, size, level                         |
-| ack      | a datanode acked part of a block          | version, block, offset, received, written, durable |
-| block    | the chain sealed a block                  | version, block, offset, length, crc, level   |
-| closing  | before CLOSE is sent: from here on the new value may appear | version            |
-| closed   | CLOSE was answered: the value must be there                 | version            |
-| failed   | the put ended and cannot appear any more  | version, why                                 |
-| deleting, deleted | before DELETE, after it              |                                              |
-| missing, kept     | DELETE said that there is no such key; it was refused | why             |
-| read     | the value was read whole                  | version (null: not found)                    |
-| wrong    | what was read cannot be                   | why                                          |
+Beside t, event and key:
+
+  begin     before CREATE: version, size, level
+  ack       a datanode acked part of a block: version, block, offset, received, written, durable
+  block     the chain sealed a block: version, block, offset, length, crc, level
+  closing   before CLOSE is sent; from here on the new value may appear: version
+  closed    CLOSE was answered, so the value must be there: version
+  failed    the put ended and cannot appear any more: version, why
+  deleting  before DELETE
+  deleted   after it
+  missing   DELETE said that there is no such key
+  kept      DELETE was refused: why
+  read      the value was read whole: version, null when the key was not found
+  wrong     what was read cannot be: why
 """
 
 import json

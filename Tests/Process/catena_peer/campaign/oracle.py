@@ -8,7 +8,7 @@ from ..datanode import Refusal, located, read_range
 from ..status import Code
 from . import plan
 
-PATIENCE = 20  # seconds in which a settled cluster must give a value out
+PATIENCE = 20  # seconds in which a settled cluster must give out all that it has
 
 
 @dataclasses.dataclass
@@ -22,6 +22,7 @@ class Findings:
     lost_other: int = 0
     wrong_bytes: int = 0
     in_between: int = 0
+    not_promised: int = 0  # values that are gone, and whose level allows it
     bad_replicas: int = 0
     sentences: list = dataclasses.field(default_factory=list)
 
@@ -38,7 +39,9 @@ class Unreadable(Exception):
 
 
 class Oracle:
-    def __init__(self, address, seed, ledger, findings):
+    def __init__(self, address, seed, ledger, findings, promised):
+        """`promised`: the levels whose acked values must be there after what happened."""
+        self.promised = promised
         self.address = address
         self.seed = seed
         self.ledger = ledger
@@ -46,18 +49,23 @@ class Oracle:
 
     def check(self, all_replicas):
         """Reads every key; those in `all_replicas` from every replica of every block."""
+        end = time.monotonic() + PATIENCE
         with ControlClient(self.address) as client:
             for key, state in sorted(self.ledger.keys.items()):
-                self._check(client, key, state, key in all_replicas)
+                self._check(
+                    client, key, state, end, key in all_replicas and self._is_promised(state))
 
-    def _check(self, client, key, state, is_thorough):
-        end = time.monotonic() + PATIENCE
+    def _is_promised(self, state):
+        return all(
+            one is None or state.sizes[one][1] in self.promised for one in state.possible)
+
+    def _check(self, client, key, state, end, is_thorough):
         while True:
             try:
                 data = self._read(client, key, is_thorough)
                 break
             except (Unreadable, Refused) as fault:
-                if time.monotonic() > end:
+                if time.monotonic() > end or not self._is_promised(state):
                     return self._lost(key, state, str(fault))
                 time.sleep(0.1)
         self.findings.values += 1
@@ -97,7 +105,8 @@ class Oracle:
         return False
 
     def _lost(self, key, state, why):
-        if None in state.possible and why == "it is not found":
+        if not self._is_promised(state):
+            self.findings.not_promised += 1
             return
         self.findings.say(f"{key}: {why}; it can only be {state.names()}")
         self._count_lost(state)

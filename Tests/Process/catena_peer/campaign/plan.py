@@ -11,6 +11,7 @@ KEYS = 10  # of each worker
 # Blocks are 256 KiB, frames 64 KiB: most values are one block, some are five.
 SIZES = [1, 15, 100, 4095, 4096, 4097, 20_000, 65_536, 65_537, 150_000, 262_144, 300_000, 700_000,
          1_200_000]
+PROMISED = ("durable", "written", "none")  # what a kill of processes must not take
 LEVELS = ["durable", "durable", "written", "none"]
 
 # Points, and the latest pass at which a fault is armed: rare places are passed seldom.
@@ -93,6 +94,17 @@ def cycle(seed, number, nodes):
     elif kind == "client":
         event("kill", [-random_.randint(1, WORKERS)])
     return Cycle(number, kind, seconds, events, faults)
+
+
+def power_cut(seed, number, nodes):
+    """The plan of one cycle in which machines lose their power: all, or one of them."""
+    random_ = random.Random(f"{seed}/power/{number}")
+    seconds = random_.uniform(*LOAD_SECONDS)
+    everyone = list(range(nodes + 1))
+    targets = everyone if random_.random() < 0.6 else [random_.choice(everyone)]
+    event = Event(random_.uniform(0.2, 0.9) * seconds, "kill", targets, random_.uniform(0, 0.3))
+    kind = "power of all" if targets == everyone else "power of one"
+    return Cycle(number, kind, seconds, [event], {})
 
 
 def value(seed, key, version, size):
