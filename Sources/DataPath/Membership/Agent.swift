@@ -99,6 +99,8 @@ final class Agent: Sendable {
         var lastContact = MonotonicClock.milliseconds
         var isFenced = false
         var lastWarning = ""
+        /// Devices of which the log has said that they are out of service.
+        var failuresTold: Set<Int> = []
         let client = ClientID.random()
     }
 
@@ -154,6 +156,8 @@ final class Agent: Sendable {
     }
 
     private func heartbeat(_ session: inout Session) throws(ControlFailure) {
+        checkDevices()
+        tellFailures(&session)
         let (changes, isComplete) = outbox.take(Self.changesPerHeartbeat)
         var heartbeat = ControlHeartbeat()
         heartbeat.nodeID = Data(identity.node.bytes)
@@ -163,13 +167,40 @@ final class Agent: Sendable {
         heartbeat.blocks = changes.map(blockState)
         heartbeat.reportComplete = isComplete
         heartbeat.devices = devices()
-        post(.room(heartbeat.devices.map { $0.freeBytes >= Self.roomBytes }))
+        post(.room(heartbeat.devices.map { $0.failed || $0.freeBytes >= Self.roomBytes }))
         heartbeat.openStreams = UInt32(clamping: outbox.counters.writeStreamsOpen)
         // When this throws, what was taken is named again after the registration that follows.
         let reply = try call(.heartbeat(heartbeat), &session).heartbeat
         heard(reply.keys, reply.currentKey, &session)
         for command in reply.commands where command.kind == .delete {
             post(.delete(BlockID(command.block), Epoch(command.epoch)))
+        }
+    }
+
+    /// Takes devices out of service whose directory is gone or read-only, before a write meets it.
+    private func checkDevices() {
+        let failed = outbox.failedDevices
+        for (place, directory) in directories.enumerated() where failed[place] == nil {
+            guard let defect = directory.defect else { continue }
+            outbox.deviceFailed(place, defect)
+            host.deliver(.deviceFailed(place, reason: defect))
+        }
+    }
+
+    private func tellFailures(_ session: inout Session) {
+        let failed = outbox.failedDevices
+        guard failed.count > session.failuresTold.count else { return }
+        for (place, reason) in failed where !session.failuresTold.contains(place) {
+            session.failuresTold.insert(place)
+            log.error(
+                "device out of service: its blocks count as lost here",
+                metadata: [
+                    "device": "\(directories[place].device)", "path": "\(directories[place].path)",
+                    "reason": "\(reason)",
+                ])
+        }
+        if failed.count == directories.count {
+            log.error("every device is out of service: this node takes no writes")
         }
     }
 
@@ -227,9 +258,11 @@ final class Agent: Sendable {
     }
 
     private func devices() -> [ControlDevice] {
-        directories.map { directory in
+        let failed = outbox.failedDevices
+        return directories.enumerated().map { place, directory in
             let (capacity, free) = directory.space()
             var device = ControlDevice()
+            device.failed = failed[place] != nil
             device.deviceID = Data(directory.device.bytes)
             device.location = identity.location
             device.capacityBytes = capacity

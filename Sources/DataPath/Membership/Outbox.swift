@@ -11,6 +11,8 @@ final class Outbox: BlockObserver, Sendable {
         var report: UInt64 = 0
         var reactorsLeft = 0
         var counters: [DatanodeCounters]
+        /// Devices out of service, each with the first reason that was given.
+        var failedDevices: [Int: String] = [:]
     }
 
     private let reactors: Int
@@ -36,6 +38,15 @@ final class Outbox: BlockObserver, Sendable {
     func count(_ counters: DatanodeCounters) {
         contents.withLock { $0.counters[counters.reactor] = counters }
     }
+
+    func deviceFailed(_ device: Int, _ reason: String) {
+        contents.withLock {
+            if $0.failedDevices[device] == nil { $0.failedDevices[device] = reason }
+        }
+    }
+
+    /// Devices out of service, and why.
+    var failedDevices: [Int: String] { contents.withLock { $0.failedDevices } }
 
     /// Of all reactors together.
     var counters: DatanodeCounters { contents.withLock { .sum($0.counters) } }

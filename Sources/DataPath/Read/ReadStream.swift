@@ -1,7 +1,8 @@
 import Reactor
 import Wire
 
-/// One range of a sealed block, or of a durable prefix, on its way to a reader: device reads run ahead of the sends.
+/// One range of a sealed block, or of a durable prefix, on its way to a reader: device reads run
+/// ahead of the sends.
 struct ReadStream: ~Copyable {
     let block: BlockID
     let epoch: Epoch
