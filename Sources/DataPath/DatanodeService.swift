@@ -58,9 +58,8 @@ public final class DatanodeService: Sendable {
         let cluster = try Self.meet(configuration, stop, log)
         for directory in directories { try directory.check(cluster) }
         let kept = try ScrubKeeper.read(directories)
-        var scan = BlockScan(directories, cluster: cluster)
+        var scan = Self.scan(directories, cluster, log)
         scan.condemn(kept)
-        for stray in scan.strays { log.warning("left alone", metadata: ["file": "\(stray)"]) }
         let outbox = Outbox(
             reactors: configuration.host.reactors, kept: kept.map(\.corrupt))
         let listener = try ReactorHost.listen(on: configuration.listen, configuration.settings)
@@ -106,6 +105,31 @@ public final class DatanodeService: Sendable {
             throw StartFailure(.configuration, "the namenode refuses this node: \(reason)")
         case .failed(let failure): throw failure
         }
+    }
+
+    /// Files that are named in the log one by one; the rest are counted.
+    private static let mostNamed = 1_000
+
+    private static func scan(
+        _ directories: [DataDirectory], _ cluster: ClusterID, _ log: Logger
+    ) -> BlockScan {
+        let scan = BlockScan(directories, cluster: cluster) { progress in
+            log.info(
+                "reading block files",
+                metadata: [
+                    "path": "\(progress.path)", "files": "\(progress.files)",
+                    "of": "\(progress.total)",
+                ])
+        }
+        for stray in scan.strays.prefix(mostNamed) {
+            log.warning("left alone", metadata: ["file": "\(stray)"])
+        }
+        for notice in scan.notices.prefix(mostNamed) {
+            log.warning("a block file is not as it was written", metadata: ["file": "\(notice)"])
+        }
+        let unnamed = max(0, scan.strays.count - mostNamed) + max(0, scan.notices.count - mostNamed)
+        if unnamed > 0 { log.warning("more files like these", metadata: ["count": "\(unnamed)"]) }
+        return scan
     }
 
     /// Learns the cluster's id, and refuses another's directory before anything is served.

@@ -12,6 +12,7 @@ final class FakeNode: Sendable {
         case late
         /// Takes this many frames, acks none of them, and hangs up.
         case hangUp(after: Int)
+        case hangUpAtFlush
         /// Acks this many frames, then answers with an error.
         case refuse(after: Int, Status, NodeID)
         /// Sends half a header.
@@ -30,6 +31,8 @@ final class FakeNode: Sendable {
         var frames: [(offset: UInt64, length: UInt32)] = []
         var moreFlags: [Bool] = []
         var seals = 0
+        var flushes: [UInt64] = []
+        var durable: UInt64 = 0
     }
 
     let state = Mutex(State())
@@ -55,6 +58,8 @@ final class FakeNode: Sendable {
                 let hwm = take(header, payload)
                 guard acked(socket, header, behaviour, frames, hwm) else { return }
             case .seal: seal(socket, header, behaviour)
+            case .flush:
+                guard flushed(socket, header, behaviour) else { return }
             default: return
             }
         }
@@ -129,12 +134,26 @@ final class FakeNode: Sendable {
         return socket.send(answer)
     }
 
+    private func flushed(
+        _ socket: PeerSocket, _ header: FrameHeader, _ behaviour: Behaviour
+    ) -> Bool {
+        let hwm = state.withLock { state in
+            precondition(header.length <= state.bytes.count, "a flush follows its bytes")
+            state.flushes.append(header.length)
+            return UInt64(state.bytes.count)
+        }
+        if case .hangUpAtFlush = behaviour { return false }
+        state.withLock { $0.durable = header.length }
+        return socket.send(ack(header, hwm))
+    }
+
     private func ack(_ header: FrameHeader, _ hwm: UInt64) -> FrameHeader {
         var answer = FrameHeader(.ack)
         answer.stream = header.stream
         answer.block = header.block
         answer.epoch = header.epoch
-        answer.progress = Progress(received: hwm, written: hwm)
+        let durable = state.withLock { $0.durable }
+        answer.progress = Progress(received: hwm, written: hwm, durable: durable)
         return answer
     }
 

@@ -67,7 +67,9 @@ package struct BlockRecovery: ~Copyable {
                     other = header
                 }
             } catch {
-                if error != .absent { defects.append("header \(error) at offset \(offset)") }
+                if error != .absent || !isBlank(page) {
+                    defects.append("header \(error) at offset \(offset)")
+                }
             }
         }
         if !own.isEmpty, !defects.isEmpty { notice = "\(defects[0]): the other copy rules" }
@@ -78,7 +80,15 @@ package struct BlockRecovery: ~Copyable {
                 defects.isEmpty ? "no header at offset 0" : defects.joined(separator: ", "))
         }
         guard newest.header.state == .open else { return sealed(newest.header, size) }
-        return prefix(newest, own.count > 1 ? own[1] : nil, &notice, read)
+        return prefix(newest, own.count > 1 ? own[1] : nil, size, &notice, read)
+    }
+
+    /// Nothing was ever written there; a page of other bytes is one that was damaged.
+    private func isBlank(_ page: Int) -> Bool {
+        let start = pages + page * BlockLayout.headerBytes
+        return (0..<BlockLayout.headerBytes / 8).allSatisfy {
+            start.load(fromByteOffset: $0 * 8, as: UInt64.self) == 0
+        }
     }
 
     private func isOwn(_ header: BlockHeader, _ block: BlockID) -> Bool {
@@ -97,7 +107,7 @@ package struct BlockRecovery: ~Copyable {
     }
 
     private func prefix(
-        _ newest: Copy, _ older: Copy?, _ notice: inout String?, _ read: Source
+        _ newest: Copy, _ older: Copy?, _ size: UInt64, _ notice: inout String?, _ read: Source
     ) -> BlockFinding {
         let base = older.map { $0.header.state == .open ? $0.header.length : 0 } ?? 0
         guard newest.header.length > 0 else { return .prefix(newest.header, length: 0) }
@@ -110,6 +120,9 @@ package struct BlockRecovery: ~Copyable {
         guard let older, base > 0 else {
             notice = "flushed to \(newest.header.length), and none of it matches its checksums"
             return .prefix(newest.header, length: 0)
+        }
+        guard size >= BlockLayout.payloadOffset + base else {
+            return .damaged("flushed to \(base), and the file ends at offset \(size)")
         }
         guard checksums(older, read) != nil else {
             return .damaged(

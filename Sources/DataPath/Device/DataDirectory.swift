@@ -94,6 +94,17 @@ public struct DataDirectory: Sendable {
         )
     }
 
+    /// Why it can no longer be used, or `nil`: it was removed, or its file system takes no writes.
+    var defect: String? {
+        var facts = stat()
+        guard fstat(blocks, &facts) == 0 else { return errorText(errno) }
+        guard facts.st_nlink > 0 else { return "the directory was removed" }
+        var state = statvfs()
+        guard fstatvfs(blocks, &state) == 0 else { return errorText(errno) }
+        guard state.f_flag & UInt(ST_RDONLY) == 0 else { return "the file system is read-only" }
+        return nil
+    }
+
     private static func identify(
         _ directory: Int32, _ path: String, _ node: NodeID?
     ) throws(StartFailure) -> DeviceIdentity {

@@ -98,6 +98,8 @@ final class Agent: Sendable {
         var connection: ControlConnection?
         var membership: Membership
         var lastWarning = ""
+        /// Devices of which the log has said that they are out of service.
+        var failuresTold: Set<Int> = []
 
         init(_ identity: Identity) {
             membership = Membership(
@@ -150,13 +152,15 @@ final class Agent: Sendable {
     }
 
     private func heartbeat(_ session: inout Session) throws(ControlFailure) {
+        checkDevices()
+        tellFailures(&session)
         let (changes, isComplete) = outbox.take(Membership.changesPerHeartbeat)
         let devices = devices()
         let heartbeat = session.membership.heartbeat(
             changes, isComplete: isComplete, devices: devices,
             openStreams: outbox.counters.writeStreamsOpen,
             scrubs: directories.indices.compactMap(scrub))
-        post(.room(devices.map { $0.freeBytes >= Membership.roomBytes }))
+        post(.room(devices.map { $0.failed || $0.freeBytes >= Membership.roomBytes }))
         try send(heartbeat, &session)
     }
 
@@ -180,6 +184,33 @@ final class Agent: Sendable {
             message.bad = progress.bad
             message.asked = progress.asked
             return message
+        }
+    }
+
+    /// Takes devices out of service whose directory is gone or read-only, before a write meets it.
+    private func checkDevices() {
+        let failed = outbox.failedDevices
+        for (place, directory) in directories.enumerated() where failed[place] == nil {
+            guard let defect = directory.defect else { continue }
+            outbox.deviceFailed(place, defect)
+            host.deliver(.deviceFailed(place, reason: defect))
+        }
+    }
+
+    private func tellFailures(_ session: inout Session) {
+        let failed = outbox.failedDevices
+        guard failed.count > session.failuresTold.count else { return }
+        for (place, reason) in failed where !session.failuresTold.contains(place) {
+            session.failuresTold.insert(place)
+            log.error(
+                "device out of service: its blocks count as lost here",
+                metadata: [
+                    "device": "\(directories[place].device)", "path": "\(directories[place].path)",
+                    "reason": "\(reason)",
+                ])
+        }
+        if failed.count == directories.count {
+            log.error("every device is out of service: this node takes no writes")
         }
     }
 
@@ -228,9 +259,11 @@ final class Agent: Sendable {
     }
 
     private func devices() -> [ControlDevice] {
-        directories.map { directory in
+        let failed = outbox.failedDevices
+        return directories.enumerated().map { place, directory in
             let (capacity, free) = directory.space()
             var device = ControlDevice()
+            device.failed = failed[place] != nil
             device.deviceID = Data(directory.device.bytes)
             device.location = identity.location
             device.capacityBytes = capacity

@@ -16,6 +16,8 @@ package final class Outbox: BlockObserver, Sendable {
         var findings: [Finding] = []
         /// By reactor.
         var scrubs: [[ScrubProgress]]
+        /// Devices out of service, each with the first reason that was given.
+        var failedDevices: [Int: String] = [:]
     }
 
     /// A block that turned out to be corrupt, and why.
@@ -115,6 +117,15 @@ package final class Outbox: BlockObserver, Sendable {
     package func count(_ counters: DatanodeCounters) {
         contents.withLock { $0.counters[counters.reactor] = counters }
     }
+
+    package func deviceFailed(_ device: Int, _ reason: String) {
+        contents.withLock {
+            if $0.failedDevices[device] == nil { $0.failedDevices[device] = reason }
+        }
+    }
+
+    /// Devices out of service, and why.
+    var failedDevices: [Int: String] { contents.withLock { $0.failedDevices } }
 
     /// Of all reactors together.
     package var counters: DatanodeCounters { contents.withLock { .sum($0.counters) } }

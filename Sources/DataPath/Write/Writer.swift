@@ -82,13 +82,20 @@ extension Datanode where Ring: ~Copyable {
             }
             metadataAvailable(stream)
         case .again:
-            openFile(
-                stream, isNew: entry.pointee.seal.local != .done && entry.pointee.sparePages == 0)
+            openFile(stream, isNew: isNewFile(stream))
+        // A name that is to be made needs only its directory.
+        case .failed(ENOENT) where isNewFile(stream):
+            deviceRefused(stream, .deviceFailed, outcome)
         case .failed(EEXIST), .failed(ENOENT): blockRefused(stream, .mayBeLost)
         case .failed(EMFILE), .failed(ENFILE): blockRefused(stream, .busy)
         case .full: deviceRefused(stream, .noSpace, outcome)
         case .cancelled, .disconnected, .failed: deviceRefused(stream, .deviceFailed, outcome)
         }
+    }
+
+    private func isNewFile(_ stream: Int32) -> Bool {
+        let entry = streams.at(stream)
+        return entry.pointee.seal.local != .done && entry.pointee.sparePages == 0
     }
 
     /// The device is sound, but this block cannot be opened on it.

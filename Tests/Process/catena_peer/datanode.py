@@ -126,6 +126,10 @@ class WriteStream:
         self.connection.send(self.header(frames.SEAL, **values))
         return self
 
+    def flush(self, length, **fields):
+        self.connection.send(self.header(frames.FLUSH, length=length, **fields))
+        return self
+
     def next_ack(self):
         """The next ack's (received, written, durable)."""
         header, _ = self.connection.receive()

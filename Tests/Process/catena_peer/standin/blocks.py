@@ -29,6 +29,8 @@ class Block:
         self.pending = {}  # offset -> payload
         self.crc = 0
         self.sealed = False
+        self.flush_asked = 0  # a flush waits for the bytes up to here
+        self.flushed = 0
         self.lost = False
         self.corrupt = False
         self.owner = None
@@ -60,6 +62,13 @@ class Block:
         self.append(payload)
         while self.hwm in self.pending:
             self.append(self.pending.pop(self.hwm))
+        return True
+
+    def try_flush(self):
+        """True when a flush that was asked for is done: all that is here counts as durable."""
+        if not 0 < self.flush_asked <= self.hwm:
+            return False
+        self.flush_asked, self.flushed = 0, self.hwm
         return True
 
     def append(self, payload):

@@ -33,7 +33,8 @@ class Stream:
         self.server.send(header, payload)
 
     def progress(self):
-        own = (self.block.hwm, self.block.hwm, self.block.hwm if self.block.sealed else 0)
+        durable = self.block.hwm if self.block.sealed else self.block.flushed
+        own = (self.block.hwm, self.block.hwm, durable)
         return own if self.down is None else tuple(map(min, own, self.down))
 
     def ack(self):
@@ -191,6 +192,8 @@ class StreamServer:
             self.read(header, payload)
         elif header.operation == frames.DATA and open_stream:
             self.data(header, payload)
+        elif header.operation == frames.FLUSH and open_stream:
+            self.flush(header)
         elif header.operation == frames.SEAL and open_stream and self.stream.seal is None:
             self.seal(header)
         else:
@@ -257,12 +260,25 @@ class StreamServer:
             if header.end > stream.token.max_length:
                 raise Fault(Status.tokenTooShort)
             answered = stream.block.take(header.offset, payload)
+            answered = stream.block.try_flush() or answered
         if stream.next:
             stream.next.send(header, payload)
         elif answered:
             stream.ack()
         stream.try_seal()
         self.wait_when_sealing()
+
+    def flush(self, header):
+        stream = self.stream
+        if header.length > stream.token.max_length:
+            raise Fault(Status.tokenTooShort)
+        with stream.block.lock:
+            stream.block.flush_asked = max(stream.block.flush_asked, header.length)
+            stream.block.try_flush()
+        if stream.next:
+            stream.next.send(header)
+        else:
+            stream.ack()
 
     def seal(self, header):
         stream = self.stream

@@ -1,0 +1,100 @@
+"""Data directories that vanish, become read-only or are full of what nobody understands (D9, D10)."""
+
+import json
+import shutil
+import unittest
+
+from catena_peer import values
+from catena_peer.case import ClusterCase
+from catena_peer.cluster import STANDIN, until
+from catena_peer.mounts import SmallMount
+
+
+def failed(client, path):
+    """Whether REPORT says that the device at `path` is out of service."""
+    devices = [device for entry in client.report().nodes for device in entry.devices]
+    return any(device.failed for device in devices if device.path == str(path))
+
+
+@unittest.skipIf(STANDIN, "the stand-in has no devices")
+class Vanishing(ClusterCase):
+    settings = {"datanodes": 3, "dirs": 2, "replicas": 3}
+
+    def test_d9_a_directory_that_vanishes_is_out_of_service(self):
+        for number in range(8):
+            values.put(self.client, self.key(f"/{number}"), self.bytes(50_000))
+        node = self.cluster.nodes[0]
+        shutil.rmtree(node.folders[0])
+        until(lambda: failed(self.client, node.folders[0]), "the device to be reported as failed")
+        self.assertFalse(failed(self.client, node.folders[1]))
+        self.assertTrue(node.daemon.running())
+        until(lambda: self.client.status().under_replicated_blocks > 0,
+              "the blocks there to count as lost")
+        for number in range(8):
+            fresh = self.bytes(50_000)
+            values.put(self.client, self.key(f"/after/{number}"), fresh)
+            self.assertEqual(values.get(self.client, self.key(f"/after/{number}")), fresh)
+        report = self.cluster.cli("report")
+        self.assertIn(b"(1 failed)", report.stdout)
+
+        shutil.rmtree(node.folders[1])
+        until(lambda: failed(self.client, node.folders[1]), "the other one to be reported too")
+        until(lambda: "every device is out of service" in node.daemon.tail(100),
+              "the node to say that it takes no writes")
+        self.assertTrue(node.daemon.running(), "it stays up")
+        for number in range(8):
+            values.get(self.client, self.key(f"/after/{number}"))
+
+
+@unittest.skipIf(STANDIN, "the stand-in has no devices")
+class ReadOnly(ClusterCase):
+    settings = {"datanodes": 1, "replicas": 1}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.mount = SmallMount(cls.cluster.folder / "mounted", 32)
+        cls.addClassCleanup(cls.mount.unmount)
+
+    def test_d9_a_file_system_that_becomes_read_only(self):
+        node = self.cluster.add_node(9)
+        node.folders = [self.mount.folder / "device"]
+        node.start()
+        self.cluster.wait_settled()
+        self.mount.read_only()
+        until(lambda: failed(self.client, node.folders[0]), "the device to be reported as failed")
+        self.assertTrue(node.daemon.running())
+        node.kill()
+        self.cluster.wait_settled()
+
+
+@unittest.skipIf(STANDIN, "the stand-in names files its own way")
+class Strays(ClusterCase):
+    settings = {"datanodes": 1, "replicas": 1}
+
+    COUNT = 100_000
+
+    def test_d10_a_hundred_thousand_stray_files_at_start(self):
+        data = self.bytes(50_000)
+        values.put(self.client, self.key(), data)
+        node = self.cluster.nodes[0]
+        node.kill()
+        blocks = node.folders[0] / "blocks"
+        for number in range(1 << 40, (1 << 40) + self.COUNT):
+            (blocks / f"{number:016x}.blk").touch()
+        node.start()
+        self.cluster.wait_settled()
+        self.assertEqual(values.get(self.client, self.key()), data)
+        self.assertEqual(len(list(blocks.iterdir())), self.COUNT + 1, "nothing is deleted")
+        lines = [json.loads(line) for line in open(node.daemon.log, encoding="utf-8")]
+        events = [line.get("event") or line.get("message") for line in lines]
+        self.assertGreaterEqual(events.count("reading block files"), 9)
+        self.assertEqual(events.count("left alone"), 1000)
+        self.assertIn("more files like these", events)
+        with open(self.cluster.namenode.log, encoding="utf-8") as log:
+            complete = [line for line in log if "block report complete" in line]
+        self.assertIn(str(self.COUNT), complete[-1], "the namenode counts them as strays")
+
+
+if __name__ == "__main__":
+    unittest.main()
