@@ -45,8 +45,8 @@ public struct Budget: Sendable, Equatable {
     /// Blocks whose file is being unlinked or recycled at once, and spare files being unlinked; the
     /// namenode repeats a command that found no room.
     static let deletions = 1024
-    /// Operations of the scrub in flight, each with at most one buffer: a sixteenth of the pool, and
-    /// only while half of it is free. A device has one at most.
+    /// Operations of the scrub in flight, each with at most one buffer: a sixteenth of the pool,
+    /// and only while half of it is free. A device has one at most.
     var scrubReads: Int { max(1, payloadBuffers / 16) }
     /// Blocks of one device that wait to be scrubbed because somebody asked for it.
     static let scrubAsked = 1024

@@ -22,6 +22,7 @@ struct ReadStream: ~Copyable {
     var firstChunk = 0
     var metadata: Int32 = -1
     var metadataDone = 0
+    var metadataStalls = 0
     var tableChecksum: UInt32 = 0
     var isLoaded = false
 

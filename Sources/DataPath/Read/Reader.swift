@@ -119,7 +119,9 @@ extension Datanode where Ring: ~Copyable {
         let entry = readers.at(reader)
         guard settle(reader: reader) else { return }
         let part = MetadataPart(kind == .readTable, length: entry.pointee.blockLength)
-        switch part.advance(&entry.pointee.metadataDone, event.outcome) {
+        let step = part.advance(
+            &entry.pointee.metadataDone, &entry.pointee.metadataStalls, event.outcome)
+        switch step {
         case .more: readMore(reader, kind)
         case .missing: failCorrupt(reader, "its file is too short")
         case .failed: failRead(reader, .deviceFailed)
@@ -227,10 +229,12 @@ extension Datanode where Ring: ~Copyable {
                 counters.bytesRead &+= UInt64(frame.header.payloadLength)
                 frames[Int(buffer)].isReady = true
                 sendRead(reader)
-            } else if count == 0 {
+            } else if count == 0 || frame.stalls > MetadataPart.mostStalls {
                 frames[Int(buffer)].isReady = true
                 failCorrupt(reader, "its file is too short")
             } else {
+                let isStalled = total / 4096 * 4096 == frame.deviceDone
+                frames[Int(buffer)].stalls = isStalled ? frame.stalls + 1 : 0
                 frames[Int(buffer)].deviceDone = total / 4096 * 4096
                 readData(reader, buffer)
             }
