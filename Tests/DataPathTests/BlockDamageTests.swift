@@ -60,7 +60,7 @@ struct BlockDamageTests {
         let length = (BlockLayout.inlineChecksums + 3) * Limits.chunkBytes - 11
         let sample = SampleBlock(9, length: length, using: &random)
         #expect(sample.scrub(sample.file, pieceBytes: 8 * Limits.chunkBytes) == nil)
-        for _ in 0..<20 {
+        for _ in 0..<4 {
             var bytes = sample.file
             let byte = Int.random(in: sample.covered[2], using: &random)
             bytes[byte] ^= 1 << UInt8.random(in: 0..<8, using: &random)

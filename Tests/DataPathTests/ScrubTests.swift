@@ -22,7 +22,7 @@ struct ScrubTests {
             busy += took
         }
         #expect(now >= period * 79 / 100 && now <= period * 81 / 100)
-        #expect(busy * 20 <= now)
+        #expect(busy * 20 <= now + ScrubPace.burst)
     }
 
     @Test func theShareHoldsWhenThePeriodIsTooShort() {
@@ -40,13 +40,15 @@ struct ScrubTests {
             busy += took
         }
         let rest = pace.start(isUrgent: true) ?? 0
-        #expect(busy * 20 <= rest)
+        #expect(busy * 20 <= rest + ScrubPace.burst)
+        // And no less than the share, when there is so much to do.
+        #expect(busy * 20 >= rest)
     }
 
     @Test func withoutAPeriodOnlyWhatIsAskedForIsRead() {
         let pace = ScrubPace(period: 0, share: 5, now: 7)
         #expect(pace.start(isUrgent: false) == nil)
-        #expect(pace.start(isUrgent: true) == 7)
+        #expect(pace.start(isUrgent: true) == 0)
     }
 
     private static func index(_ numbers: some Sequence<UInt64>, device: Int = 0) -> BlockIndex {

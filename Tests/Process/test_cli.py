@@ -1,11 +1,14 @@
 """The catena command against live daemons: files of every size, exit codes, sentences."""
 
 import json
+import os
+import pty
+import subprocess
 import unittest
 
 from catena_peer import values
 from catena_peer.case import ClusterCase
-from catena_peer.cluster import EXIT
+from catena_peer.cluster import EXIT, command_environment, program
 
 BLOCK = 1 << 20
 SIZES = [0, 1, 4095, 4096, 65_535, 65_536, 65_537, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 777]
@@ -146,6 +149,23 @@ class Commands(CommandCase):
                          [(self.key("/x"), 5), (self.key("/y"), 5)])
         plain = self.cluster.cli("ls", self.key("/"))
         self.assertIn(self.key("/x").encode(), plain.stdout)
+
+    def test_ls_escapes_on_a_terminal_and_nowhere_else(self):
+        key = self.key("/\x1b[31mred\n\u202eback\\slash")
+        values.put(self.client, key, b"x")
+        plain = self.cluster.cli("ls", "-r", self.key("/"))
+        self.assertIn(key.encode(), plain.stdout)
+        near, far = pty.openpty()
+        try:
+            subprocess.run(
+                [*program("catena"), "ls", "-r", self.key("/")], stdout=far, check=True,
+                timeout=60, env=command_environment(self.cluster.address))
+            shown = os.read(near, 1 << 16).decode()
+        finally:
+            os.close(near)
+            os.close(far)
+        self.assertIn("/\\x1b[31mred\\n\\u{202e}back\\\\slash", shown)
+        self.assertNotIn("\x1b", shown)
 
     def test_status_and_report(self):
         status = self.cluster.cli_json("status")

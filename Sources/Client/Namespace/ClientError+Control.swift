@@ -21,6 +21,8 @@ extension ClientError {
         let message = refusal.message.isEmpty ? "\(refusal.code)" : refusal.message
         self =
             switch refusal.code {
+            // What was asked for is no key: a node, or a block.
+            case .notFound where key.isEmpty: .badArgument(message)
             case .notFound: .notFound(key: key)
             case .exists: .exists(key: key)
             case .leased: .leased(key: key)

@@ -30,6 +30,19 @@ struct MetadataPart {
         case failed
     }
 
+    /// Reads in a row that may bring less than a page: a file that ends inside one gives the same
+    /// bytes again and again.
+    static let mostStalls = 16
+
+    /// As the other, and ends with `missing` when the file brings no whole page any more.
+    func advance(_ done: inout Int, _ stalls: inout Int, _ outcome: Outcome) -> Step {
+        let before = done
+        let step = advance(&done, outcome)
+        guard case .more = step, case .done = outcome else { return step }
+        stalls = done == before ? stalls + 1 : 0
+        return stalls > Self.mostStalls ? .missing : .more
+    }
+
     /// Counts what a read brought. A short direct read goes on at its last whole page.
     func advance(_ done: inout Int, _ outcome: Outcome) -> Step {
         switch outcome {

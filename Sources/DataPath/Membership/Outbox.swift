@@ -95,8 +95,10 @@ package final class Outbox: BlockObserver, Sendable {
         contents.withLock { contents in
             let parts = contents.scrubs.compactMap { $0.count > device ? $0[device] : nil }
             guard var sum = parts.first else { return nil }
+            // Who has no block there has no pass to complete.
+            let passes = parts.filter { $0.passBlocks > 0 }.map(\.passes).min()
             for part in parts.dropFirst() {
-                sum.passes = min(sum.passes, part.passes)
+                sum.passes = passes ?? 0
                 sum.passBlocks += part.passBlocks
                 sum.passDone += part.passDone
                 sum.passBytes &+= part.passBytes

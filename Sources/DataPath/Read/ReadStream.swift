@@ -25,6 +25,7 @@ struct ReadStream: ~Copyable {
     var metadataDone = 0
     /// The header copy whose checksums count, when they are in a table.
     var header: BlockHeader?
+    var metadataStalls = 0
     var isLoaded = false
 
     /// Buffers in the order of their offsets; the first is sent when its bytes are there.

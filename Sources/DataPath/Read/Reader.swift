@@ -130,7 +130,9 @@ extension Datanode where Ring: ~Copyable {
         let entry = readers.at(reader)
         guard settle(reader: reader) else { return }
         let part = part(reader, kind)
-        switch part.advance(&entry.pointee.metadataDone, event.outcome) {
+        let step = part.advance(
+            &entry.pointee.metadataDone, &entry.pointee.metadataStalls, event.outcome)
+        switch step {
         case .more: readMore(reader, kind)
         case .missing: failCorrupt(reader, "its file is too short")
         case .failed: failRead(reader, .deviceFailed)
@@ -245,10 +247,12 @@ extension Datanode where Ring: ~Copyable {
                 counters.bytesRead &+= UInt64(frame.header.payloadLength)
                 frames[Int(buffer)].isReady = true
                 sendRead(reader)
-            } else if count == 0 {
+            } else if count == 0 || frame.stalls > MetadataPart.mostStalls {
                 frames[Int(buffer)].isReady = true
                 failCorrupt(reader, "its file is too short")
             } else {
+                let isStalled = total / 4096 * 4096 == frame.deviceDone
+                frames[Int(buffer)].stalls = isStalled ? frame.stalls + 1 : 0
                 frames[Int(buffer)].deviceDone = total / 4096 * 4096
                 readData(reader, buffer)
             }

@@ -31,6 +31,8 @@ struct ScrubJob {
     var descriptor = Descriptor.none
     /// Of the step's bytes, how many are in the buffer.
     var done = 0
+    /// Reads in a row that brought less than a page.
+    var stalls = 0
     var started: UInt64 = 0
 }
 

@@ -6,14 +6,19 @@
 /// most that share of its time on the scrub, whatever it is able to do; when writers and readers
 /// make it slow, the scrub's reads take longer and its rests with them. What somebody asked for is
 /// held by the share alone.
+///
+/// Reads may be ahead of their rest by `burst`, a few ticks of the reactor's timers, so that a fast
+/// device's short rests are not each rounded up to a tick.
 struct ScrubPace {
+    static let burst: UInt64 = 50_000_000
+
     /// Nanoseconds within which every block is read; 0: only what is asked for.
     let period: UInt64
     /// Percent of a device's time, 1 to 100.
     let share: UInt64
     /// Where the schedule stands: the next byte of the pass is due then.
     private var due: UInt64
-    /// No read before this.
+    /// When the device will have rested from every read so far.
     private var rested: UInt64
 
     init(period: UInt64, share: Int, now: UInt64) {
@@ -26,8 +31,9 @@ struct ScrubPace {
 
     /// When the next read may begin; `nil`: not by itself.
     func start(isUrgent: Bool) -> UInt64? {
-        if isUrgent { return rested }
-        return period == 0 ? nil : max(due, rested)
+        let rest = rested > Self.burst ? rested - Self.burst : 0
+        if isUrgent { return rest }
+        return period == 0 ? nil : max(due, rest)
     }
 
     /// Counts a read that ended.
@@ -36,7 +42,7 @@ struct ScrubPace {
     mutating func finished(
         started: UInt64, now: UInt64, bytes: UInt64, of total: UInt64, isUrgent: Bool
     ) {
-        rested = now &+ (now - started) * (100 - share) / share
+        rested = max(rested, started) &+ (now - started) * 100 / share
         guard period > 0, !isUrgent, total > 0 else { return }
         // Time that was lost is made up for, but not all at once.
         let late = now > period / 16 ? now - period / 16 : 0

@@ -34,6 +34,9 @@ struct ScrubTour {
     /// Blocks that somebody waits for.
     var waiting: UInt64 { UInt64(asked.count) + (isRushing ? blocks - min(blocks, met) : 0) }
 
+    /// Whether somebody waits: then what is being read is not paced either.
+    var isUrgent: Bool { isRushing || !asked.isEmpty }
+
     /// Whether a survey would bring something: the last one's blocks are through.
     var needsSurvey: Bool { next.isEmpty }
 

@@ -55,14 +55,20 @@ extension Datanode where Ring: ~Copyable {
     mutating func scrubTurn(_ device: Int) {
         guard !isStopping, !devices[device].isFailed, !scrubs[device].isBusy else { return }
         if scrubs[device].job == nil { surveyIfDue(device) }
-        let isUrgent = scrubs[device].job?.choice.isUrgent ?? scrubs[device].tour.choice?.isUrgent
-        guard let isUrgent else { return wakeScrub(device, at: deadline(Self.surveySpan)) }
-        guard let start = scrubs[device].pace.start(isUrgent: isUrgent) else { return }
+        guard scrubs[device].job != nil || scrubs[device].tour.choice != nil else {
+            return wakeScrub(device, at: deadline(Self.surveySpan))
+        }
+        guard let start = scrubs[device].pace.start(isUrgent: isUrgent(device)) else { return }
         guard start <= reactor.now else {
             return wakeScrub(device, at: min(start, deadline(Self.surveySpan)))
         }
         guard scrubs[device].job == nil else { return readScrub(device) }
         beginScrub(device)
+    }
+
+    /// Somebody waits for the block that is read, or for one behind it.
+    private func isUrgent(_ device: Int) -> Bool {
+        scrubs[device].tour.isUrgent || scrubs[device].job?.choice.isUrgent == true
     }
 
     /// A device is surveyed when its known blocks are through, and once a minute.
@@ -148,6 +154,7 @@ extension Datanode where Ring: ~Copyable {
             return wakeScrub(device, at: deadline(10_000_000))
         }
         scrubs[device].job?.done = 0
+        scrubs[device].job?.stalls = 0
         scrubs[device].job?.started = reactor.now
         continueScrub(device, buffer)
     }
@@ -193,10 +200,12 @@ extension Datanode where Ring: ~Copyable {
         case .done(let count):
             let total = job.done + Int(count)
             if total < needed {
-                guard count > 0 else {
+                guard count > 0, job.stalls <= MetadataPart.mostStalls else {
                     return finishRead(
                         device, event, needed, ScrubFinding("its file is too short"))
                 }
+                let isStalled = total / 4096 * 4096 == job.done
+                scrubs[device].job?.stalls = isStalled ? job.stalls + 1 : 0
                 scrubs[device].job?.done = total / 4096 * 4096
                 return continueScrub(device, buffer)
             }
@@ -236,7 +245,7 @@ extension Datanode where Ring: ~Copyable {
         guard let job = scrubs[device].job else { return }
         scrubs[device].pace.finished(
             started: job.started, now: reactor.now, bytes: UInt64(bytes),
-            of: scrubs[device].tour.bytes, isUrgent: job.choice.isUrgent)
+            of: scrubs[device].tour.bytes, isUrgent: isUrgent(device))
         if finding != nil || job.check.step == .whole { return endScrub(device, finding) }
         scrubTurn(device)
     }

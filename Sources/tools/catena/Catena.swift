@@ -22,9 +22,10 @@ struct Catena: ParsableCommand {
 
             EXIT CODES
               0 done   1 'test' says no, or 'fsck' that blocks are under-replicated
-              2 'fsck' says that blocks are missing or corrupt   64 wrong usage   65 corrupt data   66 no such key or file
-              69 cluster unavailable   73 key exists   74 local input or output failed
-              75 try again later   77 denied   78 wrong configuration
+              2 'fsck' says that blocks are missing or corrupt   64 wrong usage
+              65 corrupt data   66 no such key or file   69 cluster unavailable
+              73 key exists   74 local input or output failed   75 try again later
+              77 denied   78 wrong configuration
             """,
         subcommands: [
             Put.self, Get.self, Cat.self, List.self, Stat.self, Remove.self, Move.self, Test.self,
