@@ -9,6 +9,7 @@ import random
 import signal
 import sys
 import tempfile
+import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "Tests" / "Process"))
 
@@ -63,6 +64,9 @@ def main():
                 campaign.run(number)
                 if not campaign.findings.is_clean:
                     break
+    except unittest.SkipTest as why:
+        say(f"dev/crash: {why}")
+        return 77
     except (Failed, NotReady) as failure:
         campaign.findings.say(str(failure))
     summary = campaign.summary()

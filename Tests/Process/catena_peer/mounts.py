@@ -86,11 +86,13 @@ class SmallMount:
         if not self._mount():
             raise AssertionError(f"{self.folder} cannot be mounted again")
 
-    def unmount(self):
+    def unmount(self, keep=False):
+        """`keep` leaves the loop's file, to be looked at."""
         for folder in filter(None, (self.folder, self.below)):
             if not run("umount", str(folder)):
                 run("umount", "-l", str(folder))
-        self.image.unlink(missing_ok=True)
+        if not keep:
+            self.image.unlink(missing_ok=True)
 
 
 class SlowLoop(SmallMount):
@@ -114,6 +116,11 @@ class SlowLoop(SmallMount):
             (group / "cgroup.procs").write_text(str(pid))
         except OSError as fault:
             _skip(f"cgroup v1 blkio does not throttle here: {fault}")
+
+    def written(self):
+        """Bytes that the throttled process wrote to the device."""
+        text = (self.cgroup / "blkio.throttle.io_service_bytes").read_text()
+        return sum(int(line.split()[2]) for line in text.splitlines() if " Write " in line)
 
     def unmount(self):
         super().unmount()

@@ -39,7 +39,7 @@ class PowerCampaign(Campaign):
 
     def release(self):
         for mount in self.mounts:
-            mount.unmount()
+            mount.unmount(keep=self.cluster.keep)
 
     def name(self, target, action):
         return f"power of {super().name(target, action)}"
