@@ -47,6 +47,18 @@ struct BlockReportTests {
         #expect(status.underReplicatedBlocks == 1)
     }
 
+    /// A node that restarted under a block that is still written says how much of it is durable.
+    @Test func aDurablePrefixOfAnOpenBlockIsHeld() throws {
+        var desk = try Desk()
+        let lease = try desk.create("a").create.leaseID
+        let plan = try desk.addBlock(lease).addBlock
+        try desk.heartbeat(0, [FakeNode.state(plan.block, .open, length: 90)])
+        try desk.heartbeat(0, [FakeNode.state(plan.block, .maybeLost, length: 70)])
+        #expect(try desk.info("a").info.openLength == 70)
+        try desk.heartbeat(0, [FakeNode.state(plan.block, .maybeLost)])
+        #expect(try desk.info("a").info.openLength == 0)
+    }
+
     @Test func onlyNodesThatReportedItAreToldUntilTheySayItIsGone() throws {
         var desk = try Desk()
         let plan = try #require(try desk.put("a", blocks: [10]).first)

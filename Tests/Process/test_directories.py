@@ -1,4 +1,4 @@
-"""Data directories that vanish, become read-only or are full of what nobody understands (D9, D10)."""
+"""Data directories that vanish or are full of what nobody understands (D9, D10)."""
 
 import json
 import shutil
@@ -47,25 +47,40 @@ class Vanishing(ClusterCase):
 
 
 @unittest.skipIf(STANDIN, "the stand-in has no devices")
-class ReadOnly(ClusterCase):
-    settings = {"datanodes": 1, "replicas": 1}
+class Failing(ClusterCase):
+    settings = {"datanodes": 0, "min_nodes": 1, "replicas": 1}
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.mount = SmallMount(cls.cluster.folder / "mounted", 32)
+        cls.mount = SmallMount(cls.cluster.folder / "mounted", 64)
         cls.addClassCleanup(cls.mount.unmount)
 
-    def test_d9_a_file_system_that_becomes_read_only(self):
-        node = self.cluster.add_node(9)
-        node.folders = [self.mount.folder / "device"]
+    def test_d3_a_device_that_fails_is_out_of_service_for_good(self):
+        node = self.cluster.add_node(1, dirs=1)
+        node.folders.append(self.mount.folder / "device")
         node.start()
+        self.addCleanup(node.kill)
         self.cluster.wait_settled()
-        self.mount.read_only()
-        until(lambda: failed(self.client, node.folders[0]), "the device to be reported as failed")
-        self.assertTrue(node.daemon.running())
-        node.kill()
-        self.cluster.wait_settled()
+        source = self.cluster.folder / "source"
+        source.write_bytes(self.bytes(100_000))
+        for number in range(6):
+            done = self.cluster.cli("put", source, self.key(f"/before/{number}"))
+            self.assert_cli(done, {0})
+        self.assertTrue(list((node.folders[1] / "blocks").glob("*.blk")), "both devices are used")
+        self.mount.fail()
+        for number in range(6):
+            done = self.cluster.cli("put", source, self.key(f"/after/{number}"))
+            self.assert_cli(done, {0})
+        until(lambda: failed(self.client, node.folders[1]), "the device to be reported as failed")
+        self.assertFalse(failed(self.client, node.folders[0]))
+        out = self.cluster.folder / "out"
+        for number in range(6):
+            self.assert_cli(self.cluster.cli("get", self.key(f"/after/{number}"), out), {0})
+            self.assertEqual(out.read_bytes(), source.read_bytes())
+            out.unlink()
+        until(lambda: self.client.status().missing_blocks > 0,
+              "blocks of the failed device to count as lost")
 
 
 @unittest.skipIf(STANDIN, "the stand-in names files its own way")
@@ -86,7 +101,8 @@ class Strays(ClusterCase):
         self.cluster.wait_settled()
         self.assertEqual(values.get(self.client, self.key()), data)
         self.assertEqual(len(list(blocks.iterdir())), self.COUNT + 1, "nothing is deleted")
-        lines = [json.loads(line) for line in open(node.daemon.log, encoding="utf-8")]
+        with open(node.daemon.log, encoding="utf-8") as log:
+            lines = [json.loads(line) for line in log]
         events = [line.get("event") or line.get("message") for line in lines]
         self.assertGreaterEqual(events.count("reading block files"), 9)
         self.assertEqual(events.count("left alone"), 1000)

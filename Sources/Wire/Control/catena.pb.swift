@@ -764,7 +764,7 @@ public nonisolated struct ControlBlockState: Sendable {
 
   public var epoch: UInt64 = 0
 
-  /// written so far (OPEN), final (SEALED)
+  /// written so far (OPEN), final (SEALED), durable for certain (MAYBE_LOST)
   public var length: UInt64 = 0
 
   /// CRC32C of the whole block (SEALED)
@@ -784,7 +784,7 @@ public nonisolated struct ControlBlockState: Sendable {
     /// the device that held it is out of service
     case lost // = 2
 
-    /// was open when the node stopped: what it holds is not certain
+    /// was open when the node stopped: beyond `length` nothing is certain
     case maybeLost // = 3
 
     /// deleted on the namenode's command: ends the command's repetition

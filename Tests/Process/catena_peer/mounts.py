@@ -1,8 +1,10 @@
 """Small file systems that are full, read-only, cut off or slow. Needs root; skips loudly without."""
 
+import fcntl
 import os
 import pathlib
 import shutil
+import struct
 import subprocess
 import sys
 import unittest
@@ -69,6 +71,16 @@ class SmallMount:
                         pass
                 except OSError:
                     continue
+
+    def fail(self):
+        """Every write, sync and read of metadata is an error from now on (EXT4_IOC_SHUTDOWN)."""
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.ioctl(folder, 0x8004587D, struct.pack("I", 2))
+        except OSError as error:
+            _skip(f"a file system cannot be made to fail here: {error}")
+        finally:
+            os.close(folder)
 
     def read_only(self):
         if not run("mount", "-o", "remount,ro", str(self.folder)):
