@@ -22,7 +22,7 @@ extension ClientError {
         self =
             switch refusal.code {
             // What was asked for is no key: a node, or a block.
-            case .notFound where key.isEmpty: .badArgument(reason: message)
+            case .notFound where key.isEmpty: .badArgument(message)
             case .notFound: .notFound(key: key)
             case .exists: .exists(key: key)
             case .leased: .leased(key: key)
