@@ -20,7 +20,9 @@ extension Namenode {
         case .open: takeOpen(report, record, from: id)
         case .sealed: takeSealed(report, record, from: id, &turn)
         case .corrupt: condemn(block, on: id, "its node found it corrupt", &turn)
-        case .lost, .maybeLost, .gone: lose(block, on: id)
+        case .lost, .maybeLost, .gone:
+            lose(block, on: id)
+            nodes[id]?.corrupt.remove(block)
         case .UNRECOGNIZED: nodes[id]?.mismatches += 1
         }
     }
