@@ -31,8 +31,8 @@ package struct Bounds: Sendable, Equatable {
     /// Blocks that one node has yet to be told to scrub.
     package var scrubsPerNode = 1_000
     /// Keys and blocks that one FSCK looks at.
-    package var fsckKeys = 500
-    package var fsckBlocks = 500
+    package var fsckKeys = 200
+    package var fsckBlocks = 200
     /// Nodes an ADDBLOCK may exclude.
     package var excludes = 64
     /// Incarnations of one node that are remembered as replaced.

@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import threading
+import time
 import unittest
 
 from catena_peer import values
@@ -222,6 +223,8 @@ class Scrub(DamageCase):
         until(lambda: not path.exists(), "the deleted block to go")
         foreign = path.with_name(f"{0xffff:016x}.blk")
         for _ in range(10):
+            # So that the node has said that the block is gone; else it is deleted once more.
+            time.sleep(10 * self.cluster.settings["heartbeat_ms"] / 1000)
             node.kill()
             # A disk that was put back from an older copy; and a number that was never given.
             path.write_bytes(kept)

@@ -23,7 +23,9 @@ extension Namenode {
         case .maybeLost where record.state == .open && report.length > 0:
             takeOpen(report, record, from: id)
         case .corrupt: condemn(block, on: id, "its node found it corrupt", &turn)
-        case .lost, .maybeLost, .gone: lose(block, on: id)
+        case .lost, .maybeLost, .gone:
+            lose(block, on: id)
+            nodes[id]?.corrupt.remove(block)
         case .UNRECOGNIZED: nodes[id]?.mismatches += 1
         }
     }

@@ -2,7 +2,7 @@ import Wire
 
 extension Namenode {
     /// FSCK: how well the values under a prefix are kept, a page at a time: so many keys and blocks
-    /// that other requests wait a few milliseconds at most. A value with more blocks than a page
+    /// that other requests wait a few milliseconds for it. A value with more blocks than a page
     /// goes on in the next.
     mutating func fsck(
         _ request: ControlFsck, _ turn: inout Turn<some NamespaceReader>

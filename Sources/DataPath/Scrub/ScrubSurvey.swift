@@ -1,7 +1,7 @@
 import Wire
 
-/// What a device has to scrub, from one walk over the index: costs about 10 ns a block, and is made
-/// once a minute at most and after every 1,024 blocks.
+/// What a device has to scrub, from one walk over the index, which is made once a minute and after
+/// every 1,024 blocks.
 struct ScrubSurvey: Equatable {
     static let batch = 1_024
 
