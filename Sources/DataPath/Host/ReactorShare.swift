@@ -20,7 +20,9 @@ public struct ReactorShare: Sendable, Equatable {
     public func owner(of block: BlockID) -> Int { Int(block.number % UInt64(count)) }
 
     /// The blocks of an index that are in this share, and their bytes on each device.
-    package func part(of index: BlockIndex, devices: Int) -> (index: BlockIndex, usedBytes: [UInt64]) {
+    package func part(of index: BlockIndex, devices: Int) -> (
+        index: BlockIndex, usedBytes: [UInt64]
+    ) {
         var part = BlockIndex()
         var usedBytes = [UInt64](repeating: 0, count: devices)
         for (block, record) in index.records where owner(of: block) == number {
