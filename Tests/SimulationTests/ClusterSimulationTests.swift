@@ -1,8 +1,9 @@
 import Simulation
 import Testing
 
-/// The whole cluster on simulated rings. Hundreds of seeds run in `Tests/Process/test_simulation.py`,
-/// in an optimised build; here are a few, with the checks of a debug build.
+/// The whole cluster on simulated rings. Hundreds of seeds run in
+/// `Tests/Process/test_simulation.py`, in an optimised build; here are a few, with the checks of a
+/// debug build.
 @Suite(.serialized)
 struct ClusterSimulationTests {
     @Test(arguments: UInt64(1)...6)

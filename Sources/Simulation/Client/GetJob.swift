@@ -3,8 +3,8 @@ import Foundation
 import Reactor
 import Wire
 
-/// A get as `GetSession` makes it, without blocking: OPEN, then block after block, each from replica
-/// to replica until its bytes are verified.
+/// A get as `GetSession` makes it, without blocking: OPEN, then block after block, each from
+/// replica to replica until its bytes are verified.
 final class GetJob: ClientJob {
     enum Stage {
         case begin
@@ -191,7 +191,8 @@ final class GetJob: ClientJob {
 
     private func completed(_ checksum: UInt32) {
         guard let block else { preconditionFailure("a block was read") }
-        let isWhole = range.lowerBound <= Int(block.offset) && position >= Int(block.offset + block.length)
+        let isWhole =
+            range.lowerBound <= Int(block.offset) && position >= Int(block.offset + block.length)
         guard !isWhole || checksum == block.checksum else {
             return fail("block \(block.block) is another than CLOSE recorded")
         }
@@ -201,12 +202,15 @@ final class GetJob: ClientJob {
     /// The plant: the bytes of the first replica that has the file, as they lie there.
     private func readBlindly(_ block: ValueBlock) {
         for replica in block.replicas {
-            guard let node = cluster.datanodes.first(where: { $0.identity.node == replica.node.node }),
+            guard
+                let node = cluster.datanodes.first(where: { $0.identity.node == replica.node.node }
+                ),
                 let disk = node.disk(of: block.block)
             else { continue }
             let start = position - Int(block.offset)
             let stop = min(range.upperBound - Int(block.offset), Int(block.length))
-            let bytes = disk.bytes(of: "\(block.block).blk", from: 8192 + start, count: stop - start)
+            let bytes = disk.bytes(
+                of: "\(block.block).blk", from: 8192 + start, count: stop - start)
             guard bytes.count == stop - start else { continue }
             sum.append(CRC32C.of(bytes), length: UInt64(bytes.count))
             return nextBlock()
@@ -222,7 +226,8 @@ final class GetJob: ClientJob {
             [32, UInt64(client.number), UInt64(sum.checksum)],
             "\(client.name): get \(key) \(range): read")
         cluster.oracle.read(
-            key, length: Int(value?.length ?? 0), range: range, checksum: sum.checksum, since: floor)
+            key, length: Int(value?.length ?? 0), range: range, checksum: sum.checksum, since: floor
+        )
     }
 
     private func fail(_ reason: String) {

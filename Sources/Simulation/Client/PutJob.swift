@@ -35,6 +35,8 @@ final class PutJob: ClientJob {
     private var leaseTime: UInt64 = 0
     private var renewAt: UInt64 = .max
     private var isRenewing = false
+    /// A call that waits until the renewal is answered.
+    private var deferred: ControlRequest.OneOf_Operation?
 
     private var retry = WriteRetry()
     private var failedNodes: [NodeID] = []
@@ -57,9 +59,11 @@ final class PutJob: ClientJob {
         self.mustSucceed = mustSucceed
         overwrite = mustSucceed || cluster.world.random.below(4) > 0
         let level: CloseDurability =
-            mustSucceed ? .durable : cluster.world.random.pick([.durable, .durable, .written, .none])
+            mustSucceed
+            ? .durable : cluster.world.random.pick([.durable, .durable, .written, .none])
         value = SimulatedValue(
-            seed: cluster.world.random.next(), length: cluster.world.random.pick(cluster.plan.lengths),
+            seed: cluster.world.random.next(),
+            length: cluster.world.random.pick(cluster.plan.lengths),
             durability: level)
     }
 
@@ -83,7 +87,10 @@ final class PutJob: ClientJob {
         if isRenewing {
             guard let answer = caller.takeAnswer() else { return false }
             isRenewing = false
-            return renewed(answer)
+            renewed(answer)
+            if let next = deferred, !isOver { caller.call(next) }
+            deferred = nil
+            return true
         }
         switch stage {
         case .begin: begin()
@@ -148,7 +155,12 @@ final class PutJob: ClientJob {
         return true
     }
 
-    private func renewed(_ answer: SimulatedCaller.Answer) -> Bool {
+    /// One call at a time.
+    private func call(_ operation: ControlRequest.OneOf_Operation) {
+        if isRenewing { deferred = operation } else { caller.call(operation) }
+    }
+
+    private func renewed(_ answer: SimulatedCaller.Answer) {
         switch answer {
         case .ok: keepLease(third: 1)
         case .refused(.busy), .lost: keepLease(third: 3)
@@ -156,7 +168,6 @@ final class PutJob: ClientJob {
             endWrite()
             failed("RENEW: \(code)")
         }
-        return true
     }
 
     // MARK: A block
@@ -173,7 +184,7 @@ final class PutJob: ClientJob {
         message.leaseID = lease
         message.sizeHint = UInt64(value.length - position)
         message.exclude = nodes.map { Data($0.bytes) }
-        caller.call(.addBlock(message))
+        call(.addBlock(message))
         isReplanned = nodes.isEmpty
         stage = .planning
     }
@@ -303,7 +314,7 @@ final class PutJob: ClientJob {
             }
         message.blocks = receipts.map(receiptMessage)
         cluster.ledger.wrote(key, candidate, blocks)
-        caller.call(.close(message))
+        call(.close(message))
         stage = .closing
     }
 
@@ -338,7 +349,7 @@ final class PutJob: ClientJob {
         renewAt = .max
         var message = ControlAbandon()
         message.leaseID = lease
-        caller.call(.abandon(message))
+        call(.abandon(message))
         stage = .abandoning(isKnown: isKnown)
     }
 

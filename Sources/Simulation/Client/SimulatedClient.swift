@@ -99,7 +99,7 @@ final class SimulatedClient: SimulationParticipant {
             }
             job = nil
             jobsDone += 1
-            restUntil = now + cluster.world.random.pick(1_000_000...60_000_000)
+            restUntil = now + cluster.world.random.pick(1_000_000...cluster.plan.longestRest)
         }
         return isBusy
     }

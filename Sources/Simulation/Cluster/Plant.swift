@@ -1,5 +1,5 @@
-/// A bug that the simulated world plants, so that the oracles can be shown to find it. Each is a lie
-/// of the world around the product's code, which itself is the same as ever.
+/// A bug that the simulated world plants, so that the oracles can be shown to find it. Each is a
+/// lie of the world around the product's code, which itself is the same as ever.
 package enum Plant: String, CaseIterable, Sendable {
     /// Disks answer a write before it is made.
     case ackBeforeWrite = "ack-before-write"

@@ -1,5 +1,5 @@
-/// A run that has a name: one that found a bug once, kept so that the bug does not come back, or one
-/// whose plan is bent towards something.
+/// A run that has a name: one that found a bug once, kept so that the bug does not come back, or
+/// one whose plan is bent towards something.
 package struct Scenario: Sendable {
     package let name: String
     /// What it is about, a sentence.

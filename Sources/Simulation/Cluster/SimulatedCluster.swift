@@ -7,7 +7,8 @@ import Wire
 /// A whole cluster in one thread on a virtual clock: namenode, datanodes and clients, the product's
 /// state machines, on simulated disks and a simulated network, with everything drawn from one seed.
 ///
-/// A run is a number of cycles: load while things break, then peace, then every promise is looked at.
+/// A run is a number of cycles: load while things break, then peace, then every promise is looked
+/// at.
 package final class SimulatedCluster {
     let world: SimulatedWorld
     let plan: SimulationPlan

@@ -2,9 +2,9 @@ import DataPath
 import Reactor
 import Wire
 
-/// What one seed's cluster is like, all drawn from the seed: so that some runs are calm where others
-/// storm, and bugs that hide behind other faults get their chance (swarm testing, Groce et al., ISSTA
-/// 2012).
+/// What one seed's cluster is like, all drawn from the seed: so that some runs are calm where
+/// others storm, and bugs that hide behind other faults get their chance (swarm testing, Groce et
+/// al., ISSTA 2012).
 package struct SimulationPlan: Sendable {
     package var datanodes = 4
     package var replicas = 3
@@ -30,6 +30,8 @@ package struct SimulationPlan: Sendable {
     package var flipsPerCycle = 0
     /// Nanoseconds of load in a cycle.
     package var loadTime: UInt64 = 2_000_000_000
+    /// Nanoseconds a client rests after a job, at most.
+    package var longestRest: UInt64 = 100_000_000
     /// Violent events in a cycle.
     package var eventsPerCycle = 3
 
@@ -49,6 +51,7 @@ package struct SimulationPlan: Sendable {
         slowMessages = random.pick([0, 0.02, 0.2])
         slowCommits = random.pick([0, 0.02, 0.2])
         failingCommits = random.pick([0, 0, 0, 0.005])
+        longestRest = random.pick([20_000_000, 200_000_000, 500_000_000])
         drawVictim(&random)
         eventsPerCycle = random.below(6)
     }

@@ -29,8 +29,8 @@ final class ControlLine {
     }
 }
 
-/// The control plane's network: messages as bytes, each with a delay drawn for it, held while the way
-/// is cut, and lost when their connection breaks.
+/// The control plane's network: messages as bytes, each with a delay drawn for it, held while the
+/// way is cut, and lost when their connection breaks.
 final class ControlNetwork: SimulationParticipant {
     private enum Kind { case request, reply, broken }
 

@@ -12,11 +12,12 @@ struct WrittenBlock: Equatable {
     let chain: [NodeID]
 }
 
-/// What every key may hold, kept outside the cluster: the values that were ever to become a key's, in
-/// the order in which they were tried, and how far that is decided.
+/// What every key may hold, kept outside the cluster: the values that were ever to become a key's,
+/// in the order in which they were tried, and how far that is decided.
 ///
-/// One client changes a key, one change after another, so the order is known. What is still possible
-/// is the newest decided candidate and every undecided one after it; what somebody has read decides.
+/// One client changes a key, one change after another, so the order is known. What is still
+/// possible is the newest decided candidate and every undecided one after it; what somebody has
+/// read decides.
 final class KeyLedger {
     struct Candidate {
         /// `nil`: the key does not exist.

@@ -7,8 +7,8 @@ import Wire
 /// Compares what the cluster tells and has with what it promised (DESIGN section 1), after every
 /// event that promises something. The first breach is kept.
 ///
-/// Some oracles look into the cluster's disks and memory, others only at what clients were told; with
-/// `blackBox` only the latter speak.
+/// Some oracles look into the cluster's disks and memory, others only at what clients were told;
+/// with `blackBox` only the latter speak.
 final class SimulationOracle {
     private unowned let cluster: SimulatedCluster
     private let blackBox: Bool
@@ -149,7 +149,8 @@ final class SimulationOracle {
             guard disk.isDurable(file, first: Int(BlockLayout.payloadOffset) + block.length) else {
                 fail(
                     .durable,
-                    "a power cut could take block \(block.block), acked as durable, from \(node.name)"
+                    "a power cut could take block \(block.block), "
+                        + "acked as durable, from \(node.name)"
                 )
                 continue
             }
@@ -239,9 +240,13 @@ final class SimulationOracle {
         for key in cluster.allKeys {
             let possible = ledger.possible(key)
             let record = cluster.namenode.record(of: key)
-            let fits = possible.contains { $0.candidate.value?.length == record.map { Int($0.length) } }
+            let fits = possible.contains {
+                $0.candidate.value?.length == record.map { Int($0.length) }
+            }
             if !fits { fail(.key, "the namespace has \(key) as nobody may have left it") }
-            guard let known = ledger.known(key), known.value?.durability == .durable else { continue }
+            guard let known = ledger.known(key), known.value?.durability == .durable else {
+                continue
+            }
             for block in known.blocks { audit(block) }
         }
     }

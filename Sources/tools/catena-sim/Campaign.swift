@@ -10,6 +10,7 @@ struct Campaign: Sendable {
     let seeds: Int
     let jobs: Int
     let stopsAtBreach: Bool
+    let isVerbose: Bool
     let isTraced: Bool
     let isJSON: Bool
 
@@ -53,6 +54,7 @@ struct Campaign: Sendable {
     private func one(_ seed: UInt64, _ sums: borrowing Mutex<Sums>) {
         var run = run
         run.seed = seed
+        if isVerbose { StandardStream.error.write("seed \(seed)\n") }
         let result = run.result(
             print: isTraced ? { StandardStream.output.write($0 + "\n") } : nil)
         sums.withLock { sums in

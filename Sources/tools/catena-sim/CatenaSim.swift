@@ -46,6 +46,9 @@ struct CatenaSim: ParsableCommand {
     @Flag(help: "Stop at the first seed that breaks a promise.")
     var stop = false
 
+    @Flag(help: "Print each seed to standard error before it runs.")
+    var verbose = false
+
     @Flag(help: "Print every event.")
     var trace = false
 
@@ -84,7 +87,8 @@ struct CatenaSim: ParsableCommand {
                 seed: first, cycles: cycles ?? named?.cycles ?? 3, scenario: named,
                 plant: plant.flatMap(Plant.init), isBlackBox: blackBox),
             seeds: seeds, jobs: trace ? 1 : min(jobs ?? processors, seeds),
-            stopsAtBreach: stop || plant != nil, isTraced: trace, isJSON: json)
+            stopsAtBreach: stop || plant != nil, isVerbose: verbose, isTraced: trace,
+            isJSON: json)
         let breaches = campaign.go()
         if breaches > 0 { throw SystemExit.no.exitCode }
     }

@@ -9,36 +9,42 @@ Hello: 1 uint32 protocol_min; 2 uint32 protocol_max; 3 bytes cluster_id; 4 enum 
     software
 HelloReply: 1 enum code; 2 string message; 3 uint32 protocol; 4 bytes cluster_id; 5 bytes
     challenge
-Request: 1 bytes client_id; 2 uint64 request_id; 10 Register register; 11 Heartbeat heartbeat;
-    12 Create create; 13 AddBlock add_block; 14 Renew renew; 15 Close close; 16 Abandon abandon;
-    17 Open open; 18 Info info; 19 List list; 20 Delete delete; 21 Rename rename; 22
-    ClusterStatus cluster_status; 23 Report report
+Request: 1 bytes client_id; 2 uint64 request_id; 10 Register register; 11 Heartbeat heartbeat; 12
+    Create create; 13 AddBlock add_block; 14 Renew renew; 15 Close close; 16 Abandon abandon; 17
+    Open open; 18 Info info; 19 List list; 20 Delete delete; 21 Rename rename; 22 ClusterStatus
+    cluster_status; 23 Report report; 30 ReportBad report_bad; 31 Scrub scrub; 32 Fsck fsck; 33
+    Strays strays
 Reply: 1 uint64 request_id; 2 enum code; 3 string message; 4 uint32 live_nodes; 5 uint32
-    needed_nodes; 10 RegisterReply register; 11 HeartbeatReply heartbeat; 12 Lease create; 13
-    BlockPlan add_block; 14 Lease renew; 15 Empty close; 16 Empty abandon; 17 OpenReply open; 18
-    KeyInfo info; 19 ListReply list; 20 Empty delete; 21 Empty rename; 22 ClusterStatusReply
-    cluster_status; 23 ReportReply report
+    needed_nodes; 6 LateBlock late; 10 RegisterReply register; 11 HeartbeatReply heartbeat; 12
+    Lease create; 13 BlockPlan add_block; 14 Lease renew; 15 Empty close; 16 Empty abandon; 17
+    OpenReply open; 18 KeyInfo info; 19 ListReply list; 20 Empty delete; 21 Empty rename; 22
+    ClusterStatusReply cluster_status; 23 ReportReply report; 30 Empty report_bad; 31 ScrubReply
+    scrub; 32 FsckReply fsck; 33 StraysReply strays
 Empty:
+LateBlock: 1 uint64 block; 2 uint32 position; 3 Node node; 4 enum level
 Device: 1 bytes device_id; 2 string location; 3 uint64 capacity_bytes; 4 uint64 used_bytes; 5
     uint64 free_bytes; 6 string path; 7 bool failed
 BlockState: 1 uint64 block; 2 uint64 epoch; 3 uint64 length; 4 uint32 crc; 5 enum state; 6 bytes
     device_id
-Register: 1 bytes node_id; 2 bytes incarnation; 3 string host; 4 uint32 port; 5 *Device devices;
-    6 bytes proof; 7 string software
+Register: 1 bytes node_id; 2 bytes incarnation; 3 string host; 4 uint32 port; 5 *Device devices; 6
+    bytes proof; 7 string software
 SigningKey: 1 uint64 key_id; 2 bytes secret; 3 uint64 age_ms
 Timing: 1 uint32 heartbeat_ms; 2 uint32 stale_ms; 3 uint32 dead_ms
 RegisterReply: 1 bytes cluster_id; 2 uint64 session; 3 *SigningKey keys; 4 uint64 current_key; 5
     Timing timing
 Heartbeat: 1 bytes node_id; 2 uint64 session; 3 uint64 sequence; 4 *BlockState blocks; 5 bool
-    report_complete; 6 *Device devices; 7 uint32 open_streams
+    report_complete; 6 *Device devices; 7 uint32 open_streams; 10 *DeviceScrub scrubs
+DeviceScrub: 1 bytes device_id; 2 uint64 pass; 3 uint64 pass_blocks; 4 uint64 pass_done; 5 uint64
+    pass_bytes; 6 uint64 blocks; 7 uint64 bytes; 8 uint64 bad; 9 uint64 asked
 Command: 1 enum kind; 2 uint64 block; 3 uint64 epoch
 HeartbeatReply: 1 *SigningKey keys; 2 uint64 current_key; 3 *Command commands
 Create: 1 string key; 2 bool overwrite
 Lease: 1 bytes lease_id; 2 uint64 duration_ms
 AddBlock: 1 bytes lease_id; 2 uint64 size_hint; 3 *bytes exclude; 4 uint32 replicas; 5 string
-    location
+    location; 6 uint32 count; 7 uint64 block_bytes
 Node: 1 bytes node_id; 2 string host; 3 uint32 port; 4 string location
-BlockPlan: 1 uint64 block; 2 uint64 epoch; 3 uint64 max_length; 4 *Node chain; 5 bytes token
+BlockPlan: 1 uint64 block; 2 uint64 epoch; 3 uint64 max_length; 4 *Node chain; 5 bytes token; 6
+    *BlockPlan more
 Renew: 1 bytes lease_id
 Receipt: 1 uint64 block; 2 uint64 epoch; 3 uint64 length; 4 uint32 crc; 5 enum level; 6 uint64
     key_id; 7 bytes signature
@@ -60,11 +66,32 @@ ClusterStatus:
 ClusterStatusReply: 1 bytes cluster_id; 2 uint32 live; 3 uint32 stale; 4 uint32 dead; 5 uint32
     needed; 6 uint64 capacity_bytes; 7 uint64 used_bytes; 8 uint64 keys; 9 uint64 blocks; 10
     uint64 leases; 11 uint64 under_replicated_blocks; 12 uint64 missing_blocks; 13 uint64
-    uptime_ms; 14 uint32 replicas; 15 uint64 block_bytes
+    uptime_ms; 14 uint32 replicas; 15 uint64 block_bytes; 20 uint64 corrupt_replicas; 21 uint64
+    stray_blocks
 Report: 1 bool dead_only
 NodeReport: 1 Node node; 2 string state; 3 uint64 last_contact_ms; 4 *Device devices; 5 uint64
-    blocks; 6 uint32 open_streams; 7 string software; 8 bool report_complete
+    blocks; 6 uint32 open_streams; 7 string software; 8 bool report_complete; 10 uint64 corrupt;
+    11 uint64 strays; 12 uint64 mismatches; 13 *DeviceScrub scrubs
 ReportReply: 1 ClusterStatusReply status; 2 *NodeReport nodes
+ReportBad: 1 uint64 block; 2 uint64 epoch; 3 bytes node_id
+Scrub: 1 bool start; 2 bytes node_id; 3 uint64 block
+ScrubReply: 1 uint32 asked; 2 *NodeScrub nodes
+NodeScrub: 1 Node node; 2 string state; 3 uint64 waiting; 4 bool waiting_all; 5 uint64 corrupt; 6
+    *DeviceScrub devices; 7 *string paths
+Fsck: 1 string prefix; 2 string start_after; 3 uint64 start_offset; 4 bool blocks; 5 bool
+    locations
+FsckReply: 1 *FsckKey keys; 2 bool more; 3 string next; 4 uint64 next_offset; 5 uint32
+    reports_incomplete; 6 uint32 dead
+FsckKey: 1 string key; 2 uint64 length; 3 uint32 blocks; 4 uint32 under_replicated; 5 uint32
+    corrupt; 6 uint32 missing; 7 uint32 corrupt_replicas; 8 uint32 live_replicas; 9 *FsckBlock
+    detail; 10 uint32 wanted_replicas
+FsckBlock: 1 uint64 block; 2 uint64 epoch; 3 uint64 offset; 4 uint64 length; 5 uint32 wanted; 6
+    uint32 live; 7 uint32 corrupt; 8 *FsckReplica replicas
+FsckReplica: 1 Node node; 2 enum state
+Strays: 1 bytes node_id; 2 bool delete
+StraysReply: 1 *Stray strays; 2 uint64 total; 3 uint64 deleting; 4 uint64 kept
+Stray: 1 Node node; 2 uint64 block; 3 uint64 epoch; 4 uint64 length; 5 bytes device_id; 6 string
+    path; 7 uint64 seen_ms; 8 bool foreign; 9 bool deleting
 """
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from ..cluster import Cluster, die_with_parent
+from ..cluster import Cluster, NotReady, die_with_parent
 from ..crc32c import take_isal
 from . import plan
 from .journal import Ledger
@@ -211,11 +211,16 @@ class Campaign:
     def start(self, target, fault=None):
         environment = {"CATENA_FAULT": fault} if fault else {}
         self.daemons[target].environment = environment
-        if target == 0:
-            self.cluster.start_namenode()
-        else:
-            node = self.cluster.nodes[target - 1]
-            node.start(self.ports[node])
+        try:
+            if target == 0:
+                self.cluster.start_namenode()
+            else:
+                node = self.cluster.nodes[target - 1]
+                node.start(self.ports[node])
+        except NotReady:
+            # Its point was passed before it served: `revive_fallen` takes it up.
+            if not fault or self.daemons[target].process.returncode != -signal.SIGKILL:
+                raise
 
     def revive_fallen(self, armed):
         """Who was killed at its point comes back without a fault."""
