@@ -52,7 +52,9 @@ struct BlockReportTests {
         var desk = try Desk()
         let lease = try desk.create("a").create.leaseID
         let plan = try desk.addBlock(lease).addBlock
-        try desk.heartbeat(0, [FakeNode.state(plan.block, .open, length: 90)])
+        for index in 0..<3 {
+            try desk.heartbeat(index, [FakeNode.state(plan.block, .open, length: 90)])
+        }
         try desk.heartbeat(0, [FakeNode.state(plan.block, .maybeLost, length: 70)])
         #expect(try desk.info("a").info.openLength == 70)
         try desk.heartbeat(0, [FakeNode.state(plan.block, .maybeLost)])
