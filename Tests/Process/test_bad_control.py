@@ -6,7 +6,8 @@ import unittest
 
 from catena_peer import protobuf
 from catena_peer.case import ClusterCase, Code, Refused
-from catena_peer.control import Closed, ControlClient, ControlConnection, Registration
+from catena_peer.control import (
+    Closed, ControlClient, ControlConnection, Registration, heartbeat_proof)
 from catena_peer.status import Role
 from test_bad_frames import GROWTH_BYTES, resident
 
@@ -179,6 +180,22 @@ class Membership(ClusterCase):
         with self.assertRaises(Refused) as caught:
             self.register(node_id=first.node_id, proof=bytes(32))
         self.assertEqual(caught.exception.code, Code.BAD_SECRET)
+
+    def test_a_session_goes_on_only_for_who_knows_the_secret(self):
+        registration = self.register()
+        other = ControlClient(self.cluster.address, Role.DATANODE)
+        self.addCleanup(other.close)
+        registration.heartbeat(client=other)
+        self.assert_refused(
+            Code.BAD_SECRET, registration.heartbeat, client=other, secret=bytes(32))
+        # A proof is of one connection: another one's is nothing here.
+        registration.sequence -= 1
+        covered = registration.client.greeting.challenge
+        self.assert_refused(Code.BAD_SECRET, other.call, "heartbeat", {
+            "node_id": registration.node_id, "session": registration.reply.session,
+            "sequence": registration.sequence + 1, "proof": heartbeat_proof(
+                self.cluster.secret, covered, registration.node_id, registration.reply.session)})
+        registration.heartbeat(client=other)
 
     def test_a_client_does_not_register(self):
         node, incarnation = os.urandom(16), os.urandom(16)

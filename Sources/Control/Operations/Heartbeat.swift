@@ -14,6 +14,7 @@ extension Namenode {
                 .staleSession,
                 "expected sequence \(sequence + 1), got \(request.sequence): register again")
         }
+        let isRepeated = request.sequence == sequence
         let wasLive = nodes[id].map { liveness(of: $0, now: turn.now) } == .live
         nodes[id]?.lastContact = turn.now
         nodes[id]?.openStreams = request.openStreams
@@ -34,7 +35,7 @@ extension Namenode {
         reply.currentKey = keys.current.id.number
         reply.commands = commands(for: id, now: turn.now)
         let left = settings.bounds.commandsPerHeartbeat - reply.commands.count
-        reply.commands += scrubCommands(for: id, most: left)
+        reply.commands += scrubCommands(for: id, most: left, isRepeated: isRepeated)
         return reply
     }
 
@@ -47,6 +48,11 @@ extension Namenode {
         }
         guard let id = NodeID(bytes: request.nodeID) else {
             throw Refusal(.malformed, "a node id has 16 bytes")
+        }
+        let covered = MembershipProof.heartbeat(
+            challenge: caller.challenge, node: id, session: request.session)
+        guard MembershipProof.isValid(request.proof, covered, secret: secret) else {
+            throw Refusal(.badSecret, "the proof does not match this cluster's secret")
         }
         guard let node = nodes[id] else {
             throw Refusal(.staleSession, "node \(id) is not registered: register again")
@@ -81,8 +87,7 @@ extension Namenode {
     }
 
     /// Deletions for blocks this node reported and whose grace is over, the next ones in turn;
-    /// repeated with later
-    /// heartbeats until the node says that they are gone.
+    /// repeated with later heartbeats until the node says that they are gone.
     private mutating func commands(for id: NodeID, now: Int64) -> [ControlCommand] {
         guard var node = nodes[id], !node.doomed.isEmpty else { return [] }
         let most = settings.bounds.commandsPerHeartbeat

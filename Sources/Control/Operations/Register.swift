@@ -1,4 +1,3 @@
-import Crypto
 import Foundation
 import Wire
 
@@ -68,11 +67,9 @@ extension Namenode {
         guard let id = NodeID(bytes: request.nodeID), id != .none else {
             throw Refusal(.malformed, "a node id has 16 bytes and is not zero")
         }
-        let covered = caller.challenge + Array(request.nodeID) + Array(request.incarnation)
-        // Compares in constant time.
-        let proven = HMAC<SHA256>.isValidAuthenticationCode(
-            request.proof, authenticating: covered, using: SymmetricKey(data: secret))
-        guard proven else {
+        let covered = MembershipProof.register(
+            challenge: caller.challenge, node: id, incarnation: Array(request.incarnation))
+        guard MembershipProof.isValid(request.proof, covered, secret: secret) else {
             throw Refusal(.badSecret, "the proof does not match this cluster's secret")
         }
         guard caller.role == .datanode else {

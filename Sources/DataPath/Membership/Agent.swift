@@ -81,7 +81,10 @@ final class Agent: Sendable {
             } catch {
                 if let reason = Membership.finality(of: error) { return .refused(reason) }
                 session.connection = nil
+                let wasOpen = session.membership.isOpen
                 session.membership.failed(error)
+                // The namenode answers and wants a registration: nothing is to be waited for.
+                if wasOpen, !session.membership.isOpen { continue }
                 keeper.keep(outbox, now: MonotonicClock.milliseconds)
                 if session.lastWarning != "\(error)" {
                     session.lastWarning = "\(error)"
@@ -167,7 +170,9 @@ final class Agent: Sendable {
     private func send(
         _ heartbeat: ControlHeartbeat, _ session: inout Session
     ) throws(ControlFailure) {
-        let reply = try call(.heartbeat(heartbeat), &session).heartbeat
+        let proven = session.membership.proven(
+            heartbeat, challenge: session.connection?.challenge ?? [])
+        let reply = try call(.heartbeat(proven), &session).heartbeat
         heard(session.membership.answered(reply, now: MonotonicClock.milliseconds), &session)
     }
 

@@ -1,5 +1,4 @@
 import ControlClient
-import Crypto
 import Foundation
 import Wire
 
@@ -117,7 +116,6 @@ package struct Membership: Sendable {
     }
 
     package func register(challenge: [UInt8], devices: [ControlDevice]) -> ControlRegister {
-        let covered = challenge + member.node.bytes + member.incarnation.bytes
         var register = ControlRegister()
         register.nodeID = Data(member.node.bytes)
         register.incarnation = Data(member.incarnation.bytes)
@@ -125,9 +123,10 @@ package struct Membership: Sendable {
         register.port = UInt32(member.port)
         register.devices = devices
         register.software = member.software
-        register.proof = Data(
-            HMAC<SHA256>.authenticationCode(
-                for: covered, using: SymmetricKey(data: member.secret)))
+        register.proof = MembershipProof.make(
+            MembershipProof.register(
+                challenge: challenge, node: member.node, incarnation: member.incarnation.bytes),
+            secret: member.secret)
         return register
     }
 
@@ -154,6 +153,16 @@ package struct Membership: Sendable {
         heartbeat.scrubs = scrubs
         unanswered = heartbeat
         return heartbeat
+    }
+
+    /// A heartbeat as it goes over one connection, whose greeting had this challenge.
+    package func proven(_ heartbeat: ControlHeartbeat, challenge: [UInt8]) -> ControlHeartbeat {
+        var proven = heartbeat
+        proven.proof = MembershipProof.make(
+            MembershipProof.heartbeat(
+                challenge: challenge, node: member.node, session: heartbeat.session),
+            secret: member.secret)
+        return proven
     }
 
     private static func state(

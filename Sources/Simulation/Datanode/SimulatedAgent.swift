@@ -23,7 +23,7 @@ final class SimulatedAgent: ControlUser {
     private(set) var membership: Membership
     private var state: State
     private var line: ControlLine?
-    private(set) var isRegistered = false
+    var isRegistered: Bool { line != nil && membership.isOpen }
 
     init(_ cluster: SimulatedCluster, _ datanode: SimulatedDatanode, _ outbox: Outbox) {
         self.cluster = cluster
@@ -50,7 +50,6 @@ final class SimulatedAgent: ControlUser {
     private func begin() {
         if line == nil {
             line = cluster.network.connect(self, caller: datanode.name, role: .datanode)
-            isRegistered = false
         }
         guard let line else {
             // A cut says nothing; a host without the process refuses at once.
@@ -60,13 +59,15 @@ final class SimulatedAgent: ControlUser {
         }
         state = .calling(until: after(membership.callMilliseconds))
         let operation: ControlRequest.OneOf_Operation
-        if isRegistered {
+        if membership.isOpen, let unanswered = membership.unanswered {
+            operation = .heartbeat(membership.proven(unanswered, challenge: line.challenge))
+        } else if membership.isOpen {
             let (changes, isComplete) = outbox.take(Membership.changesPerHeartbeat)
             let devices = devices()
-            operation = .heartbeat(
-                membership.heartbeat(
-                    changes, isComplete: isComplete, devices: devices,
-                    openStreams: datanode.openStreams))
+            let heartbeat = membership.heartbeat(
+                changes, isComplete: isComplete, devices: devices,
+                openStreams: datanode.openStreams)
+            operation = .heartbeat(membership.proven(heartbeat, challenge: line.challenge))
             datanode.post(.room(devices.map { $0.freeBytes >= Membership.roomBytes }))
         } else {
             operation = .register(
@@ -108,7 +109,6 @@ final class SimulatedAgent: ControlUser {
         let report = outbox.beginReport()
         for mail in mail { datanode.post(mail) }
         datanode.post(.reportAll(report))
-        isRegistered = true
         state = .resting(until: now)
     }
 
@@ -122,14 +122,17 @@ final class SimulatedAgent: ControlUser {
     private func failed(_ failure: ControlFailure) {
         if let line { cluster.network.hangUp(line) }
         line = nil
-        isRegistered = false
+        let wasOpen = membership.isOpen
+        membership.failed(failure)
         if Membership.finality(of: failure) != nil {
             cluster.note([4, UInt64(datanode.number)], "\(datanode.name): refused: \(failure)")
             state = .refused
             return
         }
         if membership.fencesNow(at: milliseconds) { datanode.post(.fenced(true)) }
-        state = .resting(until: after(membership.pauseMilliseconds))
+        // The namenode answers and wants a registration: nothing is to be waited for.
+        let pause = wasOpen && !membership.isOpen ? 0 : membership.pauseMilliseconds
+        state = .resting(until: after(pause))
     }
 
     // MARK: Time

@@ -956,6 +956,9 @@ public nonisolated struct ControlHeartbeat: Sendable {
   /// one for each device
   public var scrubs: [ControlDeviceScrub] = []
 
+  /// HMAC-SHA256 with the cluster's secret: challenge, node id, session (8 bytes, little-endian)
+  public var proof: Data = Data()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -3280,7 +3283,7 @@ nonisolated extension ControlRegisterReply: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension ControlHeartbeat: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Heartbeat"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}session\0\u{1}sequence\0\u{1}blocks\0\u{3}report_complete\0\u{1}devices\0\u{3}open_streams\0\u{2}\u{3}scrubs\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}session\0\u{1}sequence\0\u{1}blocks\0\u{3}report_complete\0\u{1}devices\0\u{3}open_streams\0\u{2}\u{3}scrubs\0\u{1}proof\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3296,6 +3299,7 @@ nonisolated extension ControlHeartbeat: SwiftProtobuf.Message, SwiftProtobuf._Me
       case 6: try { try decoder.decodeRepeatedMessageField(value: &self.devices) }()
       case 7: try { try decoder.decodeSingularUInt32Field(value: &self.openStreams) }()
       case 10: try { try decoder.decodeRepeatedMessageField(value: &self.scrubs) }()
+      case 11: try { try decoder.decodeSingularBytesField(value: &self.proof) }()
       default: break
       }
     }
@@ -3326,6 +3330,9 @@ nonisolated extension ControlHeartbeat: SwiftProtobuf.Message, SwiftProtobuf._Me
     if !self.scrubs.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.scrubs, fieldNumber: 10)
     }
+    if !self.proof.isEmpty {
+      try visitor.visitSingularBytesField(value: self.proof, fieldNumber: 11)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3338,6 +3345,7 @@ nonisolated extension ControlHeartbeat: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.devices != rhs.devices {return false}
     if lhs.openStreams != rhs.openStreams {return false}
     if lhs.scrubs != rhs.scrubs {return false}
+    if lhs.proof != rhs.proof {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -88,13 +88,9 @@ struct Desk {
     mutating func beat(
         _ index: Int, _ blocks: [ControlBlockState] = [], complete: Bool = false
     ) throws -> ControlReply {
-        var message = ControlHeartbeat()
-        message.nodeID = Data(nodes[index].id.bytes)
-        message.session = nodes[index].session
-        message.sequence = nodes[index].sequence
+        var message = nodes[index].heartbeat(challenge: Self.challenge, secret: Self.secret)
         message.blocks = blocks
         message.reportComplete = complete
-        message.devices = nodes[index].devices
         let reply = try send(.heartbeat(message), role: .datanode)
         if reply.code == .ok {
             nodes[index].accept(

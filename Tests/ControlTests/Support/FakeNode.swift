@@ -42,10 +42,25 @@ struct FakeNode {
         message.host = host
         message.port = port
         message.devices = devices
-        message.proof = Data(
-            HMAC<SHA256>.authenticationCode(
-                for: challenge + id.bytes + incarnation.bytes, using: SymmetricKey(data: secret)))
+        message.proof = proof(over: challenge + id.bytes + incarnation.bytes, secret)
         return message
+    }
+
+    func heartbeat(challenge: [UInt8], secret: [UInt8]) -> ControlHeartbeat {
+        var message = ControlHeartbeat()
+        message.nodeID = Data(id.bytes)
+        message.session = session
+        message.sequence = sequence
+        message.devices = devices
+        let number = (0..<8).map { UInt8(truncatingIfNeeded: session >> ($0 * 8)) }
+        message.proof = proof(over: challenge + id.bytes + number, secret)
+        return message
+    }
+
+    private func proof(over covered: [UInt8], _ secret: [UInt8]) -> Data {
+        Data(
+            HMAC<SHA256>.authenticationCode(
+                for: covered, using: SymmetricKey(data: secret)))
     }
 
     mutating func accept(_ keys: [ControlSigningKey], current: UInt64, now: Int64) {

@@ -191,11 +191,17 @@ def proof(secret, challenge, node_id, incarnation):
     return hmac.new(secret, challenge + node_id + incarnation, hashlib.sha256).digest()
 
 
+def heartbeat_proof(secret, challenge, node_id, session):
+    covered = challenge + node_id + session.to_bytes(8, "little")
+    return hmac.new(secret, covered, hashlib.sha256).digest()
+
+
 class Registration:
     """A datanode's side: registers under a new node id and can send heartbeats."""
 
     def __init__(self, address, secret, cluster_id=b"", node_id=None, port=1, **fields):
         self.client = ControlClient(address, Role.DATANODE, cluster_id)
+        self.secret = secret
         self.node_id = node_id or os.urandom(16)
         self.incarnation = os.urandom(16)
         self.sequence = 0
@@ -219,11 +225,16 @@ class Registration:
         """The key to sign with."""
         return next(key for key in self.keys if key.id == self.reply.current_key)
 
-    def heartbeat(self, blocks=(), complete=True):
+    def heartbeat(self, blocks=(), complete=True, client=None, secret=None):
+        """Over another connection, `client`, the session goes on."""
         self.sequence += 1
-        return self.client.call("heartbeat", {
+        client = client or self.client
+        return client.call("heartbeat", {
             "node_id": self.node_id, "session": self.reply.session, "sequence": self.sequence,
-            "blocks": list(blocks), "report_complete": complete, "devices": [self.device]})
+            "blocks": list(blocks), "report_complete": complete, "devices": [self.device],
+            "proof": heartbeat_proof(
+                secret or self.secret, client.greeting.challenge, self.node_id,
+                self.reply.session)})
 
     def close(self):
         self.client.close()

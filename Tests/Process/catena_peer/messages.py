@@ -33,7 +33,8 @@ Timing: 1 uint32 heartbeat_ms; 2 uint32 stale_ms; 3 uint32 dead_ms
 RegisterReply: 1 bytes cluster_id; 2 uint64 session; 3 *SigningKey keys; 4 uint64 current_key; 5
     Timing timing
 Heartbeat: 1 bytes node_id; 2 uint64 session; 3 uint64 sequence; 4 *BlockState blocks; 5 bool
-    report_complete; 6 *Device devices; 7 uint32 open_streams; 10 *DeviceScrub scrubs
+    report_complete; 6 *Device devices; 7 uint32 open_streams; 10 *DeviceScrub scrubs; 11
+    bytes proof
 DeviceScrub: 1 bytes device_id; 2 uint64 pass; 3 uint64 pass_blocks; 4 uint64 pass_done; 5 uint64
     pass_bytes; 6 uint64 blocks; 7 uint64 bytes; 8 uint64 bad; 9 uint64 asked
 Command: 1 enum kind; 2 uint64 block; 3 uint64 epoch

@@ -5,7 +5,7 @@ import pathlib
 import threading
 import time
 
-from ..control import Closed, ControlClient, Refused, proof
+from ..control import Closed, ControlClient, Refused, heartbeat_proof, proof
 from ..credentials import Key
 from ..status import Code, Role
 from .blocks import Store
@@ -61,7 +61,9 @@ class Datanode:
         states = [block.state() for block in list(self.store.blocks.values())]
         self.learn(self.client.call("heartbeat", {
             "node_id": self.id, "session": self.session, "sequence": self.beat,
-            "blocks": states, "report_complete": True, "devices": [self.device()]}))
+            "blocks": states, "report_complete": True, "devices": [self.device()],
+            "proof": heartbeat_proof(
+                self.secret, self.client.greeting.challenge, self.id, self.session)}))
 
     def first_registration(self):
         try:

@@ -6,7 +6,7 @@ import struct
 import threading
 
 from .. import protobuf
-from ..control import MESSAGE_BYTES, Closed, proof, read_exactly
+from ..control import MESSAGE_BYTES, Closed, heartbeat_proof, proof, read_exactly
 from ..status import Code
 from .namespace import Fault, Namespace
 from .shell import give_up, listener, log, run_parser, serve
@@ -73,7 +73,11 @@ class Server:
                 return known
             try:
                 if name == "register":
-                    self.check_proof(fields, challenge)
+                    self.check_proof(fields, proof(
+                        self.secret, challenge, fields.node_id, fields.incarnation))
+                if name == "heartbeat":
+                    self.check_proof(fields, heartbeat_proof(
+                        self.secret, challenge, fields.node_id, fields.session))
                 result = self.namespace.apply(name, fields, request.client_id)
                 reply[name] = result
             except Fault as fault:
@@ -82,8 +86,8 @@ class Server:
                 self.namespace.outcomes[request.client_id, request.request_id] = reply
             return reply
 
-    def check_proof(self, fields, challenge):
-        expected = proof(self.secret, challenge, fields.node_id, fields.incarnation)
+    @staticmethod
+    def check_proof(fields, expected):
         if fields.proof != expected:
             raise Fault(Code.BAD_SECRET, "the proof does not match the cluster secret")
 
