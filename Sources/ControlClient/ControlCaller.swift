@@ -4,12 +4,14 @@ import Wire
 
 /// Calls with one client id and counted request ids over whatever connection there is.
 ///
-/// A lost connection is made again and the *same* request id is sent again, within a bounded number
-/// of tries and a total deadline: the namenode answers a repeated id with the first answer, so a
-/// mutation happens once (docs/PROTOCOL.md section 2). Calls from several threads take turns.
+/// A lost connection is made again and the *same* request id is sent again, within a total deadline
+/// (and a number of tries, while no call was answered yet): the namenode answers a repeated id with
+/// the first answer, so a mutation happens once (docs/PROTOCOL.md section 2). Calls from several
+/// threads take turns.
 public final class ControlCaller: Sendable {
     public struct Retry: Sendable {
-        /// Connections tried for one call.
+        /// Connections tried for the first call. Once the namenode has answered, the total alone
+        /// bounds a call's tries: it is being started again.
         public var tries: Int
         /// All tries of one call together, in milliseconds.
         public var totalMilliseconds: Int64
@@ -40,6 +42,7 @@ public final class ControlCaller: Sendable {
         /// Learned from the first greeting: a later connection must find the same cluster.
         var cluster: ClusterID?
         var lastRequest: UInt64 = 0
+        var wasAnswered = false
     }
 
     /// Connects at the first call.
@@ -92,11 +95,15 @@ public final class ControlCaller: Sendable {
             tried += 1
             do throws(ControlFailure) {
                 let connection = try connect(&state, before: deadline)
-                return try connection.call(request, milliseconds: deadline.remaining)
+                let reply = try connection.call(request, milliseconds: deadline.remaining)
+                state.wasAnswered = true
+                return reply
             } catch {
                 guard error.concernsConnection else { throw error }
                 state.connection = nil
-                guard tried < retry.tries, deadline.remaining > pause else { throw error }
+                guard state.wasAnswered || tried < retry.tries, deadline.remaining > pause else {
+                    throw error
+                }
             }
             Deadline.sleep(milliseconds: pause)
             pause = min(pause * 2, retry.longestPause)

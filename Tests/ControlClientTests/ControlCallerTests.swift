@@ -37,6 +37,26 @@ struct ControlCallerTests {
         #expect(namenode.requests.map(\.requestID) == [1, 1, 1])
     }
 
+    @Test func aNamenodeThatOnceAnsweredIsAskedUntilTheDeadline() throws {
+        let namenode = FakeNamenode { peer, number in
+            guard peer.greet() != nil else { return }
+            if (1...10).contains(number) {
+                _ = peer.request()
+            } else if number == 0 {
+                guard let request = peer.request() else { return }
+                var reply = ControlReply()
+                reply.requestID = request.requestID
+                peer.send(reply)
+            } else {
+                peer.serve { _ in ControlReply() }
+            }
+        }
+        let caller = ControlCaller(namenode.endpoint, settings: settings, retry: retry)
+        _ = try caller.call(status)
+        _ = try caller.call(status)
+        #expect(namenode.requests.map(\.requestID) == [1] + Array(repeating: 2, count: 11))
+    }
+
     @Test func theTotalDeadlineEndsTheTries() {
         let namenode = losing(1_000)
         let hasty = ControlCaller.Retry(

@@ -94,7 +94,8 @@ public final class NamespaceClient: Sendable {
     /// Commits the value: its blocks in order, each by its receipt.
     ///
     /// `notDurable` is asked again, each time under a new request id, for as long as `CloseRetry`
-    /// says.
+    /// says; and so is `tooFewNodes`, which a namenode says that was started again until its
+    /// datanodes are back.
     public func close(
         _ lease: Lease, blocks: [SignedReceipt], durability: CloseDurability = .durable
     ) throws(ClientError) {
@@ -108,8 +109,10 @@ public final class NamespaceClient: Sendable {
                 _ = try call(.close(message), key: lease.key)
                 return
             } catch {
-                guard case .notDurable = error, deadline.remaining > closeRetry.pause else {
-                    throw error
+                switch error {
+                case .notDurable, .tooFewNodes:
+                    guard deadline.remaining > closeRetry.pause else { throw error }
+                default: throw error
                 }
             }
             Deadline.sleep(milliseconds: closeRetry.pause)

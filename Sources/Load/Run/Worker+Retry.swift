@@ -18,8 +18,10 @@ extension Worker {
             sleep(lane, 100_000_000, .resume(order: block.order))
         case .newBlock:
             tally.retries += 1
-            lanes[lane].excluded = Array(
-                lanes[lane].writing[index].retry.excluded.suffix(Self.mostExcluded))
+            // Two blocks may be under way, and each knows only the nodes that failed under it.
+            for node in lanes[lane].writing[index].retry.excluded
+            where !lanes[lane].excluded.contains(node) { lanes[lane].excluded.append(node) }
+            lanes[lane].excluded = lanes[lane].excluded.suffix(Self.mostExcluded)
             lanes[lane].writing[index].isReplacing = true
             lanes[lane].writing[index].isFilled = false
             lanes[lane].writing[index].write = nil

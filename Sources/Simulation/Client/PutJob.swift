@@ -72,13 +72,15 @@ final class PutJob: ClientJob {
 
     var isOver: Bool { if case .over = stage { true } else { false } }
 
+    /// Only what `step` acts on: a time that passes and changes nothing would let the clock creep.
     var nextDeadline: UInt64? {
-        var due: UInt64? = nil
+        guard !isRenewing else { return nil }
         switch stage {
-        case .connecting(let until, _), .pausing(let until, _), .closePause(let until): due = until
-        default: break
+        case .connecting(let until, _), .pausing(let until, _): return min(until, renewAt)
+        case .closePause(let until): return until
+        case .writing: return renewAt
+        case .begin, .creating, .planning, .closing, .abandoning, .over: return nil
         }
-        return isRenewing ? due : min(due ?? .max, renewAt)
     }
 
     // MARK: Steps

@@ -4,7 +4,7 @@ import Reactor
 import Wire
 
 /// A client's calls, as `ControlCaller` makes them: one at a time, the same request id again over a
-/// new connection when one is lost, within a number of tries and a total time.
+/// new connection when one is lost, within a total time (and a number of tries, at first).
 final class SimulatedCaller: ControlUser {
     enum Answer {
         case ok(ControlReply)
@@ -29,6 +29,7 @@ final class SimulatedCaller: ControlUser {
     private var request = ControlRequest()
     private var lastRequest: UInt64 = 0
     private var tried = 0
+    private var wasAnswered = false
     private var pause: Int64 = 0
     private var end: UInt64 = 0
     /// One try, nanoseconds.
@@ -76,7 +77,7 @@ final class SimulatedCaller: ControlUser {
         if let line { cluster.network.hangUp(line) }
         line = nil
         let next = now + UInt64(pause) * 1_000_000
-        guard tried < retry.tries, next < end else {
+        guard wasAnswered || tried < retry.tries, next < end else {
             state = .answered(.lost)
             return
         }
@@ -87,6 +88,7 @@ final class SimulatedCaller: ControlUser {
     func replied(_ reply: ControlReply, on line: ControlLine) {
         guard line === self.line, case .waiting = state else { return }
         precondition(reply.requestID == request.requestID, "the answer of the only call")
+        wasAnswered = true
         if reply.code == .ok { cluster.oracle.answered(request, reply, client: name) }
         state = .answered(reply.code == .ok ? .ok(reply) : .refused(reply.code))
     }

@@ -37,7 +37,7 @@ extension ClientError {
     /// The namenode said nothing, or that it cannot say now.
     var isPassing: Bool {
         switch self {
-        case .unreachable, .timedOut, .busy, .malformed: true
+        case .unreachable, .timedOut, .busy, .tooFewNodes, .malformed: true
         default: false
         }
     }

@@ -37,7 +37,10 @@ extension PutSession {
     // MARK: Planning
 
     private mutating func nextPlan(_ keeper: inout LeaseKeeper) throws(ClientError) -> BlockPlan {
+        // A plan's token runs from when it was planned, and its nodes were live then.
+        if engine.now - plannedAt > Self.planLife { planned = [] }
         if planned.isEmpty {
+            plannedAt = engine.now
             let rest = (source.length ?? source.promised).map { $0 - min($0, taken) } ?? 0
             planned = try addBlocks(&keeper, count: Self.mostPlanned, bytes: rest)
         }
@@ -47,18 +50,29 @@ extension PutSession {
     private mutating func addBlocks(
         _ keeper: inout LeaseKeeper, count: Int, bytes: UInt64
     ) throws(ClientError) -> [BlockPlan] {
-        do throws(ClientError) {
-            return try ask(keeper.lease, count, bytes, excluding: failedNodes)
-        } catch {
-            guard !failedNodes.isEmpty else { throw error }
-            switch error {
-            case .tooFewNodes, .noSpace:
-                // There is no chain without them: they get a moment to come back, and the namenode
-                // one to notice that they are gone.
-                try pause(Self.longPause, &keeper)
-                return try ask(keeper.lease, count, bytes, excluding: [])
-            default: throw error
+        var excluded = failedNodes
+        var pauses = 0
+        while true {
+            do throws(ClientError) {
+                return try ask(keeper.lease, count, bytes, excluding: excluded)
+            } catch {
+                guard pauses < mostPauses(error) else { throw error }
             }
+            // There is no chain without them: they get a moment to come back, and the namenode one
+            // to notice that they are gone.
+            try pause(Self.longPause, &keeper)
+            excluded = []
+            pauses += 1
+        }
+    }
+
+    /// A namenode that was started again has no nodes until they have registered; one that had a
+    /// chain for the block before gets as long as it takes to miss a node.
+    private func mostPauses(_ error: ClientError) -> Int {
+        switch error {
+        case .tooFewNodes, .busy: sealed.isEmpty ? (failedNodes.isEmpty ? 0 : 1) : 8
+        case .noSpace: failedNodes.isEmpty ? 0 : 1
+        default: 0
         }
     }
 
@@ -129,13 +143,19 @@ extension PutSession {
             try pause(writing[place].retry.resumed, &keeper)
             try connecting { engine in engine.resume(block.write) ? true : nil }
         case .newBlock:
-            failedNodes = writing[place].retry.excluded.suffix(Self.mostFailedNodes)
+            noteFailed(writing[place].retry.excluded)
             // What was planned ahead may need the node that failed; CLOSE frees it.
             planned = []
             writing[place].plan = try addBlocks(&keeper, count: 1, bytes: block.length ?? 0)[0]
             try move(place)
         case .giveUp: throw error(failure, block)
         }
+    }
+
+    /// Two blocks may be under way, and each knows only the nodes that failed under it.
+    private mutating func noteFailed(_ nodes: [NodeID]) {
+        for node in nodes where !failedNodes.contains(node) { failedNodes.append(node) }
+        failedNodes = failedNodes.suffix(Self.mostFailedNodes)
     }
 
     /// Sends the same bytes to another chain: those in memory when all are there, or read again.

@@ -20,6 +20,8 @@ struct PutSession: ~Copyable {
     var sealed: [(plan: BlockPlan, receipt: SignedReceipt)?] = []
     /// Blocks that were planned ahead.
     var planned: [BlockPlan] = []
+    /// When, on the engine's clock.
+    var plannedAt: UInt64 = 0
     /// Bytes of the source that blocks have taken, or will take.
     var taken: UInt64 = 0
     var isSourceEnded = false
@@ -34,6 +36,8 @@ struct PutSession: ~Copyable {
     static let mostWriting = 2
     /// Blocks that one ADDBLOCK is asked for.
     static let mostPlanned = 16
+    /// Plans are used for so long, nanoseconds: a fifth of a token's life.
+    static let planLife: UInt64 = 120_000_000_000
     /// More failed nodes are not remembered.
     static let mostFailedNodes = 16
 
@@ -57,14 +61,20 @@ struct PutSession: ~Copyable {
             try source.check(read: taken)
             engine.shutDown()
             try namespace.close(
-                keeper.lease, blocks: sealed.compactMap { $0?.receipt },
-                durability: options.durability)
+                keeper.lease, blocks: receipts, durability: options.durability)
         } catch {
             engine.shutDown()
             abandon(keeper.lease, after: error)
             throw error
         }
         return summary
+    }
+
+    private var receipts: [SignedReceipt] {
+        sealed.map { block in
+            guard let block else { preconditionFailure("every block that was begun is sealed") }
+            return block.receipt
+        }
     }
 
     private var summary: PutSummary {
@@ -96,7 +106,8 @@ struct PutSession: ~Copyable {
         while true {
             try beginNext(&keeper)
             guard isPeeking || peeked != nil || !writing.isEmpty || !isExhausted else { return }
-            try take(next(&keeper), &keeper)
+            guard let event = try next(&keeper) else { continue }
+            try take(event, &keeper)
             show(progress)
         }
     }
@@ -119,13 +130,13 @@ struct PutSession: ~Copyable {
         progress(written)
     }
 
-    /// The next event; renews the lease while it waits.
-    private mutating func next(_ keeper: inout LeaseKeeper) throws(ClientError) -> StreamEvent {
-        while true {
-            if let event = engine.nextEvent() { return event }
-            try keeper.renewIfDue()
-            engine.turn(waitUntil: keeper.renewAt)
-        }
+    /// The next event, or `nil` when something else happened, a slot that came free, say; renews
+    /// the lease while it waits.
+    private mutating func next(_ keeper: inout LeaseKeeper) throws(ClientError) -> StreamEvent? {
+        if let event = engine.nextEvent() { return event }
+        try keeper.renewIfDue()
+        engine.turn(waitUntil: keeper.renewAt)
+        return engine.nextEvent()
     }
 
     private mutating func take(
