@@ -82,4 +82,51 @@ struct PlanningTests {
         let first = try desk.addBlock(lease, id: 77, edit)
         #expect(try desk.addBlock(lease, id: 77, edit) == first)
     }
+
+    @Test func roomThatIsPromisedIsNotPromisedAgain() throws {
+        var desk = try Desk()
+        for index in desk.nodes.indices {
+            desk.nodes[index].free = 2 * Self.block
+            try desk.heartbeat(index)
+        }
+        let lease = try desk.create("a").create.leaseID
+        let reply = try desk.addBlock(lease) {
+            $0.sizeHint = 16 * Self.block
+            $0.count = 16
+        }
+        #expect(numbers(reply.addBlock).count == 2)
+    }
+
+    @Test func oneRequestDoesNotPassTheBoundOfOpenBlocks() throws {
+        var desk = try Desk { $0.bounds.openBlocks = 4 }
+        let lease = try desk.create("a").create.leaseID
+        let reply = try desk.addBlock(lease) {
+            $0.sizeHint = 16 * Self.block
+            $0.count = 16
+        }
+        #expect(numbers(reply.addBlock).count == 4)
+        #expect(try desk.addBlock(lease).code == .busy)
+    }
+
+    @Test func theOpenLengthEndsAtTheFirstBlockThatIsNotWhole() throws {
+        var desk = try Desk()
+        let lease = try desk.create("a").create.leaseID
+        let first = try desk.addBlock(lease) {
+            $0.sizeHint = 2 * Self.block
+            $0.count = 2
+        }.addBlock
+        for index in desk.nodes.indices {
+            try desk.heartbeat(
+                index,
+                [
+                    FakeNode.state(first.block, .open, length: 10),
+                    FakeNode.state(first.more[0].block, .open, length: 1_000),
+                ])
+        }
+        #expect(try desk.info("a").info.openLength == 10)
+        for index in desk.nodes.indices {
+            try desk.heartbeat(index, [FakeNode.state(first.block, .sealed, length: 20)])
+        }
+        #expect(try desk.info("a").info.openLength == 1_020)
+    }
 }

@@ -8,29 +8,24 @@ extension Namenode {
         _ request: ControlAddBlock, _ turn: inout Turn<some NamespaceReader>
     ) throws(Refusal) -> ControlBlockPlan {
         try requireNodes(forNewBytes: true, now: turn.now)
-        var lease = try lease(request.leaseID, turn)
+        let lease = try lease(request.leaseID, turn)
         let most = try blockBytes(request)
         let count = blocks(request, of: most)
-        let number = turn.take(.block, count: count)
-        var rest = request.sizeHint
-        var plans: [ControlBlockPlan] = []
-        for place in 0..<count {
+        var planning = BlockPlanning(
+            request, maxLength: most, number: turn.take(.block, count: count), lease: lease)
+        while planning.plans.count < count {
             do throws(Refusal) {
-                plans.append(
-                    try planBlock(
-                        BlockID(number + UInt64(place)), request,
-                        maxLength: most, needBytes: rest == 0 ? most : min(rest, most), &lease,
-                        &turn))
+                try planBlock(&planning, &turn)
             } catch {
                 // What there is room for is given; the writer hears why when it asks for the rest.
-                guard !plans.isEmpty else { throw error }
+                let isLack = [.busy, .noSpace, .tooFewNodes].contains(error.code)
+                guard !planning.plans.isEmpty, isLack else { throw error }
                 break
             }
-            rest -= min(rest, most)
         }
-        turn.mutations.append(.putLease(lease))
-        var answer = plans[0]
-        answer.more = Array(plans.dropFirst())
+        turn.mutations.append(.putLease(planning.lease))
+        var answer = planning.plans[0]
+        answer.more = Array(planning.plans.dropFirst())
         return answer
     }
 
@@ -43,38 +38,42 @@ extension Namenode {
     }
 
     private mutating func planBlock(
-        _ block: BlockID, _ request: ControlAddBlock, maxLength: UInt64, needBytes: UInt64,
-        _ lease: inout LeaseRecord, _ turn: inout Turn<some NamespaceReader>
-    ) throws(Refusal) -> ControlBlockPlan {
-        guard lease.blocks < settings.bounds.blocksPerLease else {
+        _ planning: inout BlockPlanning, _ turn: inout Turn<some NamespaceReader>
+    ) throws(Refusal) {
+        guard planning.lease.blocks < settings.bounds.blocksPerLease else {
             throw Refusal(
                 .busy, "a value has at most \(settings.bounds.blocksPerLease) blocks")
         }
         let tally = turn.store.tally
-        guard tally.blocks - tally.sealedBlocks < settings.bounds.openBlocks else {
+        let open = tally.blocks - tally.sealedBlocks + planning.plans.count
+        guard open < settings.bounds.openBlocks else {
             throw Refusal(
                 .busy, "\(settings.bounds.openBlocks) blocks are being written: try again")
         }
-        let nodes = try place(request, needBytes: needBytes, turn.now)
+        let nodes = try place(planning, turn.now)
         guard let chain = prepared(nodes) else {
             throw Refusal(.internal, "the chosen nodes make no chain")
         }
         let record = BlockRecord(
-            block: block, epoch: Epoch(1), value: lease.value, position: UInt64(lease.blocks),
-            chain: nodes)
-        lease.blocks += 1
+            block: BlockID(planning.number + UInt64(planning.plans.count)), epoch: Epoch(1),
+            value: planning.lease.value, position: UInt64(planning.lease.blocks), chain: nodes)
         turn.mutations.append(.putBlock(record))
-        for node in nodes { self.nodes[node]?.planned += 1 }
         var plan = ControlBlockPlan()
         plan.block = record.block.number
         plan.epoch = record.epoch.number
-        plan.maxLength = maxLength
+        plan.maxLength = planning.maxLength
         plan.chain = chain.messages
         plan.token = Data(
             token(
-                .write, block: record, lease: lease.id, chain: chain.hash,
-                maxLength: maxLength, now: turn.now))
-        return plan
+                .write, block: record, lease: planning.lease.id, chain: chain.hash,
+                maxLength: plan.maxLength, now: turn.now))
+        for node in nodes {
+            self.nodes[node]?.planned += 1
+            planning.promised[node, default: 0] += planning.needBytes
+        }
+        planning.plans.append(plan)
+        planning.lease.blocks += 1
+        planning.rest -= min(planning.rest, planning.maxLength)
     }
 
     /// The longest that a block of this writer becomes.
@@ -85,15 +84,15 @@ extension Namenode {
             throw Refusal(
                 .malformed,
                 "a block has at least \(Limits.blockBytes.lowerBound) bytes, "
-                    + "not \(request.blockBytes)"
-            )
+                    + "not \(request.blockBytes)")
         }
         return min(most, request.blockBytes)
     }
 
     private mutating func place(
-        _ request: ControlAddBlock, needBytes: UInt64, _ now: Int64
+        _ planning: BlockPlanning, _ now: Int64
     ) throws(Refusal) -> [NodeID] {
+        let request = planning.request
         let replicas = request.replicas == 0 ? settings.replicas : Int(request.replicas)
         guard Limits.chainNodes.contains(replicas) else {
             throw Refusal(
@@ -111,10 +110,12 @@ extension Namenode {
             }
             return Placement.Candidate(
                 node: node.id, location: node.location, capacityBytes: node.capacityBytes,
-                usedBytes: node.usedBytes, roomBytes: node.roomBytes, planned: node.planned)
+                usedBytes: node.usedBytes,
+                roomBytes: node.roomBytes - min(node.roomBytes, planning.promised[node.id] ?? 0),
+                planned: node.planned)
         }
         let outcome = Placement.choose(
-            candidates, replicas: replicas, needBytes: needBytes,
+            candidates, replicas: replicas, needBytes: planning.needBytes,
             blockBytes: UInt64(settings.blockBytes), writer: writer, using: &generator)
         switch outcome {
         case .chain(let chain): return chain

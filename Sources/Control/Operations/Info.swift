@@ -51,7 +51,8 @@ extension Namenode {
     }
 
     /// The open value's contiguous length: for each block the least that a node of its chain has
-    /// reported.
+    /// reported, up to the first one that is not sealed on all of them: the writer may be in the
+    /// next one already.
     private func openLength(
         of lease: LeaseRecord, _ turn: borrowing Turn<some NamespaceReader>
     ) -> UInt64 {
@@ -60,10 +61,9 @@ extension Namenode {
             of: lease.value, holding: 0, limit: settings.bounds.blocksPerLease)
         for block in open {
             let holders = replicas.holders(of: block.block)
-            let lengths = block.chain.map { id in holders.first { $0.node == id }?.length ?? 0 }
-            let length = lengths.min() ?? 0
-            if length == 0 { break }
-            total += length
+            let chain = block.chain.map { id in holders.first { $0.node == id } }
+            total += chain.map { $0?.length ?? 0 }.min() ?? 0
+            guard chain.allSatisfy({ $0?.sealed ?? false }) else { break }
         }
         return total
     }
