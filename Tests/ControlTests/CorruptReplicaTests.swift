@@ -128,6 +128,8 @@ struct CorruptReplicaTests {
         #expect(try desk.open("a").open.blocks.first?.replicas.count == 3)
         let commands = try desk.heartbeat(0).heartbeat.commands
         #expect(commands.map(\.kind) == [.scrub] && commands.map(\.block) == [plan.block])
+        // The answer was lost, and the heartbeat comes again.
+        #expect(try desk.beat(0).heartbeat.commands == commands)
         #expect(try desk.heartbeat(0).heartbeat.commands.isEmpty)
         #expect(try desk.heartbeat(1).heartbeat.commands.isEmpty)
         message.block = 4_711

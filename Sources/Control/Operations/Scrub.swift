@@ -90,10 +90,12 @@ extension Namenode {
         return message
     }
 
-    /// What a node is to read, once: a command that is lost with its answer is asked for again by
-    /// who wanted it, and met by the node's own round in any case.
-    mutating func scrubCommands(for id: NodeID, most: Int) -> [ControlCommand] {
-        guard let orders = nodes[id]?.scrubs.take(most: most), !orders.isEmpty else { return [] }
+    /// What a node is to read, once; a heartbeat that comes again gets what its answer had.
+    mutating func scrubCommands(
+        for id: NodeID, most: Int, isRepeated: Bool
+    ) -> [ControlCommand] {
+        if !isRepeated { nodes[id]?.scrubs.issue(most: most) }
+        let orders = nodes[id]?.scrubs.issued ?? []
         return orders.map { block in
             var command = ControlCommand()
             command.kind = .scrub

@@ -19,13 +19,14 @@ package struct NodeScrubs: Sendable {
         return true
     }
 
-    /// The next ones to be told; block 0 stands for all.
-    mutating func take(most: Int) -> [BlockID] {
-        var orders: [BlockID] = []
-        if isAllWanted { orders.append(BlockID(0)) }
+    /// Told in the answer to the last heartbeat, which may be lost; block 0 stands for all.
+    package private(set) var issued: [BlockID] = []
+
+    /// Takes the next ones to be told.
+    mutating func issue(most: Int) {
+        issued = isAllWanted ? [BlockID(0)] : []
         isAllWanted = false
-        orders += waiting.prefix(most)
+        issued += waiting.prefix(most)
         waiting.removeFirst(min(most, waiting.count))
-        return orders
     }
 }
