@@ -151,13 +151,18 @@ extension Datanode where Ring: ~Copyable {
         }
         let header: BlockHeader
         let page: Int
-        if record.state == .sealed {
+        switch record.state {
+        case .sealed:
             do throws(ScrubFinding) {
                 (header, page) = try ScrubCheck.header(of: memory, block, record, identity.cluster)
             } catch {
                 return failCorrupt(reader, error.description)
             }
-        } else {
+        // What it was when the read was admitted, it may not be any more.
+        case .corrupt: return failRead(reader, .corrupt)
+        case .lost: return failRead(reader, .deviceFailed)
+        case .open, .gone: return failRead(reader, .notFound)
+        case .mayBeLost:
             guard
                 let found = BlockHeader.describing(entry.pointee.blockLength, of: block, memory),
                 found.header.epoch == record.epoch, found.header.cluster == identity.cluster
