@@ -43,10 +43,11 @@ resolve_packages() {
     return 1
 }
 
-# build CONFIGURATION: the programs, and where they are on standard output.
+# build CONFIGURATION [PRODUCT...]: the programs and what else is named, and where they are on standard output.
 build() {
     local configuration="$1" product
-    for product in catena-namenode catena-datanode catena catena-load; do
+    shift
+    for product in catena-namenode catena-datanode catena catena-load "$@"; do
         swift build --package-path "$root" -c "$configuration" --product "$product" >&2 || return 1
     done
     swift build --package-path "$root" -c "$configuration" --show-bin-path

@@ -137,7 +137,7 @@ struct ScrubSimulationTests {
         }
     }
 
-    @Test(arguments: 1...UInt64(16))
+    @Test(arguments: 1...UInt64(8))
     func everyBlockIsMetWithinThePeriodAndTheBadOnesAreFound(seed: UInt64) throws {
         var scene = try Scene(seed: seed)
         scene.damage()

@@ -9,7 +9,7 @@ struct ChainSimulationTests {
     static var seeds: [UInt64] {
         let environment = ProcessInfo.processInfo.environment
         if let one = environment["CATENA_SEED"].flatMap({ UInt64($0) }) { return [one] }
-        let count = environment["CATENA_SEEDS"].flatMap { UInt64($0) } ?? 200
+        let count = environment["CATENA_SEEDS"].flatMap { UInt64($0) } ?? 60
         return Array(1...count)
     }
 

@@ -4,7 +4,7 @@ import Testing
 /// cut of every node of its chain, and nothing else is taken for it.
 @Suite(.serialized)
 struct PowerCutTests {
-    @Test(arguments: ChainSimulationTests.seeds.prefix(100))
+    @Test(arguments: ChainSimulationTests.seeds.prefix(40))
     func p5WhatAFlushAckedSurvives(seed: UInt64) throws {
         let result = try PowerCutSimulation(seed: seed).run()
         #expect(result.breach == nil, "seed \(seed)")

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Wire
 
-/// A blocking TCP connection that sends what it likes. A receive ends after 20 s at the latest, so
+/// A blocking TCP connection that sends what it likes. A receive ends after 60 s at the latest, so
 /// that a test of a server that does not answer fails by itself.
 final class Peer {
     enum Trouble: Error, Equatable {
@@ -13,7 +13,7 @@ final class Peer {
         case silent
     }
 
-    private static let patience = 20
+    private static let patience = 60
     private let descriptor: Int32
     private var decoder = ControlFrameDecoder()
 
