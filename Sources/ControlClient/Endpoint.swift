@@ -11,7 +11,7 @@ public struct Endpoint: Hashable, Sendable {
 }
 
 extension Endpoint: LosslessStringConvertible {
-    /// Reads `127.0.0.1:7700`, `[::1]:7700` or `name:7700`; `nil` for anything else.
+    /// Reads `127.0.0.1:7400`, `[::1]:7400` or `name:7400`; `nil` for anything else.
     ///
     /// An IPv6 address without brackets is refused: where its port begins is not certain.
     public init?(_ text: String) {

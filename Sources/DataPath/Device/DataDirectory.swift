@@ -178,7 +178,7 @@ public struct DataDirectory: Sendable {
             case EROFS: "the file system is read-only: remount it, or use another directory"
             case EACCES, EPERM:
                 "permission denied: run as the directory's owner, or use another directory"
-            case ENOENT: "its parent directory does not exist: make it"
+            case ENOENT: "it does not exist, or its parent directory does not: make it"
             default: errorText(number)
             }
         return StartFailure(.directory, "\(what) \(path): \(advice)")

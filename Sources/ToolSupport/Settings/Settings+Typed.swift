@@ -57,7 +57,7 @@ extension Settings {
     }
 
     public func endpoint(_ name: String) throws(ToolFailure) -> Endpoint? {
-        try parsed(name, "HOST:PORT, such as 127.0.0.1:7700 or [::1]:7700", Endpoint.init)
+        try parsed(name, "HOST:PORT, such as 127.0.0.1:7400 or [::1]:7400", Endpoint.init)
     }
 
     public func choice<Choice: RawRepresentable & CaseIterable>(

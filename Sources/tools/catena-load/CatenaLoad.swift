@@ -13,7 +13,7 @@ struct CatenaLoad: ParsableCommand {
             one frame (--packet), it is how many objects each stream has in flight.
 
             EXAMPLES
-              export CATENA_NAMENODE=127.0.0.1:7700
+              export CATENA_NAMENODE=127.0.0.1:7400
               catena-load put --size 256MiB --count 16
               catena-load get --count 16
               catena-load put --size 4KiB --depth 64 --duration 10s --json

@@ -12,7 +12,7 @@ struct Catena: ParsableCommand {
             variable CATENA_NAMENODE, or 'namenode' in a --config file.
 
             EXAMPLES
-              export CATENA_NAMENODE=127.0.0.1:7700
+              export CATENA_NAMENODE=127.0.0.1:7400
               catena put photo.jpg photos/2026/photo.jpg
               catena stat photos/2026/photo.jpg
               catena get photos/2026/photo.jpg copy.jpg
