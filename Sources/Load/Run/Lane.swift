@@ -29,7 +29,7 @@ struct Lane {
     var sealedBytes: UInt64 = 0
     var writing: [LaneBlock] = []
     var receipts: [ControlReceipt] = []
-    var excluded: [NodeID] = []
+    var planning = PlanRetry()
     var closes = 0
 
     // A get.

@@ -62,7 +62,7 @@ extension Worker {
         }
         message.replicas = UInt32(plan.replicas)
         message.location = plan.location
-        message.exclude = lanes[lane].excluded.map { Data($0.bytes) }
+        message.exclude = lanes[lane].planning.excluded.map { Data($0.bytes) }
         call(
             lane, order == nil ? .addBlock : .replaceBlock, .addBlock(message), order: order ?? 0)
     }
@@ -78,6 +78,7 @@ extension Worker {
 
     private mutating func planned(_ lane: Int, _ plans: [BlockPlan]) {
         lanes[lane].isPlanning = false
+        lanes[lane].planning.planned()
         for plan in plans {
             let start = lanes[lane].plannedBytes
             let length = min(plan.maxLength, self.plan.block ?? .max, lanes[lane].length - start)
@@ -85,7 +86,7 @@ extension Worker {
             lanes[lane].planned.append(
                 LaneBlock(
                     order: lanes[lane].receipts.count, start: start, length: length, plan: plan,
-                    retry: WriteRetry(excluded: lanes[lane].excluded)))
+                    retry: WriteRetry(excluded: lanes[lane].planning.excluded)))
             lanes[lane].receipts.append(ControlReceipt())
             lanes[lane].plannedBytes += length
         }
@@ -100,16 +101,13 @@ extension Worker {
         planNext(lane)
     }
 
-    /// No chain without the nodes that failed: they get a moment, and the namenode one to notice.
+    /// There is no chain for the next block, or for one that is to be replaced.
     mutating func notPlanned(
         _ lane: Int, _ note: CallNote, _ failure: LoadFailure, _ code: ControlCode
     ) {
-        guard code == .tooFewNodes || code == .noSpace, !lanes[lane].excluded.isEmpty else {
-            return fail(lane, failure)
-        }
-        lanes[lane].excluded = []
+        guard lanes[lane].planning.waits(after: code) else { return fail(lane, failure) }
         sleep(
-            lane, 1_600_000_000,
+            lane, PlanRetry.pause,
             .plan(order: note.purpose == .replaceBlock ? note.order : nil))
     }
 

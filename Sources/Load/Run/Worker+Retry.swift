@@ -15,13 +15,10 @@ extension Worker {
         switch step {
         case .resume:
             tally.retries += 1
-            sleep(lane, 100_000_000, .resume(order: block.order))
+            sleep(lane, lanes[lane].writing[index].retry.pause, .resume(order: block.order))
         case .newBlock:
             tally.retries += 1
-            // Two blocks may be under way, and each knows only the nodes that failed under it.
-            for node in lanes[lane].writing[index].retry.excluded
-            where !lanes[lane].excluded.contains(node) { lanes[lane].excluded.append(node) }
-            lanes[lane].excluded = lanes[lane].excluded.suffix(Self.mostExcluded)
+            lanes[lane].planning.failed(lanes[lane].writing[index].retry.excluded)
             lanes[lane].writing[index].isReplacing = true
             lanes[lane].writing[index].isFilled = false
             lanes[lane].writing[index].write = nil
@@ -31,9 +28,6 @@ extension Worker {
         case .giveUp: fail(lane, LoadFailure(failure, node: head, block: block.plan.block))
         }
     }
-
-    /// Nodes that one object's ADDBLOCKs are asked not to use.
-    private static let mostExcluded = 16
 
     mutating func resume(_ lane: Int, _ order: Int) {
         guard let index = lanes[lane].writing.firstIndex(where: { $0.order == order }) else {
@@ -48,6 +42,7 @@ extension Worker {
         guard let index = lanes[lane].writing.firstIndex(where: { $0.order == order }) else {
             return
         }
+        lanes[lane].planning.planned()
         do throws(ClientError) {
             lanes[lane].writing[index].plan = try Client.plan(message)
         } catch {

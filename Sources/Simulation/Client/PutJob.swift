@@ -20,7 +20,7 @@ final class PutJob: ClientJob {
     }
 
     enum Connect { case write, resume, move }
-    enum AfterPause { case resume, planWithoutExclusion }
+    enum AfterPause { case resume, plan }
 
     unowned let cluster: SimulatedCluster
     private unowned let client: SimulatedClient
@@ -39,8 +39,7 @@ final class PutJob: ClientJob {
     private var deferred: ControlRequest.OneOf_Operation?
 
     private var retry = WriteRetry()
-    private var failedNodes: [NodeID] = []
-    private var isReplanned = false
+    private var planning = PlanRetry()
     private var plan: BlockPlan?
     private var write: WriteID?
     private var writeBegan: UInt64 = 0
@@ -177,17 +176,16 @@ final class PutJob: ClientJob {
     /// The next block, or the end.
     private func next() {
         guard position < value.length else { return close() }
-        retry = WriteRetry(excluded: failedNodes)
-        planBlock(excluding: failedNodes)
+        retry = WriteRetry(excluded: planning.excluded)
+        planBlock()
     }
 
-    private func planBlock(excluding nodes: [NodeID]) {
+    private func planBlock() {
         var message = ControlAddBlock()
         message.leaseID = lease
         message.sizeHint = UInt64(value.length - position)
-        message.exclude = nodes.map { Data($0.bytes) }
+        message.exclude = planning.excluded.map { Data($0.bytes) }
         call(.addBlock(message))
-        isReplanned = nodes.isEmpty
         stage = .planning
     }
 
@@ -197,9 +195,10 @@ final class PutJob: ClientJob {
             do throws(ClientError) { plan = try Client.plan(reply.addBlock) } catch {
                 preconditionFailure("the namenode's plan makes sense: \(error)")
             }
+            planning.planned()
             stage = .connecting(until: now, write == nil ? .write : .move)
-        case .refused(.tooFewNodes) where !isReplanned, .refused(.noSpace) where !isReplanned:
-            stage = .pausing(until: now + 1_600_000_000, .planWithoutExclusion)
+        case .refused(let code) where planning.waits(after: code):
+            stage = .pausing(until: now + PlanRetry.pause, .plan)
         case .refused(let code): abandon("ADDBLOCK: \(code)")
         case .lost: abandon("ADDBLOCK: no answer")
         }
@@ -208,7 +207,7 @@ final class PutJob: ClientJob {
     private func paused(_ what: AfterPause) {
         switch what {
         case .resume: stage = .connecting(until: now, .resume)
-        case .planWithoutExclusion: planBlock(excluding: [])
+        case .plan: planBlock()
         }
     }
 
@@ -291,11 +290,11 @@ final class PutJob: ClientJob {
         // The bytes can be made again, so a block can always move.
         switch retry.failed(failure, head: head, canMove: true) {
         case .resume:
-            stage = .pausing(until: now + 50_000_000 << UInt64(min(retry.resumed, 5)), .resume)
+            stage = .pausing(until: now + retry.pause, .resume)
         case .newBlock:
-            failedNodes = retry.excluded.suffix(16)
+            planning.failed(retry.excluded)
             if !client.box.engine.canMove(write) { endWrite() }
-            planBlock(excluding: failedNodes)
+            planBlock()
         case .giveUp:
             endWrite()
             abandon("stream: \(failure.sentence)")

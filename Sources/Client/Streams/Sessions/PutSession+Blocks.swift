@@ -21,7 +21,7 @@ extension PutSession {
         var block = PutBlock(
             order: sealed.count, start: taken,
             length: source.length.map { min(most, $0 - taken) }, plan: plan,
-            write: WriteID(index: -1), retry: WriteRetry(excluded: failedNodes))
+            write: WriteID(index: -1), retry: WriteRetry(excluded: planning.excluded))
         let peeked = self.peeked
         self.peeked = nil
         block.write = try begin(block, peeked)
@@ -50,38 +50,28 @@ extension PutSession {
     private mutating func addBlocks(
         _ keeper: inout LeaseKeeper, count: Int, bytes: UInt64
     ) throws(ClientError) -> [BlockPlan] {
-        var excluded = failedNodes
-        var pauses = 0
         while true {
             do throws(ClientError) {
-                return try ask(keeper.lease, count, bytes, excluding: excluded)
+                let plans = try namespace.addBlocks(
+                    keeper.lease, count: count, blockBytes: options.blockBytes ?? 0,
+                    sizeHint: bytes, exclude: planning.excluded, replicas: options.replicas,
+                    location: options.location)
+                planning.planned()
+                return plans
             } catch {
-                guard pauses < mostPauses(error) else { throw error }
+                guard planning.waits(after: code(of: error)) else { throw error }
             }
-            // There is no chain without them: they get a moment to come back, and the namenode one
-            // to notice that they are gone.
-            try pause(Self.longPause, &keeper)
-            excluded = []
-            pauses += 1
+            try pause(PlanRetry.pause, &keeper)
         }
     }
 
-    /// A namenode that was started again has no nodes until they have registered; one that had a
-    /// chain for the block before gets as long as it takes to miss a node.
-    private func mostPauses(_ error: ClientError) -> Int {
+    private func code(of error: ClientError) -> ControlCode {
         switch error {
-        case .tooFewNodes, .busy: sealed.isEmpty ? (failedNodes.isEmpty ? 0 : 1) : 8
-        case .noSpace: failedNodes.isEmpty ? 0 : 1
-        default: 0
+        case .tooFewNodes: .tooFewNodes
+        case .busy: .busy
+        case .noSpace: .noSpace
+        default: .internal
         }
-    }
-
-    private func ask(
-        _ lease: Lease, _ count: Int, _ bytes: UInt64, excluding nodes: [NodeID]
-    ) throws(ClientError) -> [BlockPlan] {
-        try namespace.addBlocks(
-            lease, count: count, blockBytes: options.blockBytes ?? 0, sizeHint: bytes,
-            exclude: nodes, replicas: options.replicas, location: options.location)
     }
 
     // MARK: Beginning
@@ -140,22 +130,16 @@ extension PutSession {
         let head = block.plan.credentials.chain.nodes[0].node
         switch writing[place].retry.failed(failure, head: head, canMove: canMove) {
         case .resume:
-            try pause(writing[place].retry.resumed, &keeper)
+            try pause(writing[place].retry.pause, &keeper)
             try connecting { engine in engine.resume(block.write) ? true : nil }
         case .newBlock:
-            noteFailed(writing[place].retry.excluded)
+            planning.failed(writing[place].retry.excluded)
             // What was planned ahead may need the node that failed; CLOSE frees it.
             planned = []
             writing[place].plan = try addBlocks(&keeper, count: 1, bytes: block.length ?? 0)[0]
             try move(place)
         case .giveUp: throw error(failure, block)
         }
-    }
-
-    /// Two blocks may be under way, and each knows only the nodes that failed under it.
-    private mutating func noteFailed(_ nodes: [NodeID]) {
-        for node in nodes where !failedNodes.contains(node) { failedNodes.append(node) }
-        failedNodes = failedNodes.suffix(Self.mostFailedNodes)
     }
 
     /// Sends the same bytes to another chain: those in memory when all are there, or read again.
@@ -180,14 +164,11 @@ extension PutSession {
         }
     }
 
-    /// For `pause`: 1.6 s.
-    private static var longPause: Int { 5 }
-
-    /// 100 ms, then 200, then 400, with the ring and the lease kept going.
+    /// Waits so many nanoseconds, with the ring and the lease kept going.
     private mutating func pause(
-        _ count: Int, _ keeper: inout LeaseKeeper
+        _ nanoseconds: UInt64, _ keeper: inout LeaseKeeper
     ) throws(ClientError) {
-        let end = engine.now + 50_000_000 << UInt64(min(count, 5))
+        let end = engine.now + nanoseconds
         while engine.now < end {
             try keeper.renewIfDue()
             engine.turn(waitUntil: min(end, keeper.renewAt))

@@ -28,9 +28,7 @@ struct PutSession: ~Copyable {
     /// The first bytes of the next block, of a source of unknown length.
     var peeked: (slot: Int32, count: Int)?
     var isPeeking = false
-    /// Nodes that failed while this value was written. The namenode needs seconds to notice what a
-    /// writer sees at once.
-    var failedNodes: [NodeID] = []
+    var planning = PlanRetry()
     private var shown: UInt64 = 0
 
     static let mostWriting = 2
@@ -38,8 +36,6 @@ struct PutSession: ~Copyable {
     static let mostPlanned = 16
     /// Plans are used for so long, nanoseconds: a fifth of a token's life.
     static let planLife: UInt64 = 120_000_000_000
-    /// More failed nodes are not remembered.
-    static let mostFailedNodes = 16
 
     init(
         engine: consuming StreamEngine<KernelRing>, namespace: NamespaceClient, key: String,

@@ -17,12 +17,15 @@ package struct WriteRetry {
 
     /// Nodes that the next ADDBLOCK is asked not to use.
     package private(set) var excluded: [NodeID] = []
-    /// Streams begun since the last progress, for the pause before the next one.
-    package private(set) var resumed = 0
+    /// Streams begun since the last progress.
+    private var resumed = 0
     private var blocks = 1
 
     /// - Parameter excluded: nodes that failed under earlier blocks of the same value.
     package init(excluded: [NodeID] = []) { self.excluded = excluded }
+
+    /// Before the next stream to the same chain, nanoseconds: 100 ms, then 200, then 400.
+    package var pause: UInt64 { 50_000_000 << UInt64(min(resumed, 5)) }
 
     /// The chain acked more than before.
     package mutating func progressed() { resumed = 0 }
