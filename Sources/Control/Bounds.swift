@@ -20,6 +20,8 @@ package struct Bounds: Sendable, Equatable {
     package var blocksPerLease = 10_000
     /// Answers kept for retries; the oldest goes first.
     package var outcomes = 65_536
+    /// Bytes of these answers; beyond it more than one goes for each that comes.
+    package var outcomeBytes = 64 << 20
     /// DELETE commands in one HEARTBEAT answer; the rest follows with the next ones.
     package var commandsPerHeartbeat = 1_000
     /// Blocks that one ADDBLOCK plans: one commit for all of them.

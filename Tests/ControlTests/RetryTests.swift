@@ -52,4 +52,18 @@ struct RetryTests {
         #expect(desk.engine.store.outcome(name(2)) == nil)
         #expect(desk.engine.store.outcome(name(3)) != nil)
     }
+
+    @Test func theBytesOfTheTableAreBounded() throws {
+        var desk = try Desk { $0.bounds.outcomeBytes = 1_000 }
+        var most = 0
+        for number in 1...200 as ClosedRange<UInt64> {
+            #expect(try desk.create("k\(number)", id: number).code == .ok)
+            most = max(most, desk.engine.store.tally.outcomeBytes)
+        }
+        #expect(most > 500)
+        #expect(most <= 1_100)
+        let name = { RequestName(client: Desk.client(1), request: $0) }
+        #expect(desk.engine.store.outcome(name(1)) == nil)
+        #expect(desk.engine.store.outcome(name(200)) != nil)
+    }
 }

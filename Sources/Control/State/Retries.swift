@@ -8,6 +8,8 @@ import Wire
 /// not cunning, since it can only cheat itself.
 struct Retries {
     private static let fingerprintBytes = 8
+    /// The longest answer, an ADDBLOCK's of many blocks, has the bytes of so many short ones.
+    private static let forgottenAtOnce = 64
 
     let name: RequestName
     private let fingerprint: [UInt8]
@@ -40,12 +42,18 @@ struct Retries {
     }
 
     func keep(_ reply: [UInt8], bounds: Bounds, in turn: inout Turn<some NamespaceReader>) {
+        let tally = turn.store.tally
         let sequence = turn.take(.outcome)
         turn.mutations.append(
             .putOutcome(name, sequence: sequence, reply: fingerprint + reply))
-        let bound = UInt64(bounds.outcomes)
-        if sequence > bound {
-            turn.mutations.append(.removeOutcome(sequence: sequence - bound))
+        var excess = max(0, tally.outcomes + 1 - bounds.outcomes)
+        if tally.outcomeBytes + reply.count > bounds.outcomeBytes {
+            excess = max(excess, min(tally.outcomes, Self.forgottenAtOnce))
+        }
+        // They are numbered without a gap.
+        let oldest = sequence - UInt64(tally.outcomes)
+        for place in 0..<excess {
+            turn.mutations.append(.removeOutcome(sequence: oldest + UInt64(place)))
         }
     }
 }

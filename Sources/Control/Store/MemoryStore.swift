@@ -105,12 +105,14 @@ package struct MemoryStore: NamespaceStore, Sendable {
         case .setSigningKeys(let keys): signingKeys = keys
         case .putOutcome(let name, let sequence, let reply):
             outcomes[name] = Outcome(sequence: sequence, reply: reply)
+            tally.outcomeBytes += reply.count
             outcomeNames[sequence] = name
         case .removeOutcome(let sequence):
             if let name = outcomeNames.removeValue(forKey: sequence),
-                outcomes[name]?.sequence == sequence
+                let kept = outcomes[name], kept.sequence == sequence
             {
                 outcomes[name] = nil
+                tally.outcomeBytes -= kept.reply.count
             }
         }
         tally.keys = keys.count

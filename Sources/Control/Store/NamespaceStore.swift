@@ -31,6 +31,8 @@ package struct Tally: Sendable, Equatable {
     package var sealedBlocks = 0
     package var doomedBlocks = 0
     package var outcomes = 0
+    /// Of the kept answers.
+    package var outcomeBytes = 0
 
     package init() {}
 }

@@ -127,13 +127,17 @@ extension SQLiteStore {
     func keep(_ outcome: Pending.Outcome) {
         outcomes[outcome.name] = Outcome(sequence: outcome.sequence, reply: outcome.reply)
         outcomeNames[outcome.sequence] = outcome.name
+        state.tally.outcomeBytes += outcome.reply.count
         state.tally.outcomes = outcomes.count
     }
 
     private func removeOutcome(_ sequence: UInt64) {
         state.outcomeFloor = max(state.outcomeFloor, sequence)
         guard let name = outcomeNames.removeValue(forKey: sequence) else { return }
-        if outcomes[name]?.sequence == sequence { outcomes[name] = nil }
+        if let kept = outcomes[name], kept.sequence == sequence {
+            outcomes[name] = nil
+            state.tally.outcomeBytes -= kept.reply.count
+        }
         state.tally.outcomes = outcomes.count
     }
 }
