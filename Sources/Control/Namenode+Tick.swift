@@ -98,6 +98,7 @@ extension Namenode {
         replicas.retire(id)
         nodes[id]?.doomed = OrderedMap()
         nodes[id]?.corrupt = []
+        nodes[id]?.unsure = []
         corruptNodes.remove(id)
     }
 

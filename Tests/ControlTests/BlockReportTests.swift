@@ -47,6 +47,27 @@ struct BlockReportTests {
         #expect(status.underReplicatedBlocks == 1)
     }
 
+    /// Sealed and acked, then lost before CLOSE: a long put may take minutes between the two.
+    @Test(
+        "a receipt does not speak for a node that lost the block before CLOSE",
+        arguments: [ControlBlockState.State.lost, .maybeLost, .gone])
+    func lostBeforeClose(state: ControlBlockState.State) throws {
+        for epoch in [0, 1] as [UInt64] {
+            var desk = try Desk()
+            let lease = try desk.create("a").create.leaseID
+            let plan = try desk.addBlock(lease).addBlock
+            for index in 0..<3 {
+                try desk.heartbeat(index, [FakeNode.state(plan.block, .sealed, length: 10)])
+            }
+            try desk.heartbeat(1, [FakeNode.state(plan.block, state, epoch: epoch)])
+            #expect(try desk.close(lease, [desk.receipt(plan, length: 10)]).code == .ok)
+            #expect(try desk.open("a").open.blocks.first?.replicas.count == 2)
+            #expect(try desk.status().underReplicatedBlocks == 1)
+            try desk.heartbeat(1, [FakeNode.state(plan.block, .sealed, length: 10)])
+            #expect(try desk.status().underReplicatedBlocks == 0)
+        }
+    }
+
     /// A node that restarted under a block that is still written says how much of it is durable.
     @Test func aDurablePrefixOfAnOpenBlockIsHeld() throws {
         var desk = try Desk()

@@ -13,6 +13,7 @@ extension Namenode {
             takeDoomed(report, record, from: id, &turn)
             return
         }
+        noteDoubt(report, record, from: id)
         guard Epoch(report.epoch) == record.epoch else {
             return takeMismatch(report, record, from: id, &turn)
         }
@@ -27,6 +28,18 @@ extension Namenode {
             lose(block, on: id)
             nodes[id]?.corrupt.remove(block)
         case .UNRECOGNIZED: nodes[id]?.mismatches += 1
+        }
+    }
+
+    /// What a node says of a block that is still being written outlives the receipt of its chain.
+    private mutating func noteDoubt(
+        _ report: ControlBlockState, _ record: BlockRecord, from id: NodeID
+    ) {
+        guard record.state == .open, record.chain.contains(id) else { return }
+        switch report.state {
+        case .lost, .maybeLost, .gone: nodes[id]?.unsure.insert(record.block)
+        case .sealed: nodes[id]?.unsure.remove(record.block)
+        case .open, .corrupt, .UNRECOGNIZED: break
         }
     }
 
@@ -80,9 +93,10 @@ extension Namenode {
         case .sealed, .corrupt:
             condemn(
                 record.block, on: id, "it is not the block the namespace knows", &turn)
-        default:
-            // An open copy of an epoch that is over, or one of which the node knows the name alone.
-            if record.state == .sealed { lose(record.block, on: id) }
+        // An open copy of an epoch that is over.
+        case .open: if record.state == .sealed { lose(record.block, on: id) }
+        // The node may know the name alone.
+        case .lost, .maybeLost, .gone, .UNRECOGNIZED: lose(record.block, on: id)
         }
     }
 

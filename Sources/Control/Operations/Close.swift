@@ -120,9 +120,9 @@ extension Namenode {
             lose(block.block, on: holder.node)
         }
         for id in block.chain {
-            guard let node = nodes[id], !node.isDead, !node.corrupt.contains(block.block) else {
-                continue
-            }
+            guard let node = nodes[id], !node.isDead, !node.corrupt.contains(block.block),
+                nodes[id]?.unsure.remove(block.block) == nil
+            else { continue }
             let reported = replicas.holds(id, block.block)?.reported ?? false
             hold(
                 block,

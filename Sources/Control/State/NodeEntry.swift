@@ -38,6 +38,9 @@ package struct NodeEntry: Sendable {
     /// Blocks of which its copy is corrupt, or is another one than was sealed: not live, not handed
     /// to readers. Said again in each session.
     package var corrupt: Set<BlockID> = []
+    /// Blocks being written of which it said, in this session, that it may not have what it acked:
+    /// their receipts do not speak for it. At most `Bounds.openBlocks`.
+    package var unsure: Set<BlockID> = []
     package var scrubs = NodeScrubs()
     /// Blocks it reported with another length, checksum or epoch than the namespace has.
     package var mismatches = 0
