@@ -44,8 +44,11 @@ struct RetryTests {
         #expect(choice.again() == .ask(0))
         #expect(choice.failed(refused(.tokenUnknownKey)) == .refetch(0))
         #expect(choice.again() == .ask(0))
+        // One node's clock or copy may be wrong: the others are asked, each once.
+        #expect(choice.failed(refused(.tokenExpired)) == .ask(2))
+        #expect(choice.failed(refused(.tokenExpired)) == .ask(1))
         #expect(choice.failed(refused(.tokenExpired)) == .exhausted)
-        #expect(choice.faults.map(\.node) == [nodes[0]])
+        #expect(choice.faults.map(\.node) == [nodes[0], nodes[1], nodes[2], nodes[0]])
     }
 
     @Test("no replica is an end, not a trap")
@@ -92,5 +95,41 @@ struct RetryTests {
         #expect(retry.failed(refused(.conflict), head: nodes[0], canMove: false) == .giveUp)
         #expect(retry.failed(refused(.tokenExpired), head: nodes[0], canMove: true) == .newBlock)
         #expect(retry.excluded.isEmpty)
+    }
+
+    // MARK: Planning
+
+    @Test("a first block is not waited for, a later one a bounded time")
+    func waits() {
+        var planning = PlanRetry()
+        #expect(planning.waits(after: .tooFewNodes) == false)
+        planning.planned()
+        for _ in 0..<PlanRetry.waits { #expect(planning.waits(after: .tooFewNodes) == true) }
+        #expect(planning.waits(after: .busy) == false)
+        planning.planned()
+        #expect(planning.waits(after: .busy) == true)
+    }
+
+    @Test("nodes that failed are left out until there is no chain without them")
+    func leftOut() {
+        var planning = PlanRetry()
+        planning.planned()
+        #expect(planning.waits(after: .noSpace) == false)
+        planning.failed([nodes[0]])
+        planning.failed([nodes[1], nodes[0]])
+        #expect(planning.excluded == [nodes[0], nodes[1]])
+        #expect(planning.waits(after: .leaseExpired) == false)
+        #expect(planning.excluded == [nodes[0], nodes[1]])
+        #expect(planning.waits(after: .noSpace) == true)
+        #expect(planning.excluded.isEmpty)
+        #expect(planning.waits(after: .noSpace) == false)
+    }
+
+    @Test("the nodes that are left out are bounded; the last ones count")
+    func bounded() {
+        var planning = PlanRetry()
+        let many = (1...40).map { NodeID(high: 1, low: UInt64($0)) }
+        planning.failed(many)
+        #expect(planning.excluded == Array(many.suffix(PlanRetry.mostExcluded)))
     }
 }

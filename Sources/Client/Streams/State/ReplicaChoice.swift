@@ -3,9 +3,9 @@ import Wire
 /// Which replica of a block is asked next, as a pure state: nearest first, the next one after a
 /// fault, each at most `rounds` times.
 ///
-/// A token error blames nobody: the token is fetched again, at most `refetches` times, and the same
-/// replica asked. A replica that said that it has no good copy is not asked again; one that was
-/// slow, busy or gone may be.
+/// A token error blames nobody at first: the token is fetched again, at most `refetches` times, and
+/// the same replica asked. One that refuses fresh tokens is left for the next. A replica that said
+/// that it has no good copy is not asked again; one that was slow, busy or gone may be.
 package struct ReplicaChoice {
     package static let rounds = 2
     package static let refetches = 2
@@ -49,15 +49,16 @@ package struct ReplicaChoice {
 
     package mutating func failed(_ failure: StreamFailure) -> Step {
         last = failure
-        if case .refused(let status, _) = failure, status.family == .token {
-            guard refetched < Self.refetches else { return .exhausted }
+        let isToken =
+            if case .refused(let status, _) = failure { status.family == .token } else { false }
+        if isToken, refetched < Self.refetches {
             refetched += 1
             tries[nodes[current], default: 1] -= 1
             return .refetch(current)
         }
         let node = nodes[current]
         faults.append(Fault(node: node, failure: failure))
-        if failure.isFinal { isOut.insert(node) }
+        if failure.isFinal || isToken { isOut.insert(node) }
         return choose(from: current + 1)
     }
 
