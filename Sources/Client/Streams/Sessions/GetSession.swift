@@ -113,7 +113,12 @@ struct GetSession: ~Copyable {
         var read: ReadID?
         while true {
             switch step {
-            case .exhausted: throw exhausted(block, choice)
+            case .exhausted:
+                // Deleted meanwhile, or replaced: then the namenode's answer says so.
+                if choice.faults.contains(where: { $0.failure.status == .notFound }) {
+                    _ = try open(at: block.offset)
+                }
+                throw exhausted(block, choice)
             case .refetch:
                 block = try refetch(block)
                 choice.replace(block.replicas.map(\.node.node))
