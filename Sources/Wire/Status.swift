@@ -105,7 +105,7 @@ extension Status {
         case .notFound: "this node never had the block"
         case .notSealed: "the block is not sealed yet"
         case .mayBeLost:
-            "this node had the block open when it stopped and may have lost bytes of it"
+            "this node has stopped since the block was written and may have lost bytes of it"
         case .corrupt: "the stored bytes do not match their checksum"
         case .superseded: "a newer stream of the same writer took over"
         case .badRange: "the range is outside the block"

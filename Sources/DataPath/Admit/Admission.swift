@@ -65,6 +65,9 @@ extension Datanode where Ring: ~Copyable {
         if let record = index[token.block] {
             guard token.epoch >= record.epoch else { return refuse(.tokenStaleEpoch) }
             switch record.state {
+            // Its seal may have outlived its bytes: of what was not synced, a power cut keeps what
+            // it likes. An answer would ack them, and a sync make the loss durable.
+            case .sealed where record.isFound: return refuse(.mayBeLost)
             case .sealed where token.epoch == record.epoch:
                 // A writer that comes back after a failed sync would have it done once more.
                 guard !devices[record.device].isFailed else { return refuse(.deviceFailed) }

@@ -107,7 +107,7 @@ public struct BlockScan: Sendable {
                 header,
                 BlockRecord(
                     epoch: header.epoch, length: header.length, checksum: header.checksum,
-                    state: .sealed, device: device))
+                    state: .sealed, isFound: true, device: device))
         case .prefix(let header, let length):
             keep(
                 header,

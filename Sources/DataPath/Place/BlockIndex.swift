@@ -20,13 +20,19 @@ public struct BlockRecord: Equatable, Sendable {
     public var length: UInt64
     public var checksum: UInt32
     public var state: State
+    /// It was there when the node started. What a power cut left of its bytes nobody has looked at.
+    public var isFound: Bool
     public var device: Int
 
-    public init(epoch: Epoch, length: UInt64, checksum: UInt32, state: State, device: Int) {
+    public init(
+        epoch: Epoch, length: UInt64, checksum: UInt32, state: State, isFound: Bool = false,
+        device: Int
+    ) {
         self.epoch = epoch
         self.length = length
         self.checksum = checksum
         self.state = state
+        self.isFound = isFound
         self.device = device
     }
 }

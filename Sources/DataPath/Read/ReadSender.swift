@@ -96,6 +96,17 @@ extension Datanode where Ring: ~Copyable {
         failRead(reader, .corrupt)
     }
 
+    /// The device cannot read the block: another copy is to be read, and this one is not asked for
+    /// again, though a second try may succeed.
+    mutating func failUnreadable(_ reader: Int32, _ outcome: Outcome) {
+        let block = readers.at(reader).pointee.block
+        let epoch = readers.at(reader).pointee.epoch
+        if let finding = ScrubFinding(unreadable: outcome), index[block]?.epoch == epoch {
+            condemn(block, finding)
+        }
+        failRead(reader, .deviceFailed)
+    }
+
     mutating func failRead(_ reader: Int32, _ status: Status) {
         let index = readers.at(reader).pointee.connection
         fail(index, status)

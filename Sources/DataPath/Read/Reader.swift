@@ -35,7 +35,9 @@ extension Datanode where Ring: ~Copyable {
         guard let record = index[header.block], !dying.contains(header.block) else {
             return refuse(.notFound)
         }
-        guard header.epoch == record.epoch else { return refuse(.tokenStaleEpoch) }
+        guard header.epoch >= record.epoch else { return refuse(.tokenStaleEpoch) }
+        // An older copy than the one that is asked for, or a file of which the name alone is known.
+        guard header.epoch == record.epoch else { return refuse(.mayBeLost) }
         switch record.state {
         case .open: return refuse(.notSealed)
         case .mayBeLost:
@@ -89,7 +91,7 @@ extension Datanode where Ring: ~Copyable {
         case .failed(ENOENT): failRead(reader, .notFound)
         case .failed(EMFILE), .failed(ENFILE): failRead(reader, .busy)
         case .again: openForRead(reader)
-        case .cancelled, .disconnected, .full, .failed: failRead(reader, .deviceFailed)
+        case .cancelled, .disconnected, .full, .failed: failUnreadable(reader, outcome)
         }
     }
 
@@ -135,7 +137,7 @@ extension Datanode where Ring: ~Copyable {
         switch step {
         case .more: readMore(reader, kind)
         case .missing: failCorrupt(reader, "its file is too short")
-        case .failed: failRead(reader, .deviceFailed)
+        case .failed: failUnreadable(reader, event.outcome)
         case .whole:
             let memory = metadata.memory(entry.pointee.metadata)
             if kind == .readTable { tableRead(reader, memory) } else { headerRead(reader, memory) }
@@ -263,13 +265,9 @@ extension Datanode where Ring: ~Copyable {
             }
         case .again: readData(reader, buffer)
         case .cancelled, .disconnected, .full, .failed:
-            failDeviceRead(reader, buffer, .deviceFailed)
+            // The kernel has let go of the buffer, so it goes back with those that were ready.
+            frames[Int(buffer)].isReady = true
+            failUnreadable(reader, event.outcome)
         }
-    }
-
-    /// The kernel has let go of the buffer, so it goes back with those that were ready.
-    private mutating func failDeviceRead(_ reader: Int32, _ buffer: Int32, _ status: Status) {
-        frames[Int(buffer)].isReady = true
-        failRead(reader, status)
     }
 }

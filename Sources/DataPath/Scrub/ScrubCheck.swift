@@ -1,3 +1,4 @@
+import Glibc
 import Reactor
 import Wire
 
@@ -5,6 +6,16 @@ import Wire
 struct ScrubFinding: Error, Equatable, CustomStringConvertible {
     let description: String
     init(_ description: String) { self.description = description }
+
+    /// A read that failed; `nil` when that says nothing about the device: we ended it, or memory
+    /// was short.
+    init?(unreadable outcome: Outcome) {
+        switch outcome {
+        case .done, .again, .cancelled, .failed(ENOMEM): return nil
+        case .disconnected(let number), .full(let number), .failed(let number):
+            description = "the device cannot read it: \(errorText(number))"
+        }
+    }
 }
 
 /// Compares one block file with what the node knows of the block and with the file's own checksums,

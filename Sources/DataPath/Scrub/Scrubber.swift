@@ -214,9 +214,7 @@ extension Datanode where Ring: ~Copyable {
             finishRead(device, event, needed, compareScrub(device, kind, buffer))
         case .again: continueScrub(device, buffer)
         case .cancelled, .disconnected, .full, .failed:
-            let reason = errorText(event.outcome.errno)
-            finishRead(
-                device, event, needed, ScrubFinding("the device cannot read it: \(reason)"))
+            finishRead(device, event, needed, ScrubFinding(unreadable: event.outcome))
         }
     }
 

@@ -183,10 +183,18 @@ final class GetJob: ClientJob {
             completed(checksum)
         case .readFailed(let id, let failure) where id == read:
             cluster.note(
-                [31, UInt64(client.number)], "\(client.name): read: \(failure.sentence)")
+                [31, UInt64(client.number)], "\(client.name): read of \(asked): \(failure.sentence)"
+            )
             take(choice.failed(failure))
         default: break
         }
+    }
+
+    /// The block and the node that are read now, in words.
+    private var asked: String {
+        guard case .reading(let place) = stage, let block else { return "nothing" }
+        let node = cluster.datanode(block.replicas[place].node.node)
+        return "block \(block.block) at \(node?.name ?? "nobody")"
     }
 
     private func completed(_ checksum: UInt32) {
@@ -235,6 +243,8 @@ final class GetJob: ClientJob {
         read = nil
         stage = .over
         cluster.note([33, UInt64(client.number)], "\(client.name): get \(key) fails: \(reason)")
-        if mustSucceed { cluster.oracle.unreadable(key, reason) }
+        // The blocks of a value that was replaced meanwhile are deleted after their grace.
+        guard mustSucceed, cluster.ledger.floor(key) == floor else { return }
+        cluster.oracle.unreadable(key, reason)
     }
 }

@@ -30,6 +30,11 @@ package struct Scenario: Sendable {
             plan.eventsPerCycle = 20
             plan.loadTime = 6_000_000_000
         },
+        Scenario(
+            name: "seal-after-power-cut",
+            about: "A writer comes back to a block whose seal outlived its bytes.", seed: 10_787,
+            cycles: 2
+        ) { _ in },
     ]
 
     package static func named(_ name: String) -> Scenario? { all.first { $0.name == name } }

@@ -33,7 +33,7 @@ struct SimulatedScan {
         let isSealed = header.state == .sealed
         let record = BlockRecord(
             epoch: header.epoch, length: isSealed ? header.length : 0, checksum: header.checksum,
-            state: isSealed ? .sealed : .mayBeLost, device: place)
+            state: isSealed ? .sealed : .mayBeLost, isFound: true, device: place)
         if let other = index[block], other.epoch > record.epoch { return }
         index.set(block, record)
     }
