@@ -4,6 +4,7 @@ Results of single ring operations are injected (CATENA_FAULT, docs/HACKING.md); 
 syncs and slow disks are small file systems on loop devices, which need root.
 """
 
+import json
 import pathlib
 import subprocess
 import sys
@@ -52,6 +53,14 @@ class FaultCase(ClusterCase):
             self.skipTest("this kernel injects no results")
         self.cluster.wait_settled()
 
+    def move_to(self, node, folder):
+        """Restarts a datanode with this directory instead of its own, until the test's end."""
+        folders = node.folders
+        node.folders = [folder]
+        self.addCleanup(self.restart, node)
+        self.addCleanup(setattr, node, "folders", folders)
+        self.restart(node)
+
     def put(self, key, data, level="durable"):
         """By the command, as a user does; a failure fails the test."""
         # From a file: what a pipe gave once cannot be sent to another node.
@@ -76,6 +85,15 @@ class FaultCase(ClusterCase):
     def assert_runs(self, node):
         """It did not fall over what its device did."""
         self.assertTrue(node.daemon.running(), node.daemon.tail())
+
+    def devices_of(self, node):
+        """As the namenode knows them."""
+        return next(entry for entry in self.client.report().nodes
+                    if entry.node.port == node.address[1] and entry.state == "live").devices
+
+    def wait_failed(self, node):
+        until(lambda: all(device.failed for device in self.devices_of(node)),
+              "the namenode hears of the failed device")
 
     def excluding(self, node):
         """Node ids of the cluster's other datanodes but two: a chain then has this node."""
@@ -138,11 +156,7 @@ class D1(FaultCase):
         mount = SmallMount(self.cluster.folder / "full", 24)
         self.addCleanup(mount.unmount)
         node = self.cluster.nodes[2]
-        folders = node.folders
-        node.folders = [mount.folder]
-        self.addCleanup(self.restart, node)
-        self.addCleanup(setattr, node, "folders", folders)
-        self.restart(node)
+        self.move_to(node, mount.folder)
         key = self.key("/before")
         self.put(key, self.bytes(100_000))
         mount.fill()
@@ -156,9 +170,7 @@ class D1(FaultCase):
         self.assert_runs(node)
 
     def free_of(self, node):
-        report = next(entry for entry in self.client.report().nodes
-                      if entry.node.port == node.address[1] and entry.state == "live")
-        return sum(device.free_bytes for device in report.devices) >> 20
+        return sum(device.free_bytes for device in self.devices_of(node)) >> 20
 
 
 class D2(FaultCase):
@@ -169,8 +181,8 @@ class D2(FaultCase):
         self.arm(node, "before-disk:errno=EIO:1")
         self.assertEqual(self.write_to(node, self.bytes(5_000)), Status.deviceFailed)
         # The device answers well from now on, and is not asked again.
-        self.assertIn(self.write_to(node, self.bytes(5_000)),
-                      (Status.deviceFailed, Status.noSpace))
+        self.assertEqual(self.write_to(node, self.bytes(5_000)), Status.deviceFailed)
+        self.wait_failed(node)
         for number in range(4):
             self.put(self.key(f"/{number}"), self.bytes(300_000))
         self.assert_ledger()
@@ -191,6 +203,27 @@ class D2(FaultCase):
             self.assert_runs(node)
             self.restart(node)
 
+    def test_d2_a_copy_that_could_not_be_read_is_not_tried_again(self):
+        key = self.key()
+        self.put(key, self.bytes(300_000))
+        ports = self.ports_of(key)
+        node = next(node for node in self.cluster.nodes if node.address[1] in ports)
+        self.arm(node, "read-before-disk:errno=EIO:1")
+        location = self.client.open(key).blocks[0]
+        target = located(location)
+        replica = [one.port for one in target.chain].index(node.address[1])
+        for status in (Status.deviceFailed, Status.corrupt):
+            with self.assertRaises(Refusal) as caught:
+                read_range(target, 0, location.length, replica)
+            self.assert_status(status, caught.exception)
+        until(lambda: self.corrupt_copies(key) == 1, "the namenode hears of the bad copy")
+        self.assert_ledger()
+        self.assert_runs(node)
+
+    def corrupt_copies(self, key):
+        lines = self.cluster.cli("fsck", key, "--json").stdout.splitlines()
+        return json.loads(lines[0])["corrupt_replicas"]
+
     def ports_of(self, key):
         return [one.port for one in self.client.open(key).blocks[0].replicas]
 
@@ -199,11 +232,7 @@ class D2(FaultCase):
         mount = SmallMount(self.cluster.folder / "cut", 64, must_be_loop=True)
         self.addCleanup(mount.unmount)
         node = self.cluster.nodes[3]
-        folders = node.folders
-        node.folders = [mount.folder]
-        self.addCleanup(self.restart, node)
-        self.addCleanup(setattr, node, "folders", folders)
-        self.restart(node)
+        self.move_to(node, mount.folder)
         for number in range(8):
             self.put(self.key(f"/{number}"), self.bytes(500_000))
         held = [key for key in (self.key(f"/{number}") for number in range(8))
@@ -238,9 +267,9 @@ class D3(FaultCase):
         # The next sync would succeed, as it does on ext4; it is never asked for.
         again = self.stream(stream.target)
         again.data(0, data).seal(data, Level.durable)
-        self.assertIn(again.refusal().status,
-                      (Status.deviceFailed, Status.nextHopFailed, Status.mayBeLost))
+        self.assert_status(Status.deviceFailed, again.refusal())
         self.client.abandon(lease)
+        self.wait_failed(node)
         for number in range(4):
             self.put(self.key(f"/{number}"), self.bytes(70_000))
         self.assert_ledger()
@@ -266,11 +295,7 @@ class D3(FaultCase):
         mount = SmallMount(self.cluster.folder / "thin", 64, backing=16)
         self.addCleanup(mount.unmount)
         node = self.cluster.nodes[1]
-        folders = node.folders
-        node.folders = [mount.folder]
-        self.addCleanup(self.restart, node)
-        self.addCleanup(setattr, node, "folders", folders)
-        self.restart(node)
+        self.move_to(node, mount.folder)
         for number in range(30):
             self.put(self.key(f"/{number}"), self.bytes(1 << 20))
         self.assert_ledger()
@@ -452,11 +477,7 @@ class D8(FaultCase):
         loop = SlowLoop(self.cluster.folder / "slow", 64)
         self.addCleanup(loop.unmount)
         node = self.cluster.nodes[1]
-        folders = node.folders
-        node.folders = [loop.folder]
-        self.addCleanup(self.restart, node)
-        self.addCleanup(setattr, node, "folders", folders)
-        self.restart(node)
+        self.move_to(node, loop.folder)
         loop.throttle(node.daemon.pid, 1 << 20)
         self.assert_slow_but_good()
         self.assertGreater(loop.written(), 0, "the throttled device was used")

@@ -51,6 +51,7 @@ struct FsckSummary {
             \(corruptReplicas) corrupt
 
             """
+        if exitCode != nil { out += "where             catena fsck --locations shows the copies\n" }
         if deadNodes > 0 { out += "dead datanodes    \(deadNodes)\n" }
         if incompleteReports > 0 {
             out += "not yet reported  \(incompleteReports) datanodes: what they hold counts as "
