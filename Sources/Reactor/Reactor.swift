@@ -53,8 +53,7 @@ public struct Reactor<Ring: RingBackend & ~Copyable>: ~Copyable {
     }
 
     /// As `start`, for a request that needs memory the submitter does not keep: `fill` gets the
-    /// operation's own
-    /// `OperationSlab.scratchBytes`, stable until its last completion.
+    /// operation's own `OperationSlab.scratchBytes`, stable until its last completion.
     @discardableResult
     public mutating func start(
         _ context: OperationContext, fill: (UnsafeMutableRawPointer) -> Request
@@ -62,6 +61,19 @@ public struct Reactor<Ring: RingBackend & ~Copyable>: ~Copyable {
         let token = operations.begin(context, length: 0)
         enqueue(fill(operations.scratch(of: token)), token)
         return token
+    }
+
+    /// Connects a socket. The kernel reads the address when it takes the request, which may be after
+    /// this call: it lies in the operation's own memory.
+    @discardableResult
+    public mutating func connect(
+        _ descriptor: Descriptor, to address: SocketAddress, _ context: OperationContext
+    ) -> OperationToken {
+        start(context) { memory in
+            let target = memory.bindMemory(to: SocketAddress.self, capacity: 1)
+            target.initialize(to: address)
+            return .connect(descriptor, address: target)
+        }
     }
 
     /// Asks for an operation's end. Its completion still comes.

@@ -50,15 +50,10 @@ extension Datanode where Ring: ~Copyable {
 
     private mutating func connect(_ index: Int32) {
         let connection = connections.at(index)
-        let address = connection.pointee.address
-        let descriptor = connection.pointee.descriptor
         connection.pointee.pending += 1
         let context = OperationContext(kind: OperationKind.connect.rawValue, owner: UInt32(index))
-        connection.pointee.sendToken = reactor.start(context) { memory in
-            let target = memory.bindMemory(to: SocketAddress.self, capacity: 1)
-            target.initialize(to: address)
-            return .connect(descriptor, address: target)
-        }
+        connection.pointee.sendToken = reactor.connect(
+            connection.pointee.descriptor, to: connection.pointee.address, context)
     }
 
     mutating func connected(_ index: Int32, _ outcome: Outcome) {

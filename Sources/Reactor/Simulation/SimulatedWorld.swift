@@ -49,8 +49,11 @@ public final class SimulatedWorld {
     }
 
     deinit {
+        // They name each other, and their node.
         for node in nodes {
             for socket in node.sockets { socket.peer = nil }
+            node.sockets = []
+            node.rings = []
         }
     }
 

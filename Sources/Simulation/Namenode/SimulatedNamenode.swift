@@ -130,7 +130,8 @@ final class SimulatedNamenode: SimulationParticipant {
 
     private func endCommit() {
         guard let ended = commit else { return }
-        if ended.fails {
+        // Nobody starts it again in calm.
+        if ended.fails, !cluster.isCalm {
             cluster.note([3], "namenode: a commit fails, it stops")
             return end(power: false)
         }

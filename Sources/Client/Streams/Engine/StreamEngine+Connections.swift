@@ -66,16 +66,11 @@ extension StreamEngine where Ring: ~Copyable {
 
     private mutating func connect(_ index: Int32) {
         let entry = connections.at(index)
-        let address = entry.pointee.address
-        let descriptor = entry.pointee.descriptor
         entry.pointee.pending += 1
         let context = OperationContext(
             kind: EngineOperation.connect.rawValue, owner: UInt32(index))
-        entry.pointee.sendToken = reactor.start(context) { memory in
-            let target = memory.bindMemory(to: SocketAddress.self, capacity: 1)
-            target.initialize(to: address)
-            return .connect(descriptor, address: target)
-        }
+        entry.pointee.sendToken = reactor.connect(
+            entry.pointee.descriptor, to: entry.pointee.address, context)
     }
 
     mutating func connected(_ index: Int32, _ outcome: Outcome) {
