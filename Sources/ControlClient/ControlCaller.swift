@@ -66,17 +66,20 @@ public final class ControlCaller: Sendable {
     }
 
     /// Sends one operation, retrying as the type describes.
+    /// - Parameter limit: of all tries together, milliseconds; `nil`: as `Retry` says.
     /// - Returns: a reply with code `ok`.
-    public func call(_ operation: ControlRequest.OneOf_Operation) throws(ControlFailure)
-        -> ControlReply
-    {
-        try state.withLock { state throws(ControlFailure) in
+    public func call(
+        _ operation: ControlRequest.OneOf_Operation, limit: Int64? = nil
+    ) throws(ControlFailure) -> ControlReply {
+        let deadline = Deadline(
+            after: min(limit ?? retry.totalMilliseconds, retry.totalMilliseconds))
+        return try state.withLock { state throws(ControlFailure) in
             state.lastRequest += 1
             var request = ControlRequest()
             request.clientID = Data(client.bytes)
             request.requestID = state.lastRequest
             request.operation = operation
-            return try send(request, &state)
+            return try send(request, before: deadline, &state)
         }
     }
 
@@ -85,10 +88,9 @@ public final class ControlCaller: Sendable {
         state.withLock { $0.connection = nil }
     }
 
-    private func send(_ request: ControlRequest, _ state: inout State) throws(ControlFailure)
-        -> ControlReply
-    {
-        let deadline = Deadline(after: retry.totalMilliseconds)
+    private func send(
+        _ request: ControlRequest, before deadline: Deadline, _ state: inout State
+    ) throws(ControlFailure) -> ControlReply {
         var pause = retry.pause
         var tried = 0
         while true {
@@ -99,7 +101,10 @@ public final class ControlCaller: Sendable {
                 state.wasAnswered = true
                 return reply
             } catch {
-                guard error.concernsConnection else { throw error }
+                guard error.concernsConnection else {
+                    state.wasAnswered = true
+                    throw error
+                }
                 state.connection = nil
                 guard state.wasAnswered || tried < retry.tries, deadline.remaining > pause else {
                     throw error

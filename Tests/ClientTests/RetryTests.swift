@@ -87,6 +87,24 @@ struct RetryTests {
         #expect(retry.excluded.isEmpty)
     }
 
+    @Test("a fenced node is waited for when the bytes cannot be had again, and left when they can")
+    func fenced() {
+        var retry = WriteRetry()
+        for _ in 0..<WriteRetry.fencedResumes {
+            #expect(retry.failed(refused(.fenced), head: nodes[0], canMove: false) == .resume)
+            #expect(retry.pause == PlanRetry.pause)
+        }
+        for _ in 0..<WriteRetry.resumes {
+            #expect(retry.failed(refused(.fenced), head: nodes[0], canMove: false) == .resume)
+        }
+        #expect(retry.failed(refused(.fenced), head: nodes[0], canMove: false) == .giveUp)
+        var other = WriteRetry()
+        #expect(other.failed(refused(.fenced), head: nodes[0], canMove: false) == .resume)
+        other.progressed()
+        #expect(other.pause < PlanRetry.pause)
+        #expect(other.failed(refused(.fenced), head: nodes[0], canMove: true) == .newBlock)
+    }
+
     @Test("the source's own failures and a block that others wrote are final")
     func final() {
         var retry = WriteRetry()

@@ -1,5 +1,6 @@
 """Reading (PROTOCOL section 1.5) against live datanodes."""
 
+import pathlib
 import unittest
 
 from catena_peer import frames, values
@@ -43,6 +44,18 @@ class Reads(ClusterCase):
                 replica = self.random.randrange(2)
                 self.assertEqual(
                     read_range(target, offset, size, replica), data[offset : offset + size])
+
+    def test_a_range_of_a_block_that_nobody_has_any_more_is_a_failure_with_a_sentence(self):
+        target, _ = self.written()
+        for node in self.cluster.nodes:
+            for folder in node.folders:
+                for file in pathlib.Path(folder).rglob(f"{target.block:016x}.blk"):
+                    file.unlink()
+        out = self.cluster.folder / "out"
+        for words in ((), ("--offset", "1000", "--length", "100")):
+            done = self.cluster.cli("get", *words, self.key(), out)
+            self.assert_cli(done, {69})
+            self.assertIn("never had the block", done.stderr.decode())
 
     def test_the_answer_covers_whole_chunks_and_says_which_frame_is_last(self):
         target, data = self.written()

@@ -20,6 +20,10 @@ public final class NamespaceClient: Sendable {
         }
     }
 
+    /// For calls between which streams have to go on, milliseconds: below the deadline for their
+    /// progress.
+    private static let shortCall: Int64 = 5_000
+
     public init(_ caller: ControlCaller, closeRetry: CloseRetry = CloseRetry()) {
         self.caller = caller
         self.closeRetry = closeRetry
@@ -77,7 +81,8 @@ public final class NamespaceClient: Sendable {
         message.exclude = exclude.map { Data($0.bytes) }
         message.replicas = UInt32(clamping: replicas)
         message.location = location
-        let planned = try plans(call(.addBlock(message), key: lease.key).addBlock)
+        let planned = try plans(
+            call(.addBlock(message), key: lease.key, limit: Self.shortCall).addBlock)
         guard planned.count <= max(1, count) else {
             throw .malformed(reason: "\(planned.count) blocks, and \(count) were asked for")
         }
@@ -88,7 +93,8 @@ public final class NamespaceClient: Sendable {
     public func renew(_ held: Lease) throws(ClientError) -> Lease {
         var message = ControlRenew()
         message.leaseID = Data(held.id.bytes)
-        return try lease(call(.renew(message), key: held.key).renew, key: held.key)
+        return try lease(
+            call(.renew(message), key: held.key, limit: Self.shortCall).renew, key: held.key)
     }
 
     /// Commits the value: its blocks in order, each by its receipt.
@@ -123,7 +129,7 @@ public final class NamespaceClient: Sendable {
     public func abandon(_ lease: Lease) throws(ClientError) {
         var message = ControlAbandon()
         message.leaseID = Data(lease.id.bytes)
-        _ = try call(.abandon(message), key: lease.key)
+        _ = try call(.abandon(message), key: lease.key, limit: Self.shortCall)
     }
 
     // MARK: Reading
@@ -215,10 +221,10 @@ public final class NamespaceClient: Sendable {
     }
 
     func call(
-        _ operation: ControlRequest.OneOf_Operation, key: String
+        _ operation: ControlRequest.OneOf_Operation, key: String, limit: Int64? = nil
     ) throws(ClientError) -> ControlReply {
         do throws(ControlFailure) {
-            return try caller.call(operation)
+            return try caller.call(operation, limit: limit)
         } catch {
             throw ClientError(error, key: key)
         }

@@ -37,8 +37,10 @@ extension Worker {
     }
 
     /// Asks for the next blocks, unless some are planned or everything is.
-    private mutating func planNext(_ lane: Int) {
+    mutating func planNext(_ lane: Int) {
         guard !lanes[lane].isPlanning, lanes[lane].planned.isEmpty,
+            // One refusal at a time: a block that is to be replaced comes first.
+            !lanes[lane].writing.contains(where: \.isReplacing),
             lanes[lane].plannedBytes < lanes[lane].length
         else { return }
         lanes[lane].isPlanning = true

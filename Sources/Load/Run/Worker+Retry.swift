@@ -60,6 +60,7 @@ extension Worker {
         guard let write = begin(lane, block) else { return }
         lanes[lane].writing[index].write = write
         lanes[lane].writing[index].isReplacing = false
+        planNext(lane)
     }
 
     func address(of node: ChainNode) -> SocketAddress? {

@@ -87,6 +87,7 @@ struct GetSession: ~Copyable {
         progress(sum.length)
     }
 
+    /// - Parameter offset: in the value, at or behind the range's.
     private mutating func open(at offset: UInt64) throws(ClientError) -> OpenValue {
         let length = options.length == 0 ? 0 : options.length - (offset - options.offset)
         let value = try namespace.open(
@@ -116,7 +117,7 @@ struct GetSession: ~Copyable {
             case .exhausted:
                 // Deleted meanwhile, or replaced: then the namenode's answer says so.
                 if choice.faults.contains(where: { $0.failure.status == .notFound }) {
-                    _ = try open(at: block.offset)
+                    _ = try open(at: max(block.offset, options.offset))
                 }
                 throw exhausted(block, choice)
             case .refetch:
@@ -207,7 +208,7 @@ struct GetSession: ~Copyable {
     }
 
     private mutating func refetch(_ block: ValueBlock) throws(ClientError) -> ValueBlock {
-        let value = try open(at: block.offset)
+        let value = try open(at: max(block.offset, options.offset))
         guard
             let same = value.blocks.first(where: {
                 $0.block == block.block && $0.epoch == block.epoch && $0.length == block.length

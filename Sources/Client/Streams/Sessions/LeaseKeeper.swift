@@ -13,7 +13,7 @@ struct LeaseKeeper {
         renewAt = MonotonicClock.nanoseconds + Self.third(of: lease)
     }
 
-    /// Renews when it is time. The call blocks, and is short: streams go on when it returns.
+    /// Renews when it is time. The call blocks, for seconds at most: streams go on when it returns.
     ///
     /// A namenode that does not answer is asked again later; only its own word ends the lease.
     mutating func renewIfDue() throws(ClientError) {

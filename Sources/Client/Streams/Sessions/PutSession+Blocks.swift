@@ -38,11 +38,17 @@ extension PutSession {
 
     private mutating func nextPlan(_ keeper: inout LeaseKeeper) throws(ClientError) -> BlockPlan {
         // A plan's token runs from when it was planned, and its nodes were live then.
-        if engine.now - plannedAt > Self.planLife { planned = [] }
+        if engine.now - plannedAt > Self.planLife, !planned.isEmpty {
+            // What was not used stays open until CLOSE, and a value has a bounded number of blocks.
+            planCount = max(1, planCount - planned.count)
+            planned = []
+        } else if planned.isEmpty {
+            planCount = min(Self.mostPlanned, planCount * 2)
+        }
         if planned.isEmpty {
             plannedAt = engine.now
             let rest = (source.length ?? source.promised).map { $0 - min($0, taken) } ?? 0
-            planned = try addBlocks(&keeper, count: Self.mostPlanned, bytes: rest)
+            planned = try addBlocks(&keeper, count: planCount, bytes: rest)
         }
         return planned.removeFirst()
     }
@@ -68,7 +74,8 @@ extension PutSession {
     private func code(of error: ClientError) -> ControlCode {
         switch error {
         case .tooFewNodes: .tooFewNodes
-        case .busy: .busy
+        // The namenode may be on its way back.
+        case .busy, .unreachable, .timedOut: .busy
         case .noSpace: .noSpace
         default: .internal
         }

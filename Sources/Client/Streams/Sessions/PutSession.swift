@@ -20,6 +20,8 @@ struct PutSession: ~Copyable {
     var sealed: [(plan: BlockPlan, receipt: SignedReceipt)?] = []
     /// Blocks that were planned ahead.
     var planned: [BlockPlan] = []
+    /// How many the next ADDBLOCK is asked for: as many as a plan's life needs.
+    var planCount = PutSession.mostPlanned
     /// When, on the engine's clock.
     var plannedAt: UInt64 = 0
     /// Bytes of the source that blocks have taken, or will take.

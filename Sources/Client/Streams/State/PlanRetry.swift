@@ -6,7 +6,7 @@ package struct PlanRetry {
     /// Until it is asked again, nanoseconds: time for a node to come back, and for the namenode to
     /// notice that one is gone.
     package static let pause: UInt64 = 1_600_000_000
-    /// As long as a namenode that was started again takes to hear from its nodes, or to miss one.
+    /// As long as a namenode takes to be started again and to hear from its nodes, or to miss one.
     package static let waits = 8
     /// More failed nodes are not remembered.
     package static let mostExcluded = 16
@@ -31,20 +31,21 @@ package struct PlanRetry {
         waited = 0
     }
 
-    /// ADDBLOCK was refused.
-    /// - Returns: whether it is asked again after `pause`, with the nodes that failed too: without
-    ///   them there is no chain. A first block is not waited for, since the cluster may never have
-    ///   had enough.
+    /// ADDBLOCK was refused, or not answered: `busy`.
+    /// - Returns: whether it is asked again after `pause`; with the nodes that failed too when
+    ///   there is no chain without them. A first block is not waited for when nodes are missing,
+    ///   since the cluster may never have had enough.
     package mutating func waits(after code: ControlCode) -> Bool {
         let most =
             switch code {
-            case .tooFewNodes, .busy: wasPlanned ? Self.waits : 0
-            case .noSpace: excluded.isEmpty ? 0 : 1
+            case .busy: Self.waits
+            case .tooFewNodes: wasPlanned ? Self.waits : 0
+            case .noSpace: excluded.isEmpty ? 0 : Self.waits
             default: 0
             }
         guard waited < most else { return false }
         waited += 1
-        excluded = []
+        if code != .busy { excluded = [] }
         return true
     }
 }

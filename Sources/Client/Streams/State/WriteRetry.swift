@@ -2,10 +2,12 @@ import Wire
 
 /// What is done after a write stream failed, as a pure state: a new stream to the same chain, a new
 /// block on another chain, or nothing more. Bounded: `resumes` streams in a row without progress,
-/// `blocks` chains for one block's bytes.
+/// `fencedResumes` while a node waits for its namenode, `blocks` chains for one block's bytes.
 package struct WriteRetry {
     package static let resumes = 3
     package static let blocks = 3
+    /// 51 s: about as long as the lease.
+    package static let fencedResumes = 32
 
     package enum Step: Equatable {
         /// Again with the same token; what is unacked is sent again.
@@ -19,16 +21,23 @@ package struct WriteRetry {
     package private(set) var excluded: [NodeID] = []
     /// Streams begun since the last progress.
     private var resumed = 0
+    private var fenced = 0
     private var blocks = 1
 
     /// - Parameter excluded: nodes that failed under earlier blocks of the same value.
     package init(excluded: [NodeID] = []) { self.excluded = excluded }
 
     /// Before the next stream to the same chain, nanoseconds: 100 ms, then 200, then 400.
-    package var pause: UInt64 { 50_000_000 << UInt64(min(resumed, 5)) }
+    /// A fenced node needs more: its namenode is to come back.
+    package var pause: UInt64 {
+        fenced > 0 ? PlanRetry.pause : 50_000_000 << UInt64(min(resumed, 5))
+    }
 
     /// The chain acked more than before.
-    package mutating func progressed() { resumed = 0 }
+    package mutating func progressed() {
+        resumed = 0
+        fenced = 0
+    }
 
     /// - Parameters:
     ///   - head: of the chain, to be blamed when the failure names nobody.
@@ -40,6 +49,10 @@ package struct WriteRetry {
             // Once more to the same chain costs less than a new block; a chain that fails twice is
             // left.
             return canMove && resumed > 0 ? newBlock(excluding: head) : resume(canMove, head)
+        // The node has every byte, and takes more when it has heard from its namenode.
+        case .refused(.fenced, _) where !canMove && fenced < Self.fencedResumes:
+            fenced += 1
+            return .resume
         case .refused(let status, _) where status.family == .token:
             return canMove ? newBlock(excluding: nil) : .giveUp
         case .refused(.superseded, _), .refused(.badPayloadChecksum, _),
@@ -63,6 +76,7 @@ package struct WriteRetry {
         guard blocks < Self.blocks else { return .giveUp }
         blocks += 1
         resumed = 0
+        fenced = 0
         if let node, !excluded.contains(node) { excluded.append(node) }
         return .newBlock
     }
