@@ -110,7 +110,7 @@ struct LeaseTests {
         let lease = try desk.create("a").create.leaseID
         #expect(try desk.addBlock(lease).code == .ok)
         #expect(try desk.addBlock(lease).code == .ok)
-        #expect(try desk.addBlock(lease).code == .busy)
+        #expect(try desk.addBlock(lease).code == .malformed)
     }
 
     @Test("a key's length", arguments: [(0, false), (1, true), (1_024, true), (1_025, false)])

@@ -10,7 +10,7 @@ package enum DirectoryFailure: Error, Equatable, Sendable, CustomStringConvertib
     package var description: String {
         switch self {
         case .exists(let directory):
-            "\(directory) holds a namespace already; format never overwrites one. "
+            "\(directory) holds a namespace already, and none is ever overwritten. "
                 + "Choose another directory, or move this one away"
         case .notFormatted(let directory):
             "\(directory) holds no namespace; make one with: "

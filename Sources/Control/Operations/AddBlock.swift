@@ -42,7 +42,7 @@ extension Namenode {
     ) throws(Refusal) {
         guard planning.lease.blocks < settings.bounds.blocksPerLease else {
             throw Refusal(
-                .busy, "a value has at most \(settings.bounds.blocksPerLease) blocks")
+                .malformed, "a value has at most \(settings.bounds.blocksPerLease) blocks")
         }
         let tally = turn.store.tally
         let open = tally.blocks - tally.sealedBlocks + planning.plans.count

@@ -13,7 +13,7 @@ extension Namenode {
             takeDoomed(report, record, from: id, &turn)
             return
         }
-        noteDoubt(report, record, from: id)
+        if record.state == .open { noteDoubt(report, record, from: id) }
         guard Epoch(report.epoch) == record.epoch else {
             return takeMismatch(report, record, from: id, &turn)
         }
@@ -35,11 +35,10 @@ extension Namenode {
     private mutating func noteDoubt(
         _ report: ControlBlockState, _ record: BlockRecord, from id: NodeID
     ) {
-        guard record.state == .open, record.chain.contains(id) else { return }
+        guard record.chain.contains(id) else { return }
         switch report.state {
         case .lost, .maybeLost, .gone: nodes[id]?.unsure.insert(record.block)
-        case .sealed: nodes[id]?.unsure.remove(record.block)
-        case .open, .corrupt, .UNRECOGNIZED: break
+        case .open, .sealed, .corrupt, .UNRECOGNIZED: break
         }
     }
 
@@ -62,6 +61,7 @@ extension Namenode {
             return takeMismatch(report, record, from: id, &turn)
         }
         nodes[id]?.corrupt.remove(record.block)
+        nodes[id]?.unsure.remove(record.block)
         let holder = ReplicaMap.Holder(
             node: id, sealed: true, length: report.length, reported: true)
         hold(record, holder)

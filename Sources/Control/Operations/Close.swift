@@ -113,17 +113,19 @@ extension Namenode {
     }
 
     /// The receipt speaks for the whole chain, so a reader need not wait for the nodes' own
-    /// reports. A node that reported otherwise in this session is believed.
+    /// reports. A node that reported otherwise in this session is believed, and one whose report
+    /// leaves the block out.
     private mutating func vouch(for block: BlockRecord) {
         for holder in replicas.holders(of: block.block)
         where holder.sealed && holder.length != block.length {
             lose(block.block, on: holder.node)
         }
         for id in block.chain {
-            guard let node = nodes[id], !node.isDead, !node.corrupt.contains(block.block),
-                nodes[id]?.unsure.remove(block.block) == nil
+            let isUnsure = nodes[id]?.unsure.remove(block.block) != nil
+            guard !isUnsure, let node = nodes[id], !node.isDead, !node.corrupt.contains(block.block)
             else { continue }
             let reported = replicas.holds(id, block.block)?.reported ?? false
+            if !reported, node.reportComplete, block.block < node.firstFreshBlock { continue }
             hold(
                 block,
                 ReplicaMap.Holder(

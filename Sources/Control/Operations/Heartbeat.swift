@@ -14,7 +14,7 @@ extension Namenode {
                 .staleSession,
                 "expected sequence \(sequence + 1), got \(request.sequence): register again")
         }
-        let isRepeated = request.sequence == sequence
+        let isRepeated = request.sequence <= sequence
         let wasLive = nodes[id].map { liveness(of: $0, now: turn.now) } == .live
         nodes[id]?.lastContact = turn.now
         nodes[id]?.openStreams = request.openStreams

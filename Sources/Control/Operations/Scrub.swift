@@ -95,7 +95,7 @@ extension Namenode {
         for id: NodeID, most: Int, isRepeated: Bool
     ) -> [ControlCommand] {
         if !isRepeated { nodes[id]?.scrubs.issue(most: most) }
-        let orders = nodes[id]?.scrubs.issued ?? []
+        let orders = (nodes[id]?.scrubs.issued ?? []).prefix(max(1, most))
         return orders.map { block in
             var command = ControlCommand()
             command.kind = .scrub

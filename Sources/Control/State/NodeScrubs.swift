@@ -22,6 +22,14 @@ package struct NodeScrubs: Sendable {
     /// Told in the answer to the last heartbeat, which may be lost; block 0 stands for all.
     package private(set) var issued: [BlockID] = []
 
+    /// For the node's next session: what it may not have heard is told again.
+    var carriedOver: NodeScrubs {
+        var scrubs = NodeScrubs()
+        scrubs.isAllWanted = isAllWanted || issued.contains(BlockID(0))
+        scrubs.waiting = issued.filter { $0 != BlockID(0) } + waiting
+        return scrubs
+    }
+
     /// Takes the next ones to be told.
     mutating func issue(most: Int) {
         issued = isAllWanted ? [BlockID(0)] : []

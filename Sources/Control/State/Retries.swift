@@ -8,8 +8,8 @@ import Wire
 /// not cunning, since it can only cheat itself.
 struct Retries {
     private static let fingerprintBytes = 8
-    /// The longest answer, an ADDBLOCK's of many blocks, has the bytes of so many short ones.
-    private static let forgottenAtOnce = 64
+    /// No kept answer has fewer bytes.
+    private static let leastBytes = 16
 
     let name: RequestName
     private let fingerprint: [UInt8]
@@ -47,8 +47,9 @@ struct Retries {
         turn.mutations.append(
             .putOutcome(name, sequence: sequence, reply: fingerprint + reply))
         var excess = max(0, tally.outcomes + 1 - bounds.outcomes)
-        if tally.outcomeBytes + reply.count > bounds.outcomeBytes {
-            excess = max(excess, min(tally.outcomes, Self.forgottenAtOnce))
+        let bytes = Self.fingerprintBytes + reply.count
+        if tally.outcomeBytes + bytes > bounds.outcomeBytes {
+            excess = max(excess, min(tally.outcomes, bytes / Self.leastBytes + 1))
         }
         // They are numbered without a gap.
         let oldest = sequence - UInt64(tally.outcomes)
