@@ -63,8 +63,8 @@ public struct Reactor<Ring: RingBackend & ~Copyable>: ~Copyable {
         return token
     }
 
-    /// Connects a socket. The kernel reads the address when it takes the request, which may be after
-    /// this call: it lies in the operation's own memory.
+    /// Connects a socket. The kernel reads the address when it takes the request, which may be
+    /// after this call: it lies in the operation's own memory.
     @discardableResult
     public mutating func connect(
         _ descriptor: Descriptor, to address: SocketAddress, _ context: OperationContext

@@ -101,9 +101,10 @@ extension Datanode where Ring: ~Copyable {
     mutating func failUnreadable(_ reader: Int32, _ outcome: Outcome) {
         let block = readers.at(reader).pointee.block
         let epoch = readers.at(reader).pointee.epoch
-        if let finding = ScrubFinding(unreadable: outcome), index[block]?.epoch == epoch {
-            condemn(block, finding)
+        guard let finding = ScrubFinding(unreadable: outcome) else {
+            return failRead(reader, .busy)
         }
+        if index[block]?.epoch == epoch { condemn(block, finding) }
         failRead(reader, .deviceFailed)
     }
 

@@ -214,7 +214,10 @@ extension Datanode where Ring: ~Copyable {
             finishRead(device, event, needed, compareScrub(device, kind, buffer))
         case .again: continueScrub(device, buffer)
         case .cancelled, .disconnected, .full, .failed:
-            finishRead(device, event, needed, ScrubFinding(unreadable: event.outcome))
+            guard let finding = ScrubFinding(unreadable: event.outcome) else {
+                return postpone(device, event)
+            }
+            finishRead(device, event, needed, finding)
         }
     }
 
@@ -230,16 +233,25 @@ extension Datanode where Ring: ~Copyable {
         }
     }
 
+    /// The read says nothing about the device: the same part is read again in a second.
+    private mutating func postpone(_ device: Int, _ event: Event) {
+        release(event)
+        wakeScrub(device, at: deadline(1_000_000_000))
+    }
+
+    private mutating func release(_ event: Event) {
+        if event.operation.kind == OperationKind.scrubData.rawValue {
+            releasePayload(event.operation.buffer)
+        } else {
+            releaseMetadata(event.operation.buffer)
+        }
+    }
+
     /// Gives the buffer back and plans the next read, or ends the block.
     private mutating func finishRead(
         _ device: Int, _ event: Event, _ bytes: Int, _ finding: ScrubFinding?
     ) {
-        let buffer = event.operation.buffer
-        if event.operation.kind == OperationKind.scrubData.rawValue {
-            releasePayload(buffer)
-        } else {
-            releaseMetadata(buffer)
-        }
+        release(event)
         guard let job = scrubs[device].job else { return }
         scrubs[device].pace.finished(
             started: job.started, now: reactor.now, bytes: UInt64(bytes),
