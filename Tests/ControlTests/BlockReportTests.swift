@@ -68,22 +68,6 @@ struct BlockReportTests {
         }
     }
 
-    /// A directory was replaced under a block: the node's whole report does not name it.
-    @Test func aReceiptDoesNotSpeakForANodeWhoseReportLeavesTheBlockOut() throws {
-        var desk = try Desk()
-        let lease = try desk.create("a").create.leaseID
-        let plan = try desk.addBlock(lease).addBlock
-        #expect(try desk.register(1).code == .ok)
-        try desk.heartbeat(1, complete: true)
-        let late = try desk.addBlock(lease).addBlock
-        let receipts = [try desk.receipt(plan, length: 10), try desk.receipt(late, length: 20)]
-        #expect(try desk.close(lease, receipts).code == .ok)
-        let blocks = try desk.open("a").open.blocks
-        #expect(blocks.map(\.replicas.count) == [2, 3])
-        try desk.heartbeat(1, [FakeNode.state(plan.block, .sealed, length: 10)])
-        #expect(try desk.status().underReplicatedBlocks == 0)
-    }
-
     /// A node that restarted under a block that is still written says how much of it is durable.
     @Test func aDurablePrefixOfAnOpenBlockIsHeld() throws {
         var desk = try Desk()

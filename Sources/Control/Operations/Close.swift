@@ -113,8 +113,7 @@ extension Namenode {
     }
 
     /// The receipt speaks for the whole chain, so a reader need not wait for the nodes' own
-    /// reports. A node that reported otherwise in this session is believed, and one whose report
-    /// leaves the block out.
+    /// reports. A node that reported otherwise in this session is believed.
     private mutating func vouch(for block: BlockRecord) {
         for holder in replicas.holders(of: block.block)
         where holder.sealed && holder.length != block.length {
@@ -125,7 +124,6 @@ extension Namenode {
             guard !isUnsure, let node = nodes[id], !node.isDead, !node.corrupt.contains(block.block)
             else { continue }
             let reported = replicas.holds(id, block.block)?.reported ?? false
-            if !reported, node.reportComplete, block.block < node.firstFreshBlock { continue }
             hold(
                 block,
                 ReplicaMap.Holder(

@@ -24,7 +24,6 @@ extension Namenode {
             port: UInt16(clamping: request.port), location: place, devices: request.devices,
             software: String(request.software.prefix(Self.softwareCharacters)),
             lastContact: turn.now)
-        entry.firstFreshBlock = BlockID(turn.store.counter(.block))
         if let kept = nodes[id] {
             entry.scrubs = kept.scrubs.carriedOver
             entry.replaced = kept.replaced

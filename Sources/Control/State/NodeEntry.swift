@@ -25,8 +25,6 @@ package struct NodeEntry: Sendable {
     /// The last HEARTBEAT sequence whose report was applied.
     package var sequence: UInt64 = 0
     package var reportComplete = false
-    /// Blocks below it were planned before this session: its report names those that it has.
-    package var firstFreshBlock = BlockID(0)
     package var openStreams: UInt32 = 0
     /// Blocks planned for this node since it last said how full it is.
     package var planned = 0
