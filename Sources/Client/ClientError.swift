@@ -94,7 +94,7 @@ extension ClientError: CustomStringConvertible {
         switch self {
         case .notFound(let key): "there is no key \(quoted(key))"
         case .exists(let key):
-            "the key \(quoted(key)) exists: choose another one, or overwrite it (--overwrite)"
+            "the key \(quoted(key)) exists: choose another one, or allow overwriting"
         case .leased(let key):
             "another client is writing the key \(quoted(key)): try again when it is done"
         case .badKey(let key, let reason): "\(quoted(key)) cannot be a key: \(reason)"

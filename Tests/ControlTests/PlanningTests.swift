@@ -11,6 +11,18 @@ struct PlanningTests {
         [plan.block] + plan.more.map(\.block)
     }
 
+    /// Begins a value of so many full blocks and asks for all of them.
+    private func plan(
+        _ count: Int, _ desk: inout Desk
+    ) throws -> (lease: Data, reply: ControlReply) {
+        let lease = try desk.create("a").create.leaseID
+        let reply = try desk.addBlock(lease) {
+            $0.sizeHint = UInt64(count) * Self.block
+            $0.count = UInt32(count)
+        }
+        return (lease, reply)
+    }
+
     @Test(
         "one ADDBLOCK plans what the value needs, up to a bound",
         arguments: [
@@ -49,11 +61,8 @@ struct PlanningTests {
 
     @Test func eachHasItsOwnTokenAndItsPlaceInTheValue() throws {
         var desk = try Desk()
-        let lease = try desk.create("a").create.leaseID
-        let first = try desk.addBlock(lease) {
-            $0.sizeHint = 3 * Self.block
-            $0.count = 3
-        }.addBlock
+        let (lease, reply) = try plan(3, &desk)
+        let first = reply.addBlock
         #expect(Set(([first] + first.more).map(\.token)).count == 3)
         let receipts = try ([first] + first.more).map { try desk.receipt($0, length: 7) }
         #expect(try desk.close(lease, receipts).code == .ok)
@@ -62,11 +71,8 @@ struct PlanningTests {
 
     @Test func whatWasPlannedAndNotWrittenIsDropped() throws {
         var desk = try Desk()
-        let lease = try desk.create("a").create.leaseID
-        let first = try desk.addBlock(lease) {
-            $0.sizeHint = 4 * Self.block
-            $0.count = 4
-        }.addBlock
+        let (lease, reply) = try plan(4, &desk)
+        let first = reply.addBlock
         let receipt = try desk.receipt(first, length: 7)
         #expect(try desk.close(lease, [receipt]).code == .ok)
         #expect(try desk.open("a").open.blocks.map(\.block) == [first.block])
@@ -89,32 +95,21 @@ struct PlanningTests {
             desk.nodes[index].free = 2 * Self.block
             try desk.heartbeat(index)
         }
-        let lease = try desk.create("a").create.leaseID
-        let reply = try desk.addBlock(lease) {
-            $0.sizeHint = 16 * Self.block
-            $0.count = 16
-        }
+        let (_, reply) = try plan(16, &desk)
         #expect(numbers(reply.addBlock).count == 2)
     }
 
     @Test func oneRequestDoesNotPassTheBoundOfOpenBlocks() throws {
         var desk = try Desk { $0.bounds.openBlocks = 4 }
-        let lease = try desk.create("a").create.leaseID
-        let reply = try desk.addBlock(lease) {
-            $0.sizeHint = 16 * Self.block
-            $0.count = 16
-        }
+        let (lease, reply) = try plan(16, &desk)
         #expect(numbers(reply.addBlock).count == 4)
         #expect(try desk.addBlock(lease).code == .busy)
     }
 
     @Test func theOpenLengthEndsAtTheFirstBlockThatIsNotWhole() throws {
         var desk = try Desk()
-        let lease = try desk.create("a").create.leaseID
-        let first = try desk.addBlock(lease) {
-            $0.sizeHint = 2 * Self.block
-            $0.count = 2
-        }.addBlock
+        let (_, reply) = try plan(2, &desk)
+        let first = reply.addBlock
         for index in desk.nodes.indices {
             try desk.heartbeat(
                 index,

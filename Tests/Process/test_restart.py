@@ -4,7 +4,7 @@ import signal
 import unittest
 
 from catena_peer import values
-from catena_peer.case import ClusterCase, Durability, Refusal, Status
+from catena_peer.case import ClusterCase, Durability, Level, Refusal, Status
 from catena_peer.control import Refused
 from catena_peer.crc32c import crc32c
 from catena_peer.credentials import READ, reforge
@@ -103,6 +103,22 @@ class Restarts(ClusterCase):
             with self.assertRaises(Refusal) as caught:
                 read_range(target.changed(token=token), 0, 1, connection=connection)
         self.assert_status(Status.mayBeLost, caught.exception)
+
+    def test_a_seal_from_before_a_restart_is_not_acked_again(self):
+        """What a power cut left of it nobody has looked at; readers compare."""
+        data = self.bytes(100_000)
+        stream = self.stream().data(0, data).seal(data, Level.written)
+        stream.wait_sealed()
+        target = stream.target
+        again = self.stream(target).data(0, data).seal(data, Level.durable)
+        again.wait_sealed()
+        node = self.cluster.node_at(target.head[1])
+        node.kill()
+        # The chain of the token names the port.
+        node.start(target.head[1])
+        self.cluster.wait_settled()
+        late = self.stream(target).data(0, data).seal(data, Level.durable)
+        self.assert_status(Status.mayBeLost, late.refusal())
 
     def test_what_was_acked_before_a_kill_in_the_middle_is_there_after(self):
         self.put_all()

@@ -94,8 +94,12 @@ extension Namenode {
     mutating func scrubCommands(
         for id: NodeID, most: Int, isRepeated: Bool
     ) -> [ControlCommand] {
-        if !isRepeated { nodes[id]?.scrubs.issue(most: most) }
-        let orders = (nodes[id]?.scrubs.issued ?? []).prefix(max(1, most))
+        if isRepeated {
+            nodes[id]?.scrubs.repeatIssued(most: most)
+        } else {
+            nodes[id]?.scrubs.issue(most: most)
+        }
+        let orders = nodes[id]?.scrubs.issued ?? []
         return orders.map { block in
             var command = ControlCommand()
             command.kind = .scrub

@@ -30,11 +30,20 @@ package struct NodeScrubs: Sendable {
         return scrubs
     }
 
+    /// The answer may be lost again, and has room for so many now: the others wait.
+    mutating func repeatIssued(most: Int) {
+        let rest = issued.dropFirst(most)
+        if rest.contains(BlockID(0)) { isAllWanted = true }
+        waiting.insert(contentsOf: rest.filter { $0 != BlockID(0) }, at: 0)
+        issued = Array(issued.prefix(most))
+    }
+
     /// Takes the next ones to be told.
     mutating func issue(most: Int) {
-        issued = isAllWanted ? [BlockID(0)] : []
-        isAllWanted = false
-        issued += waiting.prefix(most)
-        waiting.removeFirst(min(most, waiting.count))
+        issued = isAllWanted && most > 0 ? [BlockID(0)] : []
+        if most > 0 { isAllWanted = false }
+        let room = max(0, most - issued.count)
+        issued += waiting.prefix(room)
+        waiting.removeFirst(min(room, waiting.count))
     }
 }

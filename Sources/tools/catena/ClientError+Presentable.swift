@@ -3,7 +3,9 @@ import ControlClient
 import ToolSupport
 
 extension ClientError: Presentable {
-    public var sentence: String { description }
+    public var sentence: String {
+        if case .exists = self { "\(self) (--overwrite)" } else { description }
+    }
 
     public var facts: [(String, JSONValue)] {
         switch self {
