@@ -5,6 +5,7 @@ import unittest
 
 from catena_peer import values
 from catena_peer.case import ClusterCase, Durability, Level, Refusal, Status
+from catena_peer.cluster import until
 from catena_peer.control import Refused
 from catena_peer.crc32c import crc32c
 from catena_peer.credentials import READ, reforge
@@ -117,8 +118,19 @@ class Restarts(ClusterCase):
         # The chain of the token names the port.
         node.start(target.head[1])
         self.cluster.wait_settled()
-        late = self.stream(target).data(0, data).seal(data, Level.durable)
-        self.assert_status(Status.mayBeLost, late.refusal())
+        answers = []
+
+        def is_heard():
+            late = self.stream(target).data(0, data).seal(data, Level.durable)
+            try:
+                late.wait_sealed()
+                answers.append(Status.ok)
+            except Refusal as refused:
+                answers.append(refused.status)
+            return answers[-1] != Status.fenced
+
+        until(is_heard, "the node has its namenode again")
+        self.assertEqual(answers[-1], Status.mayBeLost)
 
     def test_what_was_acked_before_a_kill_in_the_middle_is_there_after(self):
         self.put_all()
