@@ -343,7 +343,8 @@ class Cut:
 
 class Sessions(unittest.TestCase):
     def test_a_cut_connection_goes_on_with_its_session(self):
-        with Cluster(datanodes=1, delete_grace_ms=0) as cluster:
+        with Cluster(
+                datanodes=1, delete_grace_ms=0, stale_ms=5_000, dead_ms=60_000) as cluster:
             client = cluster.client()
             node = cluster.nodes[0]
             node.kill()
