@@ -43,14 +43,11 @@ resolve_packages() {
     return 1
 }
 
-# build CONFIGURATION [PRODUCT...]: the programs and what else is named, and where they are on standard output.
+# build CONFIGURATION: every program, and where they are on standard output. One call for all: modules that do not
+# need each other compile side by side.
 build() {
-    local configuration="$1" product
-    shift
-    for product in catena-namenode catena-datanode catena catena-load "$@"; do
-        swift build --package-path "$root" -c "$configuration" --product "$product" >&2 || return 1
-    done
-    swift build --package-path "$root" -c "$configuration" --show-bin-path
+    swift build --package-path "$root" -c "$1" >&2 || return 1
+    swift build --package-path "$root" -c "$1" --show-bin-path
 }
 
 # A process is named by its pid and its start time, so that a pid that was given away again is left alone.

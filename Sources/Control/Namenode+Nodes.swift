@@ -36,7 +36,7 @@ extension Namenode {
     }
 
     /// Takes a block out of the namespace. The nodes that reported it are told to delete it; the
-    /// others of its chain when they report it.
+    /// others of its chain when they report it, or when its last token has ended (`tick`).
     mutating func doom(_ record: BlockRecord, _ turn: inout Turn<some NamespaceReader>) {
         for holder in replicas.forget(record.block) {
             if holder.reported {

@@ -102,8 +102,9 @@ extension Namenode {
         corruptNodes.remove(id)
     }
 
-    /// Forgets deleted blocks that no node can hold or get any more: those who were to hold one are
-    /// in touch, have named all they have and not this one, and its last token has ended.
+    /// Has the nodes delete what they did not say they have: a copy that was lost to its node when
+    /// its key went may lie there all the same. Asked once the block's last token has ended, so
+    /// that a node whose answer is GONE can get it no more.
     private mutating func sweepDoomed(_ turn: inout Turn<some NamespaceReader>) {
         let records = turn.store.doomed(after: doomedCursor, limit: settings.bounds.sweptBlocks)
         doomedCursor =
@@ -112,12 +113,15 @@ extension Namenode {
         let settled = settings.effectiveTokenMs + TokenCheck.graceMilliseconds + settings.deadMs
         for record in records {
             guard case .doomed(let since, let waiting) = record.state else { continue }
-            let left = waiting.filter { id in
-                guard let node = nodes[id], !node.isDead, node.reportComplete else { return true }
-                return node.doomed[record.block] != nil || node.lastContact < since + settled
+            for id in waiting where isToBeAsked(id, record.block, since: since + settled) {
+                nodes[id]?.doomed[record.block] = DoomedCopy(epoch: record.epoch, since: since)
             }
-            confirm(record, since: since, left: left, was: waiting, &turn)
         }
+    }
+
+    private func isToBeAsked(_ id: NodeID, _ block: BlockID, since: Int64) -> Bool {
+        guard let node = nodes[id], !node.isDead, node.reportComplete else { return false }
+        return node.lastContact >= since && node.doomed[block] == nil
     }
 
     /// Writes down who may still hold a deleted block; forgets it when nobody does.

@@ -53,7 +53,7 @@ struct NamespaceClientTests {
             (.noSpace, .noSpace(reason: "why")), (.busy, .busy(reason: "why")),
             (.blockMismatch, .blockMismatch(key: "k", reason: "why")),
             (.badSecret, .denied(reason: "why")), (.internal, .namenodeFailed(reason: "why")),
-            (.malformed, .malformed(reason: "why")),
+            (.malformed, .badArgument("why")),
         ]
         for (code, error) in expected {
             let namenode = refusing(code)

@@ -101,16 +101,42 @@ struct BlockReportTests {
         #expect(desk.engine.store.tally.doomedBlocks == 0)
     }
 
-    @Test func aNodeThatDoesNotNameItAgainHasDeletedIt() throws {
+    @Test func aNodeThatDoesNotNameItIsAskedWhenItsTokensAreOver() throws {
         var desk = try Desk { $0.keyRotationMs = 1_000 }
         let plan = try #require(try desk.put("a", blocks: [10]).first)
         try desk.heartbeat(0, [sealed(plan)])
         _ = try desk.delete("a")
-        try desk.pass(12_000)
-        #expect(desk.engine.store.tally.doomedBlocks == 1)
         try desk.register(0)
+        #expect(try desk.heartbeat(0).heartbeat.commands.isEmpty)
+        try desk.pass(20_000)
+        // It has yet to name all it has.
+        #expect(try desk.heartbeat(0).heartbeat.commands.isEmpty)
         #expect(try desk.heartbeat(0, complete: true).heartbeat.commands.isEmpty)
-        try desk.pass(3_000)
+        try desk.tick()
+        for index in 0..<3 {
+            #expect(try desk.heartbeat(index).heartbeat.commands.map(\.block) == [plan.block])
+            #expect(desk.engine.store.tally.doomedBlocks == 1)
+            try desk.heartbeat(index, [FakeNode.state(plan.block, .gone)])
+        }
+        #expect(desk.engine.store.tally.doomedBlocks == 0)
+    }
+
+    /// Its file may lie there, and would be a stray when the namespace had forgotten the block.
+    @Test(
+        "a copy that was lost when its key went is deleted all the same",
+        arguments: [ControlBlockState.State.lost, .maybeLost])
+    func lostThenDeleted(state: ControlBlockState.State) throws {
+        var desk = try Desk { $0.keyRotationMs = 1_000 }
+        let plan = try #require(try desk.put("a", blocks: [10]).first)
+        for index in 0..<3 { try desk.heartbeat(index, [sealed(plan)]) }
+        try desk.heartbeat(0, [FakeNode.state(plan.block, state)])
+        _ = try desk.delete("a")
+        for index in 1...2 { try desk.heartbeat(index, [FakeNode.state(plan.block, .gone)]) }
+        #expect(try desk.heartbeat(0).heartbeat.commands.isEmpty)
+        try desk.pass(20_000)
+        #expect(desk.engine.store.tally.doomedBlocks == 1)
+        #expect(try desk.heartbeat(0).heartbeat.commands.map(\.block) == [plan.block])
+        try desk.heartbeat(0, [FakeNode.state(plan.block, .gone)])
         #expect(desk.engine.store.tally.doomedBlocks == 0)
     }
 

@@ -114,6 +114,7 @@ struct SQLiteStoreTests {
             try Scratch.commit(
                 store,
                 [.setCounter(.block, 9), .putKey(try key("a"), record), .putBlock(block(1, 1))])
+            let answers = store.counter(.outcome)
             let backup = scratch.folder + "/backup"
             try NamespaceBackup.make(of: base, in: backup)
             #expect(try StoreCare.check(in: backup).isEmpty)
@@ -126,6 +127,7 @@ struct SQLiteStoreTests {
             #expect(again.key(try key("a")) == record)
             #expect(again.counter(.block) >> 32 >= 1)
             #expect(again.counter(.block) & 0xffff_ffff == 1)
+            #expect(again.counter(.outcome) == answers)
             var exported: [String] = []
             try StoreCare.export(in: backup) { key, _, blocks in
                 exported.append("\(key) \(blocks.map(\.block.number))")

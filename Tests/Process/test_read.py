@@ -52,10 +52,12 @@ class Reads(ClusterCase):
                 for file in pathlib.Path(folder).rglob(f"{target.block:016x}.blk"):
                     file.unlink()
         out = self.cluster.folder / "out"
-        for words in ((), ("--offset", "1000", "--length", "100")):
-            done = self.cluster.cli("get", *words, self.key(), out)
-            self.assert_cli(done, {69})
-            self.assertIn("never had the block", done.stderr.decode())
+        done = self.cluster.cli("get", "--offset", "1000", "--length", "100", self.key(), out)
+        self.assert_cli(done, {65})
+        self.assertIn("is corrupt on all", done.stderr.decode())
+        done = self.cluster.cli("get", self.key(), out)
+        self.assert_cli(done, {65, 69})
+        self.assertIn(f"block {target.block:016x} of", done.stderr.decode())
 
     def test_the_answer_covers_whole_chunks_and_says_which_frame_is_last(self):
         target, data = self.written()

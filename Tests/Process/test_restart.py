@@ -164,6 +164,28 @@ class Restarts(ClusterCase):
         self.assertEqual(len(values.get(self.client, self.key())), 60_000)
 
 
+class Remains(ClusterCase):
+    """What is deleted where its node no longer has it."""
+
+    settings = {"datanodes": 3, "replicas": 3, "token_ms": 1000, "key_rotation_ms": 1000,
+                "delete_grace_ms": 0}
+
+    def test_a_copy_that_its_node_lost_goes_with_its_block(self):
+        lease = self.lease()
+        stream = self.stream(self.target(lease)).data(0, self.bytes(100_000))
+        stream.wait_ack(100_000)
+        node = self.cluster.node_at(stream.target.head[1])
+        node.kill()
+        node.start()
+        self.cluster.wait_settled()
+        name = f"{stream.target.block:016x}.blk"
+        files = [path for folder in node.folders for path in folder.rglob(name)]
+        self.assertEqual(len(files), 1, "it may be lost, and lies there")
+        self.client.abandon(lease)
+        until(lambda: not files[0].exists(), "the file to go when the block's tokens are over")
+        self.assertEqual(self.cluster.cli_json("admin", "strays")["total"], 0)
+
+
 class FillingUp(ClusterCase):
     """A device that fills up while the datanode runs."""
 

@@ -154,6 +154,15 @@ class Scrub(DamageCase):
         self.wait_corrupt(1)
         self.assertEqual(self.get(key), data)
 
+    def test_d6_a_file_that_is_gone_is_said_to_be_lost_not_never_there(self):
+        key, data = self.put()
+        location, = self.blocks(key)
+        node = self.cluster.nodes[2]
+        self.file(node, location.block).unlink()
+        self.assert_refused_by(node, location)
+        self.wait_corrupt(1)
+        self.assertEqual(self.get(key), data)
+
     def test_d6_a_file_cut_anywhere_is_refused_and_keeps_nobody_waiting(self):
         for number, at in enumerate([0, 100, 4096 + 7, PAYLOAD + 1, PAYLOAD + 5000]):
             with self.subTest(at=at):

@@ -35,7 +35,9 @@ extension ClientError {
             case .busy, .staleEpoch, .staleSession: .busy(reason: message)
             case .badSecret, .incarnationReplaced: .denied(reason: message)
             case .wrongVersion: .wrongVersion(reason: message)
-            case .ok, .malformed, .wrongCluster, .UNRECOGNIZED: .malformed(reason: message)
+            // It understood, and does not do what was asked: its words say what to change.
+            case .malformed: .badArgument(message)
+            case .ok, .wrongCluster, .UNRECOGNIZED: .malformed(reason: message)
             case .internal: .namenodeFailed(reason: message)
             }
     }

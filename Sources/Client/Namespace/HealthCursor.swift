@@ -70,7 +70,7 @@ extension NamespaceClient {
         message.block = block.number
         message.epoch = epoch.number
         message.nodeID = Data(node.bytes)
-        _ = try call(.reportBad(message), key: "")
+        _ = try call(.reportBad(message), key: "", limit: Self.shortCall)
     }
 
     /// How far scrubs are; with `start`, asks for one now.

@@ -20,9 +20,9 @@ public final class NamespaceClient: Sendable {
         }
     }
 
-    /// For calls between which streams have to go on, milliseconds: below the deadline for their
-    /// progress.
-    private static let shortCall: Int64 = 5_000
+    /// For calls that somebody waits behind, milliseconds. Streams have to go on between them, so
+    /// it is below the deadline for their progress.
+    static let shortCall: Int64 = 5_000
 
     public init(_ caller: ControlCaller, closeRetry: CloseRetry = CloseRetry()) {
         self.caller = caller

@@ -126,7 +126,8 @@ extension Namenode {
             nodes[id]?.doomed[record.block] = nil
             confirm(record, since: since, left: waiting.filter { $0 != id }, was: waiting, &turn)
         case .lost:
-            // Out of reach, which is not gone: the node names it again when the device is back.
+            // Out of reach, which is not gone: the node names it again when the device is back, and
+            // until then no word of ours can free it.
             nodes[id]?.doomed[record.block] = nil
         default:
             nodes[id]?.doomed[record.block] = DoomedCopy(epoch: Epoch(report.epoch), since: since)

@@ -8,8 +8,8 @@ import Wire
 /// not cunning, since it can only cheat itself.
 struct Retries {
     private static let fingerprintBytes = 8
-    /// No kept answer has fewer bytes.
-    private static let leastBytes = 16
+    /// No kept answer has fewer bytes: CLOSE's is an empty message in a reply.
+    private static let leastBytes = 12
 
     let name: RequestName
     private let fingerprint: [UInt8]

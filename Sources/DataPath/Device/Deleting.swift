@@ -8,8 +8,8 @@ extension Datanode where Ring: ~Copyable {
     /// The namenode's word that a block of this epoch is to go (`systems.md` 5.32: never on our own
     /// judgement).
     mutating func delete(_ block: BlockID, _ epoch: Epoch) {
-        guard let record = index[block], record.epoch <= epoch, !dying.contains(block),
-            dying.count < Budget.deletions
+        guard let record = index[block] else { return deny(block, epoch) }
+        guard record.epoch <= epoch, !dying.contains(block), dying.count < Budget.deletions
         else { return }
         if let stream = openStreams[block] {
             let entry = streams.at(stream)
@@ -21,6 +21,13 @@ extension Datanode where Ring: ~Copyable {
         } else {
             unlink(block, record.device)
         }
+    }
+
+    /// A block that no device has: all of them were read at the start, or there would be no node.
+    private mutating func deny(_ block: BlockID, _ epoch: Epoch) {
+        guard openStreams[block] == nil else { return }
+        if settings.remembersDeleted { deleted.insert(block, epoch) }
+        record(block, BlockRecord(epoch: epoch, length: 0, checksum: 0, state: .gone, device: 0))
     }
 
     mutating func unlink(_ block: BlockID, _ device: Int) {

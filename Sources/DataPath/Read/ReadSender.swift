@@ -96,6 +96,15 @@ extension Datanode where Ring: ~Copyable {
         failRead(reader, .corrupt)
     }
 
+    /// There is no file. Unless the block was deleted meanwhile, this copy is lost.
+    mutating func failMissing(_ reader: Int32) {
+        let block = readers.at(reader).pointee.block
+        guard index[block] != nil, !dying.contains(block) else {
+            return failRead(reader, .notFound)
+        }
+        failCorrupt(reader, "its file is gone")
+    }
+
     /// The device cannot read the block: another copy is to be read, and this one is not asked for
     /// again, though a second try may succeed.
     mutating func failUnreadable(_ reader: Int32, _ outcome: Outcome) {

@@ -88,7 +88,7 @@ extension Datanode where Ring: ~Copyable {
         guard settle(reader: reader) else { return }
         switch outcome {
         case .done: loadMetadata(reader)
-        case .failed(ENOENT): failRead(reader, .notFound)
+        case .failed(ENOENT): failMissing(reader)
         case .failed(EMFILE), .failed(ENFILE): failRead(reader, .busy)
         case .again: openForRead(reader)
         case .cancelled, .disconnected, .full, .failed: failUnreadable(reader, outcome)

@@ -24,16 +24,17 @@ extension Worker {
             message.overwrite = true
             hold(0, try callAndWait(.create(message)).create)
         }
-        defer {
-            if !lanes[0].lease.isEmpty { abandon(0, lanes[0].lease) }
-            lanes[0].renewAt = .max
-        }
+        defer { lanes[0].renewAt = .max }
         var isOver = false
         while !isOver {
             let block = try pingPlan(lanes[0].lease, place)
             isOver = try pingBlock(block)
             place += 1
         }
+        guard chain == nil else { return }
+        var message = ControlAbandon()
+        message.leaseID = lanes[0].lease
+        _ = try callAndWait(.abandon(message))
     }
 
     private mutating func pingPlan(

@@ -23,6 +23,8 @@ package final class SimulatedCluster {
     private(set) var isCalm = true
     /// Clients draw new jobs.
     private(set) var hasLoad = false
+    /// What each node had last said when peace began.
+    private var saidBefore: [NodeID: SimulatedContact] = [:]
     /// Milliseconds since 1970, as the hosts believe: it jumps, and nothing may depend on it.
     var wallClock: Int64 = 1_700_000_000_000
 
@@ -161,6 +163,8 @@ package final class SimulatedCluster {
         guard !oracle.isBroken else { return }
         note([2, UInt64(cycle)], "peace")
         isCalm = true
+        saidBefore = [:]
+        for node in datanodes { saidBefore[node.identity.node] = contact(node.identity.node) }
         world.faults = SimulationFaults()
         world.healAll()
         for node in datanodes {
@@ -172,7 +176,14 @@ package final class SimulatedCluster {
         for client in clients where !client.isUp { client.start() }
     }
 
-    /// Until every job is over and every node is known to the namenode with all it has.
+    private func contact(_ node: NodeID) -> SimulatedContact? {
+        namenode.entry(of: node).map {
+            SimulatedContact(session: $0.session, sequence: $0.sequence)
+        }
+    }
+
+    /// Until every job is over and every node is known to the namenode with all it has, and has
+    /// said something in peace: a node that was cut off may be stale without being dead.
     private func settle() {
         guard !oracle.isBroken else { return }
         guard !drive(for: 120_000_000_000, until: { isSettled }) else { return }
@@ -187,6 +198,7 @@ package final class SimulatedCluster {
                 else { return false }
                 return !entry.isDead && entry.reportComplete
                     && entry.session == agent.membership.session
+                    && contact(entry.id) != saidBefore[entry.id]
             }
     }
 
