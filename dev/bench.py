@@ -67,22 +67,16 @@ class Measure:
             # Every chunk is checked against its CRC in any case. What is left away is the load
             # generator's own comparison with what it wrote.
             self.catena.append("--no-verify")
+        # The seed makes the key: each write replaces the value before, and reads read that.
+        self.catena += ["--seed", str(SEED)]
         self.pairs = []
-        self.seed = SEED
-
-    def run_catena(self):
-        # The seed makes the key. Writes and reads share one, so that each write replaces the value
-        # before; every ping has one of its own, for its block is left open and its lease runs on.
-        if self.name == "ping":
-            self.seed += 1
-        return run(self.catena + ["--seed", str(self.seed)])
 
     def take(self, index):
         """One pair: Catena's result and the roof's."""
         if index % 2:
-            roof, catena = run(self.roof), self.run_catena()
+            roof, catena = run(self.roof), run(self.catena)
         else:
-            catena, roof = self.run_catena(), run(self.roof)
+            catena, roof = run(self.catena), run(self.roof)
         self.pairs.append((catena, roof))
 
     def row(self):
@@ -114,10 +108,10 @@ def warm_up(measures):
     write, read, ping = measures["write"], measures["read"], measures["ping"]
     for _ in range(3):
         run(write.roof)
-        write.run_catena()
+        run(write.catena)
     for measure in (read, ping):
         run(measure.roof)
-        measure.run_catena()
+        run(measure.catena)
 
 
 def text(value, digits):

@@ -20,8 +20,11 @@ package struct LoadFailure: Error, Codable, Sendable, Equatable {
 
     package init(_ failure: StreamFailure, node: ChainNode, block: BlockID) {
         let kind: FailureKind = failure.status == .corrupt ? .corrupt : .unavailable
-        self.init(
-            kind, "datanode \(Endpoint(host: node.host, port: node.port)): \(failure.sentence)")
+        var sentence = failure.sentence
+        if failure == .writtenBefore {
+            sentence += ": give another --seed, or start the chain's nodes anew"
+        }
+        self.init(kind, "datanode \(Endpoint(host: node.host, port: node.port)): \(sentence)")
     }
 
     /// A namenode's refusal; `nil` for success.

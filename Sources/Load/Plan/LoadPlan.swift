@@ -72,7 +72,7 @@ extension LoadPlan {
         package static let hosts = 256
         package static let controls = 1_024
         /// Memory for payload of one thread.
-        package static let bufferBytes = 256 << 20
+        package static let bufferBytes = 64 << 20
         package static let objectBytes: UInt64 = 1 << 44
         /// As many blocks as a namenode lets a value have.
         package static let blocksPerObject: UInt64 = 10_000
@@ -167,6 +167,10 @@ extension LoadPlan {
             Limits.chainNodes.contains(chain.count), "a chain has 1 to 5 nodes")
         try demand(!cleanup, "a chain without a namenode cannot delete: leave --cleanup out")
         try demand(mode == .ping || size != nil, "--chain needs --size")
+        try demand(
+            mode == .get || count == nil || milliseconds == nil,
+            "a chain without a namenode takes each object once: with --chain give --count or "
+                + "--duration, not both")
     }
 
     private func demand(_ holds: Bool, _ sentence: String) throws(ToolFailure) {

@@ -40,7 +40,7 @@ extension Worker {
     private mutating func pingPlan(
         _ lease: Data, _ place: Int
     ) throws(LoadFailure) -> BlockPlan {
-        if let chain { return chain.plan(PingState.object, place: place) }
+        if let chain { return chain.plan(PingState.object - objectBase, place: place) }
         var message = ControlAddBlock()
         message.leaseID = lease
         message.replicas = UInt32(plan.replicas)

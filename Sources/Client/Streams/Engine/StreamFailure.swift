@@ -13,6 +13,8 @@ package enum StreamFailure: Error, Equatable, Sendable {
     case timedOut
     /// The peer does what the protocol does not allow.
     case protocolError(String)
+    /// The node's first answer acks bytes that this stream never sent.
+    case writtenBefore
     /// A chunk did not match its checksum; the offset of its frame in the block.
     case corrupt(UInt64)
     /// The caller's source cannot be read; the errno.
@@ -33,7 +35,7 @@ package enum StreamFailure: Error, Equatable, Sendable {
                 false
             default: true
             }
-        case .corrupt, .protocolError, .source, .sourceEnded, .sink: true
+        case .corrupt, .protocolError, .writtenBefore, .source, .sourceEnded, .sink: true
         case .unreachable, .disconnected, .timedOut: false
         }
     }
@@ -54,6 +56,7 @@ package enum StreamFailure: Error, Equatable, Sendable {
         case .disconnected(let number): "the connection broke (\(errorText(number)))"
         case .timedOut: "it made no progress before the deadline"
         case .protocolError(let what): "it broke the protocol: \(what)"
+        case .writtenBefore: "it has bytes of this block that somebody else wrote before"
         case .corrupt(let offset): "the bytes at offset \(offset) do not match their checksum"
         case .source(let number), .sink(let number): errorText(number)
         case .sourceEnded(let bytes): "it ended after \(bytes) bytes"

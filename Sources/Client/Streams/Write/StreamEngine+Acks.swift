@@ -7,8 +7,8 @@ extension StreamEngine where Ring: ~Copyable {
     mutating func heardAck(_ write: Int32, _ header: FrameHeader) -> Bool {
         let entry = writes.at(write)
         counters.acksReceived &+= 1
-        guard isAbout(write, header), hear(write, header.progress) else { return false }
         let isFirst = !entry.pointee.isAnswered
+        guard isAbout(write, header), hear(write, header.progress) else { return false }
         entry.pointee.isAnswered = true
         if isFirst { rewatchWrite(write) }
         feed(write)
@@ -31,7 +31,10 @@ extension StreamEngine where Ring: ~Copyable {
         do throws(WriteWindow.Violation) {
             guard try entry.pointee.window.hear(progress) else { return true }
         } catch {
-            fail(entry.pointee.connection, .protocolError("an ack against the rules (\(error))"))
+            let isOthers = error == .beyondSent && !entry.pointee.isAnswered
+            fail(
+                entry.pointee.connection,
+                isOthers ? .writtenBefore : .protocolError("an ack against the rules (\(error))"))
             return false
         }
         while let frame = entry.pointee.window.popAcked() { releaseSlot(frame.buffer) }
