@@ -56,7 +56,8 @@ class Measure:
         verb = {"write": "put", "read": "get", "ping": "ping"}[name]
         self.catena = [arguments.load, verb, "--json"]
         if name != "read":
-            self.catena += ["--durability", "written"]
+            level = arguments.durability if name == "write" else "written"
+            self.catena += ["--durability", level]
         if name == "ping":
             self.roof += ["--count", str(PINGS)]
             self.catena += ["--packet", "4KiB", "--count", str(PINGS)]
@@ -143,6 +144,7 @@ def parse():
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--mib", type=int, default=1024)
     parser.add_argument("--only", default="write,read,ping")
+    parser.add_argument("--durability", choices=("written", "durable"), default="written")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 

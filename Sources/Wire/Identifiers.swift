@@ -33,14 +33,18 @@ public struct Identifier<Tag>: Hashable, Sendable, BitwiseCopyable {
     @inlinable
     public init?(bytes: some Collection<UInt8>) {
         guard bytes.count == 16 else { return nil }
-        var high: UInt64 = 0
-        var low: UInt64 = 0
-        var index = 0
-        for byte in bytes {
-            if index < 8 { high = high << 8 | UInt64(byte) } else { low = low << 8 | UInt64(byte) }
-            index += 1
+        // Data's own iterator costs more than all the rest.
+        let read = bytes.withContiguousStorageIfAvailable {
+            Self(high: Self.bigEndian($0[..<8]), low: Self.bigEndian($0[8...]))
         }
-        self.init(high: high, low: low)
+        self =
+            read
+            ?? Self(high: Self.bigEndian(bytes.prefix(8)), low: Self.bigEndian(bytes.dropFirst(8)))
+    }
+
+    @inlinable
+    static func bigEndian(_ bytes: some Sequence<UInt8>) -> UInt64 {
+        bytes.reduce(0) { $0 << 8 | UInt64($1) }
     }
 
     /// The 16 bytes of the written form.

@@ -23,17 +23,35 @@ import Testing
 
     @Test("with an end, operations go around the objects until then")
     func around() {
-        var schedule = Schedule(worker: 1, of: 2, keys: 3, rate: nil, start: 0, end: 100)
-        var keys: [UInt64] = []
-        for now in UInt64(0)..<5 {
-            if case .start(let key, let intended) = schedule.next(now: now) {
-                keys.append(key)
+        func keys(worker: Int, of keys: UInt64) -> [UInt64] {
+            var schedule = Schedule(
+                worker: worker, of: 2, keys: keys, rate: nil, start: 0, end: 100)
+            let taken = (UInt64(0)..<5).compactMap { now -> UInt64? in
+                guard case .start(let key, let intended) = schedule.next(now: now) else {
+                    return nil
+                }
                 #expect(intended == now)
+                return key
             }
+            #expect(schedule.next(now: 100) == .finished)
+            return taken
         }
-        // Operations 1, 3, 5, 7 and 9.
-        #expect(keys == [1, 0, 2, 1, 0])
-        #expect(schedule.next(now: 100) == .finished)
+        // Two workers never have one object at once.
+        #expect(keys(worker: 0, of: 5) == [0, 2, 4, 0, 2])
+        #expect(keys(worker: 1, of: 5) == [1, 3, 1, 3, 1])
+        // Unless there are fewer than workers.
+        #expect(keys(worker: 1, of: 1) == [0, 0, 0, 0, 0])
+    }
+
+    @Test("an object that is still at work is left out, and the intended starts stay")
+    func another() {
+        var schedule = Schedule(
+            worker: 0, of: 1, keys: 3, rate: 1e9, start: 0, end: 100)
+        #expect(schedule.next(now: 50) == .start(key: 0, intended: 0))
+        #expect(schedule.next(now: 50) == .start(key: 1, intended: 1))
+        #expect(schedule.another() == 2)
+        #expect(schedule.another() == 0)
+        #expect(schedule.next(now: 50) == .start(key: 1, intended: 2))
     }
 
     @Test("an open loop keeps intended starts through a stall, and counts what never began")

@@ -108,10 +108,11 @@ extension Namenode {
             guard !excluded.contains(node.id), liveness(of: node, now: now) == .live else {
                 return nil
             }
+            let space = node.space
             return Placement.Candidate(
-                node: node.id, location: node.location, capacityBytes: node.capacityBytes,
-                usedBytes: node.usedBytes,
-                roomBytes: node.roomBytes - min(node.roomBytes, planning.promised[node.id] ?? 0),
+                node: node.id, location: node.location, capacityBytes: space.capacityBytes,
+                usedBytes: space.usedBytes,
+                roomBytes: space.roomBytes - min(space.roomBytes, planning.promised[node.id] ?? 0),
                 planned: node.planned)
         }
         let outcome = Placement.choose(

@@ -17,8 +17,8 @@ extension Namenode {
             reply.corruptReplicas += UInt64(node.corrupt.count)
             reply.strayBlocks += UInt64(node.strays.count)
             if !node.isDead {
-                reply.capacityBytes &+= node.capacityBytes
-                reply.usedBytes &+= node.usedBytes
+                reply.capacityBytes &+= node.space.capacityBytes
+                reply.usedBytes &+= node.space.usedBytes
             }
         }
         let tally = turn.store.tally

@@ -16,6 +16,11 @@ package struct Key: Hashable, Sendable, Comparable, CustomStringConvertible {
     /// A point in the order, which need not be a key.
     package init(point bytes: [UInt8]) { self.bytes = bytes }
 
+    /// All bytes in one go: an array would give the hasher each of them alone.
+    package func hash(into hasher: inout Hasher) {
+        bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
+    }
+
     package static func < (left: Key, right: Key) -> Bool {
         left.bytes.lexicographicallyPrecedes(right.bytes)
     }

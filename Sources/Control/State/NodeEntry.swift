@@ -16,7 +16,9 @@ package struct NodeEntry: Sendable {
     package let host: String
     package let port: UInt16
     package let location: Location
-    package var devices: [ControlDevice]
+    package var devices: [ControlDevice] { didSet { space = NodeSpace(devices) } }
+    /// Asked for with every block that is planned.
+    package private(set) var space: NodeSpace
     package var software: String
     /// Monotonic milliseconds of the last REGISTER or HEARTBEAT.
     package var lastContact: Int64
@@ -63,6 +65,7 @@ package struct NodeEntry: Sendable {
         self.port = port
         self.location = location
         self.devices = devices
+        space = NodeSpace(devices)
         self.software = software
         self.lastContact = lastContact
         var message = ControlNode()
@@ -74,11 +77,4 @@ package struct NodeEntry: Sendable {
     }
 
     package var chainNode: ChainNode { ChainNode(node: id, host: host, port: port) }
-
-    package var capacityBytes: UInt64 { working.reduce(0) { $0 &+ $1.capacityBytes } }
-    package var usedBytes: UInt64 { working.reduce(0) { $0 &+ $1.usedBytes } }
-    /// Room on the emptiest working device: a block lies on one device.
-    package var roomBytes: UInt64 { working.map(\.freeBytes).max() ?? 0 }
-
-    private var working: [ControlDevice] { devices.filter { !$0.failed } }
 }

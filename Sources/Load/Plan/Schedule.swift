@@ -20,10 +20,12 @@ package struct Schedule: Equatable {
     /// No operation begins then or later; `nil`: after `keys` operations.
     private let end: UInt64?
     private var taken: UInt64 = 0
+    private var skipped: UInt64 = 0
 
     /// - Parameters:
     ///   - rate: operations a second of all workers together.
-    ///   - end: with one, `keys` is how many objects the operations go around.
+    ///   - end: with one, `keys` is how many objects the operations go around, each worker around
+    ///     its own, unless there are fewer of them than workers.
     package init(
         worker: Int, of workers: Int, keys: UInt64?, rate: Double?, start: UInt64, end: UInt64?
     ) {
@@ -48,7 +50,13 @@ package struct Schedule: Equatable {
             guard now >= intended else { return .wait(until: intended) }
         }
         taken += 1
-        return .start(key: key(number), intended: intended)
+        return .start(key: key(taken - 1), intended: intended)
+    }
+
+    /// The object after the one that was due, which a slow operation still has.
+    package mutating func another() -> UInt64 {
+        skipped += 1
+        return key(taken - 1)
     }
 
     /// An operation that was due before the end and never began, one by one.
@@ -64,8 +72,11 @@ package struct Schedule: Equatable {
         start + UInt64(Double(number) * (interval ?? 0))
     }
 
-    private func key(_ number: UInt64) -> UInt64 {
-        guard end != nil, let keys else { return number }
-        return number % keys
+    private func key(_ operation: UInt64) -> UInt64 {
+        let turn = operation + skipped
+        guard end != nil, let keys else { return turn * workers + worker }
+        guard worker < keys else { return worker % keys }
+        let own = (keys - worker).dividedUp(by: workers)
+        return turn % own * workers + worker
     }
 }

@@ -11,6 +11,8 @@ struct Lane {
     var generation: UInt32 = 0
     /// Which object.
     var object: UInt64 = 0
+    /// The object that no other lane begins meanwhile.
+    var reserved: UInt64?
     /// From when its latency counts, nanoseconds.
     var intended: UInt64 = 0
     /// Bytes of the object.

@@ -83,6 +83,8 @@ extension Worker {
     }
 
     mutating func free(_ lane: Int) {
+        if let object = lanes[lane].reserved { reserved.remove(object) }
+        lanes[lane].reserved = nil
         lanes[lane].generation &+= 1
         lanes[lane].work = .idle
         lanes[lane].lease.removeAll()

@@ -46,6 +46,8 @@ package struct Worker: ~Copyable {
     var putEnd: [Phase.Task: UInt64] = [:]
     var gettable: [UInt64] = []
     var ping = PingState()
+    /// Objects being put, where operations go around a number of them.
+    var reserved: Set<UInt64> = []
 
     /// Objects that `mixed` remembers.
     static let mostGettable = 4_096
@@ -186,10 +188,24 @@ package struct Worker: ~Copyable {
             case .wait(let time): return time
             case .start(let key, let intended):
                 idle.removeLast()
-                begin(lane, object: key, intended: intended)
+                begin(lane, object: reserve(key), intended: intended)
             }
         }
         return .max
+    }
+
+    /// A key has one writer at a time: one that is being put still is left out.
+    private mutating func reserve(_ key: UInt64) -> UInt64 {
+        guard goesAround else { return key }
+        var key = key
+        for _ in lanes.indices where reserved.contains(key) { key = schedule.another() }
+        reserved.insert(key)
+        return key
+    }
+
+    private var goesAround: Bool {
+        phase.keys != nil && phase.milliseconds != nil
+            && (phase.task == .put || phase.task == .mixed)
     }
 
     private mutating func begin(_ lane: Int, object: UInt64, intended: UInt64) {
@@ -197,6 +213,7 @@ package struct Worker: ~Copyable {
         lanes[lane] = Lane()
         lanes[lane].generation = generation
         lanes[lane].object = objectBase + object
+        lanes[lane].reserved = goesAround ? object : nil
         lanes[lane].intended = intended
         switch phase.task {
         case .put: beginPut(lane, bytes: plan.size ?? LoadPlan.defaultBytes)
@@ -219,8 +236,8 @@ package struct Worker: ~Copyable {
         beginGet(lane)
     }
 
-    /// A chain without a namenode takes a block once: what is put before the measurement has numbers
-    /// of its own.
+    /// A chain without a namenode takes a block once: what is put before the measurement has
+    /// numbers of its own.
     var objectBase: UInt64 {
         guard chain != nil, !phase.isMeasured, phase.task != .get else { return 0 }
         return 1 << 62

@@ -16,7 +16,7 @@ enum NamenodeService {
         let namenode = Namenode(
             cluster: directory.cluster, secret: directory.secret, settings: settings,
             locations: map, now: MonotonicClock.milliseconds(),
-            generator: SystemRandomNumberGenerator())
+            generator: BufferedRandom())
         return NamenodeServer(
             engine: Engine(namenode: namenode, store: store), faults: faults, log: log,
             onFailure: { _ in exit(EX_IOERR) })
