@@ -159,7 +159,7 @@ import Wire
     @Test("what breaks the protocol ends the stream")
     func protocolErrors() throws {
         let cases: [FakeNode.Behaviour] = [
-            .garbage, .wrongStream, .wrongBlock, .ackBeyond, .ackBack, .wrongReceipt,
+            .garbage, .wrongStream, .wrongBlock, .ackBack, .wrongReceipt,
         ]
         for behaviour in cases {
             let (end, _, _) = try write([behaviour])
@@ -167,6 +167,15 @@ import Wire
                 Issue.record("\(behaviour) ended with \(end)")
                 continue
             }
+        }
+    }
+
+    @Test("a first answer beyond what was sent is about another writer's bytes")
+    func writtenBefore() throws {
+        let (end, _, _) = try write([.ackBeyond])
+        guard case .failed(.writtenBefore) = end else {
+            Issue.record("the write ended with \(end)")
+            return
         }
     }
 

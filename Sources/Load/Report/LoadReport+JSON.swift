@@ -14,7 +14,8 @@ extension LoadReport {
         members.removeAll { $0.0 == "failed" || $0.0 == "verify_errors" }
         members += [("failed", .unsigned(failed)), ("verify_errors", .unsigned(wrong))]
         members += [
-            ("exit_code", .integer(Int64(exit.rawValue))), ("plan", settings),
+            ("exit_code", .integer(isInterrupted ? 130 : Int64(exit.rawValue))),
+            ("interrupted", .bool(isInterrupted)), ("plan", settings),
             ("hosts", .array(hosts.map(JSONValue.string))),
         ]
         let reasons = results.flatMap(\.tally.reasons).map { reason in

@@ -6,6 +6,8 @@ package struct LoadReport {
     package let results: [PhaseResult]
     /// Hosts that took part, by address; empty when only this one did.
     package let hosts: [String]
+    /// A signal ended it before its time.
+    package var isInterrupted = false
 
     package init(_ plan: LoadPlan, _ results: [PhaseResult], hosts: [String] = []) {
         self.plan = plan
@@ -36,6 +38,7 @@ package struct LoadReport {
                 "failed \(reason.count)x: \(reason.failure.sentence)"
             }
         }
+        if isInterrupted { lines.append("interrupted: what was under way ended, no more began") }
         if wrong > 0 { lines.append("WRONG BYTES: \(wrong) objects are not what was put") }
         return lines.joined(separator: "\n") + "\n"
     }

@@ -71,8 +71,9 @@ extension Worker {
         ping.write = write
         ping.grant = nil
         var isOver = false
-        while ping.write != nil {
+        while true {
             while let event = engine.nextEvent() { handle(event) }
+            guard ping.write != nil else { break }
             if let failure = ping.failure {
                 engine.end(write)
                 throw LoadFailure(failure, node: head, block: plan.block)
@@ -86,6 +87,8 @@ extension Worker {
             let wake = isOver ? UInt64.max : sendPings(write, &isOver)
             live.store(tally, moved: tally.bytes)
             sweep()
+            // The last ping may have been answered before it was known to be the last.
+            if isOver, ping.flights.isEmpty, ping.grant != nil { continue }
             engine.turn(waitUntil: min(wake, now + 1_000_000_000))
         }
         ping.base += bytes

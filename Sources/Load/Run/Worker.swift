@@ -110,9 +110,10 @@ package struct Worker: ~Copyable {
     /// Connects to the namenode.
     package mutating func connect() throws(LoadFailure) {
         for index in links.indices { dial(index) }
-        while !links.allSatisfy(\.isOpen) {
-            if let failure = links.lazy.compactMap(\.failure).first { throw LoadFailure(failure) }
+        while true {
             while let event = engine.nextEvent() { handle(event) }
+            if links.allSatisfy(\.isOpen) { return }
+            if let failure = links.lazy.compactMap(\.failure).first { throw LoadFailure(failure) }
             engine.turn(waitUntil: engine.now + 1_000_000_000)
         }
     }

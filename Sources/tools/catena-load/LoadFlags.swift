@@ -78,7 +78,8 @@ struct LoadFlags: ParsableArguments {
             let plan = try plan(mode)
             try plan.check()
             let flag = CancelFlag()
-            let report = try measure(plan, flag)
+            var report = try measure(plan, flag)
+            report.isInterrupted = flag.isCancelled
             try show(report)
             guard !flag.isCancelled else { throw ExitCode(128 + SIGINT) }
             guard report.exit == .success else { throw report.exit.exitCode }
@@ -124,6 +125,13 @@ struct LoadFlags: ParsableArguments {
     }
 
     private func show(_ report: LoadReport) throws {
+        if json {
+            try StandardStream.output.writeResult(report.json)
+        } else if csv {
+            try StandardStream.output.writeResult(LoadReport.csvHeader + report.csv)
+        } else {
+            try StandardStream.output.writeResult(report.text)
+        }
         if let hdr, let result = report.results.first {
             do {
                 try result.tally.latencies.distribution.write(
@@ -131,13 +139,6 @@ struct LoadFlags: ParsableArguments {
             } catch {
                 throw ToolFailure(.io, "the latency distribution cannot be written to \(hdr)")
             }
-        }
-        if json {
-            try StandardStream.output.writeResult(report.json)
-        } else if csv {
-            try StandardStream.output.writeResult(LoadReport.csvHeader + report.csv)
-        } else {
-            try StandardStream.output.writeResult(report.text)
         }
     }
 

@@ -17,6 +17,13 @@ struct Cat: ParsableCommand {
     @OptionGroup var range: RangeFlags
     @OptionGroup var flags: ClientFlags
 
+    func validate() throws {
+        if flags.json {
+            throw ValidationError(
+                "--json and the value cannot both go to standard output: use get, or stat --json")
+        }
+    }
+
     func run() throws {
         try flags.run { client, location in
             let sink = PayloadSink(descriptor: STDOUT_FILENO, isSeekable: false)

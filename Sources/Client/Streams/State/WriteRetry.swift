@@ -59,6 +59,7 @@ package struct WriteRetry {
             .refused(.badHeaderChecksum, _):
             return canMove && resumed > 0 ? newBlock(excluding: head) : resume(canMove, head)
         case .refused(let status, _) where status.family == .stream && !canMove: return .giveUp
+        case .writtenBefore where !canMove: return .giveUp
         case .refused, .unreachable, .protocolError, .writtenBefore, .corrupt:
             return canMove ? newBlock(excluding: failure.blamed ?? head) : resume(canMove, head)
         }
