@@ -104,7 +104,8 @@ extension Namenode {
 
     /// Has the nodes delete what they did not say they have: a copy that was lost to its node when
     /// its key went may lie there all the same. Asked once the block's last token has ended, so
-    /// that a node whose answer is GONE can get it no more.
+    /// that a node whose answer is GONE can get it no more; and few at a time, so that what was
+    /// deleted just now does not wait behind them.
     private mutating func sweepDoomed(_ turn: inout Turn<some NamespaceReader>) {
         let records = turn.store.doomed(after: doomedCursor, limit: settings.bounds.sweptBlocks)
         doomedCursor =
@@ -120,8 +121,10 @@ extension Namenode {
     }
 
     private func isToBeAsked(_ id: NodeID, _ block: BlockID, since: Int64) -> Bool {
-        guard let node = nodes[id], !node.isDead, node.reportComplete else { return false }
-        return node.lastContact >= since && node.doomed[block] == nil
+        guard let node = nodes[id], !node.isDead, node.reportComplete,
+            node.lastContact >= since, node.doomed.count < settings.bounds.commandsPerHeartbeat
+        else { return false }
+        return node.doomed[block] == nil
     }
 
     /// Writes down who may still hold a deleted block; forgets it when nobody does.

@@ -58,7 +58,7 @@ public final class DatanodeService: Sendable {
         let cluster = try Self.meet(configuration, stop, log)
         for directory in directories { try directory.check(cluster) }
         let kept = try ScrubKeeper.read(directories)
-        var scan = Self.scan(directories, cluster, log)
+        var scan = try Self.scan(directories, cluster, log)
         scan.condemn(kept)
         let outbox = Outbox(
             reactors: configuration.host.reactors, kept: kept.map(\.corrupt))
@@ -112,8 +112,8 @@ public final class DatanodeService: Sendable {
 
     private static func scan(
         _ directories: [DataDirectory], _ cluster: ClusterID, _ log: Logger
-    ) -> BlockScan {
-        let scan = BlockScan(directories, cluster: cluster) { progress in
+    ) throws(StartFailure) -> BlockScan {
+        let scan = try BlockScan(directories, cluster: cluster) { progress in
             log.info(
                 "reading block files",
                 metadata: [

@@ -121,6 +121,28 @@ struct BlockReportTests {
         #expect(desk.engine.store.tally.doomedBlocks == 0)
     }
 
+    /// So that what is deleted meanwhile does not wait behind them.
+    @Test func fewNodesAreAskedForWhatTheyDidNotNameAtOnce() throws {
+        var desk = try Desk {
+            $0.keyRotationMs = 1_000
+            $0.bounds.commandsPerHeartbeat = 2
+        }
+        let plans = try desk.put("a", blocks: [10, 10, 10, 10, 10])
+        _ = try desk.delete("a")
+        for index in 0..<3 { try desk.heartbeat(index, complete: true) }
+        try desk.pass(20_000)
+        var gone: Set<UInt64> = []
+        for _ in 0..<3 {
+            #expect(desk.engine.namenode.nodes[desk.nodes[0].id]?.doomed.count ?? 9 <= 2)
+            let asked = try desk.heartbeat(0).heartbeat.commands.map(\.block)
+            #expect(!asked.isEmpty && asked.count <= 2)
+            gone.formUnion(asked)
+            try desk.heartbeat(0, asked.map { FakeNode.state($0, .gone) })
+            for _ in 0..<3 { try desk.tick() }
+        }
+        #expect(gone == Set(plans.map(\.block)))
+    }
+
     /// Its file may lie there, and would be a stray when the namespace had forgotten the block.
     @Test(
         "a copy that was lost when its key went is deleted all the same",

@@ -9,7 +9,7 @@ import Wire
 /// Calls over a `StreamEngine`'s own ring, against a scripted namenode.
 @Suite(.serialized) struct ControlCallTests {
     private func engine(
-        callsPerControl: Int = 8, timeout: UInt64 = 10_000_000_000
+        callsPerControl: Int = 8, timeout: UInt64 = 60_000_000_000
     ) throws -> StreamEngine<KernelRing> {
         var settings = EngineSettings()
         settings.packetBytes = 4096
@@ -25,9 +25,10 @@ import Wire
         return try StreamEngine(ring: KernelRing(ring), settings: settings)
     }
 
-    /// The next event, or `nil` when nothing happens for ten seconds.
+    /// The next event, or `nil` when none comes within a minute.
     private func next(_ engine: inout StreamEngine<KernelRing>) -> StreamEvent? {
-        for _ in 0..<10 {
+        let end = engine.now + 60_000_000_000
+        while engine.now < end {
             if let event = engine.nextEvent() { return event }
             engine.turn(waitUntil: engine.now + 1_000_000_000)
         }
@@ -125,7 +126,11 @@ import Wire
             _ = peer.body()
         }
         var engine = try engine(callsPerControl: 2)
-        let (id, _) = try connect(&engine, namenode)
+        let (id, event) = try connect(&engine, namenode)
+        guard case .controlOpened = event else {
+            Issue.record("the connection opened with \(String(describing: event))")
+            return
+        }
         let first = engine.call(id, open("1"))
         let second = engine.call(id, open("2"))
         let third = engine.call(id, open("3"))

@@ -42,6 +42,26 @@ import ToolSupport
                 $0.size = 1 << 40
                 $0.block = 64 << 10
             },
+            // Each thread goes around keys of its own: 16 lanes need 18 keys for three of them.
+            {
+                $0.streams = 16
+                $0.threads = 3
+                $0.count = 16
+                $0.milliseconds = 1_000
+            },
+            {
+                $0.hosts = 2
+                $0.count = 1
+                $0.milliseconds = 1_000
+            },
+            // A chain without a namenode takes each object once.
+            {
+                $0.chain = ["a:1"]
+                $0.secretFile = "f"
+                $0.size = 4096
+                $0.count = 100
+                $0.milliseconds = 1_000
+            },
             { $0.chain = ["a:1"] },
             {
                 $0.chain = ["a:1"]
@@ -106,6 +126,14 @@ import ToolSupport
         #expect(meta.map(\.task) == [.putSmall, .create, .create, .open, .open])
         #expect(meta.map(\.isMeasured) == [false, false, true, false, true])
         #expect(meta[1].milliseconds == 500 && meta[2].milliseconds == 3_000)
+        let warm = Phase.of(
+            plan {
+                $0.chain = ["a:1"]
+                $0.count = 8
+                $0.warmupMilliseconds = 500
+            })
+        #expect(warm[0] == Phase(task: .put, milliseconds: 500, isMeasured: false))
+        #expect(warm[1] == Phase(task: .put, keys: 8))
         let cleaned = Phase.of(plan { $0.cleanup = true })
         #expect(cleaned.map(\.task) == [.put, .remove])
     }

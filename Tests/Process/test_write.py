@@ -86,7 +86,7 @@ class Writes(ClusterCase):
         stream.wait_ack(len(data), Level.written)
         stream.data(4096, bytes([data[4096] ^ 1]) + data[4097:8192])
         self.assert_status(Status.conflict, stream.refusal())
-        again = self.stream(stream.target).data(0, data)
+        again = self.again(stream.target).data(0, data)
         self.finish(again, data)
         self.assert_on_every_replica(stream.target, data)
 
@@ -119,7 +119,7 @@ class Writes(ClusterCase):
         stream.wait_ack(CHUNK)
         stream.data(CHUNK - 1, data[CHUNK - 1 : CHUNK + 99])
         self.assert_status(Status.straddles, stream.refusal())
-        again = self.stream(stream.target).data(0, data[:CHUNK]).data(CHUNK, data[CHUNK:])
+        again = self.again(stream.target).data(0, data[:CHUNK]).data(CHUNK, data[CHUNK:])
         self.finish(again, data)
 
     def test_a_writer_that_flushes_100_bytes_at_a_time(self):
@@ -167,15 +167,15 @@ class Writes(ClusterCase):
         good = frames.piece_crcs(0, data)
         stream = self.stream().data(0, data, pieces=(good[0], good[1] ^ 1))
         self.assert_status(Status.badPayloadChecksum, stream.refusal())
-        again = self.stream(stream.target)
-        self.assertEqual(again.next_ack()[0], 0)
+        again = self.again(stream.target)
+        self.assertEqual(again.acks[0][0], 0)
         self.finish(again.data(0, data), data)
 
     def test_sealing_again_gives_a_receipt_again(self):
         data = self.bytes(5000)
         first = self.stream().data(0, data)
         before = self.finish(first, data)
-        after = self.finish(self.stream(first.target), data)
+        after = self.finish(self.again(first.target), data)
         self.assertEqual((before.length, before.checksum), (after.length, after.checksum))
 
     def test_sealing_a_sealed_block_differently_is_refused(self):
@@ -183,14 +183,14 @@ class Writes(ClusterCase):
         first = self.stream().data(0, data)
         self.finish(first, data)
         for fields in ({"checksum": 1}, {"length": 4999}):
-            stream = self.stream(first.target).seal(data, **fields)
+            stream = self.again(first.target).seal(data, **fields)
             self.assert_status(Status.sealMismatch, stream.refusal())
 
     def test_a_sealed_block_acks_duplicates_and_refuses_more(self):
         data = self.bytes(CHUNK)
         first = self.stream().data(0, data)
         self.finish(first, data)
-        stream = self.stream(first.target).data(0, data)
+        stream = self.again(first.target).data(0, data)
         stream.wait_ack(CHUNK, Level.written)
         stream.data(CHUNK, b"more")
         self.assert_status(Status.sealed, stream.refusal())

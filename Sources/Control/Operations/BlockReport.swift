@@ -127,7 +127,7 @@ extension Namenode {
             confirm(record, since: since, left: waiting.filter { $0 != id }, was: waiting, &turn)
         case .lost:
             // Out of reach, which is not gone: the node names it again when the device is back, and
-            // until then no word of ours can free it.
+            // is asked again now and then (`tick`).
             nodes[id]?.doomed[record.block] = nil
         default:
             nodes[id]?.doomed[record.block] = DoomedCopy(epoch: Epoch(report.epoch), since: since)

@@ -28,12 +28,12 @@ public struct BlockScan: Sendable {
     public init(
         _ directories: [DataDirectory], cluster: ClusterID,
         progress: (Progress) -> Void = { _ in }
-    ) {
+    ) throws(StartFailure) {
         for (device, directory) in directories.enumerated() {
             usedBytes.append(0)
             spares.append([])
             let recovery = BlockRecovery(cluster: cluster, device: directory.device)
-            let names = Self.names(in: directory.blocks)
+            let names = try Self.names(in: directory)
             for (count, name) in names.enumerated() {
                 if count > 0, count % Self.filesPerProgress == 0 {
                     progress(Progress(path: directory.path, files: count, total: names.count))
@@ -155,20 +155,31 @@ public struct BlockScan: Sendable {
         index.set(header.block, record)
     }
 
-    static func names(in directory: Int32) -> [String] {
+    /// What lies in the folder of blocks; all of it, or a failure: who knows a part of its blocks
+    /// would say of the others that it never had them.
+    static func names(in directory: DataDirectory) throws(StartFailure) -> [String] {
+        func failure() -> StartFailure {
+            StartFailure(
+                .directory, "\(directory.path)/blocks cannot be listed: \(errorText(errno))")
+        }
         // A descriptor of its own: closedir closes it.
-        guard let stream = fdopendir(openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC))
-        else {
-            return []
+        let own = openat(directory.blocks, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard own >= 0 else { throw failure() }
+        guard let stream = fdopendir(own) else {
+            close(own)
+            throw failure()
         }
         defer { closedir(stream) }
         var names: [String] = []
+        errno = 0
         while let entry = readdir(stream) {
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
             if name != ".", name != ".." { names.append(name) }
+            errno = 0
         }
+        guard errno == 0 else { throw failure() }
         return names
     }
 }

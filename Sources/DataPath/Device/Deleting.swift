@@ -23,15 +23,22 @@ extension Datanode where Ring: ~Copyable {
         }
     }
 
-    /// A block that no device has: all of them were read at the start, or there would be no node.
+    /// A block that no device of this process has. The namenode asks for one that was not reported
+    /// only when its last token has ended, so nobody can make it any more.
     private mutating func deny(_ block: BlockID, _ epoch: Epoch) {
         guard openStreams[block] == nil else { return }
-        if settings.remembersDeleted { deleted.insert(block, epoch) }
         record(block, BlockRecord(epoch: epoch, length: 0, checksum: 0, state: .gone, device: 0))
     }
 
+    /// So that the namenode does not go on asking for it.
+    private mutating func tellLost(_ block: BlockID) {
+        guard var record = index[block] else { return }
+        record.state = .lost
+        self.record(block, record)
+    }
+
     mutating func unlink(_ block: BlockID, _ device: Int) {
-        guard !devices[device].isFailed else { return }
+        guard !devices[device].isFailed else { return tellLost(block) }
         dying.insert(block)
         let directory = devices[device].blocks
         let name = Device.name(of: block)

@@ -18,8 +18,8 @@ struct SpareWriter {
     let stop: StopSignal
 
     /// Takes away what an earlier run left unfinished.
-    func clear() {
-        for name in BlockScan.names(in: directory.blocks) where name.hasSuffix(Self.draftSuffix) {
+    func clear() throws(StartFailure) {
+        for name in try BlockScan.names(in: directory) where name.hasSuffix(Self.draftSuffix) {
             unlinkat(directory.blocks, name, 0)
         }
     }
@@ -75,7 +75,11 @@ struct SpareWriter {
     }
 
     private func refused(_ number: Int32) -> StartFailure {
-        clear()
-        return DataDirectory.refused("cannot preallocate in", directory.path + "/blocks", number)
+        let refused = DataDirectory.refused(
+            "cannot preallocate in", directory.path + "/blocks", number)
+        do throws(StartFailure) { try clear() } catch {
+            return StartFailure(refused.cause, "\(refused); \(error)")
+        }
+        return refused
     }
 }

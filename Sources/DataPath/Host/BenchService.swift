@@ -63,7 +63,7 @@ public final class BenchService: Sendable {
                 mail: [.keys(bench.keys(now: MonotonicClock.milliseconds))]),
             listener, log)
         spares = SpareSupply(
-            directories, BlockScan(directories, cluster: bench.cluster), configuration.settings,
+            directories, try BlockScan(directories, cluster: bench.cluster), configuration.settings,
             host, stop, log)
         Self.warn(configuration.settings, log)
         log.info(
@@ -115,7 +115,7 @@ public final class BenchService: Sendable {
                 "\(directory.path) belongs to cluster \(own), and this secret's bench cluster is "
                     + "\(cluster): \(advice)")
         }
-        guard directory.blockNames.isEmpty else {
+        guard try directory.blockNames().isEmpty else {
             throw StartFailure(
                 .configuration,
                 "\(directory.path) holds blocks and does not say whose they are: \(advice)")

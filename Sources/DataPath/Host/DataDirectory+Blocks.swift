@@ -21,8 +21,8 @@ extension DataDirectory {
     }
 
     /// The names of its block files: 16 hexadecimal digits and `.blk`.
-    var blockNames: [String] {
-        BlockScan.names(in: blocks).filter { name in
+    func blockNames() throws(StartFailure) -> [String] {
+        try BlockScan.names(in: self).filter { name in
             name.utf8.count == 20 && name.hasSuffix(".blk")
                 && UInt64(name.prefix(16), radix: 16) != nil
         }
@@ -31,7 +31,7 @@ extension DataDirectory {
     /// Removes its block files, whatever they hold. For bench nodes only.
     /// - Returns: how many there were.
     func removeBlocks() throws(StartFailure) -> Int {
-        let names = blockNames
+        let names = try blockNames()
         for name in names where unlinkat(blocks, name, 0) != 0 {
             throw Self.refused("cannot remove \(name) in", path, errno)
         }

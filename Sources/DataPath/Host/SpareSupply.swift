@@ -15,9 +15,9 @@ final class SpareSupply: Sendable {
         thread = ReactorThread("catena-spares") {
             for (device, directory) in directories.enumerated() {
                 let writer = SpareWriter(directory: directory, stop: stop)
-                writer.clear()
                 host.offer(scan.spares[device], of: device)
                 do throws(StartFailure) {
+                    try writer.clear()
                     try writer.fill(
                         scan.spares[device], wanted: settings.preallocateBytes,
                         blockBytes: settings.preallocateBlock

@@ -39,6 +39,7 @@ package struct HostSet: PhaseRunner, ~Copyable {
             var share = plan
             share.host = place
             share.hosts = hosts.count
+            try share.check()
             do throws(LoadFailure) {
                 let link = try HostLink(to: endpoint)
                 try link.send(HostOrder.prepare(share))

@@ -113,10 +113,12 @@ extension LoadPlan {
             (0...Limits.chainNodes.upperBound).contains(replicas), "--replicas is from 1 to 5")
         try demand((0...100).contains(getPercent), "--get-percent is from 0 to 100")
         try demand((count ?? 1) > 0, "--count is at least 1")
-        // Two operations at once on one key would be two writers of it.
+        // Two operations at once on one key would be two writers of it. Each thread goes around
+        // keys of its own.
+        let inFlight = lanesPerThread * threads * hosts
         try demand(
-            milliseconds == nil || (count ?? .max) >= lanes,
-            "with --duration, --count is at least the operations in flight, \(lanes)")
+            milliseconds == nil || (count ?? .max) >= inFlight,
+            "with --duration, --count is at least the operations in flight, \(inFlight)")
         if let rate {
             try demand(rate > 0 && rate <= Bounds.rate, "--rate is over 0 and at most 10 million")
         }

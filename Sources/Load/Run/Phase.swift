@@ -49,6 +49,8 @@ package struct Phase: Codable, Sendable, Equatable {
                 var warmup = main
                 warmup.milliseconds = plan.warmupMilliseconds
                 warmup.isMeasured = false
+                // A chain without a namenode takes an object once: there is no going around.
+                if !plan.chain.isEmpty, task != .get { warmup.keys = nil }
                 phases.append(warmup)
             }
             phases.append(main)

@@ -5,7 +5,7 @@ import random
 import sys
 import unittest
 
-from .cluster import Cluster
+from .cluster import Cluster, until
 from .control import Refused
 from .datanode import Refusal, WriteStream, planned
 from .status import Code, Durability, Level, Status
@@ -54,6 +54,24 @@ class ClusterCase(unittest.TestCase):
         stream = WriteStream(target or self.target(), **fields)
         self.addCleanup(stream.connection.close)
         return stream.begin()
+
+    def again(self, target):
+        """A further stream on a block, when the one before has ended: a node is busy until it has
+        closed that one's file. Its first ack is read."""
+        streams = []
+
+        def is_heard():
+            streams.append(self.stream(target))
+            try:
+                streams[-1].next_ack()
+                return True
+            except Refusal as refused:
+                if refused.status != Status.busy:
+                    raise
+                return False
+
+        until(is_heard, "the stream before to end")
+        return streams[-1]
 
     def finish(self, stream, data, level=Level.written):
         """Seals and checks the receipt; the block is good when this returns."""
