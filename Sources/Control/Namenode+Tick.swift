@@ -34,7 +34,7 @@ extension Namenode {
         // Whether K nodes were live at one time does not depend on a client asking just then.
         _ = liveNodes(now: moment.now)
         replicas.sweep(settings.bounds.drainedReplicas)
-        sweepDoomed(&turn)
+        sweepDoomed(in: store)
         var decision = Decision()
         decision.mutations = turn.mutations
         decision.notices = turn.notices
@@ -106,8 +106,8 @@ extension Namenode {
     /// its key went may lie there all the same. Asked once the block's last token has ended, so
     /// that a node whose answer is GONE can get it no more; and few at a time, so that what was
     /// deleted just now does not wait behind them.
-    private mutating func sweepDoomed(_ turn: inout Turn<some NamespaceReader>) {
-        let records = turn.store.doomed(after: doomedCursor, limit: settings.bounds.sweptBlocks)
+    private mutating func sweepDoomed(in store: some NamespaceReader) {
+        let records = store.doomed(after: doomedCursor, limit: settings.bounds.sweptBlocks)
         doomedCursor =
             records.count < settings.bounds.sweptBlocks
             ? BlockID(0) : records.last?.block ?? BlockID(0)
@@ -125,16 +125,5 @@ extension Namenode {
             node.lastContact >= since, node.doomed.count < settings.bounds.commandsPerHeartbeat
         else { return false }
         return node.doomed[block] == nil
-    }
-
-    /// Writes down who may still hold a deleted block; forgets it when nobody does.
-    func confirm(
-        _ record: BlockRecord, since: Int64, left: [NodeID], was waiting: [NodeID],
-        _ turn: inout Turn<some NamespaceReader>
-    ) {
-        guard left.count < waiting.count else { return }
-        var record = record
-        record.state = .doomed(since: since, waiting: left)
-        turn.mutations.append(left.isEmpty ? .removeBlock(record.block) : .putBlock(record))
     }
 }

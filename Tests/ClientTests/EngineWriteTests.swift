@@ -132,6 +132,20 @@ import Wire
         #expect(node.state.withLock { $0.duplicates } > 0)
     }
 
+    /// How a write fails with a node that behaves so.
+    private func failure(_ behaviour: FakeNode.Behaviour) throws -> StreamFailure {
+        let (end, _, _) = try write([behaviour])
+        guard case .failed(let failure) = end else {
+            throw UnexpectedEnd(behaviour: behaviour, end: end)
+        }
+        return failure
+    }
+
+    private struct UnexpectedEnd: Error {
+        let behaviour: FakeNode.Behaviour
+        let end: End
+    }
+
     @Test("a window's worth is kept until it is acked, and no more is taken")
     func bounded() throws {
         let (end, node, _) = try write([.late])
@@ -146,11 +160,7 @@ import Wire
     func refused() throws {
         let culprit = NodeID(high: 1, low: 2)
         for after in [0, 2] {
-            let (end, _, _) = try write([.refuse(after: after, .nextHopFailed, culprit)])
-            guard case .failed(let failure) = end else {
-                Issue.record("the write ended with a seal")
-                return
-            }
+            let failure = try failure(.refuse(after: after, .nextHopFailed, culprit))
             #expect(failure.status == .nextHopFailed)
             #expect(failure.blamed == culprit)
         }
@@ -162,9 +172,9 @@ import Wire
             .garbage, .wrongStream, .wrongBlock, .ackBack, .wrongReceipt,
         ]
         for behaviour in cases {
-            let (end, _, _) = try write([behaviour])
-            guard case .failed(.protocolError) = end else {
-                Issue.record("\(behaviour) ended with \(end)")
+            let failure = try failure(behaviour)
+            guard case .protocolError = failure else {
+                Issue.record("\(behaviour) ended with \(failure)")
                 continue
             }
         }
@@ -172,18 +182,14 @@ import Wire
 
     @Test("a first answer beyond what was sent is about another writer's bytes")
     func writtenBefore() throws {
-        let (end, _, _) = try write([.ackBeyond])
-        guard case .failed(.writtenBefore) = end else {
-            Issue.record("the write ended with \(end)")
-            return
-        }
+        #expect(try failure(.ackBeyond) == .writtenBefore)
     }
 
     @Test("half a header and a hang-up are a broken connection")
     func halfHeader() throws {
-        let (end, _, _) = try write([.halfHeader])
-        guard case .failed(.disconnected) = end else {
-            Issue.record("the write ended with \(end)")
+        let failure = try failure(.halfHeader)
+        guard case .disconnected = failure else {
+            Issue.record("the write ended with \(failure)")
             return
         }
     }
@@ -231,7 +237,10 @@ import Wire
         small.length = UInt64(3 * Self.packet)
         let begun = engine.write(small)
         let id = try #require(begun)
-        guard case .failed(let failure) = run(&engine, id) else { return }
+        guard case .failed(let failure) = run(&engine, id) else {
+            Issue.record("a node without room sealed")
+            return
+        }
         #expect(failure.status == .noSpace)
         let canMove = engine.canMove(id)
         #expect(canMove)

@@ -124,7 +124,10 @@ extension Namenode {
         switch report.state {
         case .gone:
             nodes[id]?.doomed[record.block] = nil
-            confirm(record, since: since, left: waiting.filter { $0 != id }, was: waiting, &turn)
+            guard waiting.contains(id) else { return }
+            var left = record
+            left.state = .doomed(since: since, waiting: waiting.filter { $0 != id })
+            turn.mutations.append(waiting == [id] ? .removeBlock(record.block) : .putBlock(left))
         case .lost:
             // Out of reach, which is not gone: the node names it again when the device is back, and
             // is asked again now and then (`tick`).

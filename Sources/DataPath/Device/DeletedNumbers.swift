@@ -4,8 +4,8 @@ import Wire
 /// block, and would make a block anew that the namenode has forgotten.
 ///
 /// Bounded by `Budget.deletedNumbers`. What falls out, or is lost with a restart, costs nothing but
-/// room: the namenode keeps a deleted block's record until its last token has ended, and deletes
-/// what is reported of it again.
+/// room: a writer that comes back with such a token makes a stray, unless a node of its chain has
+/// yet to say that the block is gone.
 struct DeletedNumbers {
     private var epochs: [BlockID: Epoch] = [:]
     /// A ring, the next one to be overwritten at `place`.

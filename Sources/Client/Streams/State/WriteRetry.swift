@@ -59,8 +59,8 @@ package struct WriteRetry {
             .refused(.badHeaderChecksum, _):
             return canMove && resumed > 0 ? newBlock(excluding: head) : resume(canMove, head)
         case .refused(let status, _) where status.family == .stream && !canMove: return .giveUp
-        case .writtenBefore where !canMove: return .giveUp
-        case .refused, .unreachable, .protocolError, .writtenBefore, .corrupt:
+        case .writtenBefore: return canMove ? newBlock(excluding: head) : .giveUp
+        case .refused, .unreachable, .protocolError, .corrupt:
             return canMove ? newBlock(excluding: failure.blamed ?? head) : resume(canMove, head)
         }
     }

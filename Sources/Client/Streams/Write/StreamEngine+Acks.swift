@@ -7,8 +7,8 @@ extension StreamEngine where Ring: ~Copyable {
     mutating func heardAck(_ write: Int32, _ header: FrameHeader) -> Bool {
         let entry = writes.at(write)
         counters.acksReceived &+= 1
-        let isFirst = !entry.pointee.isAnswered
         guard isAbout(write, header), hear(write, header.progress) else { return false }
+        let isFirst = !entry.pointee.isAnswered
         entry.pointee.isAnswered = true
         if isFirst { rewatchWrite(write) }
         feed(write)
