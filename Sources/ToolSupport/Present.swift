@@ -5,15 +5,17 @@ import ArgumentParser
 /// - Parameters:
 ///   - program: comes before the sentence.
 ///   - json: whether that line is a JSON object.
+///   - tell: takes that line.
 /// - Returns: what the body returns.
 public func presenting<Value>(
-    _ program: String = "catena", json: Bool = false, _ body: () throws -> Value
+    _ program: String = "catena", json: Bool = false,
+    tell: (String) -> Void = { StandardStream.error.write($0) }, _ body: () throws -> Value
 ) throws -> Value {
     StandardStream.reserve()
     do {
         return try body()
     } catch let failure as any Presentable {
-        StandardStream.error.write(failureLine(failure, program: program, json: json))
+        tell(failureLine(failure, program: program, json: json))
         throw SystemExit(failure.kind).exitCode
     }
 }

@@ -8,6 +8,18 @@ import Logging
 public struct EventLogHandler: LogHandler {
     public enum Format: String, Sendable, CaseIterable {
         case json, text
+
+        func line(_ event: EventLine) -> String { self == .json ? event.json : event.text }
+
+        /// What stands in the log for lines that nobody took.
+        func loss(_ count: Int) -> String {
+            line(
+                EventLine(
+                    timestamp: Timestamp.format(Timestamp.now()),
+                    level: Logger.Level.warning.rawValue, node: "",
+                    event: "log lines were dropped: standard error was not read",
+                    metadata: ["count": .stringConvertible(count)]))
+        }
     }
 
     public var metadata: Logger.Metadata = [:]
@@ -18,7 +30,7 @@ public struct EventLogHandler: LogHandler {
 
     public init(
         level: Logger.Level, format: Format,
-        sink: @escaping @Sendable (String) -> Void = { StandardStream.error.write($0) }
+        sink: @escaping @Sendable (String) -> Void = { LogWriter.standardError.write($0) }
     ) {
         logLevel = level
         self.format = format
@@ -39,6 +51,6 @@ public struct EventLogHandler: LogHandler {
             timestamp: Timestamp.format(Timestamp.now()), level: event.level.rawValue,
             node: all.removeValue(forKey: "node")?.description ?? "",
             event: event.message.description, metadata: all)
-        sink(format == .json ? line.json : line.text)
+        sink(format.line(line))
     }
 }

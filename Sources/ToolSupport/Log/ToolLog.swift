@@ -8,6 +8,7 @@ public enum ToolLog {
     public static func start(
         _ label: String, level: Logger.Level, format: EventLogHandler.Format, node: String = ""
     ) -> Logger {
+        LogWriter.standardError.tellLoss { format.loss($0) }
         var logger = Logger(label: label) { _ in EventLogHandler(level: level, format: format) }
         if !node.isEmpty { logger[metadataKey: "node"] = .string(node) }
         return logger

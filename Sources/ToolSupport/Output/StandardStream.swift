@@ -5,6 +5,8 @@ import Glibc
 public struct StandardStream: Sendable {
     public let descriptor: CInt
 
+    package init(descriptor: CInt) { self.descriptor = descriptor }
+
     /// Keeps the numbers 0 to 2 for the standard streams: with one of them closed, the next socket
     /// would take its place and get what is printed. What stands in can only be read, so that
     /// writing to it is an error.
@@ -40,9 +42,23 @@ public struct StandardStream: Sendable {
             let count = bytes[written...].withUnsafeBytes { buffer in
                 Glibc.write(descriptor, buffer.baseAddress, buffer.count)
             }
-            if count >= 0 { written += count } else if errno != EINTR { return errno }
+            if count >= 0 {
+                written += count
+                continue
+            }
+            switch errno {
+            case EINTR: continue
+            // Another process that shares the stream made it non-blocking.
+            case EAGAIN: waitForRoom()
+            default: return errno
+            }
         }
         return 0
+    }
+
+    private func waitForRoom() {
+        var waited = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        _ = poll(&waited, 1, -1)
     }
 
     /// Writes a tool's result, on which its exit code depends.

@@ -36,7 +36,7 @@ struct BenchCommand: ParsableCommand {
     var keep: String?
 
     func run() throws {
-        try presenting("catena-datanode") {
+        try presentingDaemon("catena-datanode") {
             let settings = try common.settings(
                 fallback: "/etc/catena/bench.yaml",
                 known: ServingFlags.names.union(["null-device", "null-forward", "keep"]),
@@ -49,7 +49,7 @@ struct BenchCommand: ParsableCommand {
                 settings: settings, directories: serving.dir
             ).benchConfiguration()
             let stop = StopSignal()
-            let signals = Signals(stop, log)
+            let signals = DaemonSignals(log) { stop.set() }
             defer { signals.cancel() }
             let service = try BenchService(configuration, stop, log)
             if let path = try settings.string("port-file") {

@@ -36,7 +36,7 @@ struct RunCommand: ParsableCommand {
     private static let names = ["namenode", "location", "scrub-days", "scrub-share"]
 
     func run() throws {
-        try presenting("catena-datanode") {
+        try presentingDaemon("catena-datanode") {
             let settings = try common.settings(
                 fallback: "/etc/catena/datanode.yaml",
                 known: ServingFlags.names.union(Self.names),
@@ -50,7 +50,7 @@ struct RunCommand: ParsableCommand {
             ).configuration()
             configuration.faults = try Self.faults(log)
             let stop = StopSignal()
-            let signals = Signals(stop, log)
+            let signals = DaemonSignals(log) { stop.set() }
             defer { signals.cancel() }
             guard let service = try start(configuration, stop, log) else { return }
             if let path = try settings.string("port-file") {

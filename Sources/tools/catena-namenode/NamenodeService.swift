@@ -1,5 +1,4 @@
 import Control
-import Dispatch
 import Foundation
 import Glibc
 import Logging
@@ -19,7 +18,10 @@ enum NamenodeService {
             generator: BufferedRandom())
         return NamenodeServer(
             engine: Engine(namenode: namenode, store: store), faults: faults, log: log,
-            onFailure: { _ in exit(EX_IOERR) })
+            onFailure: { _ in
+                LogWriter.standardError.drain()
+                exit(EX_IOERR)
+            })
     }
 
     /// What CATENA_FAULT asks for: tests with real processes set it, nobody else should.
@@ -47,25 +49,6 @@ enum NamenodeService {
         limit.rlim_cur = limit.rlim_max
         if setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) != 0 {
             log.warning("the limit of open files stays low", metadata: ["errno": "\(errno)"])
-        }
-    }
-
-    /// Has SIGTERM and SIGINT stop the server: answers that are on their way leave, then `done` is
-    /// signalled.
-    static func signals(
-        stopping server: Server, done: DispatchSemaphore, log: Logger
-    ) -> [any DispatchSourceSignal] {
-        let queue = DispatchQueue(label: "catena.signals")
-        return [SIGTERM, SIGINT].map { number in
-            // Dispatch sees a signal only when its default action is off.
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-            source.setEventHandler {
-                log.info("stopping", metadata: ["signal": "\(number)"])
-                server.stop { done.signal() }
-            }
-            source.activate()
-            return source
         }
     }
 }

@@ -22,7 +22,7 @@ struct RunCommand: ParsableCommand {
     @OptionGroup var options: RunOptions
 
     func run() throws {
-        try presenting("catena-namenode") {
+        try presentingDaemon("catena-namenode") {
             let layers = try options.layers()
             let settings = try options.namenode(layers)
             let log = try options.common.logger("namenode", layers)
@@ -53,7 +53,7 @@ struct RunCommand: ParsableCommand {
         } catch {
             throw ToolFailure(.unavailable, "cannot \(error)")
         }
-        let signals = NamenodeService.signals(stopping: server, done: done, log: log)
+        let signals = DaemonSignals(log) { server.stop { done.signal() } }
         log.info(
             "listening",
             metadata: [
@@ -64,7 +64,7 @@ struct RunCommand: ParsableCommand {
             try DurableFile.replace(file, mode: 0o644, text: "\(port)\n")
         }
         done.wait()
-        for source in signals { source.cancel() }
+        signals.cancel()
         try store.close()
         log.info("stopped")
     }

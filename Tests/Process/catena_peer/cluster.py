@@ -135,12 +135,13 @@ class Daemon:
         self.port_file = pathlib.Path(folder) / f"{name}.port"
         self.process = None
         self.environment = {}  # beside the tests' own
+        self.errors = None  # a descriptor that takes its standard error, in the log's place
 
     def start(self, command):
         self.port_file.unlink(missing_ok=True)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=self.errors or log,
                 env={**command_environment(("127.0.0.1", 0)), **self.environment},
                 preexec_fn=die_with_parent)
         return self
