@@ -7,7 +7,10 @@ are of the pairs; the smallest and largest ratio say how far the machine can be 
 """
 
 import argparse
+import datetime
 import json
+import os
+import pathlib
 import signal
 import statistics
 import subprocess
@@ -104,6 +107,46 @@ class Measure:
         return row
 
 
+def machine(folder):
+    """What the figures are of, in words, without the host's name."""
+    model, virtual = "unknown CPU", ""
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "model name":
+            model = value.strip()
+        if name.strip() == "flags" and "hypervisor" in value.split():
+            virtual = ", virtual"
+    cores = len(os.sched_getaffinity(0))
+    kernel = os.uname().release.split("-")[0]
+    return f"{cores} x {model}{virtual}, Linux {kernel}, {file_system(folder)}"
+
+
+def file_system(folder):
+    number = os.stat(folder).st_dev
+    device = f"{os.major(number)}:{os.minor(number)}"
+    for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
+        fields = line.split()
+        if fields[2] == device:
+            return fields[fields.index("-") + 1]
+    return "unknown file system"
+
+
+def record(rows, arguments, begun):
+    """Appends the run's rows, each with what makes its figures comparable, in one write."""
+    head = {
+        "date": begun.strftime("%Y-%m-%d"),
+        "run": begun.strftime("%Y%m%dT%H%M%SZ"),
+        "commit": arguments.commit or None,
+        "machine": machine(arguments.dir),
+        "command": arguments.command,
+    }
+    lines = "".join(json.dumps({**head, **row, "note": None}) + "\n" for row in rows)
+    path = pathlib.Path(arguments.record)
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a") as results:
+        results.write(lines)
+
+
 def warm_up(measures):
     """Nothing is done for the first time while it is measured, and every file was written."""
     write, read, ping = measures["write"], measures["read"], measures["ping"]
@@ -146,11 +189,15 @@ def parse():
     parser.add_argument("--only", default="write,read,ping")
     parser.add_argument("--durability", choices=("written", "durable"), default="written")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--record", help="the file that the run is appended to")
+    parser.add_argument("--command", help="what the user typed, for the record")
+    parser.add_argument("--commit", help="what the programs were built from, for the record")
     return parser.parse_args()
 
 
 def main():
     arguments = parse()
+    begun = datetime.datetime.now(datetime.timezone.utc)
     measures = {name: Measure(name, arguments) for name in ("write", "read", "ping")}
     rows = []
     try:
@@ -166,7 +213,9 @@ def main():
             rows.append(measure.row())
             if arguments.json:
                 print(json.dumps(rows[-1]), flush=True)
-    except (Failed, ValueError, KeyError, ZeroDivisionError, subprocess.TimeoutExpired) as failure:
+        if arguments.record:
+            record(rows, arguments, begun)
+    except (Failed, OSError, ValueError, KeyError, ZeroDivisionError, subprocess.TimeoutExpired) as failure:
         print(f"dev/bench: {type(failure).__name__}: {failure}", file=sys.stderr)
         return 1
     if not arguments.json:

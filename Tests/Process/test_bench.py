@@ -8,7 +8,31 @@ import tempfile
 import textwrap
 import unittest
 
-BENCH = pathlib.Path(__file__).resolve().parents[2] / "dev" / "bench.py"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BENCH = ROOT / "dev" / "bench.py"
+
+NUMBER = (int, float)
+NOT_KNOWN = type(None)
+
+# The members of a line in Benchmarks/results, in their order. An older run may not have them all.
+COMMON = {
+    "date": (str,), "run": (str,), "commit": (str, NOT_KNOWN), "machine": (str,),
+    "command": (str,), "name": (str,), "unit": (str,),
+}
+PAIRS = {
+    **COMMON,
+    "catena": (*NUMBER, NOT_KNOWN), "roof": (*NUMBER, NOT_KNOWN),
+    "ratio_median": NUMBER, "ratio_min": NUMBER, "ratio_max": NUMBER,
+    "cpu_catena": (*NUMBER, NOT_KNOWN), "cpu_roof": (*NUMBER, NOT_KNOWN),
+    "cpu_ratio_median": (*NUMBER, NOT_KNOWN), "pairs": (list, NOT_KNOWN), "note": (str, NOT_KNOWN),
+}
+SINGLE = {
+    **COMMON,
+    "rounds": (int, NOT_KNOWN), "median": (*NUMBER, NOT_KNOWN), "min": (*NUMBER, NOT_KNOWN),
+    "max": (*NUMBER, NOT_KNOWN), "values": (list, NOT_KNOWN),
+    "cpu_median": (*NUMBER, NOT_KNOWN), "cpu_min": (*NUMBER, NOT_KNOWN),
+    "cpu_max": (*NUMBER, NOT_KNOWN), "note": (str, NOT_KNOWN),
+}
 
 
 class BenchTest(unittest.TestCase):
@@ -73,6 +97,42 @@ class BenchTest(unittest.TestCase):
         order = (pathlib.Path(self.folder.name) / "order").read_text().splitlines()
         self.assertEqual(order[-4:], ["load get", "roof read", "roof read", "load get"])
         self.assertIn("0.500", done.stdout)
+
+    def test_a_recorded_run_is_appended(self):
+        results = pathlib.Path(self.folder.name) / "results" / "bench.jsonl"
+        words = ["--pairs", "1", "--only", "write,ping", "--record", str(results),
+                 "--command", "dev/bench --pairs 1"]
+        self.assertEqual(self.bench(self.GOOD, *words, "--commit", "abc1234").returncode, 0)
+        self.assertEqual(self.bench(self.GOOD, *words, "--commit", "").returncode, 0)
+        rows = [json.loads(line) for line in results.read_text().splitlines()]
+        self.assertEqual([row["name"] for row in rows], ["write", "ping"] * 2)
+        self.assertEqual([row["commit"] for row in rows], ["abc1234"] * 2 + [None] * 2)
+        self.assertEqual(rows[0]["run"], rows[1]["run"])
+        self.assertEqual(rows[0]["command"], "dev/bench --pairs 1")
+        self.assertEqual(rows[0]["pairs"], [[1.6, 2.0]])
+        for row in rows:
+            self.assert_shape(row, PAIRS)
+
+    def test_a_failed_run_is_not_recorded(self):
+        results = pathlib.Path(self.folder.name) / "bench.jsonl"
+        load = self.GOOD.replace('"failed": 0', '"failed": verb == "get" and calls > 1 and 3')
+        self.assertEqual(self.bench(load, "--pairs", "1", "--record", str(results)).returncode, 1)
+        self.assertFalse(results.exists())
+
+    def test_every_recorded_line_has_its_shape(self):
+        files = {"bench.jsonl": PAIRS, "single.jsonl": SINGLE}
+        folder = ROOT / "Benchmarks" / "results"
+        self.assertEqual({path.name for path in folder.iterdir()}, set(files))
+        for name, members in files.items():
+            for number, line in enumerate((folder / name).read_text().splitlines(), 1):
+                with self.subTest(file=name, line=number):
+                    self.assert_shape(json.loads(line), members)
+
+    def assert_shape(self, row, members):
+        self.assertEqual(list(row), list(members))
+        for name, types in members.items():
+            self.assertIn(type(row[name]), types, name)
+        self.assertRegex(row["date"], r"^\d{4}-\d\d-\d\d$")
 
     def test_a_failed_operation_fails_the_bench(self):
         done = self.bench(self.GOOD.replace('"failed": 0', '"failed": verb == "get" and 3'))
