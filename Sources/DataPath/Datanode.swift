@@ -240,7 +240,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     private mutating func receive(_ message: Mail) {
         switch message {
         case .keys(let ring): keys = ring
-        case .delete(let block, let epoch): delete(block, epoch)
+        case .delete(let deletion): delete(deletion)
         case .scrub(let block): scrub(block)
         case .scrubFrom(let cursors): resumeScrubs(cursors)
         case .fenced(let isFenced): self.isFenced = isFenced

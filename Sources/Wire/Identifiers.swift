@@ -149,6 +149,20 @@ public struct Epoch: Hashable, Sendable, BitwiseCopyable, Comparable, CustomStri
     public var description: String { String(number) }
 }
 
+/// One start of the namenode on its namespace, drawn by chance and never 0: it tells the histories
+/// of a namespace apart that was copied, and so the blocks that each of them made under one number.
+public struct NamespaceIncarnation: Hashable, Sendable, BitwiseCopyable, CustomStringConvertible {
+    public let number: UInt32
+
+    /// Of blocks that were made before incarnations were kept.
+    public static let unknown = NamespaceIncarnation(0)
+
+    @inlinable
+    public init(_ number: UInt32) { self.number = number }
+
+    public var description: String { hexadecimal(UInt64(number), digits: 8) }
+}
+
 /// Names a token-signing key (the notes' nonce): an ordered counter and a random part, so that keys
 /// can be told apart by age and not only by equality (`systems.md` 5.12).
 public struct KeyID: Hashable, Sendable, BitwiseCopyable, CustomStringConvertible {

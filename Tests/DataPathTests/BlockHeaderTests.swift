@@ -11,7 +11,8 @@ struct BlockHeaderTests {
             state: state, sequence: sequence, cluster: ClusterID(high: 1, low: 2),
             device: DeviceID(high: 3, low: 4), block: BlockID(5), epoch: Epoch(6),
             lease: LeaseID(high: 7, low: 8), length: 70_000, maxLength: 1 << 27, checksum: 9,
-            inlineCount: 2, tableCount: 0, tableChecksum: 0)
+            inlineCount: 2, tableCount: 0, tableChecksum: 0,
+            incarnation: NamespaceIncarnation(0xfeed_0001))
     }
 
     private func page(_ header: BlockHeader) -> [UInt8] {

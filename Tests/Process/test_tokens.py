@@ -49,11 +49,25 @@ class Tokens(ClusterCase):
 
     def test_a_token_that_cannot_be_read(self):
         raw = self.good.token
-        for at, value in ((0, 2), (1, 0), (1, 8), (2, 1), (95, 1)):
+        for at, value in ((0, 2), (1, 0), (1, 8), (2, 1), (3, 1)):
             with self.subTest(byte=at, value=value):
                 body = raw[:at] + bytes([value]) + raw[at + 1 : 96]
                 token = body + self.signing_key.sign(body)
                 self.assert_write(Status.tokenMalformed, self.good.changed(token=token))
+
+    def test_a_number_that_another_history_of_the_namespace_gave(self):
+        data = self.bytes(3000)
+        target = self.target(self.lease(key=self.key("/number")))
+        self.finish(self.stream(target).data(0, data), data)
+        made, _ = credentials.decode_token(target.token)
+        stranger = (made.incarnation + 1) & 0xFFFFFFFF
+        self.assert_write(Status.tokenWrongBlock, self.forged(target, incarnation=stranger))
+        self.finish(self.stream(target).data(0, data), data)
+        reader = self.forged(target, modes=credentials.READ)
+        self.assertEqual(data, read_range(reader, 0, len(data)))
+        with self.assertRaises(Refusal) as caught:
+            read_range(self.forged(reader, incarnation=stranger), 0, 1)
+        self.assertEqual(caught.exception.status, Status.notFound)
 
     def test_a_key_nobody_knows(self):
         other = Key(self.signing_key.id + 1, self.signing_key.secret)

@@ -64,7 +64,7 @@ struct TokenCheckTests {
             bytes[place] ^= 0x01
             let status = judge(Credentials(token: bytes, chain: Sample.chain))
             switch place {
-            case 0, 2...3, 92..<96: #expect(status == .tokenMalformed, "byte \(place)")
+            case 0, 2...3: #expect(status == .tokenMalformed, "byte \(place)")
             case 8..<16: #expect(status == .tokenUnknownKey, "byte \(place)")
             default: #expect(status == .tokenForged, "byte \(place)")
             }

@@ -54,6 +54,9 @@ extension Datanode where Ring: ~Copyable {
         guard !dying.contains(token.block) else { return refuse(.notFound) }
         if let open = openStreams[token.block] {
             let stream = streams.at(open)
+            guard token.incarnation == stream.pointee.incarnation else {
+                return refuse(.tokenWrongBlock)
+            }
             guard token.epoch >= stream.pointee.epoch else { return refuse(.tokenStaleEpoch) }
             guard token.epoch == stream.pointee.epoch, token.lease == stream.pointee.lease else {
                 return refuse(.superseded)
@@ -63,6 +66,10 @@ extension Datanode where Ring: ~Copyable {
             return .success(open)
         }
         if let record = index[token.block] {
+            // The same number, given by another copy of the namespace: its bytes stay.
+            guard token.incarnation == record.incarnation || record.epoch == Epoch(0) else {
+                return refuse(.tokenWrongBlock)
+            }
             guard token.epoch >= record.epoch else { return refuse(.tokenStaleEpoch) }
             switch record.state {
             // Its seal may have outlived its bytes: of what was not synced, a power cut keeps what
@@ -118,7 +125,8 @@ extension Datanode where Ring: ~Copyable {
             record(
                 token.block,
                 BlockRecord(
-                    epoch: token.epoch, length: 0, checksum: 0, state: .open, device: device))
+                    epoch: token.epoch, length: 0, checksum: 0, state: .open, device: device,
+                    incarnation: token.incarnation))
         }
         if sealed == nil {
             makeFile(index, expected: expected)

@@ -20,7 +20,9 @@ import Wire
 /// | 112 | 4 | checksums in this page |
 /// | 116 | 4 | checksums in the table |
 /// | 120 | 4 | CRC32C of the table's checksums |
-/// | 124 | 132 | zero |
+/// | 124 | 8 | zero |
+/// | 132 | 4 | incarnation of the namespace that made the block; 0: made before it was kept |
+/// | 136 | 120 | zero |
 /// | 256 | 3584 | checksums |
 /// | 3840 | 4 | CRC32C of the bytes 0 to 3839 |
 /// | 3844 | 252 | not covered: a frame header may lie there when page and payload go together |
@@ -56,6 +58,7 @@ public struct BlockHeader: Equatable, Sendable {
     public var inlineCount: UInt32
     public var tableCount: UInt32
     public var tableChecksum: UInt32
+    public var incarnation = NamespaceIncarnation.unknown
 
     static let checksumsOffset = 256
 }
@@ -80,6 +83,7 @@ extension BlockHeader {
         page.storeLittle(tableCount, at: 116)
         page.storeLittle(tableChecksum, at: 120)
         (page + 124).initializeMemory(as: UInt8.self, repeating: 0, count: 132)
+        page.storeLittle(incarnation.number, at: 132)
         page.storeLittle(CRC32C.of(page, count: Self.checksumOffset), at: Self.checksumOffset)
     }
 
@@ -119,6 +123,7 @@ extension BlockHeader {
         inlineCount = page.loadLittle(UInt32.self, at: 112)
         tableCount = page.loadLittle(UInt32.self, at: 116)
         tableChecksum = page.loadLittle(UInt32.self, at: 120)
+        incarnation = NamespaceIncarnation(page.loadLittle(UInt32.self, at: 132))
         let chunks = BlockLayout.chunks(length: min(length, UInt64(Limits.blockBytes.upperBound)))
         guard length <= Limits.blockBytes.upperBound,
             page.loadLittle(UInt32.self, at: 108) == UInt32(Limits.chunkBytes),

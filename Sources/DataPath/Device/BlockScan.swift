@@ -107,13 +107,13 @@ public struct BlockScan: Sendable {
                 header,
                 BlockRecord(
                     epoch: header.epoch, length: header.length, checksum: header.checksum,
-                    state: .sealed, isFound: true, device: device))
+                    state: .sealed, isFound: true, device: device, incarnation: header.incarnation))
         case .prefix(let header, let length):
             keep(
                 header,
                 BlockRecord(
                     epoch: header.epoch, length: length, checksum: 0, state: .mayBeLost,
-                    device: device))
+                    device: device, incarnation: header.incarnation))
         case .foreign(let header) where header.block == block:
             strays.append("\(place): of cluster \(header.cluster), device \(header.device)")
         case .foreign(let header):

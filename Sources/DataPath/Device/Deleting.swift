@@ -5,12 +5,14 @@ import Wire
 
 // How a block's file ends: on the namenode's word, and then as the next block's (`RecycledFiles`).
 extension Datanode where Ring: ~Copyable {
-    /// The namenode's word that a block of this epoch is to go (`systems.md` 5.32: never on our own
-    /// judgement).
-    mutating func delete(_ block: BlockID, _ epoch: Epoch) {
-        guard let record = index[block] else { return deny(block, epoch) }
-        guard record.epoch <= epoch, !dying.contains(block), dying.count < Budget.deletions
-        else { return }
+    /// The namenode's word that a block is to go (`systems.md` 5.32: never on our own judgement).
+    mutating func delete(_ deletion: Deletion) {
+        let block = deletion.block
+        guard let record = index[block] else { return deny(block, deletion.epoch) }
+        // Another block under the same number stays. The namenode hears again what is here, so that
+        // it does not go on asking.
+        guard record.isCovered(by: deletion) else { return self.record(block, record) }
+        guard !dying.contains(block), dying.count < Budget.deletions else { return }
         if let stream = openStreams[block] {
             let entry = streams.at(stream)
             if entry.pointee.upstream >= 0 { fail(entry.pointee.upstream, .notFound) }

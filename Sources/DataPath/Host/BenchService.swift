@@ -86,7 +86,8 @@ public final class BenchService: Sendable {
     }
 
     private func delete(_ block: BlockID) {
-        while !host.post(.delete(block, BenchCluster.epoch)) { usleep(1_000) }
+        let deletion = Deletion(block: block, epoch: BenchCluster.epoch)
+        while !host.post(.delete(deletion)) { usleep(1_000) }
     }
 
     private static func checkNull(_ settings: DatanodeSettings) throws(StartFailure) {

@@ -125,7 +125,9 @@ final class ReactorHost: Sendable {
     func post(_ message: Mail) -> Bool {
         let share = ReactorShare(number: 0, of: mailboxes.count)
         switch message {
-        case .delete(let block, _), .scrub(.some(let block)):
+        case .delete(let deletion):
+            return mailboxes[share.owner(of: deletion.block)].post(message) != .busy
+        case .scrub(.some(let block)):
             return mailboxes[share.owner(of: block)].post(message) != .busy
         default: break
         }

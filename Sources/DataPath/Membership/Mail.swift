@@ -4,8 +4,8 @@ import Wire
 public enum Mail: Sendable {
     /// Signing keys from the namenode's last answer; replaces the set.
     case keys(KeyRing)
-    /// The namenode's word that a block of this epoch is to go.
-    case delete(BlockID, Epoch)
+    /// The namenode's word that a block is to go, with what it is.
+    case delete(Deletion)
     /// Somebody asks for a scrub: of this block, or of every block.
     case scrub(BlockID?)
     /// Where the scrubs of every reactor stood when the node stopped.

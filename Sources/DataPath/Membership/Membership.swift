@@ -174,6 +174,7 @@ package struct Membership: Sendable {
         state.length = record.length
         state.crc = record.checksum
         state.deviceID = device
+        state.incarnation = record.incarnation.number
         state.state =
             switch record.state {
             case .open: .open
@@ -207,7 +208,13 @@ package struct Membership: Sendable {
 
     private static func mail(_ command: ControlCommand) -> Mail? {
         switch command.kind {
-        case .delete: .delete(BlockID(command.block), Epoch(command.epoch))
+        case .delete:
+            .delete(
+                Deletion(
+                    block: BlockID(command.block), epoch: Epoch(command.epoch),
+                    incarnation: NamespaceIncarnation(command.incarnation),
+                    content: command.sealed
+                        ? Deletion.Content(length: command.length, checksum: command.crc) : nil))
         case .scrub: .scrub(command.block == 0 ? nil : BlockID(command.block))
         // A newer namenode's, which it repeats until a newer datanode does it.
         case .UNRECOGNIZED: nil

@@ -23,10 +23,12 @@ public struct BlockRecord: Equatable, Sendable {
     /// It was there when the node started. What a power cut left of its bytes nobody has looked at.
     public var isFound: Bool
     public var device: Int
+    /// Of the namespace that made the block.
+    public var incarnation: NamespaceIncarnation
 
     public init(
         epoch: Epoch, length: UInt64, checksum: UInt32, state: State, isFound: Bool = false,
-        device: Int
+        device: Int, incarnation: NamespaceIncarnation = .unknown
     ) {
         self.epoch = epoch
         self.length = length
@@ -34,6 +36,15 @@ public struct BlockRecord: Equatable, Sendable {
         self.state = state
         self.isFound = isFound
         self.device = device
+        self.incarnation = incarnation
+    }
+
+    /// Whether this copy is of the block that is to go.
+    func isCovered(by deletion: Deletion) -> Bool {
+        deletion.covers(
+            epoch: epoch, incarnation: incarnation,
+            content: state == .sealed
+                ? Deletion.Content(length: length, checksum: checksum) : nil)
     }
 }
 

@@ -36,7 +36,8 @@ extension Datanode where Ring: ~Copyable {
                 entry.pointee.block,
                 BlockRecord(
                     epoch: entry.pointee.epoch, length: entry.pointee.flush.durable, checksum: 0,
-                    state: devices[device].isFailed ? .lost : .mayBeLost, device: device))
+                    state: devices[device].isFailed ? .lost : .mayBeLost, device: device,
+                    incarnation: entry.pointee.incarnation))
         }
         endStream(stream)
     }

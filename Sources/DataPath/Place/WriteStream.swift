@@ -17,6 +17,7 @@ struct WriteStream: ~Copyable {
     let block: BlockID
     let epoch: Epoch
     let lease: LeaseID
+    let incarnation: NamespaceIncarnation
     let maxLength: UInt64
     let device: Int
     var chain: Chain
@@ -86,6 +87,7 @@ struct WriteStream: ~Copyable {
         block = token.block
         epoch = token.epoch
         lease = token.lease
+        incarnation = token.incarnation
         maxLength = token.maxLength
         self.device = device
         self.chain = chain

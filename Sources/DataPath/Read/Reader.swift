@@ -16,23 +16,29 @@ extension Datanode where Ring: ~Copyable {
         connection.pointee.sequence = 0
         switch judged {
         case .failure(let refused): fail(index, refused.status)
-        case .success:
+        case .success(let admitted):
             guard !isDraining else { return fail(index, .shuttingDown) }
             guard !settings.isDeviceNull else {
                 return fail(index, .deviceFailed, "this bench node keeps no bytes (--null-device)")
             }
-            switch find(header) {
+            switch find(header, admitted.token.incarnation) {
             case .failure(let refused): fail(index, refused.status)
             case .success(let record): beginRead(index, header, record)
             }
         }
     }
 
-    private func find(_ header: FrameHeader) -> Result<BlockRecord, TokenCheck.Refused> {
+    private func find(
+        _ header: FrameHeader, _ incarnation: NamespaceIncarnation
+    ) -> Result<BlockRecord, TokenCheck.Refused> {
         func refuse(_ status: Status) -> Result<BlockRecord, TokenCheck.Refused> {
             .failure(TokenCheck.Refused(status: status))
         }
         guard let record = index[header.block], !dying.contains(header.block) else {
+            return refuse(.notFound)
+        }
+        // The same number, given by another copy of the namespace.
+        guard record.incarnation == incarnation || record.epoch == Epoch(0) else {
             return refuse(.notFound)
         }
         guard header.epoch >= record.epoch else { return refuse(.tokenStaleEpoch) }

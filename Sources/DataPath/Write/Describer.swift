@@ -29,7 +29,8 @@ extension Datanode where Ring: ~Copyable {
             maxLength: entry.pointee.maxLength,
             checksum: state == .open ? 0 : entry.pointee.seal.checksum,
             inlineCount: isInline ? UInt32(chunks) : 0, tableCount: isInline ? 0 : UInt32(chunks),
-            tableChecksum: isInline ? 0 : CRC32C.of(table, count: chunks * 4))
+            tableChecksum: isInline ? 0 : CRC32C.of(table, count: chunks * 4),
+            incarnation: entry.pointee.incarnation)
         header.encode(into: page)
         return isInline ? 0 : chunks
     }

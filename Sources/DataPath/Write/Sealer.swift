@@ -126,7 +126,7 @@ extension Datanode where Ring: ~Copyable {
                 BlockRecord(
                     epoch: entry.pointee.epoch, length: entry.pointee.hwm,
                     checksum: entry.pointee.seal.checksum, state: .sealed,
-                    device: entry.pointee.device))
+                    device: entry.pointee.device, incarnation: entry.pointee.incarnation))
         }
         entry.pointee.seal.reached = level
         entry.pointee.seal.local = .done

@@ -115,8 +115,8 @@ final class SimulatedDatanode: SimulationParticipant {
     // MARK: Mail
 
     func post(_ message: Mail) {
-        if case .delete(let block, _) = message {
-            return post(message, to: reactors[Int(block.number % UInt64(share))])
+        if case .delete(let deletion) = message {
+            return post(message, to: reactors[Int(deletion.block.number % UInt64(share))])
         }
         for reactor in reactors { post(message, to: reactor) }
     }

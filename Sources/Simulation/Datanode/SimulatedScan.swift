@@ -33,7 +33,8 @@ struct SimulatedScan {
         let isSealed = header.state == .sealed
         let record = BlockRecord(
             epoch: header.epoch, length: isSealed ? header.length : 0, checksum: header.checksum,
-            state: isSealed ? .sealed : .mayBeLost, isFound: true, device: place)
+            state: isSealed ? .sealed : .mayBeLost, isFound: true, device: place,
+            incarnation: header.incarnation)
         if let other = index[block], other.epoch > record.epoch { return }
         index.set(block, record)
     }

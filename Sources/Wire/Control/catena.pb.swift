@@ -774,6 +774,9 @@ public nonisolated struct ControlBlockState: Sendable {
 
   public var deviceID: Data = Data()
 
+  /// of the namespace that made the block, as its token said; 0: not known
+  public var incarnation: UInt32 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum State: SwiftProtobuf.Enum, Swift.CaseIterable {
@@ -859,6 +862,12 @@ public nonisolated struct ControlRegister: Sendable {
   public var proof: Data = Data()
 
   public var software: String = String()
+
+  /// the newest namespace that answered this node, as HEARTBEAT's
+  public var seenIncarnation: UInt32 = 0
+
+  /// reply names it; 0: none yet
+  public var seenCommit: UInt64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1012,6 +1021,16 @@ public nonisolated struct ControlCommand: Sendable {
 
   public var epoch: UInt64 = 0
 
+  /// What the block is (DELETE): a copy that is not of it stays, and is named again.
+  public var incarnation: UInt32 = 0
+
+  /// length and crc are known: the block was a key's
+  public var sealed: Bool = false
+
+  public var length: UInt64 = 0
+
+  public var crc: UInt32 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum Kind: SwiftProtobuf.Enum, Swift.CaseIterable {
@@ -1063,6 +1082,12 @@ public nonisolated struct ControlHeartbeatReply: Sendable {
   public var currentKey: UInt64 = 0
 
   public var commands: [ControlCommand] = []
+
+  /// Which namespace answers, and its newest commit: kept by the node, and said at REGISTER. Empty
+  /// while the namespace has yet to hear from K nodes, and while it is older than its datanodes.
+  public var incarnation: UInt32 = 0
+
+  public var commit: UInt64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1577,11 +1602,55 @@ public nonisolated struct ControlClusterStatusReply: @unchecked Sendable {
     set {_uniqueStorage()._strayBlocks = newValue}
   }
 
+  /// there: this namespace is older than its datanodes
+  public var behind: ControlNamespaceBehind {
+    get {_storage._behind ?? ControlNamespaceBehind()}
+    set {_uniqueStorage()._behind = newValue}
+  }
+  /// Returns true if `behind` has been explicitly set.
+  public var hasBehind: Bool {_storage._behind != nil}
+  /// Clears the value of `behind`. Subsequent reads from it will return its default value.
+  public mutating func clearBehind() {_uniqueStorage()._behind = nil}
+
+  /// live datanodes that have named all they hold
+  public var reportsComplete: UInt32 {
+    get {_storage._reportsComplete}
+    set {_uniqueStorage()._reportsComplete = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// What a datanode knows and the namespace does not: blocks or commits of a later state of it.
+public nonisolated struct ControlNamespaceBehind: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var nodeID: Data = Data()
+
+  /// that the node, or its block, is of; 0: not known
+  public var incarnation: UInt32 = 0
+
+  /// that the node has seen; 0: a block says it
+  public var commit: UInt64 = 0
+
+  /// the namespace's own, when it noticed
+  public var ownCommit: UInt64 = 0
+
+  /// the highest that was never given; 0: a commit says it
+  public var block: UInt64 = 0
+
+  /// the next one to be given, when it noticed
+  public var ownBlock: UInt64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
 }
 
 public nonisolated struct ControlReport: Sendable {
@@ -3030,7 +3099,7 @@ nonisolated extension ControlDevice: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension ControlBlockState: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".BlockState"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}block\0\u{1}epoch\0\u{1}length\0\u{1}crc\0\u{1}state\0\u{3}device_id\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}block\0\u{1}epoch\0\u{1}length\0\u{1}crc\0\u{1}state\0\u{3}device_id\0\u{2}\"incarnation\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3044,6 +3113,7 @@ nonisolated extension ControlBlockState: SwiftProtobuf.Message, SwiftProtobuf._M
       case 4: try { try decoder.decodeSingularUInt32Field(value: &self.crc) }()
       case 5: try { try decoder.decodeSingularEnumField(value: &self.state) }()
       case 6: try { try decoder.decodeSingularBytesField(value: &self.deviceID) }()
+      case 40: try { try decoder.decodeSingularUInt32Field(value: &self.incarnation) }()
       default: break
       }
     }
@@ -3068,6 +3138,9 @@ nonisolated extension ControlBlockState: SwiftProtobuf.Message, SwiftProtobuf._M
     if !self.deviceID.isEmpty {
       try visitor.visitSingularBytesField(value: self.deviceID, fieldNumber: 6)
     }
+    if self.incarnation != 0 {
+      try visitor.visitSingularUInt32Field(value: self.incarnation, fieldNumber: 40)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3078,6 +3151,7 @@ nonisolated extension ControlBlockState: SwiftProtobuf.Message, SwiftProtobuf._M
     if lhs.crc != rhs.crc {return false}
     if lhs.state != rhs.state {return false}
     if lhs.deviceID != rhs.deviceID {return false}
+    if lhs.incarnation != rhs.incarnation {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3089,7 +3163,7 @@ nonisolated extension ControlBlockState.State: SwiftProtobuf._ProtoNameProviding
 
 nonisolated extension ControlRegister: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Register"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}incarnation\0\u{1}host\0\u{1}port\0\u{1}devices\0\u{1}proof\0\u{1}software\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}incarnation\0\u{1}host\0\u{1}port\0\u{1}devices\0\u{1}proof\0\u{1}software\0\u{4}!seen_incarnation\0\u{3}seen_commit\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3104,6 +3178,8 @@ nonisolated extension ControlRegister: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 5: try { try decoder.decodeRepeatedMessageField(value: &self.devices) }()
       case 6: try { try decoder.decodeSingularBytesField(value: &self.proof) }()
       case 7: try { try decoder.decodeSingularStringField(value: &self.software) }()
+      case 40: try { try decoder.decodeSingularUInt32Field(value: &self.seenIncarnation) }()
+      case 41: try { try decoder.decodeSingularUInt64Field(value: &self.seenCommit) }()
       default: break
       }
     }
@@ -3131,6 +3207,12 @@ nonisolated extension ControlRegister: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if !self.software.isEmpty {
       try visitor.visitSingularStringField(value: self.software, fieldNumber: 7)
     }
+    if self.seenIncarnation != 0 {
+      try visitor.visitSingularUInt32Field(value: self.seenIncarnation, fieldNumber: 40)
+    }
+    if self.seenCommit != 0 {
+      try visitor.visitSingularUInt64Field(value: self.seenCommit, fieldNumber: 41)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3142,6 +3224,8 @@ nonisolated extension ControlRegister: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.devices != rhs.devices {return false}
     if lhs.proof != rhs.proof {return false}
     if lhs.software != rhs.software {return false}
+    if lhs.seenIncarnation != rhs.seenIncarnation {return false}
+    if lhs.seenCommit != rhs.seenCommit {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3423,7 +3507,7 @@ nonisolated extension ControlDeviceScrub: SwiftProtobuf.Message, SwiftProtobuf._
 
 nonisolated extension ControlCommand: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Command"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}block\0\u{1}epoch\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}block\0\u{1}epoch\0\u{2}%incarnation\0\u{1}sealed\0\u{1}length\0\u{1}crc\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3434,6 +3518,10 @@ nonisolated extension ControlCommand: SwiftProtobuf.Message, SwiftProtobuf._Mess
       case 1: try { try decoder.decodeSingularEnumField(value: &self.kind) }()
       case 2: try { try decoder.decodeSingularUInt64Field(value: &self.block) }()
       case 3: try { try decoder.decodeSingularUInt64Field(value: &self.epoch) }()
+      case 40: try { try decoder.decodeSingularUInt32Field(value: &self.incarnation) }()
+      case 41: try { try decoder.decodeSingularBoolField(value: &self.sealed) }()
+      case 42: try { try decoder.decodeSingularUInt64Field(value: &self.length) }()
+      case 43: try { try decoder.decodeSingularUInt32Field(value: &self.crc) }()
       default: break
       }
     }
@@ -3449,6 +3537,18 @@ nonisolated extension ControlCommand: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if self.epoch != 0 {
       try visitor.visitSingularUInt64Field(value: self.epoch, fieldNumber: 3)
     }
+    if self.incarnation != 0 {
+      try visitor.visitSingularUInt32Field(value: self.incarnation, fieldNumber: 40)
+    }
+    if self.sealed != false {
+      try visitor.visitSingularBoolField(value: self.sealed, fieldNumber: 41)
+    }
+    if self.length != 0 {
+      try visitor.visitSingularUInt64Field(value: self.length, fieldNumber: 42)
+    }
+    if self.crc != 0 {
+      try visitor.visitSingularUInt32Field(value: self.crc, fieldNumber: 43)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3456,6 +3556,10 @@ nonisolated extension ControlCommand: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if lhs.kind != rhs.kind {return false}
     if lhs.block != rhs.block {return false}
     if lhs.epoch != rhs.epoch {return false}
+    if lhs.incarnation != rhs.incarnation {return false}
+    if lhs.sealed != rhs.sealed {return false}
+    if lhs.length != rhs.length {return false}
+    if lhs.crc != rhs.crc {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3467,7 +3571,7 @@ nonisolated extension ControlCommand.Kind: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension ControlHeartbeatReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".HeartbeatReply"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}keys\0\u{3}current_key\0\u{1}commands\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}keys\0\u{3}current_key\0\u{1}commands\0\u{2}%incarnation\0\u{1}commit\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3478,6 +3582,8 @@ nonisolated extension ControlHeartbeatReply: SwiftProtobuf.Message, SwiftProtobu
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.keys) }()
       case 2: try { try decoder.decodeSingularUInt64Field(value: &self.currentKey) }()
       case 3: try { try decoder.decodeRepeatedMessageField(value: &self.commands) }()
+      case 40: try { try decoder.decodeSingularUInt32Field(value: &self.incarnation) }()
+      case 41: try { try decoder.decodeSingularUInt64Field(value: &self.commit) }()
       default: break
       }
     }
@@ -3493,6 +3599,12 @@ nonisolated extension ControlHeartbeatReply: SwiftProtobuf.Message, SwiftProtobu
     if !self.commands.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.commands, fieldNumber: 3)
     }
+    if self.incarnation != 0 {
+      try visitor.visitSingularUInt32Field(value: self.incarnation, fieldNumber: 40)
+    }
+    if self.commit != 0 {
+      try visitor.visitSingularUInt64Field(value: self.commit, fieldNumber: 41)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3500,6 +3612,8 @@ nonisolated extension ControlHeartbeatReply: SwiftProtobuf.Message, SwiftProtobu
     if lhs.keys != rhs.keys {return false}
     if lhs.currentKey != rhs.currentKey {return false}
     if lhs.commands != rhs.commands {return false}
+    if lhs.incarnation != rhs.incarnation {return false}
+    if lhs.commit != rhs.commit {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4370,7 +4484,7 @@ nonisolated extension ControlClusterStatus: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension ControlClusterStatusReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ClusterStatusReply"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}cluster_id\0\u{1}live\0\u{1}stale\0\u{1}dead\0\u{1}needed\0\u{3}capacity_bytes\0\u{3}used_bytes\0\u{1}keys\0\u{1}blocks\0\u{1}leases\0\u{3}under_replicated_blocks\0\u{3}missing_blocks\0\u{3}uptime_ms\0\u{1}replicas\0\u{3}block_bytes\0\u{4}\u{5}corrupt_replicas\0\u{3}stray_blocks\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}cluster_id\0\u{1}live\0\u{1}stale\0\u{1}dead\0\u{1}needed\0\u{3}capacity_bytes\0\u{3}used_bytes\0\u{1}keys\0\u{1}blocks\0\u{1}leases\0\u{3}under_replicated_blocks\0\u{3}missing_blocks\0\u{3}uptime_ms\0\u{1}replicas\0\u{3}block_bytes\0\u{4}\u{5}corrupt_replicas\0\u{3}stray_blocks\0\u{2}\u{13}behind\0\u{3}reports_complete\0")
 
   fileprivate class _StorageClass {
     var _clusterID: Data = Data()
@@ -4390,6 +4504,8 @@ nonisolated extension ControlClusterStatusReply: SwiftProtobuf.Message, SwiftPro
     var _blockBytes: UInt64 = 0
     var _corruptReplicas: UInt64 = 0
     var _strayBlocks: UInt64 = 0
+    var _behind: ControlNamespaceBehind? = nil
+    var _reportsComplete: UInt32 = 0
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -4417,6 +4533,8 @@ nonisolated extension ControlClusterStatusReply: SwiftProtobuf.Message, SwiftPro
       _blockBytes = source._blockBytes
       _corruptReplicas = source._corruptReplicas
       _strayBlocks = source._strayBlocks
+      _behind = source._behind
+      _reportsComplete = source._reportsComplete
     }
   }
 
@@ -4452,6 +4570,8 @@ nonisolated extension ControlClusterStatusReply: SwiftProtobuf.Message, SwiftPro
         case 15: try { try decoder.decodeSingularUInt64Field(value: &_storage._blockBytes) }()
         case 20: try { try decoder.decodeSingularUInt64Field(value: &_storage._corruptReplicas) }()
         case 21: try { try decoder.decodeSingularUInt64Field(value: &_storage._strayBlocks) }()
+        case 40: try { try decoder.decodeSingularMessageField(value: &_storage._behind) }()
+        case 41: try { try decoder.decodeSingularUInt32Field(value: &_storage._reportsComplete) }()
         default: break
         }
       }
@@ -4460,6 +4580,10 @@ nonisolated extension ControlClusterStatusReply: SwiftProtobuf.Message, SwiftPro
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
       if !_storage._clusterID.isEmpty {
         try visitor.visitSingularBytesField(value: _storage._clusterID, fieldNumber: 1)
       }
@@ -4511,6 +4635,12 @@ nonisolated extension ControlClusterStatusReply: SwiftProtobuf.Message, SwiftPro
       if _storage._strayBlocks != 0 {
         try visitor.visitSingularUInt64Field(value: _storage._strayBlocks, fieldNumber: 21)
       }
+      try { if let v = _storage._behind {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 40)
+      } }()
+      if _storage._reportsComplete != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._reportsComplete, fieldNumber: 41)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -4537,10 +4667,67 @@ nonisolated extension ControlClusterStatusReply: SwiftProtobuf.Message, SwiftPro
         if _storage._blockBytes != rhs_storage._blockBytes {return false}
         if _storage._corruptReplicas != rhs_storage._corruptReplicas {return false}
         if _storage._strayBlocks != rhs_storage._strayBlocks {return false}
+        if _storage._behind != rhs_storage._behind {return false}
+        if _storage._reportsComplete != rhs_storage._reportsComplete {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlNamespaceBehind: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".NamespaceBehind"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}incarnation\0\u{1}commit\0\u{3}own_commit\0\u{1}block\0\u{3}own_block\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.nodeID) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.incarnation) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.commit) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.ownCommit) }()
+      case 5: try { try decoder.decodeSingularUInt64Field(value: &self.block) }()
+      case 6: try { try decoder.decodeSingularUInt64Field(value: &self.ownBlock) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.nodeID.isEmpty {
+      try visitor.visitSingularBytesField(value: self.nodeID, fieldNumber: 1)
+    }
+    if self.incarnation != 0 {
+      try visitor.visitSingularUInt32Field(value: self.incarnation, fieldNumber: 2)
+    }
+    if self.commit != 0 {
+      try visitor.visitSingularUInt64Field(value: self.commit, fieldNumber: 3)
+    }
+    if self.ownCommit != 0 {
+      try visitor.visitSingularUInt64Field(value: self.ownCommit, fieldNumber: 4)
+    }
+    if self.block != 0 {
+      try visitor.visitSingularUInt64Field(value: self.block, fieldNumber: 5)
+    }
+    if self.ownBlock != 0 {
+      try visitor.visitSingularUInt64Field(value: self.ownBlock, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlNamespaceBehind, rhs: ControlNamespaceBehind) -> Bool {
+    if lhs.nodeID != rhs.nodeID {return false}
+    if lhs.incarnation != rhs.incarnation {return false}
+    if lhs.commit != rhs.commit {return false}
+    if lhs.ownCommit != rhs.ownCommit {return false}
+    if lhs.block != rhs.block {return false}
+    if lhs.ownBlock != rhs.ownBlock {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

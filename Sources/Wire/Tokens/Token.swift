@@ -17,7 +17,7 @@
 /// | 64 | 16 | chain hash |
 /// | 80 | 8 | max length of the block |
 /// | 88 | 4 | duration in milliseconds from `issued` |
-/// | 92 | 4 | zero |
+/// | 92 | 4 | incarnation of the namespace that made the block |
 /// | 96 | 32 | HMAC-SHA256 of the bytes 0 to 95 |
 ///
 /// Time is counted from the making of the key on each machine's own monotonic clock (DESIGN promise
@@ -46,10 +46,13 @@ public struct Token: Equatable, Sendable {
     public var chainHash: [UInt8]
     public var maxLength: UInt64
     public var duration: UInt32
+    /// Written into the block's file: a later copy of this number is another block.
+    public var incarnation: NamespaceIncarnation
 
     public init(
         modes: Modes, issued: UInt32, key: KeyID, cluster: ClusterID, block: BlockID, epoch: Epoch,
-        lease: LeaseID, chainHash: [UInt8], maxLength: UInt64, duration: UInt32
+        lease: LeaseID, chainHash: [UInt8], maxLength: UInt64, duration: UInt32,
+        incarnation: NamespaceIncarnation = .unknown
     ) {
         precondition(chainHash.count == 16, "a chain hash has 16 bytes")
         self.modes = modes
@@ -62,6 +65,7 @@ public struct Token: Equatable, Sendable {
         self.chainHash = chainHash
         self.maxLength = maxLength
         self.duration = duration
+        self.incarnation = incarnation
     }
 }
 
@@ -90,6 +94,7 @@ extension Token {
             for index in 0..<16 { base.storeLittle(chainHash[index], at: 64 + index) }
             base.storeLittle(maxLength, at: 80)
             base.storeLittle(duration, at: 88)
+            base.storeLittle(incarnation.number, at: 92)
         }
         return bytes
     }
@@ -99,22 +104,23 @@ extension Token {
     public init?(decoding bytes: [UInt8]) {
         guard bytes.count == Self.byteCount, bytes[0] == Self.version,
             bytes[1] != 0, bytes[1] < 8, bytes[2...3].allSatisfy({ $0 == 0 }),
-            bytes[92..<96].allSatisfy({ $0 == 0 }),
             let cluster = ClusterID(bytes: bytes[16..<32]),
             let lease = LeaseID(bytes: bytes[48..<64])
         else { return nil }
         let numbers = bytes.withUnsafeBytes {
-            buffer -> (UInt32, UInt64, UInt64, UInt64, UInt64, UInt32) in
+            buffer -> (UInt32, UInt64, UInt64, UInt64, UInt64, UInt32, UInt32) in
             let base = buffer.baseAddress.unsafelyUnwrapped
             return (
                 base.loadLittle(UInt32.self, at: 4), base.loadLittle(UInt64.self, at: 8),
                 base.loadLittle(UInt64.self, at: 32), base.loadLittle(UInt64.self, at: 40),
-                base.loadLittle(UInt64.self, at: 80), base.loadLittle(UInt32.self, at: 88)
+                base.loadLittle(UInt64.self, at: 80), base.loadLittle(UInt32.self, at: 88),
+                base.loadLittle(UInt32.self, at: 92)
             )
         }
         self.init(
             modes: Modes(rawValue: bytes[1]), issued: numbers.0, key: KeyID(numbers.1),
             cluster: cluster, block: BlockID(numbers.2), epoch: Epoch(numbers.3), lease: lease,
-            chainHash: Array(bytes[64..<80]), maxLength: numbers.4, duration: numbers.5)
+            chainHash: Array(bytes[64..<80]), maxLength: numbers.4, duration: numbers.5,
+            incarnation: NamespaceIncarnation(numbers.6))
     }
 }

@@ -80,11 +80,13 @@ class Token:
     max_length: int
     duration: int
     version: int = 1
+    incarnation: int = 0
 
     def unsigned(self):
         return _TOKEN.pack(
             self.version, self.modes, 0, self.issued, self.key_id, self.cluster, self.block,
-            self.epoch, self.lease, self.chain_hash, self.max_length, self.duration, 0,
+            self.epoch, self.lease, self.chain_hash, self.max_length, self.duration,
+            self.incarnation,
         )
 
     def signed(self, key):
@@ -97,13 +99,13 @@ def decode_token(raw):
     """(Token, signature); ValueError when the layout is off."""
     if len(raw) != TOKEN_BYTES:
         raise ValueError("token: length")
-    version, modes, zero, issued, key, cluster, block, epoch, lease, chain, most, duration, rest = (
+    version, modes, zero, issued, key, cluster, block, epoch, lease, chain, most, duration, made = (
         _TOKEN.unpack_from(raw)
     )
-    if version != 1 or not 1 <= modes <= 7 or zero or rest:
+    if version != 1 or not 1 <= modes <= 7 or zero:
         raise ValueError("token: layout")
     token = Token(
-        modes, issued, key, cluster, block, epoch, lease, chain, most, duration, version
+        modes, issued, key, cluster, block, epoch, lease, chain, most, duration, version, made
     )
     return token, bytes(raw[96:])
 

@@ -76,13 +76,14 @@ def tokens():
     return {
         "write": credentials.Token(
             credentials.WRITE, 1500, KEY.id, lease=LEASE, max_length=134217728, duration=600000,
-            chain_hash=credentials.chain_hash(nodes["three nodes"]), **common),
+            chain_hash=credentials.chain_hash(nodes["three nodes"]), incarnation=0x5EED1234,
+            **common),
         "read": credentials.Token(
             credentials.READ, 0, KEY.id, lease=bytes(16), max_length=65537, duration=60000,
             chain_hash=credentials.chain_hash(nodes["one node"]), **common),
         "all modes, largest numbers": credentials.Token(
             7, 0xFFFFFFFF, KEY.id, CLUSTER, (1 << 53) - 1, (1 << 53) - 1, LEASE,
-            bytes(range(16)), 1 << 30, 0xFFFFFFFF),
+            bytes(range(16)), 1 << 30, 0xFFFFFFFF, incarnation=0xFFFFFFFF),
     }
 
 

@@ -25,9 +25,9 @@ LateBlock: 1 uint64 block; 2 uint32 position; 3 Node node; 4 enum level
 Device: 1 bytes device_id; 2 string location; 3 uint64 capacity_bytes; 4 uint64 used_bytes; 5
     uint64 free_bytes; 6 string path; 7 bool failed
 BlockState: 1 uint64 block; 2 uint64 epoch; 3 uint64 length; 4 uint32 crc; 5 enum state; 6 bytes
-    device_id
+    device_id; 40 uint32 incarnation
 Register: 1 bytes node_id; 2 bytes incarnation; 3 string host; 4 uint32 port; 5 *Device devices; 6
-    bytes proof; 7 string software
+    bytes proof; 7 string software; 40 uint32 seen_incarnation; 41 uint64 seen_commit
 SigningKey: 1 uint64 key_id; 2 bytes secret; 3 uint64 age_ms
 Timing: 1 uint32 heartbeat_ms; 2 uint32 stale_ms; 3 uint32 dead_ms
 RegisterReply: 1 bytes cluster_id; 2 uint64 session; 3 *SigningKey keys; 4 uint64 current_key; 5
@@ -37,8 +37,10 @@ Heartbeat: 1 bytes node_id; 2 uint64 session; 3 uint64 sequence; 4 *BlockState b
     bytes proof
 DeviceScrub: 1 bytes device_id; 2 uint64 pass; 3 uint64 pass_blocks; 4 uint64 pass_done; 5 uint64
     pass_bytes; 6 uint64 blocks; 7 uint64 bytes; 8 uint64 bad; 9 uint64 asked
-Command: 1 enum kind; 2 uint64 block; 3 uint64 epoch
-HeartbeatReply: 1 *SigningKey keys; 2 uint64 current_key; 3 *Command commands
+Command: 1 enum kind; 2 uint64 block; 3 uint64 epoch; 40 uint32 incarnation; 41 bool sealed; 42
+    uint64 length; 43 uint32 crc
+HeartbeatReply: 1 *SigningKey keys; 2 uint64 current_key; 3 *Command commands; 40 uint32
+    incarnation; 41 uint64 commit
 Create: 1 string key; 2 bool overwrite
 Lease: 1 bytes lease_id; 2 uint64 duration_ms
 AddBlock: 1 bytes lease_id; 2 uint64 size_hint; 3 *bytes exclude; 4 uint32 replicas; 5 string
@@ -68,7 +70,9 @@ ClusterStatusReply: 1 bytes cluster_id; 2 uint32 live; 3 uint32 stale; 4 uint32 
     needed; 6 uint64 capacity_bytes; 7 uint64 used_bytes; 8 uint64 keys; 9 uint64 blocks; 10
     uint64 leases; 11 uint64 under_replicated_blocks; 12 uint64 missing_blocks; 13 uint64
     uptime_ms; 14 uint32 replicas; 15 uint64 block_bytes; 20 uint64 corrupt_replicas; 21 uint64
-    stray_blocks
+    stray_blocks; 40 NamespaceBehind behind; 41 uint32 reports_complete
+NamespaceBehind: 1 bytes node_id; 2 uint32 incarnation; 3 uint64 commit; 4 uint64 own_commit; 5
+    uint64 block; 6 uint64 own_block
 Report: 1 bool dead_only
 NodeReport: 1 Node node; 2 string state; 3 uint64 last_contact_ms; 4 *Device devices; 5 uint64
     blocks; 6 uint32 open_streams; 7 string software; 8 bool report_complete; 10 uint64 corrupt;
