@@ -6,6 +6,10 @@ public struct Budget: Sendable, Equatable {
     /// Connections, in and out. Each may have one receive, one send and one control operation in
     /// flight.
     public var connections = 4096
+    /// Of those, how many may be of peers that have shown no valid token yet; beyond them the one
+    /// that is here longest gives way. The others are for peers with a token, and for the next
+    /// nodes of chains.
+    var unauthenticated: Int { connections / 2 }
     /// Blocks open for writing at once, attached to a connection or waiting for their writer to
     /// come back.
     public var writeStreams = 2048
@@ -25,9 +29,6 @@ public struct Budget: Sendable, Equatable {
     /// Frames that may wait for a gap over all streams: a quarter of the buffers, so that the frame
     /// that fills a gap always finds one.
     var heldFrames: Int { payloadBuffers / 4 }
-    /// Payload buffers that credentials may occupy: whoever has no token yet leaves room for those
-    /// who have one.
-    var controlBuffers: Int { payloadBuffers / 2 }
     /// Payload buffers that all reads together may hold: readers that take nothing leave the other
     /// half to writers.
     var readBuffers: Int { payloadBuffers / 2 }

@@ -17,8 +17,6 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     let share: ReactorShare
     public let door: ReactorDoor?
     var doors: [ReactorDoor] = []
-    /// Bytes that came with a connection and wait for a buffer.
-    var arriving: [Int32: [UInt8]] = [:]
     /// Places of the connection table that are used or promised, when there is one reactor.
     var placesTaken = 0
     var isFailureTold: [Bool]
@@ -35,6 +33,8 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     let connectionMemory: UnsafeMutableRawPointer
 
     var connections: Slab<Connection>
+    /// Inbound connections that have shown no valid token yet, the oldest first.
+    var unauthenticated: AgeList
     var streams: Slab<WriteStream>
     var readers: Slab<ReadStream>
     public internal(set) var devices: [Device]
@@ -43,8 +43,6 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     var parked: [Int32] = []
     /// Frames beyond a gap, over all streams.
     var heldFrames = 0
-    /// Payload buffers with credentials in them.
-    var controlBuffers = 0
     /// Payload buffers with parts of reads' answers in them.
     var readBuffers = 0
     /// The write stream of each open block.
@@ -104,6 +102,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         connectionMemory = .allocate(
             byteCount: budget.connections * Connection.memoryBytes, alignment: 64)
         connections = Slab(capacity: budget.connections)
+        unauthenticated = AgeList(places: budget.connections)
         streams = Slab(capacity: budget.writeStreams)
         readers = Slab(capacity: budget.readStreams)
         bufferWaiters = WaitList(places: budget.connections + budget.readStreams)
@@ -204,8 +203,9 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         case .accept: accepted(event)
         case .receiveHeader: receivedHeader(owner, event.outcome)
         case .receivePayload: receivedPayload(owner, event)
-        case .discard: discarded(owner, event)
-        case .sendControl, .forwardSeal: sentControl(owner, event.outcome)
+        case .discard: discarded(owner, event.outcome)
+        case .sendControl, .forwardSeal, .forwardCredentials:
+            sentControl(owner, kind, event.outcome)
         case .sendFrame, .forwardFrame: sentFrame(owner, event)
         case .makeSocket: madeSocket(owner, event.outcome)
         case .connect: connected(owner, event.outcome)
@@ -288,6 +288,12 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     @inline(__always)
     func memory(of connection: Int32) -> UnsafeMutableRawPointer {
         connectionMemory + Int(connection) * Connection.memoryBytes
+    }
+
+    /// Where a connection's control payload is received.
+    @inline(__always)
+    mutating func received(of connection: Int32) -> UnsafeMutableRawPointer {
+        memory(of: connection) + connections.at(connection).pointee.receivedOffset
     }
 
     /// Where a buffer's payload begins when its offset is at the start of a page.

@@ -18,6 +18,8 @@ enum OperationKind: UInt8 {
     /// `sendFrame` and `sendControl`, to the next node of a chain.
     case forwardFrame
     case forwardSeal
+    /// The frame that opens a stream at the next node.
+    case forwardCredentials
     // Block files of write streams (stream)
     case openFile = 32
     case loadHeader

@@ -7,8 +7,9 @@ public enum Limits {
     public static let piecesPerFrame = 16
     /// The most payload in one data frame: sixteen whole chunks.
     public static let payloadBytes = piecesPerFrame * chunkBytes
-    /// The most payload in a frame that carries credentials, a receipt or an error.
-    public static let controlPayloadBytes = 4096
+    /// The most payload in a frame that carries credentials, a receipt or an error. Credentials of
+    /// five nodes with the longest names take 1,499 bytes.
+    public static let controlPayloadBytes = 1536
     /// The shortest and the longest block a namenode may plan.
     public static let blockBytes = (64 << 10)...(1 << 30)
     public static let defaultBlockBytes = 128 << 20

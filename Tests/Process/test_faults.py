@@ -458,6 +458,7 @@ class D4(FaultCase):
     def test_d4_sends(self):
         self.assert_good(",".join([
             self.each("before-forward", "short", "errno=EINTR", "short", "errno=EAGAIN", "short"),
+            self.each("before-forward-credentials", "short", "errno=EINTR", "errno=EAGAIN"),
             self.each("before-forward-seal", "short", "errno=EINTR", "short", "errno=EAGAIN"),
             self.each("before-ack", "short", "errno=EINTR", "short", "errno=EAGAIN", "short")]))
 

@@ -142,11 +142,53 @@ class Several(ClusterCase):
         self.assertLessEqual(shares[-1], each * 3)
 
 
+class Strangers(ClusterCase):
+    """Peers without a token, which stay for longer than any test."""
+
+    settings = {
+        "datanodes": 3, "node_settings": {
+            "connections": 64, "payload_buffers": 32, "progress_timeout_ms": 600_000,
+            "idle_timeout_ms": 600_000}}
+
+    def stranger(self, node, number):
+        """One that says nothing, half a header, or half its credentials."""
+        raw = frames.Header(frames.READ, payload_length=300).encode() + bytes(300)
+        peer = DataConnection(node.address)
+        self.addCleanup(peer.close)
+        peer.send_raw(raw[: (0, 64, 278)[number % 3]])
+        return peer
+
+    def assert_good_traffic(self, data):
+        for number in range(3):
+            key = self.key(f"/{number}")
+            values.put(self.client, key, data)
+            self.assertEqual(values.get(self.client, key), data)
+
+    def test_half_said_credentials_hold_no_buffer(self):
+        for node in self.cluster.nodes:
+            for _ in range(31):
+                self.stranger(node, 2)
+        self.assert_good_traffic(self.bytes(3 << 20))
+
+    def test_strangers_take_no_place_of_a_peer_with_a_token(self):
+        stream = self.stream()
+        data = self.bytes(PAGE)
+        stream.data(0, data).wait_ack(PAGE, Level.written)
+        idle = DataConnection(self.cluster.nodes[0].address)
+        self.addCleanup(idle.close)
+        for node in self.cluster.nodes:
+            for number in range(200):
+                self.stranger(node, number)
+        self.assert_good_traffic(self.bytes(3 << 20))
+        self.finish(stream, data)
+        idle.expect_closed()  # it was here before the others, and had said nothing
+
+
 class Many(ClusterCase):
     settings = {
         "datanodes": 1, "block_bytes": BLOCK, "heartbeat_ms": 1000, "stale_ms": 5000,
         "dead_ms": 10_000, "lease_ms": 600_000,
-        "node_settings": {"connections": STREAMS + 100, "write_streams": STREAMS + 16,
+        "node_settings": {"connections": 2 * STREAMS + 100, "write_streams": STREAMS + 16,
                           "read_streams": 16, "idle_timeout_ms": 120_000}}
 
     def setUp(self):

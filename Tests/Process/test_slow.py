@@ -49,7 +49,7 @@ class Slow(ClusterCase):
             return connection
         if number % 3 == 1:
             connection = self.connection()
-            connection.send(frames.Header(frames.READ, payload_length=4000), b"x" * 2000)
+            connection.send(frames.Header(frames.READ, payload_length=1000), b"x" * 500)
             return connection
         stream = self.stream(self.target(self.lease(key=self.key(f"/{number}"))))
         data = self.bytes(CHUNK)
@@ -65,7 +65,7 @@ class Slow(ClusterCase):
 
     def test_a_frame_that_drips_is_cut_off_too(self):
         connection = self.connection()
-        raw = frames.Header(frames.READ, payload_length=4000).encode() + bytes(4000)
+        raw = frames.Header(frames.READ, payload_length=1500).encode() + bytes(1500)
 
         def cut():
             try:

@@ -168,7 +168,7 @@ func randomHeader(_ generator: inout Seeded) -> FrameHeader {
         for index in 0..<pieces {
             header.pieces[index] = UInt32(truncatingIfNeeded: generator.next())
         }
-    case .write, .read: header.payloadLength = UInt32.random(in: 0...4_096, using: &generator)
+    case .write, .read: header.payloadLength = UInt32.random(in: 0...1_536, using: &generator)
     case .error:
         header.payloadLength = UInt32.random(in: 16...416, using: &generator)
         header.status = Status.allCases.randomElement(using: &generator).unsafelyUnwrapped

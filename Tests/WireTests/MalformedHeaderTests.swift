@@ -42,8 +42,8 @@ struct MalformedHeaderTests {
                 == .payloadTooLarge)
         #expect(refusalOf(.data) { $0.payloadLength = .max } == .payloadTooLarge)
         for operation in [FrameOperation.write, .read, .error, .sealed] {
-            #expect(refusalOf(operation) { $0.payloadLength = 4_096 } == .ok)
-            #expect(refusalOf(operation) { $0.payloadLength = 4_097 } == .payloadTooLarge)
+            #expect(refusalOf(operation) { $0.payloadLength = 1_536 } == .ok)
+            #expect(refusalOf(operation) { $0.payloadLength = 1_537 } == .payloadTooLarge)
             #expect(refusalOf(operation) { $0.payloadLength = .max } == .payloadTooLarge)
         }
         for operation in [FrameOperation.seal, .ack, .flush] {

@@ -77,45 +77,59 @@ extension Datanode where Ring: ~Copyable {
 
     /// Sends one frame from the connection's own memory.
     mutating func send(_ index: Int32, _ header: FrameHeader, payload: [UInt8]) {
+        payload.withUnsafeBytes { fillControlFrame(index, header, $0) }
+        let isAnswer = connections.at(index).pointee.role == .inbound
+        sendControlFrame(index, isAnswer ? .sendControl : .forwardSeal)
+    }
+
+    mutating func fillControlFrame(
+        _ index: Int32, _ header: FrameHeader, _ payload: UnsafeRawBufferPointer
+    ) {
         let connection = connections.at(index)
-        let memory = self.memory(of: index) + Connection.controlOffset
+        let memory = self.memory(of: index) + connection.pointee.controlOffset
+        let length = FrameHeader.byteCount + payload.count
+        precondition(
+            length <= connection.pointee.controlBytes,
+            "a control frame fits its connection's memory")
         var header = header
         header.payloadLength = UInt32(payload.count)
         header.encode(into: memory)
-        precondition(
-            Connection.controlOffset + FrameHeader.byteCount + payload.count
-                <= Connection.memoryBytes, "a control frame fits its connection's memory")
-        payload.withUnsafeBytes { bytes in
-            guard let base = bytes.baseAddress else { return }
-            (memory + FrameHeader.byteCount).copyMemory(from: base, byteCount: bytes.count)
+        if let base = payload.baseAddress {
+            (memory + FrameHeader.byteCount).copyMemory(from: base, byteCount: payload.count)
         }
-        connection.pointee.isSendingControl = true
-        connection.pointee.controlLength = FrameHeader.byteCount + payload.count
-        connection.pointee.controlSent = 0
-        reactor.timers.arm(UInt32(index) * 2 + 1, at: deadline(settings.progressTimeout))
-        sendMoreControl(index)
+        connection.pointee.controlLength = length
     }
 
-    private mutating func sendMoreControl(_ index: Int32) {
+    /// Sends the frame that `fillControlFrame` made.
+    mutating func sendControlFrame(_ index: Int32, _ kind: OperationKind) {
+        let connection = connections.at(index)
+        connection.pointee.isSendingControl = true
+        connection.pointee.controlSent = 0
+        reactor.timers.arm(UInt32(index) * 2 + 1, at: deadline(settings.progressTimeout))
+        sendMoreControl(index, kind)
+    }
+
+    private mutating func sendMoreControl(_ index: Int32, _ kind: OperationKind) {
         let connection = connections.at(index)
         let sent = connection.pointee.controlSent
         start(
-            connection.pointee.role == .inbound ? .sendControl : .forwardSeal, connection: index,
+            kind, connection: index,
             .send(
-                connection.pointee.descriptor, memory(of: index) + Connection.controlOffset + sent,
+                connection.pointee.descriptor,
+                memory(of: index) + connection.pointee.controlOffset + sent,
                 count: connection.pointee.controlLength - sent, more: false))
     }
 
-    mutating func sentControl(_ index: Int32, _ outcome: Outcome) {
+    mutating func sentControl(_ index: Int32, _ kind: OperationKind, _ outcome: Outcome) {
         guard settle(index) else { return }
         let connection = connections.at(index)
         switch outcome {
         case .done(let count):
             connection.pointee.controlSent += Int(count)
             guard connection.pointee.controlSent == connection.pointee.controlLength else {
-                return sendMoreControl(index)
+                return sendMoreControl(index, kind)
             }
-        case .again: return sendMoreControl(index)
+        case .again: return sendMoreControl(index, kind)
         case .cancelled, .disconnected, .full, .failed: return peerEnded(index)
         }
         reactor.timers.clear(UInt32(index) * 2 + 1)

@@ -5,33 +5,30 @@ import Wire
 // name the stream.
 extension Datanode where Ring: ~Copyable {
     /// A `write` frame with its credentials.
-    mutating func admitWrite(_ index: Int32, _ header: FrameHeader, _ buffer: Int32) {
-        switch judge(header, buffer, mode: .write) {
-        case .failure(let refused):
-            releasePayload(buffer)
-            fail(index, refused.status)
+    mutating func admitWrite(_ index: Int32, _ header: FrameHeader) {
+        switch judge(index, header, mode: .write) {
+        case .failure(let refused): fail(index, refused.status)
         case .success(let admitted):
             let connection = connections.at(index)
             connection.pointee.streamNumber = header.stream
             connection.pointee.sequence = 0
             switch findOrMakeStream(admitted, expected: header.length) {
-            case .failure(let refused):
-                releasePayload(buffer)
-                fail(index, refused.status)
+            case .failure(let refused): fail(index, refused.status)
             case .success(let stream):
                 streams.at(stream).pointee.join.pace.level = header.flags.level
-                attach(index, to: stream, admitted, credentials: buffer)
+                attach(index, to: stream, admitted)
             }
         }
     }
 
-    /// Checks a frame's credentials against this node's keys and clock.
+    /// Checks a frame's credentials against this node's keys and clock. A connection with valid
+    /// ones gives way to nobody any more.
     mutating func judge(
-        _ header: FrameHeader, _ buffer: Int32, mode: Token.Modes
+        _ index: Int32, _ header: FrameHeader, mode: Token.Modes
     ) -> Result<TokenCheck.Admitted, TokenCheck.Refused> {
-        let bytes = UnsafeRawBufferPointer(
-            start: page(of: buffer), count: Int(header.payloadLength))
-        guard CRC32C.of(page(of: buffer), count: bytes.count) == header.checksum else {
+        let memory = received(of: index)
+        let bytes = UnsafeRawBufferPointer(start: memory, count: Int(header.payloadLength))
+        guard CRC32C.of(memory, count: bytes.count) == header.checksum else {
             return .failure(TokenCheck.Refused(status: .badPayloadChecksum))
         }
         guard let credentials = Credentials(decoding: bytes) else {
@@ -41,7 +38,10 @@ extension Datanode where Ring: ~Copyable {
         let check = TokenCheck(
             cluster: identity.cluster, node: identity.node, keys: keys,
             now: Int64(reactor.now / 1_000_000))
-        return check.admit(credentials, mode: mode, block: header.block, epoch: header.epoch)
+        let answer = check.admit(
+            credentials, mode: mode, block: header.block, epoch: header.epoch)
+        if case .success = answer { unauthenticated.remove(index) }
+        return answer
     }
 
     /// - Parameter expected: the block's length as its writer foresees it, or 0.
@@ -138,7 +138,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// Gives the block's stream to this connection; an older one of the same writer ends.
     private mutating func attach(
-        _ index: Int32, to stream: Int32, _ admitted: TokenCheck.Admitted, credentials: Int32
+        _ index: Int32, to stream: Int32, _ admitted: TokenCheck.Admitted
     ) {
         let entry = streams.at(stream)
         let previous = entry.pointee.upstream
@@ -154,13 +154,6 @@ extension Datanode where Ring: ~Copyable {
         entry.pointee.seal.restart()
         entry.pointee.flush.restart()
         connections.at(index).pointee.stream = stream
-        guard !entry.pointee.isTail else {
-            releasePayload(credentials)
-            advanced(stream)
-            return
-        }
-        if entry.pointee.credentials >= 0 { releasePayload(entry.pointee.credentials) }
-        entry.pointee.credentials = credentials
-        dial(stream)
+        if entry.pointee.isTail { advanced(stream) } else { dial(stream, for: index) }
     }
 }

@@ -18,6 +18,8 @@ public struct FaultList: Sendable, Equatable {
         "after-open-header": (.writeOpenHeader, .end),
         "before-forward": (.forwardFrame, .begin),
         "after-forward": (.forwardFrame, .end),
+        "before-forward-credentials": (.forwardCredentials, .begin),
+        "after-forward-credentials": (.forwardCredentials, .end),
         "before-forward-seal": (.forwardSeal, .begin),
         "after-forward-seal": (.forwardSeal, .end),
         "before-disk": (.writeData, .begin),

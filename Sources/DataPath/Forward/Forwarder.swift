@@ -5,20 +5,6 @@ import Wire
 // Step 5 of the write path: the next node gets each frame from the buffer it was received into,
 // while the device writes it.
 extension Datanode where Ring: ~Copyable {
-    /// Passes the writer's credentials on, from the buffer they came in.
-    mutating func sendCredentials(_ index: Int32, _ stream: Int32) {
-        let entry = streams.at(stream)
-        let buffer = entry.pointee.credentials
-        var header = frames[Int(buffer)].header
-        header.flags.remove(.more)
-        header.stream = connections.at(index).pointee.streamNumber
-        header.sequence = 0
-        header.encode(into: page(of: buffer) - FrameHeader.byteCount)
-        entry.pointee.forwards.isSending = true
-        watch(stream)
-        sendForward(index, buffer, from: page(of: buffer) - FrameHeader.byteCount, header)
-    }
-
     private mutating func sendForward(
         _ index: Int32, _ buffer: Int32, from start: UnsafeMutableRawPointer, _ header: FrameHeader
     ) {
@@ -32,9 +18,7 @@ extension Datanode where Ring: ~Copyable {
     mutating func forward(_ stream: Int32) {
         guard stream >= 0 else { return }
         let entry = streams.at(stream)
-        guard entry.pointee.successor == .open, !entry.pointee.forwards.isSending,
-            entry.pointee.credentials < 0
-        else { return }
+        guard entry.pointee.successor == .open, !entry.pointee.forwards.isSending else { return }
         let index = entry.pointee.downstream
         guard !connections.at(index).pointee.isSendingControl else { return }
         if entry.pointee.forwards.sent == 0, let end = nextFlush(stream) {
@@ -132,15 +116,13 @@ extension Datanode where Ring: ~Copyable {
         guard stream >= 0 else { return releasePayload(buffer) }
         let entry = streams.at(stream)
         entry.pointee.forwards.isSending = false
-        let isCredentials = entry.pointee.credentials == buffer
         switch event.outcome {
         case .done(let count):
             entry.pointee.forwards.sent += Int(count)
             counters.bytesForwarded &+= UInt64(count)
         case .again: break
         case .cancelled, .disconnected, .full, .failed:
-            if !isCredentials { _ = entry.pointee.forwards.popFirst() }
-            if isCredentials { entry.pointee.credentials = -1 }
+            _ = entry.pointee.forwards.popFirst()
             releasePayload(buffer)
             return successorLost(stream, .nextHopFailed, "sending to the next node failed")
         }
@@ -148,19 +130,9 @@ extension Datanode where Ring: ~Copyable {
         let isWhole =
             entry.pointee.forwards.sent == FrameHeader.byteCount + Int(header.payloadLength)
         if isWhole {
-            entry.pointee.forwards.sent = 0
-            if isCredentials {
-                entry.pointee.credentials = -1
-            } else {
-                _ = entry.pointee.forwards.popFirst()
-                entry.pointee.forwards.forwarded = max(
-                    entry.pointee.forwards.forwarded, header.end)
-            }
+            _ = entry.pointee.forwards.popFirst()
+            entry.pointee.forwards.forwarded = max(entry.pointee.forwards.forwarded, header.end)
             releasePayload(buffer)
-        } else if isCredentials {
-            entry.pointee.forwards.isSending = true
-            return sendForward(
-                index, buffer, from: page(of: buffer) - FrameHeader.byteCount, header)
         }
         watch(stream)
         forward(stream)
@@ -186,7 +158,7 @@ extension Datanode where Ring: ~Copyable {
             forward(stream)
             advanced(stream)
         case .sealed, .error:
-            guard header.payloadLength <= Connection.receivedPayloadLimit else {
+            guard header.payloadLength <= Connection.answerBytes else {
                 return successorLost(stream, .nextHopFailed, "the next node's answer is too long")
             }
             connection.pointee.payloadBytes = 0
@@ -217,8 +189,7 @@ extension Datanode where Ring: ~Copyable {
         connection.pointee.pending += 1
         connection.pointee.receiveToken = reactor.start(
             .receive(
-                connection.pointee.descriptor,
-                memory(of: index) + Connection.receivedPayloadOffset + done, count: count - done,
+                connection.pointee.descriptor, received(of: index) + done, count: count - done,
                 waitAll: true),
             OperationContext(kind: OperationKind.receivePayload.rawValue, owner: UInt32(index)))
     }
@@ -242,8 +213,7 @@ extension Datanode where Ring: ~Copyable {
         let header = connection.pointee.header
         if header.operation == .error {
             let bytes = UnsafeRawBufferPointer(
-                start: memory(of: index) + Connection.receivedPayloadOffset,
-                count: Int(header.payloadLength))
+                start: received(of: index), count: Int(header.payloadLength))
             let report =
                 ErrorReport(decoding: bytes)
                 ?? ErrorReport(node: identity.node, text: header.status.explanation)
@@ -283,12 +253,6 @@ extension Datanode where Ring: ~Copyable {
         let entry = streams.at(stream)
         let isSending = entry.pointee.forwards.isSending
         var isFirst = true
-        if entry.pointee.credentials >= 0 {
-            let credentials = entry.pointee.credentials
-            entry.pointee.credentials = -1
-            if !isSending { releasePayload(credentials) }
-            isFirst = false
-        }
         while let buffer = entry.pointee.forwards.popFirst() {
             if buffer != ForwardQueue.seal, !(isFirst && isSending) { releasePayload(buffer) }
             isFirst = false
@@ -301,7 +265,7 @@ extension Datanode where Ring: ~Copyable {
     // MARK: Its deadline
 
     /// The next node owes progress from the moment something is under way to it.
-    private mutating func watch(_ stream: Int32) {
+    mutating func watch(_ stream: Int32) {
         let entry = streams.at(stream)
         guard !entry.pointee.isWatched, entry.pointee.downstream >= 0 else { return }
         entry.pointee.isWatched = true

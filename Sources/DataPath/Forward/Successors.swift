@@ -6,8 +6,8 @@ import Wire
 // whose stream was answered is kept for the next stream to the same node: small blocks would spend
 // more on connecting than on their bytes.
 extension Datanode where Ring: ~Copyable {
-    /// Connects to the next node of the stream's chain.
-    mutating func dial(_ stream: Int32) {
+    /// Connects to the next node of the stream's chain, with the credentials that `writer` brought.
+    mutating func dial(_ stream: Int32, for writer: Int32) {
         let entry = streams.at(stream)
         let next = entry.pointee.chain.nodes[entry.pointee.position + 1]
         entry.pointee.successor = .connecting
@@ -15,17 +15,18 @@ extension Datanode where Ring: ~Copyable {
             return successorLost(
                 stream, .nextHopUnreachable, "\(next.host) is not a numeric address")
         }
-        if let index = takeParked(address) { return reuse(index, for: stream) }
+        if let index = takeParked(address) { return reuse(index, for: stream, of: writer) }
         let connection = Connection(
             role: .outbound, life: .connecting, descriptor: .none, address: address,
             zeroCopy: ZeroCopy(isAllowed: mayZeroCopy))
         guard reservePlace(), let index = connections.insert(connection) else {
             // An idle connection to somebody else makes room for the next try.
-            if let oldest = parked.first { close(oldest) }
+            if let oldest = parked.first { close(oldest) } else { closeOldestUnauthenticated() }
             return successorLost(stream, .busy, "no connection is left for the next node")
         }
         connections.at(index).pointee.stream = stream
         connections.at(index).pointee.streamNumber = 1
+        passCredentials(of: writer, to: index)
         entry.pointee.downstream = index
         reactor.timers.arm(UInt32(index) * 2, at: deadline(settings.progressTimeout))
         start(.makeSocket, connection: index, .socket(family: address.family))
@@ -72,7 +73,8 @@ extension Datanode where Ring: ~Copyable {
         connection.pointee.life = .open
         streams.at(stream).pointee.successor = .open
         beginHeader(index)
-        sendCredentials(index, stream)
+        watch(stream)
+        sendControlFrame(index, .forwardCredentials)
     }
 
     /// Lets go of the connection to the next node and of what was to be sent there. One that owes
@@ -93,7 +95,7 @@ extension Datanode where Ring: ~Copyable {
         let connection = connections.at(index)
         return entry.pointee.seal.isWanted && entry.pointee.seal.behind != nil
             && entry.pointee.forwards.isEmpty && !entry.pointee.forwards.isSending
-            && entry.pointee.credentials < 0 && connection.pointee.life == .open
+            && connection.pointee.life == .open
             && !connection.pointee.isSendingControl && connection.pointee.receiving == .header
             && connection.pointee.headerBytes == 0 && !isStopping
     }
@@ -124,7 +126,7 @@ extension Datanode where Ring: ~Copyable {
         return index
     }
 
-    private mutating func reuse(_ index: Int32, for stream: Int32) {
+    private mutating func reuse(_ index: Int32, for stream: Int32, of writer: Int32) {
         let entry = streams.at(stream)
         let connection = connections.at(index)
         connection.pointee.stream = stream
@@ -134,6 +136,21 @@ extension Datanode where Ring: ~Copyable {
         entry.pointee.successor = .open
         reactor.timers.clear(UInt32(index) * 2)
         counters.successorsReused &+= 1
-        sendCredentials(index, stream)
+        passCredentials(of: writer, to: index)
+        watch(stream)
+        sendControlFrame(index, .forwardCredentials)
+    }
+
+    /// Makes the frame that opens the stream at the next node, in that connection's own memory: the
+    /// writer's frame with the same credentials.
+    private mutating func passCredentials(of writer: Int32, to index: Int32) {
+        var header = connections.at(writer).pointee.header
+        header.flags.remove(.more)
+        header.stream = connections.at(index).pointee.streamNumber
+        header.sequence = 0
+        fillControlFrame(
+            index, header,
+            UnsafeRawBufferPointer(
+                start: received(of: writer), count: Int(header.payloadLength)))
     }
 }

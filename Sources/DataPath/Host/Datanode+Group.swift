@@ -29,7 +29,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// Hands a connection whose `write` or `read` is whole to the reactor that has the block.
     /// `false`: the block is this reactor's.
-    mutating func handOver(_ index: Int32, _ header: FrameHeader, _ buffer: Int32) -> Bool {
+    mutating func handOver(_ index: Int32, _ header: FrameHeader) -> Bool {
         guard !share.isWhole else { return false }
         let owner = share.owner(of: header.block)
         guard owner != share.number else { return false }
@@ -38,12 +38,10 @@ extension Datanode where Ring: ~Copyable {
             connection.pointee.stream < 0 && connection.pointee.reader < 0
                 && !connection.pointee.isSendingFrame && !connection.pointee.isSendingControl,
             "between two streams nothing of a connection is under way")
-        let bytes = UnsafeRawBufferPointer(
-            start: payload(header, in: buffer), count: wanted(header))
+        let bytes = UnsafeRawBufferPointer(start: received(of: index), count: wanted(header))
         let arrival = Arrival(
             descriptor: connection.pointee.descriptor.number, address: connection.pointee.address,
             header: header, bytes: Array(bytes))
-        releasePayload(buffer)
         let door = doors[owner]
         guard door.reserve() else {
             refuseMove(index, header, .busy)
@@ -73,6 +71,7 @@ extension Datanode where Ring: ~Copyable {
         counters.connectionsMoved &+= 1
         reactor.timers.clear(UInt32(index) * 2)
         reactor.timers.clear(UInt32(index) * 2 + 1)
+        unauthenticated.remove(index)
         let connection = connections.at(index)
         connection.pointee.life = .closing
         connection.pointee.descriptor = .none
@@ -87,17 +86,10 @@ extension Datanode where Ring: ~Copyable {
         guard let index = connections.insert(connection) else {
             preconditionFailure("a connection arrives with a place reserved")
         }
+        unauthenticated.add(index)
         connections.at(index).pointee.header = arrival.header
-        connections.at(index).pointee.isArriving = true
-        arriving[index] = arrival.bytes
-        takeUp(index)
-    }
-
-    /// What came with a connection, once there is a buffer for it. `nil`: it is on the socket.
-    mutating func arrivedBytes(_ index: Int32) -> [UInt8]? {
-        guard connections.at(index).pointee.isArriving else { return nil }
-        connections.at(index).pointee.isArriving = false
-        return arriving.removeValue(forKey: index)
+        received(of: index).copyMemory(from: arrival.bytes, byteCount: arrival.bytes.count)
+        credentialsComplete(index)
     }
 
     // MARK: Devices

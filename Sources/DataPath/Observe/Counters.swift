@@ -5,6 +5,8 @@ public struct DatanodeCounters: Sendable, BitwiseCopyable {
     public var connectionsAccepted: UInt64 = 0
     /// Handed to the reactor that had their block.
     public var connectionsMoved: UInt64 = 0
+    /// Without a valid token, and closed to make room for newer ones.
+    public var unauthenticatedClosed: UInt64 = 0
     public var connectionsOpen: Int = 0
     public var writeStreamsOpen: Int = 0
     public var payloadBuffersFree: Int = 0
@@ -51,7 +53,8 @@ public struct DatanodeCounters: Sendable, BitwiseCopyable {
 
     private static var counts: [WritableKeyPath<DatanodeCounters, UInt64>] {
         [
-            \.connectionsAccepted, \.connectionsMoved, \.framesReceived, \.bytesReceived,
+            \.connectionsAccepted, \.connectionsMoved, \.unauthenticatedClosed,
+            \.framesReceived, \.bytesReceived,
             \.bytesForwarded, \.bytesWritten, \.bytesRead, \.acksSent, \.blocksSealed,
             \.flushes, \.flushesDone,
             \.duplicates, \.framesHeld, \.refusals, \.deadlinesMissed, \.unalignedBytesCopied,

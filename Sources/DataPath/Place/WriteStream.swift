@@ -77,8 +77,6 @@ struct WriteStream: ~Copyable {
     /// Bytes of header pages or table that are read or written so far.
     var metadataDone = 0
     var tableChecksum: UInt32 = 0
-    /// A buffer with the credentials that the successor still has to get.
-    var credentials: Int32 = -1
 
     init(
         token: Token, chain: Chain, position: Int, device: Int, length: UInt64 = 0,

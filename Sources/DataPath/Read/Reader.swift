@@ -8,9 +8,8 @@ import Wire
 // who compares.
 extension Datanode where Ring: ~Copyable {
     /// 1. A `read` frame with its credentials.
-    mutating func admitRead(_ index: Int32, _ header: FrameHeader, _ buffer: Int32) {
-        let judged = judge(header, buffer, mode: .read)
-        releasePayload(buffer)
+    mutating func admitRead(_ index: Int32, _ header: FrameHeader) {
+        let judged = judge(index, header, mode: .read)
         let connection = connections.at(index)
         connection.pointee.streamNumber = header.stream
         connection.pointee.sequence = 0

@@ -6,7 +6,8 @@ extension Datanode where Ring: ~Copyable {
     /// Keeps one accept in flight while there is room for a connection; the kernel's backlog holds
     /// the others. Several reactors accept on one socket: the kernel wakes one of those that wait.
     mutating func startAccept() {
-        guard !isAccepting, !isStopping, reservePlace() else { return }
+        guard !isAccepting, !isStopping else { return }
+        guard reservePlace() else { return closeOldestUnauthenticated() }
         isAccepting = true
         let listener = self.listener
         let isFixed = share.isWhole
@@ -36,7 +37,11 @@ extension Datanode where Ring: ~Copyable {
             }
             counters.connectionsAccepted &+= 1
             guard !isStopping else { return close(index) }
+            unauthenticated.add(index)
             beginHeader(index)
+            if unauthenticated.count > settings.budget.unauthenticated {
+                closeOldestUnauthenticated()
+            }
             startAccept()
         case .again, .disconnected, .failed(EINVAL), .failed(EPERM):
             releasePlace()

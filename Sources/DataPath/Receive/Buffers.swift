@@ -6,10 +6,6 @@ extension Datanode where Ring: ~Copyable {
     mutating func releasePayload(_ buffer: Int32) {
         let stream = frames[Int(buffer)].stream
         guard payloads.release(buffer) else { return }
-        if frames[Int(buffer)].isControl {
-            frames[Int(buffer)].isControl = false
-            controlBuffers -= 1
-        }
         if frames[Int(buffer)].isRead {
             frames[Int(buffer)].isRead = false
             readBuffers -= 1

@@ -74,6 +74,7 @@ extension Datanode where Ring: ~Copyable {
     mutating func close(_ index: Int32) {
         let connection = connections.at(index)
         guard connection.pointee.life != .closing else { return }
+        unauthenticated.remove(index)
         unpark(index)
         detach(index)
         stopReceiving(index)
@@ -119,7 +120,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     private mutating func freeConnection(_ index: Int32) {
-        if connections.at(index).pointee.isArriving { arriving[index] = nil }
+        unauthenticated.remove(index)
         connections.remove(index)
         releasePlace()
         startAccept()
@@ -143,19 +144,16 @@ extension Datanode where Ring: ~Copyable {
         guard connection.pointee.life == .open, connection.pointee.isFailureSent,
             reactor.operations.find(connection.pointee.receiveToken) == nil
         else { return }
-        guard let buffer = payloads.take() else { return close(index) }
-        frames[Int(buffer)] = FrameSlot()
         start(
-            .discard, connection: index, buffer: buffer,
+            .discard, connection: index,
             .receive(
-                connection.pointee.descriptor, payloads.memory(buffer), count: payloads.stride,
+                connection.pointee.descriptor, received(of: index), count: Connection.wideBytes,
                 waitAll: false))
     }
 
-    mutating func discarded(_ index: Int32, _ event: Event) {
-        releasePayload(event.operation.buffer)
+    mutating func discarded(_ index: Int32, _ outcome: Outcome) {
         guard settle(index) else { return }
-        switch event.outcome {
+        switch outcome {
         case .done(let count) where count > 0: discard(index)
         case .again: discard(index)
         case .done, .cancelled, .disconnected, .full, .failed: close(index)

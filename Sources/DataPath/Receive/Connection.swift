@@ -63,8 +63,6 @@ struct Connection {
 
     /// A frame of a read is in flight: nothing else may be sent until it is out.
     var isSendingFrame = false
-    /// It came from another reactor, and its frame's payload with it (`Datanode.arriving`).
-    var isArriving = false
     /// A control frame (ack, sealed, error) is in flight from the connection's own memory.
     var isSendingControl = false
     /// Bytes of that frame, and how many are sent.
@@ -84,10 +82,25 @@ struct Connection {
         self.address = address
     }
 
-    /// Layout of a connection's own memory (`ConnectionMemory`): the header being received, then a
-    /// control payload being received (outbound), then the control frame being sent.
-    static let receivedPayloadOffset = 128
-    static let receivedPayloadLimit = 512
-    static let controlOffset = 640
-    static let memoryBytes = 1280
+    // Layout of a connection's own memory: the header being received, a wide part and a narrow one.
+    // Who comes in brings credentials and gets short answers; to the next node it is the other way
+    // round. What has no stream lies here and nowhere else: a peer without a token holds no payload
+    // buffer.
+
+    /// Credentials, and the header before or behind them.
+    static let wideBytes = FrameHeader.byteCount + Limits.controlPayloadBytes
+    /// A receipt or an error report, and the header before it.
+    static let narrowBytes = FrameHeader.byteCount + answerBytes
+    /// The longest payload of an answer.
+    static let answerBytes = 512
+    private static let wideOffset = FrameHeader.byteCount
+    private static let narrowOffset = wideOffset + wideBytes
+    static let memoryBytes = narrowOffset + narrowBytes
+
+    /// Where a control payload that is being received lies: credentials and the next header
+    /// (inbound), an answer's payload (outbound).
+    var receivedOffset: Int { role == .inbound ? Self.wideOffset : Self.narrowOffset }
+    /// Where the control frame that is being sent lies, and how long it may be.
+    var controlOffset: Int { role == .inbound ? Self.narrowOffset : Self.wideOffset }
+    var controlBytes: Int { role == .inbound ? Self.narrowBytes : Self.wideBytes }
 }

@@ -5,8 +5,6 @@ struct FrameSlot: BitwiseCopyable {
     var header = FrameHeader(.data)
     /// The stream (write or read) that the buffer counts for, or -1.
     var stream: Int32 = -1
-    /// It holds credentials and not a block's bytes.
-    var isControl = false
     /// It is part of a read's answer.
     var isRead = false
     /// Bytes the device has taken or given, from the aligned start.

@@ -99,7 +99,7 @@ extension Datanode where Ring: ~Copyable {
             } else if header.payloadLength == 0 {
                 fail(index, header.checksum == 0 ? .badCredentials : .badPayloadChecksum)
             } else {
-                receivePayload(index)
+                receiveCredentials(index)
             }
         case .data, .seal, .flush:
             guard hasStream || isLate(header, index) else {
@@ -165,7 +165,7 @@ extension Datanode where Ring: ~Copyable {
             // one.
             reactor.timers.arm(UInt32(index) * 2, at: deadline(2 * settings.progressTimeout))
         }
-        let isData = connection.pointee.header.operation == .data && connection.pointee.stream >= 0
+        let isData = connection.pointee.stream >= 0
         var held = 0
         if isData {
             let stream = streams.at(connection.pointee.stream)
@@ -182,31 +182,18 @@ extension Datanode where Ring: ~Copyable {
             // The frame that fills a gap sets those behind it free.
             held = stream.pointee.held.count > 0 ? 0 : stream.pointee.frames
         }
-        let isControl = connection.pointee.header.operation != .data
-        guard !isControl || controlBuffers < settings.budget.controlBuffers,
-            Budget.mayTake(held: held, free: payloads.free), let buffer = payloads.take()
-        else {
+        guard Budget.mayTake(held: held, free: payloads.free), let buffer = payloads.take() else {
             if bufferWaiters.add(index) { counters.bufferWaits &+= 1 }
             return
         }
         frames[Int(buffer)] = FrameSlot(
-            header: connection.pointee.header, stream: isData ? connection.pointee.stream : -1,
-            isControl: isControl)
-        if isControl { controlBuffers += 1 }
+            header: connection.pointee.header, stream: isData ? connection.pointee.stream : -1)
         if isData { streams.at(connection.pointee.stream).pointee.frames += 1 }
         connection.pointee.buffer = buffer
         connection.pointee.payloadBytes = 0
         connection.pointee.receiving = .payload
         reactor.timers.clear(UInt32(index) * 2)
         reactor.timers.arm(UInt32(index) * 2, at: deadline(settings.progressTimeout))
-        if isControl, let bytes = arrivedBytes(index) {
-            let target = payload(connection.pointee.header, in: buffer)
-            bytes.withUnsafeBytes {
-                UnsafeMutableRawBufferPointer(start: target, count: bytes.count).copyMemory(
-                    from: $0)
-            }
-            return payloadComplete(index)
-        }
         receiveMorePayload(index)
     }
 
@@ -225,7 +212,7 @@ extension Datanode where Ring: ~Copyable {
     /// from there.
     @inline(__always)
     func payload(_ header: FrameHeader, in buffer: Int32) -> UnsafeMutableRawPointer {
-        page(of: buffer) + (header.operation == .data ? Int(header.offset % 4096) : 0)
+        page(of: buffer) + Int(header.offset % 4096)
     }
 
     /// The payload, and with it the next header when that was promised.
@@ -235,7 +222,10 @@ extension Datanode where Ring: ~Copyable {
 
     mutating func receivedPayload(_ index: Int32, _ event: Event) {
         let connection = connections.at(index)
-        guard event.operation.buffer >= 0 else { return receivedAnswer(index, event.outcome) }
+        guard event.operation.buffer >= 0 else {
+            return connection.pointee.role == .inbound
+                ? receivedCredentials(index, event.outcome) : receivedAnswer(index, event.outcome)
+        }
         guard settle(index), connection.pointee.buffer >= 0 else {
             // The connection failed or closes while the kernel still had the buffer.
             releasePayload(event.operation.buffer)
@@ -275,19 +265,19 @@ extension Datanode where Ring: ~Copyable {
         connection.pointee.receiving = .header
         connection.pointee.headerBytes = 0
         reactor.timers.clear(UInt32(index) * 2)
-        if header.operation != .data, handOver(index, header, buffer) { return }
-        if header.flags.contains(.more) {
-            // The next header, not payload: it is parsed where every header is.
-            let next = payload(header, in: buffer) + Int(header.payloadLength)
-            memory(of: index).copyMemory(from: next, byteCount: FrameHeader.byteCount)
-            connection.pointee.headerBytes = FrameHeader.byteCount
-        }
-        switch header.operation {
-        case .data: place(index, header, buffer)
-        case .write: admitWrite(index, header, buffer)
-        default: admitRead(index, header, buffer)
-        }
+        takeNextHeader(index, header, behind: payload(header, in: buffer))
+        place(index, header, buffer)
         continueReceiving(index)
+    }
+
+    /// The header that came behind a payload: it is parsed where every header is.
+    mutating func takeNextHeader(
+        _ index: Int32, _ header: FrameHeader, behind payload: UnsafeMutableRawPointer
+    ) {
+        guard header.flags.contains(.more) else { return }
+        memory(of: index).copyMemory(
+            from: payload + Int(header.payloadLength), byteCount: FrameHeader.byteCount)
+        connections.at(index).pointee.headerBytes = FrameHeader.byteCount
     }
 
     /// Goes on with the next frame, unless the last one stopped the connection.

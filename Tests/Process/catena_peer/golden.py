@@ -166,7 +166,7 @@ def malformed_headers():
                                     offset=0), Status.payloadTooLarge),
         ("data of 4 GiB", changed(payload_length=0xFFFFFFFF), Status.payloadTooLarge),
         ("data of nothing", changed(payload_length=0, piece_count=0), Status.badPayloadLength),
-        ("write over 4096", dataclasses.replace(headers()["write"], payload_length=long).encode(),
+        ("write over 1536", dataclasses.replace(headers()["write"], payload_length=long).encode(),
          Status.payloadTooLarge),
         ("seal with payload", dataclasses.replace(headers()["seal"], payload_length=1).encode(),
          Status.badPayloadLength),

@@ -19,6 +19,7 @@ NODE_POINTS = {
     "recv-header": 30, "recv-body": 40, "before-forward": 30, "after-forward": 30,
     "before-disk": 30, "after-disk-before-ack": 30, "before-ack": 40, "after-ack-sent": 40,
     "before-open": 10, "before-open-header": 10, "after-open-header": 10,
+    "before-forward-credentials": 10, "after-forward-credentials": 10,
     "before-forward-seal": 8, "after-forward-seal": 8, "seal-before-header": 10,
     "seal-after-header": 10, "seal-before-sync": 5, "seal-after-sync": 5,
     "seal-before-dirsync": 5, "seal-after-dirsync": 5, "before-recycle": 5, "recycle-before": 5,
