@@ -74,10 +74,10 @@ struct SampleBlock {
         return bytes.withUnsafeBytes { memory in
             do throws(ScrubFinding) {
                 while check.step != .whole {
-                    guard Int(check.place.offset) + check.needed <= memory.count,
+                    guard Int(check.transfer.offset) + check.transfer.needed <= memory.count,
                         let base = memory.baseAddress
-                    else { return ScrubFinding("its file is too short") }
-                    try check.take(base + Int(check.place.offset))
+                    else { return .tooShort }
+                    try check.take(base + Int(check.transfer.offset))
                 }
                 return nil
             } catch {

@@ -463,6 +463,54 @@ class D4(FaultCase):
             self.each("before-ack", "short", "errno=EINTR", "short", "errno=EAGAIN", "short")]))
 
 
+    # A device that takes half a page, again and again: it has failed, and nobody waits.
+
+    def test_d4_an_opening_header_that_never_gets_whole(self):
+        self.assert_refused_by(self.cluster.nodes[0], "before-open-header:short:1+")
+
+    def test_d4_a_seal_that_never_gets_whole(self):
+        self.assert_refused_by(self.cluster.nodes[0], "seal-before-header:short:1+")
+
+    def assert_refused_by(self, node, fault):
+        self.arm(node, fault)
+        self.assertEqual(self.write_to(node, self.bytes(5_000)), Status.deviceFailed)
+        self.assert_given_up(node)
+
+    def test_d4_a_flush_that_never_gets_whole(self):
+        node = self.cluster.nodes[0]
+        self.arm(node, "flush-before-header:short:1+")
+        lease = self.lease()
+        stream = self.stream(self.target_with(node, lease))
+        stream.data(0, self.bytes(5_000)).flush(5_000)
+        self.assert_status(Status.deviceFailed, stream.refusal())
+        self.client.abandon(lease)
+        self.assert_given_up(node)
+
+    def assert_given_up(self, node):
+        """The device is out of service, and puts go on without it."""
+        self.wait_failed(node)
+        self.put(self.key("/after"), self.bytes(70_000))
+        self.assert_ledger()
+        self.assert_runs(node)
+
+
+class LongBlocks(FaultCase):
+    """Blocks over 56 MiB have their checksums in a table of their own."""
+
+    settings = {**FaultCase.settings, "block_bytes": 64 << 20}
+
+    def test_d4_a_table_that_never_gets_whole(self):
+        node = self.cluster.nodes[0]
+        self.arm(node, "seal-before-table:short:1+")
+        for number in range(4):
+            self.put(self.key(f"/{number}"), self.bytes(57 << 20), "written")
+            if all(device.failed for device in self.devices_of(node)):
+                break
+        self.wait_failed(node)
+        self.assert_ledger()
+        self.assert_runs(node)
+
+
 class D8(FaultCase):
     """A slow device: its acks are late, and that is all."""
 

@@ -1,17 +1,19 @@
 """Lost acks, new streams, and what a head makes of the node behind it."""
 
+import os
 import socket
 import unittest
 
 from catena_peer import frames
 from catena_peer.case import ClusterCase, Level, Status
-from catena_peer.cluster import until
+from catena_peer.cluster import STANDIN, until
 from catena_peer.credentials import ChainNode, chain_hash, reforge
 from catena_peer.datanode import DataConnection, WriteStream
 from catena_peer.hop import Hop
 from catena_peer.proxy import AnswerProxy
 
 CHUNK = frames.CHUNK
+PAYLOAD = 8192
 
 
 class LostAcks(ClusterCase):
@@ -90,6 +92,51 @@ class LostAcks(ClusterCase):
             if turn % 2:
                 stream.connection.close()
         self.finish(self.stream(target), data)
+
+
+@unittest.skipIf(STANDIN, "SKIPPED: the stand-ins have no block files")
+class CutFiles(ClusterCase):
+    """Somebody cut a block's file inside a page. Its writer comes back and sends again what the
+    node has to compare with it."""
+
+    settings = {"datanodes": 1, "replicas": 1, "min_nodes": 1}
+
+    def cut(self, stream, length):
+        node = self.cluster.nodes[0]
+        os.truncate(node.folders[0] / "blocks" / f"{stream.target.block:016x}.blk", length)
+
+    def assert_takes_others(self, target):
+        data = self.bytes(CHUNK)
+        target = self.target(self.lease(key=self.key(f"/beside/{target.block}")))
+        self.finish(self.stream(target).data(0, data), data)
+
+    def test_an_open_block_is_given_up(self):
+        data = self.bytes(20_000)
+        stream = self.stream().data(0, data)
+        stream.wait_ack(len(data), Level.written)
+        self.cut(stream, PAYLOAD + 10_000)
+        # Part of a chunk: its checksum alone does not tell whether these are the same bytes.
+        stream.data(9_000, data[9_000:11_000])
+        self.assert_status(Status.corrupt, stream.refusal())
+        until(lambda: self.refusal(stream.target) == Status.mayBeLost, "the block is given up")
+        self.assert_takes_others(stream.target)
+
+    def refusal(self, target):
+        return self.stream(target).refusal().status
+
+    def test_a_sealed_block_is_corrupt(self):
+        for cut in (5_000, PAYLOAD + 10_000):
+            with self.subTest(cut):
+                data = self.bytes(20_000)
+                target = self.target(self.lease(key=self.key(f"/{cut}")))
+                stream = self.stream(target).data(0, data)
+                self.finish(stream, data)
+                stream.connection.close()
+                self.cut(stream, cut)
+                again = self.stream(target).data(9_000, data[9_000:11_000])
+                self.assert_status(Status.corrupt, again.refusal())
+                until(lambda: self.refusal(target) == Status.corrupt, "the copy is condemned")
+                self.assert_takes_others(target)
 
 
 class NextHop(ClusterCase):

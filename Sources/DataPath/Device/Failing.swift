@@ -37,6 +37,16 @@ extension Datanode where Ring: ~Copyable {
         abandon(stream)
     }
 
+    /// The block's file does not hold what was written to it. A sealed copy is condemned, as by a
+    /// reader or the scrub; an open one is given up.
+    mutating func failCorrupt(stream: Int32, _ finding: ScrubFinding) {
+        let entry = streams.at(stream)
+        condemn(entry.pointee.block, finding)
+        if entry.pointee.upstream >= 0 { fail(entry.pointee.upstream, .corrupt) }
+        guard streams.isUsed(stream) else { return }
+        abandon(stream)
+    }
+
     /// Blocks of failed devices that are told to be lost in one turn: a device may have many.
     static var lossesPerTurn: Int { 1024 }
 

@@ -33,6 +33,8 @@ public struct FaultList: Sendable, Equatable {
         "seal-after-sync": (.syncFile, .end),
         "seal-before-dirsync": (.syncDirectory, .begin),
         "seal-after-dirsync": (.syncDirectory, .end),
+        "flush-before-table": (.writeFlushTable, .begin),
+        "flush-before-header": (.writeFlushHeader, .begin),
         "read-before-open": (.openForRead, .begin),
         "read-before-header": (.readHeader, .begin),
         "read-before-disk": (.readData, .begin),

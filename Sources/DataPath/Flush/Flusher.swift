@@ -76,26 +76,13 @@ extension Datanode where Ring: ~Copyable {
 
     /// Table or header of a flush is written, or not.
     mutating func flushStep(_ stream: Int32, _ kind: OperationKind, _ outcome: Outcome) {
+        guard wroteMetadata(stream, kind, outcome) else { return }
+        guard kind == .writeFlushHeader else { return writeHeader(stream, .writeFlushHeader) }
         let entry = streams.at(stream)
-        guard settle(stream: stream) else { return endIfSettled(stream) }
-        switch outcome {
-        case .done(let count):
-            if kind == .writeFlushTable {
-                let chunks = BlockLayout.chunks(length: entry.pointee.flush.running?.end ?? 0)
-                if Int(count) < BlockLayout.tableBytes(chunks: chunks) {
-                    return writeTable(stream, kind, chunks)
-                }
-                return writeHeader(stream, .writeFlushHeader)
-            }
-            if Int(count) < BlockLayout.headerBytes { return writeHeader(stream, kind) }
-            releaseMetadata(entry.pointee.metadata)
-            entry.pointee.metadata = -1
-            entry.pointee.flush.phase = .syncingFile
-            syncFile(stream)
-        case .again: writeFlush(stream)
-        case .full: deviceRefused(stream, .noSpace, outcome)
-        case .cancelled, .disconnected, .failed: deviceRefused(stream, .deviceFailed, outcome)
-        }
+        releaseMetadata(entry.pointee.metadata)
+        entry.pointee.metadata = -1
+        entry.pointee.flush.phase = .syncingFile
+        syncFile(stream)
     }
 
     /// The prefix survives a power cut on this node.

@@ -208,18 +208,16 @@ extension Datanode where Ring: ~Copyable {
         guard !settings.isDeviceNull else { return compared(stream, .deviceFailed) }
         guard let copy = payloads.take() else { return compared(stream, .busy) }
         frames[Int(copy)] = FrameSlot()
+        frames[Int(copy)].transfer = frame.pagesToRead
         entry.pointee.comparison = copy
-        readBack(stream, copy, frame)
+        readBack(stream, copy)
     }
 
-    private mutating func readBack(_ stream: Int32, _ copy: Int32, _ frame: FrameSlot) {
-        let done = frames[Int(copy)].deviceDone
+    private mutating func readBack(_ stream: Int32, _ copy: Int32) {
         start(
             .readBack, stream: stream, buffer: copy,
-            .read(
-                streams.at(stream).pointee.descriptor, page(of: copy) + done,
-                count: frame.deviceBytes - done, offset: frame.deviceOffset + UInt64(done),
-                registered: true))
+            frames[Int(copy)].transfer.read(
+                streams.at(stream).pointee.descriptor, into: page(of: copy)))
     }
 
     mutating func readBack(_ stream: Int32, _ event: Event) {
@@ -233,24 +231,18 @@ extension Datanode where Ring: ~Copyable {
             releasePayload(copy)
             return isLive ? compareOnDevice(stream) : endIfSettled(stream)
         }
-        let frame = frames[Int(original)]
-        let needed = frame.shift + Int(frame.header.payloadLength)
-        var status = Status.deviceFailed
-        switch event.outcome {
-        case .again: return readBack(stream, copy, frame)
-        case .done(let count):
-            let total = frames[Int(copy)].deviceDone + Int(count)
-            if count > 0, total < needed {
-                frames[Int(copy)].deviceDone = total / 4096 * 4096
-                return readBack(stream, copy, frame)
-            }
+        let status: Status
+        switch frames[Int(copy)].transfer.take(event.outcome) {
+        case .more: return readBack(stream, copy)
+        case .whole:
+            let frame = frames[Int(original)]
             let isSame =
-                total >= needed
-                && memcmp(
+                memcmp(
                     page(of: copy) + frame.shift, payload(frame.header, in: original),
                     Int(frame.header.payloadLength)) == 0
-            status = total < needed ? .corrupt : isSame ? .ok : .conflict
-        case .cancelled, .disconnected, .full, .failed: break
+            status = isSame ? .ok : .conflict
+        case .short: status = .corrupt
+        case .failed: status = .deviceFailed
         }
         entry.pointee.comparison = -1
         releasePayload(copy)
@@ -273,10 +265,11 @@ extension Datanode where Ring: ~Copyable {
         if status == .ok {
             duplicateConfirmed(stream, buffer)
             if upstream >= 0 { resumeAfterComparison(upstream) }
-        } else {
-            releasePayload(buffer)
-            if upstream >= 0 { fail(upstream, status) }
+            return
         }
+        releasePayload(buffer)
+        if status == .corrupt { return failCorrupt(stream: stream, .tooShort) }
+        if upstream >= 0 { fail(upstream, status) }
     }
 
     private mutating func resumeAfterComparison(_ index: Int32) {

@@ -74,8 +74,8 @@ struct WriteStream: ~Copyable {
     var isWindowFull = false
     /// A metadata buffer for this stream's header or seal, or -1.
     var metadata: Int32 = -1
-    /// Bytes of header pages or table that are read or written so far.
-    var metadataDone = 0
+    /// How far header or table have come, on their way into that buffer or out of it.
+    var metadataTransfer = PageTransfer(offset: 0, count: 0)
     var tableChecksum: UInt32 = 0
 
     init(

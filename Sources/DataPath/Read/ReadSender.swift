@@ -89,10 +89,10 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// A read met what cannot be: the block is condemned, on this node's own finding.
-    mutating func failCorrupt(_ reader: Int32, _ reason: String) {
+    mutating func failCorrupt(_ reader: Int32, _ finding: ScrubFinding) {
         let block = readers.at(reader).pointee.block
         let epoch = readers.at(reader).pointee.epoch
-        if index[block]?.epoch == epoch { condemn(block, ScrubFinding(reason)) }
+        if index[block]?.epoch == epoch { condemn(block, finding) }
         failRead(reader, .corrupt)
     }
 
@@ -102,7 +102,7 @@ extension Datanode where Ring: ~Copyable {
         guard index[block] != nil, !dying.contains(block) else {
             return failRead(reader, .notFound)
         }
-        failCorrupt(reader, "its file is gone")
+        failCorrupt(reader, ScrubFinding("its file is gone"))
     }
 
     /// The device cannot read the block: another copy is to be read, and this one is not asked for

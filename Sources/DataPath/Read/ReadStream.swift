@@ -22,10 +22,9 @@ struct ReadStream: ~Copyable {
     var checksums: [UInt32] = []
     var firstChunk = 0
     var metadata: Int32 = -1
-    var metadataDone = 0
+    var metadataTransfer = PageTransfer.headers
     /// The header copy whose checksums count, when they are in a table.
     var header: BlockHeader?
-    var metadataStalls = 0
     var isLoaded = false
 
     /// Buffers in the order of their offsets; the first is sent when its bytes are there.

@@ -111,37 +111,24 @@ extension Datanode where Ring: ~Copyable {
             return
         }
         entry.pointee.metadata = buffer
-        entry.pointee.metadataDone = 0
+        entry.pointee.metadataTransfer = .headers
         readMore(reader, .readHeader)
-    }
-
-    private func part(_ reader: Int32, _ kind: OperationKind) -> MetadataPart {
-        if kind == .readTable, let header = readers.at(reader).pointee.header {
-            return MetadataPart(tableOf: header)
-        }
-        return MetadataPart(false, length: 0)
     }
 
     private mutating func readMore(_ reader: Int32, _ kind: OperationKind) {
         let entry = readers.at(reader)
-        let part = part(reader, kind)
-        let done = entry.pointee.metadataDone
         start(
             kind, reader: reader,
-            .read(
-                entry.pointee.descriptor, metadata.memory(entry.pointee.metadata) + done,
-                count: part.count - done, offset: part.offset + UInt64(done), registered: true))
+            entry.pointee.metadataTransfer.read(
+                entry.pointee.descriptor, into: metadata.memory(entry.pointee.metadata)))
     }
 
     mutating func readMetadata(_ reader: Int32, _ kind: OperationKind, _ event: Event) {
         let entry = readers.at(reader)
         guard settle(reader: reader) else { return }
-        let part = part(reader, kind)
-        let step = part.advance(
-            &entry.pointee.metadataDone, &entry.pointee.metadataStalls, event.outcome)
-        switch step {
+        switch entry.pointee.metadataTransfer.take(event.outcome) {
         case .more: readMore(reader, kind)
-        case .missing: failCorrupt(reader, "its file is too short")
+        case .short: failCorrupt(reader, .tooShort)
         case .failed: failUnreadable(reader, event.outcome)
         case .whole:
             let memory = metadata.memory(entry.pointee.metadata)
@@ -163,7 +150,7 @@ extension Datanode where Ring: ~Copyable {
             do throws(ScrubFinding) {
                 (header, page) = try ScrubCheck.header(of: memory, block, record, identity.cluster)
             } catch {
-                return failCorrupt(reader, error.description)
+                return failCorrupt(reader, error)
             }
         // What it was when the read was admitted, it may not be any more.
         case .corrupt: return failRead(reader, .corrupt)
@@ -181,7 +168,7 @@ extension Datanode where Ring: ~Copyable {
                 reader, memory + page * BlockLayout.headerBytes + BlockHeader.checksumsOffset)
         }
         entry.pointee.header = header
-        entry.pointee.metadataDone = 0
+        entry.pointee.metadataTransfer = .table(of: header)
         readMore(reader, .readTable)
     }
 
@@ -189,7 +176,7 @@ extension Datanode where Ring: ~Copyable {
         let entry = readers.at(reader)
         guard let header = entry.pointee.header,
             CRC32C.of(memory, count: Int(header.tableCount) * 4) == header.tableChecksum
-        else { return failCorrupt(reader, "its checksum table") }
+        else { return failCorrupt(reader, ScrubFinding("its checksum table")) }
         planRead(reader, memory)
     }
 
@@ -229,6 +216,7 @@ extension Datanode where Ring: ~Copyable {
                 UInt64(settings.budget.readPacketBytes), entry.pointee.end - entry.pointee.next)
             header.payloadLength = UInt32(length)
             frames[Int(buffer)] = FrameSlot(header: header, isRead: true)
+            frames[Int(buffer)].transfer = frames[Int(buffer)].pagesToRead
             readBuffers += 1
             entry.pointee.append(buffer)
             entry.pointee.next += length
@@ -237,13 +225,10 @@ extension Datanode where Ring: ~Copyable {
     }
 
     private mutating func readData(_ reader: Int32, _ buffer: Int32) {
-        let frame = frames[Int(buffer)]
         start(
             .readData, reader: reader, buffer: buffer,
-            .read(
-                readers.at(reader).pointee.descriptor, page(of: buffer) + frame.deviceDone,
-                count: frame.deviceBytes - frame.deviceDone,
-                offset: frame.deviceOffset + UInt64(frame.deviceDone), registered: true))
+            frames[Int(buffer)].transfer.read(
+                readers.at(reader).pointee.descriptor, into: page(of: buffer)))
     }
 
     mutating func readDevice(_ reader: Int32, _ event: Event) {
@@ -251,28 +236,16 @@ extension Datanode where Ring: ~Copyable {
         let entry = readers.at(reader)
         if entry.pointee.isEnding { releasePayload(buffer) }
         guard settle(reader: reader) else { return }
-        switch event.outcome {
-        case .done(let count):
-            let frame = frames[Int(buffer)]
-            let total = frame.deviceDone + Int(count)
-            if total >= Int(frame.header.payloadLength) {
-                counters.bytesRead &+= UInt64(frame.header.payloadLength)
-                frames[Int(buffer)].isReady = true
-                sendRead(reader)
-            } else if count == 0 || frame.stalls > MetadataPart.mostStalls {
-                frames[Int(buffer)].isReady = true
-                failCorrupt(reader, "its file is too short")
-            } else {
-                let isStalled = total / 4096 * 4096 == frame.deviceDone
-                frames[Int(buffer)].stalls = isStalled ? frame.stalls + 1 : 0
-                frames[Int(buffer)].deviceDone = total / 4096 * 4096
-                readData(reader, buffer)
-            }
-        case .again: readData(reader, buffer)
-        case .cancelled, .disconnected, .full, .failed:
-            // The kernel has let go of the buffer, so it goes back with those that were ready.
-            frames[Int(buffer)].isReady = true
-            failUnreadable(reader, event.outcome)
+        let step = frames[Int(buffer)].transfer.take(event.outcome)
+        // The kernel has let go of the buffer: it is sent, or goes back with those that were ready.
+        frames[Int(buffer)].isReady = step != .more
+        switch step {
+        case .more: readData(reader, buffer)
+        case .whole:
+            counters.bytesRead &+= UInt64(frames[Int(buffer)].header.payloadLength)
+            sendRead(reader)
+        case .short: failCorrupt(reader, .tooShort)
+        case .failed: failUnreadable(reader, event.outcome)
         }
     }
 }

@@ -7,17 +7,22 @@ struct FrameSlot: BitwiseCopyable {
     var stream: Int32 = -1
     /// It is part of a read's answer.
     var isRead = false
-    /// Bytes the device has taken or given, from the aligned start.
-    var deviceDone = 0
+    /// Its pages' way to the device or from it.
+    var transfer = PageTransfer(offset: 0, count: 0)
     var isReady = false
-    /// Device operations in a row that moved less than a page.
-    var stalls = 0
 
     /// Bytes between the page in which the payload begins and its first byte.
     var shift: Int { Int(header.offset % 4096) }
     var isAligned: Bool { shift == 0 }
-    /// Bytes the device moves for it: whole pages.
-    var deviceBytes: Int { (shift + Int(header.payloadLength) + 4095) / 4096 * 4096 }
-    /// Where they lie in the file.
-    var deviceOffset: UInt64 { BlockLayout.payloadOffset + header.offset - UInt64(shift) }
+    /// Its pages, of which the device takes every byte.
+    var pagesToWrite: PageTransfer {
+        PageTransfer(offset: deviceOffset, count: (deviceBytes + 4095) / 4096 * 4096)
+    }
+    /// The same pages, of which the device may give no more than the frame's own bytes.
+    var pagesToRead: PageTransfer {
+        PageTransfer(
+            offset: deviceOffset, count: (deviceBytes + 4095) / 4096 * 4096, needed: deviceBytes)
+    }
+    private var deviceBytes: Int { shift + Int(header.payloadLength) }
+    private var deviceOffset: UInt64 { BlockLayout.payloadOffset + header.offset - UInt64(shift) }
 }

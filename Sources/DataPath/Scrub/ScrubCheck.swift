@@ -7,6 +7,8 @@ struct ScrubFinding: Error, Equatable, CustomStringConvertible {
     let description: String
     init(_ description: String) { self.description = description }
 
+    static let tooShort = Self("its file is too short")
+
     /// A read that failed; `nil` when that says nothing about the device: we ended it, or memory
     /// was short.
     init?(unreadable outcome: Outcome) {
@@ -59,23 +61,16 @@ struct ScrubCheck {
         self.pieceBytes = pieceBytes
     }
 
-    /// Where the step's bytes lie in the file, and how many the device is asked for: whole pages.
-    var place: (offset: UInt64, count: Int) {
+    /// The read that the step wants.
+    var transfer: PageTransfer {
         switch step {
-        case .header, .whole:
-            let part = MetadataPart(false, length: record.length)
-            return (part.offset, part.count)
-        case .table:
-            let part = MetadataPart(true, length: record.length)
-            return (part.offset, part.count)
+        case .header, .whole: .headers
+        case .table: .table(length: record.length)
         case .payload(let offset, let count):
-            return (BlockLayout.payloadOffset + offset, (count + 4095) / 4096 * 4096)
+            PageTransfer(
+                offset: BlockLayout.payloadOffset + offset, count: (count + 4095) / 4096 * 4096,
+                needed: count)
         }
-    }
-
-    /// Bytes of `place` that have to be there.
-    var needed: Int {
-        if case .payload(_, let count) = step { count } else { place.count }
     }
 
     /// Takes the bytes of the step and moves on.

@@ -29,10 +29,8 @@ struct ScrubJob {
     let choice: ScrubTour.Choice
     var check: ScrubCheck
     var descriptor = Descriptor.none
-    /// Of the step's bytes, how many are in the buffer.
-    var done = 0
-    /// Reads in a row that brought less than a page.
-    var stalls = 0
+    /// How far the step's pages have come.
+    var transfer = PageTransfer.headers
     var started: UInt64 = 0
 }
 

@@ -153,8 +153,7 @@ extension Datanode where Ring: ~Copyable {
         guard let buffer = takeScrubBuffer(isPayload) else {
             return wakeScrub(device, at: deadline(10_000_000))
         }
-        scrubs[device].job?.done = 0
-        scrubs[device].job?.stalls = 0
+        scrubs[device].job?.transfer = job.check.transfer
         scrubs[device].job?.started = reactor.now
         continueScrub(device, buffer)
     }
@@ -172,7 +171,6 @@ extension Datanode where Ring: ~Copyable {
 
     private mutating func continueScrub(_ device: Int, _ buffer: Int32) {
         guard let job = scrubs[device].job else { return }
-        let place = job.check.place
         let kind: OperationKind
         let memory: UnsafeMutableRawPointer
         if case .payload = job.check.step {
@@ -184,9 +182,7 @@ extension Datanode where Ring: ~Copyable {
         }
         begin(device)
         reactor.start(
-            .read(
-                job.descriptor, memory + job.done, count: place.count - job.done,
-                offset: place.offset + UInt64(job.done), registered: true),
+            job.transfer.read(job.descriptor, into: memory),
             OperationContext(kind: kind.rawValue, owner: UInt32(device), buffer: buffer))
     }
 
@@ -194,26 +190,17 @@ extension Datanode where Ring: ~Copyable {
         let device = Int(owner)
         let buffer = event.operation.buffer
         settle(scrub: device)
-        guard let job = scrubs[device].job else { preconditionFailure("a read of no block") }
-        let needed = job.check.needed
-        switch event.outcome {
-        case .done(let count):
-            let total = job.done + Int(count)
-            if total < needed {
-                guard count > 0, job.stalls <= MetadataPart.mostStalls else {
-                    return finishRead(
-                        device, event, needed, ScrubFinding("its file is too short"))
-                }
-                let isStalled = total / 4096 * 4096 == job.done
-                scrubs[device].job?.stalls = isStalled ? job.stalls + 1 : 0
-                scrubs[device].job?.done = total / 4096 * 4096
-                return continueScrub(device, buffer)
-            }
+        guard let step = scrubs[device].job?.transfer.take(event.outcome),
+            let needed = scrubs[device].job?.transfer.needed
+        else { preconditionFailure("a read of no block") }
+        switch step {
+        case .whole:
             counters.bytesScrubbed &+= UInt64(needed)
             scrubs[device].counts.bytes &+= UInt64(needed)
             finishRead(device, event, needed, compareScrub(device, kind, buffer))
-        case .again: continueScrub(device, buffer)
-        case .cancelled, .disconnected, .full, .failed:
+        case .more: continueScrub(device, buffer)
+        case .short: finishRead(device, event, needed, .tooShort)
+        case .failed:
             guard let finding = ScrubFinding(unreadable: event.outcome) else {
                 return postpone(device, event)
             }

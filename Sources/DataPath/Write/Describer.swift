@@ -37,27 +37,46 @@ extension Datanode where Ring: ~Copyable {
 
     mutating func writeTable(_ stream: Int32, _ kind: OperationKind, _ chunks: Int) {
         let entry = streams.at(stream)
-        let offset =
+        entry.pointee.metadataTransfer =
             kind == .writeTable
-            ? BlockLayout.tableOffset(length: entry.pointee.hwm)
-            : BlockLayout.flushTableOffset(
-                maxLength: entry.pointee.maxLength, sequence: entry.pointee.headerSequence)
-        start(
-            kind, stream: stream,
-            .write(
-                entry.pointee.descriptor,
-                metadata.memory(entry.pointee.metadata) + BlockLayout.headerBytes,
-                count: BlockLayout.tableBytes(chunks: chunks), offset: offset, registered: true))
+            ? .table(length: entry.pointee.hwm)
+            : .flushTable(
+                maxLength: entry.pointee.maxLength, sequence: entry.pointee.headerSequence,
+                chunks: chunks)
+        writeMetadata(stream, kind)
     }
 
     mutating func writeHeader(_ stream: Int32, _ kind: OperationKind) {
         let entry = streams.at(stream)
+        entry.pointee.metadataTransfer = .header(sequence: entry.pointee.headerSequence)
+        writeMetadata(stream, kind)
+    }
+
+    private mutating func writeMetadata(_ stream: Int32, _ kind: OperationKind) {
+        let entry = streams.at(stream)
+        let isTable = kind == .writeTable || kind == .writeFlushTable
+        let page = metadata.memory(entry.pointee.metadata)
         start(
             kind, stream: stream,
-            .write(
-                entry.pointee.descriptor, metadata.memory(entry.pointee.metadata),
-                count: BlockLayout.headerBytes,
-                offset: BlockLayout.headerOffset(sequence: entry.pointee.headerSequence),
-                registered: true))
+            entry.pointee.metadataTransfer.write(
+                entry.pointee.descriptor, from: isTable ? page + BlockLayout.headerBytes : page))
+    }
+
+    /// What came of a header or table on its way to the device. `true`: it is there, and the stream
+    /// goes on. Otherwise the write goes on, or the stream has ended.
+    mutating func wroteMetadata(
+        _ stream: Int32, _ kind: OperationKind, _ outcome: Outcome
+    ) -> Bool {
+        guard settle(stream: stream) else {
+            endIfSettled(stream)
+            return false
+        }
+        switch streams.at(stream).pointee.metadataTransfer.take(outcome) {
+        case .whole: return true
+        case .more: writeMetadata(stream, kind)
+        case .short: deviceRefused(stream, .failed(EIO))
+        case .failed: deviceRefused(stream, outcome)
+        }
+        return false
     }
 }

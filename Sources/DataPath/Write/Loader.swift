@@ -5,30 +5,26 @@ import Wire
 // are read from the file, so that what it sends again can be compared.
 extension Datanode where Ring: ~Copyable {
     mutating func loadHeader(_ stream: Int32) {
-        streams.at(stream).pointee.metadataDone = 0
+        streams.at(stream).pointee.metadataTransfer = .headers
         load(stream, .loadHeader)
     }
 
     /// Reads what is still missing of the header pages or the table.
     private mutating func load(_ stream: Int32, _ kind: OperationKind) {
         let entry = streams.at(stream)
-        let part = MetadataPart(kind == .loadTable, length: entry.pointee.seal.length)
-        let done = entry.pointee.metadataDone
         start(
             kind, stream: stream,
-            .read(
-                entry.pointee.descriptor, metadata.memory(entry.pointee.metadata) + done,
-                count: part.count - done, offset: part.offset + UInt64(done), registered: true))
+            entry.pointee.metadataTransfer.read(
+                entry.pointee.descriptor, into: metadata.memory(entry.pointee.metadata)))
     }
 
     mutating func loaded(_ stream: Int32, _ kind: OperationKind, _ event: Event) {
         let entry = streams.at(stream)
         guard settle(stream: stream) else { return endIfSettled(stream) }
-        let part = MetadataPart(kind == .loadTable, length: entry.pointee.seal.length)
-        switch part.advance(&entry.pointee.metadataDone, event.outcome) {
+        switch entry.pointee.metadataTransfer.take(event.outcome) {
         case .more: load(stream, kind)
-        case .missing: loadFailed(stream, .corrupt)
-        case .failed: deviceRefused(stream, .deviceFailed, event.outcome)
+        case .short: failCorrupt(stream: stream, .tooShort)
+        case .failed: deviceRefused(stream, event.outcome)
         case .whole:
             let memory = metadata.memory(entry.pointee.metadata)
             if kind == .loadTable {
@@ -47,13 +43,13 @@ extension Datanode where Ring: ~Copyable {
             header.block == entry.pointee.block, header.state == .sealed,
             header.epoch == entry.pointee.epoch, header.length == entry.pointee.seal.length,
             header.checksum == entry.pointee.seal.checksum
-        else { return loadFailed(stream, .corrupt) }
+        else { return failCorrupt(stream: stream, ScrubFinding("its header")) }
         // Another writer's block: a number that was given twice must not join two values.
-        guard header.lease == entry.pointee.lease else { return loadFailed(stream, .sealed) }
+        guard header.lease == entry.pointee.lease else { return foundForeign(stream) }
         entry.pointee.headerSequence = header.sequence
         entry.pointee.tableChecksum = header.tableChecksum
         guard header.tableCount == 0 else {
-            entry.pointee.metadataDone = 0
+            entry.pointee.metadataTransfer = .table(of: header)
             return load(stream, .loadTable)
         }
         let source = memory + page * BlockLayout.headerBytes + BlockHeader.checksumsOffset
@@ -67,7 +63,7 @@ extension Datanode where Ring: ~Copyable {
         let entry = streams.at(stream)
         let chunks = BlockLayout.chunks(length: entry.pointee.hwm)
         guard CRC32C.of(memory, count: chunks * 4) == entry.pointee.tableChecksum else {
-            return loadFailed(stream, .corrupt)
+            return failCorrupt(stream: stream, ScrubFinding("its checksum table"))
         }
         for chunk in 0..<chunks { entry.pointee.table[chunk] = memory.loadLittle(at: chunk * 4) }
         loadComplete(stream)
@@ -85,9 +81,9 @@ extension Datanode where Ring: ~Copyable {
         if entry.pointee.upstream >= 0 { resume(entry.pointee.upstream) }
     }
 
-    private mutating func loadFailed(_ stream: Int32, _ status: Status) {
+    private mutating func foundForeign(_ stream: Int32) {
         let upstream = streams.at(stream).pointee.upstream
-        if upstream >= 0 { fail(upstream, status) }
+        if upstream >= 0 { fail(upstream, .sealed) }
         endStream(stream)
     }
 }

@@ -95,25 +95,12 @@ extension Datanode where Ring: ~Copyable {
 
     /// Table or header of a seal is written, or not.
     mutating func sealStep(_ stream: Int32, _ kind: OperationKind, _ outcome: Outcome) {
+        guard wroteMetadata(stream, kind, outcome) else { return }
+        guard kind == .writeSealHeader else { return writeHeader(stream, .writeSealHeader) }
         let entry = streams.at(stream)
-        guard settle(stream: stream) else { return endIfSettled(stream) }
-        switch outcome {
-        case .done(let count):
-            if kind == .writeTable {
-                let chunks = BlockLayout.chunks(length: entry.pointee.hwm)
-                if Int(count) < BlockLayout.tableBytes(chunks: chunks) {
-                    return writeTable(stream, kind, chunks)
-                }
-                return writeHeader(stream, .writeSealHeader)
-            }
-            if Int(count) < BlockLayout.headerBytes { return writeHeader(stream, kind) }
-            releaseMetadata(entry.pointee.metadata)
-            entry.pointee.metadata = -1
-            sealReached(stream, .written)
-        case .again: writeSeal(stream)
-        case .full: deviceRefused(stream, .noSpace, outcome)
-        case .cancelled, .disconnected, .failed: deviceRefused(stream, .deviceFailed, outcome)
-        }
+        releaseMetadata(entry.pointee.metadata)
+        entry.pointee.metadata = -1
+        sealReached(stream, .written)
     }
 
     mutating func sealReached(_ stream: Int32, _ level: Level) {

@@ -65,8 +65,7 @@ extension Datanode where Ring: ~Copyable {
         case .failed(EEXIST):
             _ = devices[entry.pointee.device].recycled.add(spare)
             blockRefused(stream, .mayBeLost)
-        case .full: deviceRefused(stream, .noSpace, outcome)
-        case .cancelled, .disconnected, .failed: deviceRefused(stream, .deviceFailed, outcome)
+        case .full, .cancelled, .disconnected, .failed: deviceRefused(stream, outcome)
         }
     }
 
@@ -85,11 +84,10 @@ extension Datanode where Ring: ~Copyable {
             openFile(stream, isNew: isNewFile(stream))
         // A name that is to be made needs only its directory.
         case .failed(ENOENT) where isNewFile(stream):
-            deviceRefused(stream, .deviceFailed, outcome)
+            deviceRefused(stream, outcome)
         case .failed(EEXIST), .failed(ENOENT): blockRefused(stream, .mayBeLost)
         case .failed(EMFILE), .failed(ENFILE): blockRefused(stream, .busy)
-        case .full: deviceRefused(stream, .noSpace, outcome)
-        case .cancelled, .disconnected, .failed: deviceRefused(stream, .deviceFailed, outcome)
+        case .full, .cancelled, .disconnected, .failed: deviceRefused(stream, outcome)
         }
     }
 
@@ -144,21 +142,15 @@ extension Datanode where Ring: ~Copyable {
     }
 
     mutating func wroteOpenHeader(_ stream: Int32, _ outcome: Outcome) {
+        guard wroteMetadata(stream, .writeOpenHeader, outcome) else { return }
         let entry = streams.at(stream)
-        guard settle(stream: stream) else { return endIfSettled(stream) }
-        switch outcome {
-        case .done(Int32(BlockLayout.headerBytes)):
-            releaseMetadata(entry.pointee.metadata)
-            entry.pointee.metadata = -1
-            entry.pointee.isHeaderWritten = true
-            entry.pointee.join.isFileReady = true
-            advanced(stream)
-            tryFlush(stream)
-            trySeal(stream)
-        case .done, .again: writeOpenHeader(stream)
-        case .full: deviceRefused(stream, .noSpace, outcome)
-        case .cancelled, .disconnected, .failed: deviceRefused(stream, .deviceFailed, outcome)
-        }
+        releaseMetadata(entry.pointee.metadata)
+        entry.pointee.metadata = -1
+        entry.pointee.isHeaderWritten = true
+        entry.pointee.join.isFileReady = true
+        advanced(stream)
+        tryFlush(stream)
+        trySeal(stream)
     }
 
     /// Hands every frame to the device whose turn it is.
@@ -166,53 +158,30 @@ extension Datanode where Ring: ~Copyable {
         let entry = streams.at(stream)
         guard entry.pointee.file == .open, !entry.pointee.isEnding else { return }
         while let buffer = entry.pointee.writes.nextToIssue() {
-            frames[Int(buffer)].deviceDone = 0
+            frames[Int(buffer)].transfer = frames[Int(buffer)].pagesToWrite
             writeData(stream, buffer)
         }
     }
 
     private mutating func writeData(_ stream: Int32, _ buffer: Int32) {
-        let frame = frames[Int(buffer)]
-        let count = frame.deviceBytes - frame.deviceDone
+        let transfer = frames[Int(buffer)].transfer
         guard !settings.isDeviceNull else {
-            return start(.writeData, stream: stream, buffer: buffer, .answer(Int32(count)))
+            return start(.writeData, stream: stream, buffer: buffer, .answer(Int32(transfer.count)))
         }
         start(
             .writeData, stream: stream, buffer: buffer,
-            .write(
-                streams.at(stream).pointee.descriptor, page(of: buffer) + frame.deviceDone,
-                count: count, offset: frame.deviceOffset + UInt64(frame.deviceDone),
-                registered: true))
+            transfer.write(streams.at(stream).pointee.descriptor, from: page(of: buffer)))
     }
 
     mutating func wroteData(_ stream: Int32, _ event: Event) {
         let buffer = event.operation.buffer
         let entry = streams.at(stream)
         let isLive = settle(stream: stream)
-        switch event.outcome {
-        case .done(let count):
-            // A short direct write ends at a sector; it goes on at the page, over bytes that are
-            // the same.
-            let pages = Int(count) / 4096 * 4096
-            frames[Int(buffer)].deviceDone += pages
-            frames[Int(buffer)].stalls = pages > 0 ? 0 : frames[Int(buffer)].stalls + 1
-            if frames[Int(buffer)].stalls > Self.stallsAllowed {
-                releasePayload(buffer)
-                return isLive
-                    ? deviceRefused(stream, .deviceFailed, .failed(EIO)) : endIfSettled(stream)
-            }
-            if frames[Int(buffer)].deviceDone < frames[Int(buffer)].deviceBytes, isLive {
-                return writeData(stream, buffer)
-            }
-        case .again: if isLive { return writeData(stream, buffer) }
-        case .full, .cancelled, .disconnected, .failed:
-            releasePayload(buffer)
-            guard isLive else {
-                if case .failed = event.outcome { failDevice(entry.pointee.device, event.outcome) }
-                return endIfSettled(stream)
-            }
-            if case .full = event.outcome { return deviceRefused(stream, .noSpace, event.outcome) }
-            return deviceRefused(stream, .deviceFailed, event.outcome)
+        switch frames[Int(buffer)].transfer.take(event.outcome) {
+        case .whole: break
+        case .more: if isLive { return writeData(stream, buffer) }
+        case .short: return wroteInVain(stream, buffer, .failed(EIO), isLive: isLive)
+        case .failed: return wroteInVain(stream, buffer, event.outcome, isLive: isLive)
         }
         counters.bytesWritten &+= UInt64(frames[Int(buffer)].header.payloadLength)
         entry.pointee.writes.finish(buffer: buffer)
@@ -225,8 +194,20 @@ extension Datanode where Ring: ~Copyable {
         trySeal(stream)
     }
 
-    /// A device that moves less than a page this often in a row does not work.
-    static var stallsAllowed: Int { 16 }
+    private mutating func wroteInVain(
+        _ stream: Int32, _ buffer: Int32, _ outcome: Outcome, isLive: Bool
+    ) {
+        let device = streams.at(stream).pointee.device
+        releasePayload(buffer)
+        guard !isLive else { return deviceRefused(stream, outcome) }
+        if case .failed = outcome { failDevice(device, outcome) }
+        endIfSettled(stream)
+    }
+
+    mutating func deviceRefused(_ stream: Int32, _ outcome: Outcome) {
+        let isFull = if case .full = outcome { true } else { false }
+        deviceRefused(stream, isFull ? .noSpace : .deviceFailed, outcome)
+    }
 
     /// The device did not take the block: its stream fails, and what it holds of the block is not
     /// to be trusted.
