@@ -1,6 +1,6 @@
 /// Every count the namenode lets grow, and where it stops. At a bound the answer is BUSY.
 package struct Bounds: Sendable, Equatable {
-    /// Open TCP connections.
+    /// Open TCP connections: the sum of what each `Standing` may have.
     package var connections = 4_096
     /// Bytes of messages that are still arriving, of all connections together; who goes beyond it
     /// is told BUSY and cut off.

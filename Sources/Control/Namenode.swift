@@ -146,6 +146,14 @@ extension ControlRequest.OneOf_Operation {
         }
     }
 
+    /// Whether success shows that the caller knows the cluster's secret.
+    var provesSecret: Bool {
+        switch self {
+        case .register, .heartbeat: true
+        default: false
+        }
+    }
+
     /// Whether a retry has to get the first answer. RENEW, REGISTER and HEARTBEAT may be done
     /// twice.
     package var isMutating: Bool {

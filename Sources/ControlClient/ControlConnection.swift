@@ -73,8 +73,7 @@ public final class ControlConnection {
             let body = try nextBody(socket, &decoder, before: deadline)
             let reply = try decoded(ControlReply.self, from: body)
             guard reply.requestID == request.requestID else {
-                // Id 0 is how a namenode says that it could not read the frame at all.
-                guard reply.requestID != 0 else { throw .malformed("it said: \(reply.message)") }
+                guard reply.requestID != 0 else { throw ControlFailure(unasked: reply) }
                 throw .malformed("the answer belongs to request \(reply.requestID)")
             }
             guard reply.code == .ok else {

@@ -31,6 +31,15 @@ public enum ControlFailure: Error, Equatable, Sendable {
         }
     }
 
+    /// A reply with request id 0: how a namenode says that it ends the connection, because it is
+    /// busy or could not read a frame.
+    package init(unasked reply: ControlReply) {
+        self =
+            reply.code == .busy
+            ? .refused(Refusal(code: .busy, message: reply.message))
+            : .malformed("it said: \(reply.message)")
+    }
+
     /// Whether another connection may bring the answer to the same request.
     var concernsConnection: Bool {
         switch self {

@@ -209,16 +209,69 @@ struct ServerTests {
         }
     }
 
-    @Test func connectionsAreBounded() throws {
-        try serve(settings { $0.bounds.connections = 2 }) { port, _ in
-            let first = try Peer(port: port)
-            let second = try Peer(port: port)
-            _ = try first.greet()
-            _ = try second.greet()
-            let third = try Peer(port: port)
-            #expect(try third.receiveReply().code == .busy)
-            #expect(try third.isClosed())
-            #expect(try first.ask(status).code == .ok)
+    /// 16 connections: 2 that arrive, 4 of datanodes, 10 of clients.
+    private var few: NamenodeSettings { settings { $0.bounds.connections = 16 } }
+
+    @Test func clientsBeyondTheirPlacesAreToldBusyWhileAllAreActive() throws {
+        var timing = ServerTiming()
+        timing.quietMs = 60_000
+        try serve(timing: timing, few) { port, server in
+            let clients = try (0..<10).map { _ in
+                let client = try Peer(port: port)
+                #expect(try client.greet().code == .ok)
+                #expect(try client.ask(status).code == .ok)
+                return client
+            }
+            let late = try Peer(port: port)
+            let reply = try late.greet()
+            #expect(reply.code == .busy)
+            #expect(reply.message.contains("try again"))
+            #expect(try late.isClosed())
+            // A datanode has a place all the same, and keeps it.
+            let datanode = try Peer(port: port)
+            let hello = try datanode.greet { $0.role = .datanode }
+            let register = FakeNode(1).register(
+                challenge: Array(hello.challenge), secret: Desk.secret)
+            #expect(try datanode.ask(.register(register)).code == .ok)
+            for client in clients { #expect(try client.ask(status).code == .ok) }
+            #expect(try datanode.ask(status).code == .ok)
+        }
+    }
+
+    @Test func silentConnectionsGiveWay() throws {
+        var timing = ServerTiming()
+        timing.quietMs = 0
+        try serve(timing: timing, few) { port, server in
+            let datanode = try Peer(port: port)
+            let hello = try datanode.greet { $0.role = .datanode }
+            let register = FakeNode(1).register(
+                challenge: Array(hello.challenge), secret: Desk.secret)
+            #expect(try datanode.ask(.register(register)).code == .ok)
+            var silent: [Peer] = []
+            for number in 0..<60 {
+                silent.append(try Peer(port: port))
+                if number % 3 > 0 {
+                    let role = number % 3 == 1 ? ControlRole.client : .datanode
+                    #expect(try silent[number].greet { $0.role = role }.code == .ok)
+                }
+                let good = try Peer(port: port)
+                #expect(try good.greet().code == .ok)
+                #expect(try good.ask(status).code == .ok)
+            }
+            #expect(server.connectionCount <= 16)
+            #expect(try datanode.ask(status).code == .ok)
+        }
+    }
+
+    @Test func whoOnlySaysThatItIsADatanodeIsCutOff() throws {
+        var timing = ServerTiming()
+        timing.handshakeMs = 200
+        timing.tickMs = 20
+        try serve(timing: timing) { port, _ in
+            let peer = try Peer(port: port)
+            #expect(try peer.greet { $0.role = .datanode }.code == .ok)
+            #expect(try peer.ask(status).code == .ok)
+            #expect(try peer.isClosed())
         }
     }
 

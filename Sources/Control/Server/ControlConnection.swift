@@ -34,7 +34,11 @@ final class ControlConnection {
     private var isMarked = false
 
     private(set) var phase = Phase.greeting
+    private(set) var standing = Standing.arriving
     var caller: Caller
+    /// When the last whole message came.
+    private var heard: Int64
+    private var hasAsked = false
     private var arrived = FrameBuffer()
     private var pending: [UInt8] = []
     private var sent = 0
@@ -59,16 +63,18 @@ final class ControlConnection {
     var onClosed: ((ControlConnection) -> Void)?
 
     init(
-        descriptor: Int32, number: UInt64, peer: String, challenge: [UInt8], bounds: Bounds,
+        _ arrival: Socket.Arrival, number: UInt64, challenge: [UInt8], bounds: Bounds,
         timing: ServerTiming, now: Int64, poller: Poller
     ) {
-        self.descriptor = descriptor
+        descriptor = arrival.descriptor
         self.number = number
-        self.peer = peer
+        peer = arrival.peer
         self.bounds = bounds
         self.timing = timing
-        caller = Caller(role: .unspecified, challenge: challenge, peer: peer)
+        caller = Caller(
+            role: .unspecified, challenge: challenge, peer: arrival.peer, address: arrival.address)
         self.now = now
+        heard = now
         self.poller = poller
         deadline = now + timing.handshakeMs
     }
@@ -82,12 +88,30 @@ final class ControlConnection {
         if writes { flush() }
     }
 
-    /// The handshake is done: Requests follow.
+    /// The handshake is done: Requests follow. A datanode's is done for good when it is `proven`.
     func open(as role: ControlRole, now: Int64) {
         precondition(phase == .greeting, "a handshake happens once")
         caller.role = role
         phase = .open
+        if role == .client {
+            standing = .client
+            deadline = now + timing.idleMs
+        } else {
+            deadline = now + timing.handshakeMs
+        }
+    }
+
+    /// It proved the cluster's secret.
+    func proven(now: Int64) {
+        standing = .datanode
         deadline = now + timing.idleMs
+    }
+
+    var seat: Seat {
+        Seat(
+            number: number, address: caller.address, heard: heard,
+            isIdle: phase != .open || (unanswered == 0 && sent == pending.count),
+            hasAsked: hasAsked)
     }
 
     /// Queues a message's frame.
@@ -169,8 +193,12 @@ final class ControlConnection {
         do throws(ControlFrame.Failure) {
             while phase == .greeting || phase == .open, !isHeldBack {
                 guard let body = try arrived.next() else { break }
+                heard = now
                 touch()
-                if phase == .open { unanswered += 1 }
+                if phase == .open {
+                    unanswered += 1
+                    hasAsked = true
+                }
                 onMessage?(self, body)
             }
         } catch {
@@ -230,7 +258,7 @@ final class ControlConnection {
 
     /// Something moved: the peer has its time again.
     private func touch() {
-        guard phase != .greeting else { return }
+        guard standing != .arriving || phase == .closing else { return }
         deadline = now + (phase == .closing ? timing.progressMs : timing.idleMs)
     }
 

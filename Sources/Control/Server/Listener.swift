@@ -11,7 +11,7 @@ final class Listener {
     private let source: any DispatchSourceRead
     private var isPaused = false
 
-    var onConnection: ((Int32, String) -> Void)?
+    var onConnection: ((Socket.Arrival) -> Void)?
     var onExhausted: ((SystemFailure) -> Void)?
 
     init(host: String, port: UInt16, queue: DispatchQueue) throws(SystemFailure) {
@@ -56,7 +56,7 @@ final class Listener {
     private func acceptAll() {
         for _ in 0..<Self.burst {
             switch Socket.accept(descriptor) {
-            case .connection(let accepted, let peer): onConnection?(accepted, peer)
+            case .connection(let arrival): onConnection?(arrival)
             case .none: return
             case .exhausted(let failure):
                 onExhausted?(failure)

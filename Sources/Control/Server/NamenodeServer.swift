@@ -27,6 +27,11 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
     private var timer: (any DispatchSourceTimer)?
     private var connections: [UInt64: ControlConnection] = [:]
     private var nextConnection: UInt64 = 1
+    /// Connections by what they are to the namenode.
+    private var places: [Standing: Int] = [:]
+    /// Connections that made room for others, since the log said so.
+    private var gaveWay = 0
+    private var gaveWayTold: Int64 = 0
     private var arrivingBytes = 0
     private var generator = SystemRandomNumberGenerator()
     /// Replies that wait for a commit.
@@ -76,7 +81,7 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
         do throws(SystemFailure) {
             let listener = try Listener(
                 host: settings.listenHost, port: settings.listenPort, queue: queue)
-            listener.onConnection = { [unowned self] in accept($0, peer: $1) }
+            listener.onConnection = { [unowned self] in accept($0) }
             listener.onExhausted = { [unowned self] in
                 log.error("cannot accept connections", metadata: ["reason": "\($0)"])
                 // The next tick tries again.
@@ -120,35 +125,54 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
 
     // MARK: Connections
 
-    private func accept(_ descriptor: Int32, peer: String) {
+    private func accept(_ arrival: Socket.Arrival) {
         dispatchPrecondition(condition: .onQueue(queue))
         guard let poller else {
-            _ = Glibc.close(descriptor)
+            _ = Glibc.close(arrival.descriptor)
+            return
+        }
+        let now = MonotonicClock.milliseconds()
+        guard makePlace(.arriving, for: arrival.address, now: now) else {
+            // Everybody who arrives has a request under way, and has seconds to prove who it is.
+            _ = Glibc.close(arrival.descriptor)
             return
         }
         let connection = ControlConnection(
-            descriptor: descriptor, number: nextConnection, peer: peer, challenge: challenge(),
-            bounds: settings.bounds, timing: timing, now: MonotonicClock.milliseconds(),
-            poller: poller)
+            arrival, number: nextConnection, challenge: challenge(), bounds: settings.bounds,
+            timing: timing, now: now, poller: poller)
         nextConnection += 1
         connection.onMessage = { [unowned self] in take($1, from: $0) }
         connection.onMalformed = { [unowned self] in refuse($0, because: $1) }
         connection.onArriving = { [unowned self] in arriving($0, by: $1) }
         connection.onQueued = { [unowned self] in queued.append($0) }
         connection.onClosed = { [unowned self] in closed($0) }
-        let hasRoom = connections.count < settings.bounds.connections
         connections[connection.number] = connection
+        places[.arriving, default: 0] += 1
         connection.start()
-        if !hasRoom {
-            let refusal = Refusal(
-                .busy, "\(settings.bounds.connections) connections are open: try again")
-            connection.send(frame(refusal.reply(to: 0)))
-            connection.finish()
+    }
+
+    /// Has others give way when all places of this standing are taken.
+    /// - Returns: whether there is one now.
+    private func makePlace(_ standing: Standing, for address: PeerAddress, now: Int64) -> Bool {
+        guard places[standing, default: 0] >= settings.bounds.connections(standing) else {
+            return true
         }
+        let leaving = ConnectionPlaces.givingWay(
+            among: connections.values.filter { $0.standing == standing }.map(\.seat),
+            to: address, quietMs: standing == .client ? timing.quietMs : 0, now: now)
+        for number in leaving { connections[number]?.close() }
+        gaveWay += leaving.count
+        return !leaving.isEmpty
+    }
+
+    private func take(_ standing: Standing, from old: Standing) {
+        places[old, default: 0] -= 1
+        places[standing, default: 0] += 1
     }
 
     private func closed(_ connection: ControlConnection) {
         connections[connection.number] = nil
+        places[connection.standing, default: 0] -= 1
         if stopped != nil, connections.isEmpty { finishStop() }
     }
 
@@ -190,6 +214,14 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
         }
         var reply = Greeting.answer(hello, cluster: cluster)
         reply.challenge = Data(connection.caller.challenge)
+        if reply.code == .ok, hello.role == .client,
+            !makePlace(.client, for: connection.caller.address, now: moment.now)
+        {
+            reply.code = .busy
+            reply.message =
+                "\(settings.bounds.connections(.client)) clients are connected and none is idle: "
+                + "try again"
+        }
         connection.send(frame(reply))
         guard reply.code == .ok else {
             log.warning(
@@ -199,6 +231,15 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
             return
         }
         connection.open(as: hello.role, now: moment.now)
+        take(connection.standing, from: .arriving)
+    }
+
+    /// A datanode proved who it is: its place is one that no client can take.
+    private func proven(_ connection: ControlConnection) {
+        guard connection.standing != .datanode else { return }
+        _ = makePlace(.datanode, for: connection.caller.address, now: moment.now)
+        take(.datanode, from: connection.standing)
+        connection.proven(now: moment.now)
     }
 
     /// What was queued leaves. A connection that can go on then may queue more.
@@ -223,6 +264,9 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
             let answer = try engine.handle(
                 request, body: body, from: connection.caller, at: moment)
             write(answer.notices)
+            if answer.reply.code == .ok, request.operation?.provesSecret == true {
+                proven(connection)
+            }
             let waiting = Waiting(
                 point: faults == nil ? nil : request.operation?.name, connection: connection.number,
                 frame: frame(answer.reply, answer.encoded))
@@ -309,6 +353,7 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
         for connection in connections.values where connection.cutOff(now: now) {
             log.info("connection cut off: no progress", metadata: ["peer": "\(connection.peer)"])
         }
+        tellGivenWay(now: now)
         if stopped != nil {
             if now >= drainEnd { for connection in connections.values { connection.close() } }
             return
@@ -319,6 +364,15 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
         } catch {
             fail(error)
         }
+    }
+
+    /// At most once a second, however many come.
+    private func tellGivenWay(now: Int64) {
+        guard gaveWay > 0, now - gaveWayTold >= 1_000 else { return }
+        log.warning(
+            "all places were taken: idle connections gave way", metadata: ["count": "\(gaveWay)"])
+        gaveWay = 0
+        gaveWayTold = now
     }
 
     private func write(_ notices: [Notice]) {

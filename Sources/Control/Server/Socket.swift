@@ -56,8 +56,16 @@ enum Socket {
         return port(of: storage)
     }
 
+    /// A connection that was accepted.
+    struct Arrival {
+        let descriptor: Int32
+        /// Address and port, for the log.
+        let peer: String
+        let address: PeerAddress
+    }
+
     enum Accepted {
-        case connection(Int32, peer: String)
+        case connection(Arrival)
         case none
         /// Out of descriptors or memory: try again later.
         case exhausted(SystemFailure)
@@ -76,7 +84,9 @@ enum Socket {
             _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
             _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
             set(descriptor, level: Int32(IPPROTO_TCP), option: TCP_NODELAY)
-            return .connection(descriptor, peer: peer(of: storage))
+            return .connection(
+                Arrival(
+                    descriptor: descriptor, peer: peer(of: storage), address: address(of: storage)))
         }
         switch errno {
         case EMFILE, ENFILE, ENOBUFS, ENOMEM: return .exhausted(SystemFailure("accept"))
@@ -126,6 +136,21 @@ enum Socket {
             }
             return pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
                 UInt16(bigEndian: $0.pointee.sin_port)
+            }
+        }
+    }
+
+    private static func address(of storage: sockaddr_storage) -> PeerAddress {
+        withUnsafePointer(to: storage) { pointer in
+            if storage.ss_family == sa_family_t(AF_INET6) {
+                return pointer.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { address in
+                    withUnsafeBytes(of: address.pointee.sin6_addr) {
+                        PeerAddress(ipv6: Array($0))
+                    }
+                }
+            }
+            return pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+                PeerAddress(ipv4: UInt32(bigEndian: $0.pointee.sin_addr.s_addr))
             }
         }
     }

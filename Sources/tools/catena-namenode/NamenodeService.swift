@@ -42,13 +42,25 @@ enum NamenodeService {
         }
     }
 
-    /// Lets the process open as many descriptors as its hard limit allows: a connection is one.
-    static func raiseDescriptorLimit(log: Logger) {
+    /// Descriptors for other things than connections: the database, the log, the listener.
+    private static let otherDescriptors = 64
+
+    /// Lets the process open as many descriptors as its hard limit allows.
+    /// - Returns: how many of them may be connections: one that is over the process's limit cannot
+    ///   even be refused.
+    static func connections(atMost wanted: Int, log: Logger) -> Int {
         var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        guard getrlimit(files, &limit) == 0 else { return wanted }
+        let soft = limit.rlim_cur
         limit.rlim_cur = limit.rlim_max
-        if setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) != 0 {
-            log.warning("the limit of open files stays low", metadata: ["errno": "\(errno)"])
+        let allowed = setrlimit(files, &limit) == 0 ? limit.rlim_max : soft
+        let fitting = min(wanted, max(8, Int(clamping: allowed) - otherDescriptors))
+        if fitting < wanted {
+            log.warning(
+                "the limit of open files allows fewer connections",
+                metadata: ["files": "\(allowed)", "connections": "\(fitting)"])
         }
+        return fitting
     }
 }

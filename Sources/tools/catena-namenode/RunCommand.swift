@@ -35,7 +35,9 @@ struct RunCommand: ParsableCommand {
         let directory = try NamespaceDirectory.open(settings.directory)
         // Held until the process ends.
         _ = try NamespaceDirectory.lock(settings.directory)
-        NamenodeService.raiseDescriptorLimit(log: log)
+        var settings = settings
+        settings.bounds.connections = NamenodeService.connections(
+            atMost: settings.bounds.connections, log: log)
         if try directory.upgrade() {
             log.warning(
                 "the directory was of format 1, whose namespace was in memory: it begins empty")

@@ -11,6 +11,7 @@ import ctypes
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import subprocess
@@ -135,6 +136,7 @@ class Daemon:
         self.port_file = pathlib.Path(folder) / f"{name}.port"
         self.process = None
         self.environment = {}  # beside the tests' own
+        self.files = None  # its limit of open files
         self.errors = None  # a descriptor that takes its standard error, in the log's place
 
     def start(self, command):
@@ -143,8 +145,14 @@ class Daemon:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=self.errors or log,
                 env={**command_environment(("127.0.0.1", 0)), **self.environment},
-                preexec_fn=die_with_parent)
+                preexec_fn=self.prepare)
         return self
+
+    def prepare(self):
+        """In the child, before it becomes the daemon."""
+        die_with_parent()
+        if self.files:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
 
     @property
     def pid(self):

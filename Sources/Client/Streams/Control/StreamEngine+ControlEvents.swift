@@ -68,9 +68,8 @@ extension StreamEngine where Ring: ~Copyable {
             failControl(index, .malformed("its answer cannot be read"))
             return nil
         }
-        // Id 0 is how a namenode says that it could not read a frame at all.
         guard reply.requestID != 0 else {
-            failControl(index, .malformed("it said: \(reply.message)"))
+            failControl(index, ControlFailure(unasked: reply))
             return nil
         }
         let call = Int32(truncatingIfNeeded: reply.requestID & 0xf_ffff)
