@@ -62,6 +62,8 @@ let package = Package(
             providers: [.apt(["libsqlite3-dev"])]),
         // epoll(7), which Swift's Glibc module leaves out.
         .systemLibrary(name: "CEpoll", path: "Sources/CEpoll"),
+        // glibc's malloc parameters, which it leaves out too.
+        .systemLibrary(name: "CMalloc", path: "Sources/CMalloc"),
         // The words both sides share: identifiers, frames, tokens, status codes. No I/O.
         .target(
             name: "Wire",
@@ -85,7 +87,8 @@ let package = Package(
         .target(
             name: "Control",
             dependencies: [
-                "Wire", "CEpoll", "CSQLite", .product(name: "Crypto", package: "swift-crypto"),
+                "Wire", "CEpoll", "CMalloc", "CSQLite",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
         // The client library: put, get and the streams under them, on the same reactor.

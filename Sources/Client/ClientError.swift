@@ -18,7 +18,7 @@ public enum ClientError: Error, Equatable, Sendable {
     case notDurable(key: String, reason: String)
 
     // The cluster.
-    case tooFewNodes(live: Int, needed: Int)
+    case tooFewNodes(live: Int, needed: Int, reason: String)
     case noSpace(reason: String)
     case busy(reason: String)
     case unreachable(address: String, reason: String)
@@ -125,8 +125,8 @@ extension ClientError: CustomStringConvertible {
 
     private var clusterSentence: String {
         switch self {
-        case .tooFewNodes(let live, let needed):
-            "\(live) datanodes are live, \(needed) are needed: start more, or wait for more"
+        case .tooFewNodes(_, _, let reason):
+            "too few datanodes: \(reason): start more, or wait for more"
         case .noSpace(let reason): "the cluster has no room: \(reason)"
         case .busy(let reason): "the cluster is busy (\(reason)): try again"
         case .unreachable(let address, let reason):

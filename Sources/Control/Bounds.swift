@@ -2,9 +2,9 @@
 package struct Bounds: Sendable, Equatable {
     /// Open TCP connections: the sum of what each `Standing` may have.
     package var connections = 4_096
-    /// Bytes of messages that are still arriving, of all connections together; who goes beyond it
-    /// is told BUSY and cut off.
-    package var arrivingBytes = 256 << 20
+    /// Bytes of messages that are still arriving, of all connections together; beyond it the long
+    /// one that has been arriving for longest is told BUSY and cut off.
+    package var arrivingBytes = 64 << 20
     /// Requests of one connection that wait for their answer; beyond it the namenode stops reading.
     package var requestsPerConnection = 64
     /// Bytes of answers one connection may leave unread before the namenode stops reading from it.
@@ -12,15 +12,21 @@ package struct Bounds: Sendable, Equatable {
     /// Datanodes known, dead ones included.
     package var nodes = 1_024
     package var devicesPerNode = 64
-    /// Keys being written at one time.
+    /// Keys being written at one time: by one client, from one address, and by all.
+    package var leasesPerClient = 12_500
+    package var leasesPerAddress = 50_000
     package var leases = 100_000
-    /// Blocks being written at one time, of all keys together.
+    /// Blocks being written at one time, in the same way.
+    package var openBlocksPerClient = 62_500
+    package var openBlocksPerAddress = 125_000
     package var openBlocks = 250_000
     /// Blocks of one value: what a CLOSE of 1 MiB can list.
     package var blocksPerLease = 10_000
-    /// Answers kept for retries; the oldest goes first.
+    /// Answers kept for retries, of one client and of all; the oldest goes first.
+    package var outcomesPerClient = 4_096
     package var outcomes = 65_536
     /// Bytes of these answers; beyond it more than one goes for each that comes.
+    package var outcomeBytesPerClient = 4 << 20
     package var outcomeBytes = 64 << 20
     /// DELETE commands in one HEARTBEAT answer; the rest follows with the next ones.
     package var commandsPerHeartbeat = 1_000

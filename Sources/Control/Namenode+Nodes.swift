@@ -18,10 +18,22 @@ extension Namenode {
     /// - Parameter forNewBytes: whether the request leads to new replicas. What only needs the
     ///   namespace or replicas that exist is refused until K nodes were live at one time since the
     ///   start; after that a cluster that lost a node still serves what it has.
-    mutating func requireNodes(forNewBytes: Bool, now: Int64) throws(Refusal) {
+    mutating func requireNodes(
+        forNewBytes: Bool, in store: some NamespaceReader, now: Int64
+    ) throws(Refusal) {
         let live = liveNodes(now: now)
         if live >= settings.neededNodes || (!forNewBytes && census.wasComplete) { return }
-        throw .tooFewNodes(live: live, needed: settings.neededNodes)
+        throw .tooFewNodes(
+            live: live, needed: settings.neededNodes, unheard: unheard(in: store, now: now))
+    }
+
+    /// Names of the nodes that the namespace knows and that are not live: by address when they have
+    /// registered since the start, by id when not.
+    func unheard(in store: some NamespaceReader, now: Int64) -> [String] {
+        let silent = nodes.values.filter { liveness(of: $0, now: now) != .live }
+            .map { "\($0.host):\($0.port)" }.sorted()
+        let strange = store.nodeIDs.filter { nodes[$0] == nil }.map { "node \($0)" }.sorted()
+        return silent + strange
     }
 
     /// Writes down what is known of a copy.

@@ -9,7 +9,12 @@ extension Namenode {
         if let saved { keys.resume(saved, now: moment.now, using: &generator) }
         if saved != keys.saved { decision.mutations.append(.setSigningKeys(keys.saved)) }
         let leases = store.leaseIDs
-        for lease in leases { leaseClocks.set(lease, to: moment.now + settings.leaseMs) }
+        for id in leases {
+            leaseClocks.set(id, to: moment.now + settings.leaseMs)
+            guard let lease = store.lease(id) else { continue }
+            leaseHolders.take(id, client: lease.client, address: nil, blocks: lease.blocks)
+        }
+        decision.mutations += Retries.trim(store.answers, bounds: settings.bounds)
         let tally = store.tally
         decision.notices.append(
             Notice(
@@ -31,6 +36,7 @@ extension Namenode {
             turn.note(Notice(.info, "signing keys rotated", ["current": "\(keys.current.id)"]))
         }
         findDead(&turn)
+        compareMap(&turn)
         // Whether K nodes were live at one time does not depend on a client asking just then.
         _ = liveNodes(now: moment.now)
         replicas.sweep(settings.bounds.drainedReplicas)
@@ -55,10 +61,12 @@ extension Namenode {
         }
         for _ in 0..<settings.bounds.sweptLeases {
             guard let id = leaseClocks.firstEnded(at: moment.now) else { break }
-            leaseClocks.remove(id)
-            guard let lease = store.lease(id) else { continue }
+            guard let lease = store.lease(id) else {
+                leaseClocks.remove(id)
+                continue
+            }
             doom(lease.value, &turn)
-            turn.mutations.append(.removeLease(id))
+            end(id, &turn)
             turn.note(
                 Notice(.info, "lease expired", ["lease": "\(id)", "key": "\(lease.key)"]))
         }
@@ -82,6 +90,22 @@ extension Namenode {
         for id in nodes.keys { nodes[id]?.lastContact += gap }
         census.invalidate()
         return gap
+    }
+
+    /// Lines of the location map that a warning names.
+    private static let namedLines = 20
+
+    /// Once, when every node has had the time to register: a node that the map should have placed
+    /// and does not stands nowhere, and chains are made without knowing its rack.
+    private mutating func compareMap(_ turn: inout Turn<some NamespaceReader>) {
+        guard !wasMapCompared, turn.now - started >= settings.deadMs else { return }
+        wasMapCompared = true
+        for (line, name) in locations.idle(among: nodes.values).prefix(Self.namedLines) {
+            turn.note(
+                Notice(
+                    .warning, "a line of the location map names no datanode that registered",
+                    ["line": "\(line)", "names": name]))
+        }
     }
 
     private mutating func findDead(_ turn: inout Turn<some NamespaceReader>) {

@@ -18,10 +18,13 @@ package struct Namenode: Sendable {
     package internal(set) var nodes: [NodeID: NodeEntry] = [:]
     package internal(set) var replicas = ReplicaMap()
     package internal(set) var leaseClocks = LeaseClocks()
+    var leaseHolders = LeaseHolders()
     /// Nodes with copies that are corrupt.
     var corruptNodes: Set<NodeID> = []
     var census = Census()
     var chains = RecentMap<[NodeID], PreparedChain>(most: Self.preparedChains)
+    /// The map's lines were compared with the nodes that came.
+    var wasMapCompared = false
     /// When the machine last ran.
     var lastTurn: Int64
     /// Where the next tick goes on looking at deleted blocks.

@@ -13,7 +13,8 @@ package struct NamenodeSettings: Sendable, Equatable {
     package var portFile: String?
     /// Copies of a block when ADDBLOCK does not say.
     package var replicas = 3
-    /// K: fewer live datanodes than this and client traffic is refused; `nil` means `replicas`.
+    /// K: fewer live datanodes than this and client traffic is refused; `nil` means a majority of
+    /// `replicas`: what was written to all of them is then on one that is live.
     package var minNodes: Int?
     /// The longest block ADDBLOCK plans.
     package var blockBytes = Limits.defaultBlockBytes
@@ -36,7 +37,7 @@ package struct NamenodeSettings: Sendable, Equatable {
 
     package init() {}
 
-    package var neededNodes: Int { minNodes ?? replicas }
+    package var neededNodes: Int { minNodes ?? replicas / 2 + 1 }
 
     /// How long a token really lasts. A key signs for one rotation and stays known for one more, so
     /// a token of at most one rotation never outlives its key; a shorter rotation shortens tokens,

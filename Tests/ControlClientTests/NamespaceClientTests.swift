@@ -48,7 +48,8 @@ struct NamespaceClientTests {
     @Test func everyRefusalHasItsError() {
         let expected: [(ControlCode, ClientError)] = [
             (.notFound, .notFound(key: "k")), (.exists, .exists(key: "k")),
-            (.leased, .leased(key: "k")), (.tooFewNodes, .tooFewNodes(live: 1, needed: 3)),
+            (.leased, .leased(key: "k")),
+            (.tooFewNodes, .tooFewNodes(live: 1, needed: 3, reason: "why")),
             (.badKey, .badKey(key: "k", reason: "why")), (.leaseExpired, .leaseExpired(key: "k")),
             (.noSpace, .noSpace(reason: "why")), (.busy, .busy(reason: "why")),
             (.blockMismatch, .blockMismatch(key: "k", reason: "why")),
@@ -224,8 +225,8 @@ struct NamespaceClientTests {
     }
 
     @Test func everyErrorHasASentenceAndItsFacts() {
-        let error = ClientError.tooFewNodes(live: 1, needed: 3)
-        #expect(error.description.contains("1 datanodes are live, 3 are needed"))
+        let error = ClientError.tooFewNodes(live: 1, needed: 3, reason: "1 is live of 3")
+        #expect(error.description.contains("1 is live of 3"))
         #expect(error.kind == .unavailable)
         #expect(ClientError.notFound(key: "a/b").description.contains("'a/b'"))
         #expect(ClientError.notFound(key: "a").kind == .notFound)

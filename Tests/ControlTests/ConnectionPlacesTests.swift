@@ -20,7 +20,8 @@ struct ConnectionPlacesTests {
         }
     }
 
-    private func leaving(_ seats: [Seat], to newcomer: PeerAddress, now: Int64 = 10_000) -> [UInt64] {
+    private func leaving(_ seats: [Seat], to newcomer: PeerAddress, now: Int64 = 10_000) -> [UInt64]
+    {
         ConnectionPlaces.givingWay(among: seats.shuffled(), to: newcomer, quietMs: 1_000, now: now)
     }
 

@@ -34,6 +34,7 @@ private struct SlowStore: NamespaceStore, Sendable {
 
     init(gate: Gate) { self.gate = gate }
 
+    var nodeIDs: [NodeID] { memory.nodeIDs }
     var tally: Tally { memory.tally }
     var signingKeys: SigningKeys.Saved? { memory.signingKeys }
     var leaseIDs: [LeaseID] { memory.leaseIDs }
@@ -52,7 +53,7 @@ private struct SlowStore: NamespaceStore, Sendable {
     func doomed(after block: BlockID, limit: Int) -> [BlockRecord] {
         memory.doomed(after: block, limit: limit)
     }
-    func outcome(_ name: RequestName) -> [UInt8]? { memory.outcome(name) }
+    var answers: KeptAnswers { memory.answers }
     func counter(_ counter: Mutation.Counter) -> UInt64 { memory.counter(counter) }
     mutating func apply(_ mutations: [Mutation]) throws(StoreFailure) {
         try memory.apply(mutations)

@@ -51,6 +51,35 @@ struct LocationTests {
         #expect(map.location(of: other, host: "10.0.0.2", port: 7_501) == nil)
     }
 
+    @Test("line ends are the editor's", arguments: ["\n", "\r\n", "\r"])
+    func aMapFromAnyEditor(end: String) throws {
+        let lines = [
+            "\u{feff}# a comment", "", "10.0.0.2:7500 /az2/p/r/n2", "10.0.0.3:1 /a/p/r/n3",
+        ]
+        let map = try LocationMap(parsing: lines.map { $0 + end }.joined())
+        let node = NodeID(high: 0, low: 2)
+        #expect(map.count == 2)
+        #expect(map.location(of: node, host: "10.0.0.2", port: 7_500)?.names.last == "n2")
+        #expect(throws: LocationMap.Malformed.self) {
+            try LocationMap(parsing: (lines + ["nonsense"]).map { $0 + end }.joined())
+        }
+    }
+
+    @Test func linesThatPlaceNobodyAreNamedOnceEverybodyCouldHaveCome() throws {
+        let map = try LocationMap(
+            parsing: "127.0.0.1:9001 /a/p/r/n1\r\n127.0.0.1:9 /a/p/r/n2\r\n\r\n"
+                + "\(NodeID(high: 7, low: 7)) /a/p/r/n3\r\n")
+        var desk = try Desk(nodes: 1, map: map)
+        func warnings() -> [String] {
+            desk.notices.filter { $0.message.contains("location map") }
+                .compactMap { $0.details["line"] }
+        }
+        try desk.pass(9_000)
+        #expect(warnings() == [])
+        try desk.pass(20_000)
+        #expect(warnings() == ["2", "4"])
+    }
+
     @Test(
         "a wrong line is named",
         arguments: [

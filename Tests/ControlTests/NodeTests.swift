@@ -64,7 +64,7 @@ struct NodeTests {
     }
 
     @Test func aStaleNodeComesBackWithItsNextHeartbeat() throws {
-        var desk = try Desk()
+        var desk = try Desk { $0.minNodes = 3 }
         try desk.pass(5_000, beating: [0, 1])
         #expect(try desk.status().stale == 1)
         #expect(try desk.create("a").code == .tooFewNodes)
@@ -73,7 +73,7 @@ struct NodeTests {
     }
 
     @Test func clientTrafficWaitsForK() throws {
-        var desk = try Desk(nodes: 2)
+        var desk = try Desk(nodes: 2) { $0.minNodes = 3 }
         let refused = try desk.create("a")
         #expect(refused.code == .tooFewNodes)
         #expect(refused.liveNodes == 2)
@@ -98,8 +98,44 @@ struct NodeTests {
         #expect(try desk.put("a").first?.chain.count == 1)
     }
 
-    @Test func aClusterThatLostANodeStillServesWhatItHas() throws {
+    @Test("K is a majority of the copies", arguments: [(1, 1), (2, 2), (3, 2), (4, 3), (5, 3)])
+    func majority(replicas: Int, needed: Int) {
+        var settings = NamenodeSettings()
+        settings.replicas = replicas
+        #expect(settings.neededNodes == needed)
+    }
+
+    @Test func aRefusalNamesWhoIsMissing() throws {
         var desk = try Desk()
+        try desk.put("a", blocks: [10])
+        let lease = try desk.create("b").create.leaseID
+        try desk.pass(20_000, beating: [0, 1])
+        // Two of three are enough for all but a chain of three.
+        #expect(try desk.open("a").code == .ok)
+        let short = try desk.addBlock(lease)
+        #expect(short.code == .tooFewNodes)
+        #expect([short.liveNodes, short.neededNodes] == [2, 3])
+        #expect(
+            short.message
+                == "2 datanodes can take this block, and its chain wants 3; "
+                + "not heard from: 127.0.0.1:9003")
+        try desk.pass(20_000, beating: [0])
+        let refused = try desk.create("c")
+        #expect([refused.liveNodes, refused.neededNodes] == [1, 2])
+        #expect(refused.message.hasSuffix("not heard from: 127.0.0.1:9002, 127.0.0.1:9003"))
+        // One that starts again knows them by id alone.
+        let again = try desk.restarted()
+        try desk.register(0)
+        #expect(again.message.contains("0 datanodes are live, and this cluster serves with 2"))
+        #expect(desk.nodes.allSatisfy { again.message.contains("node \($0.id)") })
+        #expect(try desk.open("a").message.contains("node \(desk.nodes[1].id)"))
+        #expect(try !desk.open("a").message.contains("node \(desk.nodes[0].id)"))
+        try desk.register(1)
+        #expect(try desk.open("a").code == .ok)
+    }
+
+    @Test func aClusterThatLostANodeStillServesWhatItHas() throws {
+        var desk = try Desk { $0.minNodes = 3 }
         try desk.put("a", blocks: [10])
         let lease = try desk.create("open").create.leaseID
         try desk.pass(20_000, beating: [0, 1])

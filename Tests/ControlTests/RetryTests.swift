@@ -53,12 +53,38 @@ struct RetryTests {
         #expect(desk.engine.store.outcome(name(3)) != nil)
     }
 
+    @Test func aClientPushesOutNoAnswersButItsOwn() throws {
+        var desk = try Desk {
+            $0.bounds.outcomesPerClient = 4
+            $0.bounds.outcomes = 10
+        }
+        try desk.put("quiet", client: 2)
+        #expect(try desk.delete("quiet", id: 7, client: 2).code == .ok)
+        // Far more than the log holds: what is old and kept moves on in it.
+        for number in 1...200 as ClosedRange<UInt64> {
+            #expect(try desk.create("k\(number)", client: 3, id: number).code == .ok)
+            #expect(
+                desk.engine.store.counter(.outcome) - (desk.engine.store.answers.oldest ?? 0) < 30)
+        }
+        #expect(try desk.delete("quiet", id: 7, client: 2).code == .ok)
+        #expect(desk.engine.store.tally.outcomes <= 8)
+        let name = { RequestName(client: Desk.client(3), request: $0) }
+        #expect(desk.engine.store.outcome(name(196)) == nil)
+        #expect(desk.engine.store.outcome(name(197)) != nil)
+        // Then by age.
+        for client in 10...30 as ClosedRange<UInt64> {
+            #expect(try desk.create("c\(client)", client: client, id: 1).code == .ok)
+        }
+        #expect(desk.engine.store.tally.outcomes == 10)
+        #expect(try desk.delete("quiet", id: 7, client: 2).code == .notFound)
+    }
+
     @Test func theBytesOfTheTableAreBounded() throws {
         var desk = try Desk { $0.bounds.outcomeBytes = 1_000 }
         var most = 0
         for number in 1...200 as ClosedRange<UInt64> {
             #expect(try desk.create("k\(number)", id: number).code == .ok)
-            most = max(most, desk.engine.store.tally.outcomeBytes)
+            most = max(most, desk.engine.store.answers.bytes)
         }
         #expect(most > 500)
         #expect(most <= 1_000)
@@ -66,11 +92,11 @@ struct RetryTests {
         let lease = try desk.create("long", id: 1_000).create.leaseID
         for number in 1_001...1_030 as ClosedRange<UInt64> {
             #expect(try desk.addBlock(lease, id: number).code == .ok)
-            #expect(desk.engine.store.tally.outcomeBytes <= 1_000)
+            #expect(desk.engine.store.answers.bytes <= 1_000)
         }
         for number in 1...200 as ClosedRange<UInt64> {
             #expect(try desk.create("l\(number)", id: 2_000 + number).code == .ok)
-            #expect(desk.engine.store.tally.outcomeBytes <= 1_000)
+            #expect(desk.engine.store.answers.bytes <= 1_000)
         }
         let name = { RequestName(client: Desk.client(1), request: $0) }
         #expect(desk.engine.store.outcome(name(1)) == nil)

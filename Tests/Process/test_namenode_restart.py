@@ -211,5 +211,24 @@ class DamagedFiles(unittest.TestCase):
             self.assertGreaterEqual(client.add_block(lease).block, 1 << 32)
 
 
+class OneNodeDead(unittest.TestCase):
+    def test_two_good_copies_of_three_are_served(self):
+        cluster = Cluster(3, stale_ms=800, dead_ms=1600)
+        del cluster.settings["min_nodes"]  # the default: a majority of the copies
+        with cluster:
+            with cluster.client() as client:
+                values.put(client, "kept", b"abc")
+            cluster.nodes[2].kill()
+            cluster.namenode.kill()
+            cluster.start_namenode()
+            cluster.wait_settled()
+            with cluster.client() as client:
+                self.assertEqual(values.get(client, "kept"), b"abc")
+                client.delete("kept")
+            put = cluster.cli("put", __file__, "new", "--timeout", "2s")
+            self.assertEqual(put.returncode, 69)
+            self.assertIn(b"its chain wants 3; not heard from: node ", put.stderr)
+
+
 if __name__ == "__main__":
     unittest.main()

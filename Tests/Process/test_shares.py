@@ -1,12 +1,14 @@
 """What one caller can take from the namenode, and what is left for the others."""
 
+import struct
 import unittest
 
 from catena_peer import values
-from catena_peer.case import Code
-from catena_peer.cluster import Cluster
+from catena_peer.case import ClusterCase, Code
+from catena_peer.cluster import Cluster, until
 from catena_peer.control import ControlConnection
 from catena_peer.status import Role
+from test_bad_frames import resident
 
 FILES = 256  # 192 connections: 120 of clients, 48 of datanodes, 24 that arrive
 
@@ -45,6 +47,65 @@ class Connections(unittest.TestCase):
         self.cluster.wait_settled()
         self.silent(2 * FILES, None)
         self.assert_serves("after")
+
+
+class Memory(ClusterCase):
+    settings = {"datanodes": 1}
+
+    def unfinished(self):
+        """900 kB of a message of 1 MiB. The namenode may cut it off."""
+        connection = ControlConnection(self.cluster.address)
+        self.addCleanup(connection.close)
+        connection.hello()
+        try:
+            connection.send_raw(struct.pack("<I", 1 << 20) + bytes(900_000))
+        except OSError:
+            pass  # told BUSY and cut off
+        return connection
+
+    def test_unfinished_messages_give_their_memory_back(self):
+        before = resident(self.cluster.namenode.pid)
+        growth = lambda: resident(self.cluster.namenode.pid) - before
+        connections = [self.unfinished() for _ in range(400)]
+        values.put(self.client, self.key(), b"abc")
+        self.assertLess(growth(), 160 << 20)
+        # Who has just come is heard, and those that have been holding on for longest made room.
+        codes = []
+        for connection in connections[:50]:
+            try:
+                codes.append(connection.receive("Reply").code)
+            except ConnectionError:
+                pass  # closed with bytes of ours unread
+        self.assertEqual(set(codes), {Code.BUSY})
+        for connection in connections:
+            connection.close()
+        until(lambda: growth() < 32 << 20, lambda: f"{growth() >> 20} MiB stay")
+
+
+class Answers(ClusterCase):
+    settings = {"datanodes": 1}
+
+    def test_one_client_pushes_out_no_other_s_answers(self):
+        values.put(self.client, self.key(), b"abc")
+        number = self.client.send("delete", {"key": self.key()})
+        self.assertEqual(self.client.wait(number).code, Code.OK)
+        # More of another's than are kept of all.
+        with self.cluster.client() as other:
+            lease = other.create(self.key("/other"))
+            for _ in range(70_000 // 50):
+                numbers = [
+                    other.send("create", {"key": self.key("/other"), "overwrite": bool(turn % 2)})
+                    for turn in range(50)]
+                for sent in numbers:
+                    self.assertEqual(other.wait(sent).code, Code.OK)
+            other.abandon(lease)
+        self.cluster.namenode.kill()
+        self.cluster.start_namenode()
+        self.cluster.wait_settled()
+        self.client.close()
+        self.client.connect()
+        self.client.send("delete", {"key": self.key()}, number)
+        self.assertEqual(self.client.wait(number).code, Code.OK, "the first answer is kept")
 
 
 if __name__ == "__main__":

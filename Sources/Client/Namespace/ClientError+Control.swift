@@ -26,7 +26,8 @@ extension ClientError {
             case .notFound: .notFound(key: key)
             case .exists: .exists(key: key)
             case .leased: .leased(key: key)
-            case .tooFewNodes: .tooFewNodes(live: refusal.live, needed: refusal.needed)
+            case .tooFewNodes:
+                .tooFewNodes(live: refusal.live, needed: refusal.needed, reason: message)
             case .badKey: .badKey(key: key, reason: message)
             case .leaseExpired: .leaseExpired(key: key)
             case .noSpace: .noSpace(reason: message)

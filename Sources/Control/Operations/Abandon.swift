@@ -5,11 +5,10 @@ extension Namenode {
     mutating func abandon(
         _ request: ControlAbandon, _ turn: inout Turn<some NamespaceReader>
     ) throws(Refusal) -> ControlEmpty {
-        try requireNodes(forNewBytes: false, now: turn.now)
+        try requireNodes(forNewBytes: false, in: turn.store, now: turn.now)
         let lease = try lease(request.leaseID, turn)
         doom(lease.value, &turn)
-        leaseClocks.remove(lease.id)
-        turn.mutations.append(.removeLease(lease.id))
+        end(lease.id, &turn)
         return ControlEmpty()
     }
 }

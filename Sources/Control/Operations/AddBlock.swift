@@ -7,7 +7,7 @@ extension Namenode {
     mutating func addBlock(
         _ request: ControlAddBlock, _ turn: inout Turn<some NamespaceReader>
     ) throws(Refusal) -> ControlBlockPlan {
-        try requireNodes(forNewBytes: true, now: turn.now)
+        try requireNodes(forNewBytes: true, in: turn.store, now: turn.now)
         let lease = try lease(request.leaseID, turn)
         let most = try blockBytes(request)
         let count = blocks(request, of: most)
@@ -24,6 +24,8 @@ extension Namenode {
             }
         }
         turn.mutations.append(.putLease(planning.lease))
+        leaseHolders.seen(lease.id, from: turn.caller.address)
+        leaseHolders.change(lease.id, blocks: planning.lease.blocks)
         var answer = planning.plans[0]
         answer.more = Array(planning.plans.dropFirst())
         return answer
@@ -44,13 +46,8 @@ extension Namenode {
             throw Refusal(
                 .malformed, "a value has at most \(settings.bounds.blocksPerLease) blocks")
         }
-        let tally = turn.store.tally
-        let open = tally.blocks - tally.sealedBlocks + planning.plans.count
-        guard open < settings.bounds.openBlocks else {
-            throw Refusal(
-                .busy, "\(settings.bounds.openBlocks) blocks are being written: try again")
-        }
-        let nodes = try place(planning, turn.now)
+        try requireRoomForBlock(planning, turn)
+        let nodes = try place(planning, in: turn.store, turn.now)
         guard let chain = prepared(nodes) else {
             throw Refusal(.internal, "the chosen nodes make no chain")
         }
@@ -76,6 +73,26 @@ extension Namenode {
         planning.rest -= min(planning.rest, planning.maxLength)
     }
 
+    /// As for leases: whoever holds the lease and the address it is used from have their shares.
+    private func requireRoomForBlock(
+        _ planning: BlockPlanning, _ turn: borrowing Turn<some NamespaceReader>
+    ) throws(Refusal) {
+        let bounds = settings.bounds
+        let new = planning.plans.count
+        try Self.require(
+            leaseHolders.share(of: planning.lease.client).blocks + new,
+            below: bounds.openBlocksPerClient,
+            "this client writes %d blocks at once: close some of its keys")
+        try Self.require(
+            leaseHolders.share(of: turn.caller.address).blocks + new,
+            below: bounds.openBlocksPerAddress,
+            "this address writes %d blocks at once: try again")
+        let tally = turn.store.tally
+        try Self.require(
+            tally.blocks - tally.sealedBlocks + new, below: bounds.openBlocks,
+            "%d blocks are being written: try again")
+    }
+
     /// The longest that a block of this writer becomes.
     private func blockBytes(_ request: ControlAddBlock) throws(Refusal) -> UInt64 {
         let most = UInt64(settings.blockBytes)
@@ -90,7 +107,7 @@ extension Namenode {
     }
 
     private mutating func place(
-        _ planning: BlockPlanning, _ now: Int64
+        _ planning: BlockPlanning, in store: some NamespaceReader, _ now: Int64
     ) throws(Refusal) -> [NodeID] {
         let request = planning.request
         let replicas = request.replicas == 0 ? settings.replicas : Int(request.replicas)
@@ -120,10 +137,12 @@ extension Namenode {
             blockBytes: UInt64(settings.blockBytes), writer: writer, using: &generator)
         switch outcome {
         case .chain(let chain): return chain
-        case .tooFew(let found): throw .tooFewNodes(live: found, needed: replicas)
+        case .tooFew(let found):
+            throw .shortChain(found: found, wanted: replicas, unheard: unheard(in: store, now: now))
         case .noSpace(let found):
             throw Refusal(
-                .noSpace, "\(found) datanodes have room for this block, \(replicas) are needed")
+                .noSpace,
+                "\(found) datanodes have room for this block, and its chain wants \(replicas)")
         }
     }
 

@@ -6,7 +6,7 @@ extension Namenode {
     mutating func close(
         _ request: ControlClose, _ turn: inout Turn<some NamespaceReader>
     ) throws(Refusal) -> ControlEmpty {
-        try requireNodes(forNewBytes: false, now: turn.now)
+        try requireNodes(forNewBytes: false, in: turn.store, now: turn.now)
         let lease = try lease(request.leaseID, turn)
         let old = turn.store.key(lease.key)
         guard old == nil || lease.overwrite else {
@@ -23,14 +23,12 @@ extension Namenode {
         let planned = turn.store.blocks(of: lease.value, holding: 0, limit: .max)
         for block in planned where !kept.contains(block.block) { doom(block, &turn) }
         if let old { doom(old.value, &turn) }
-        leaseClocks.remove(lease.id)
-        turn.mutations += [
-            .removeLease(lease.id),
+        end(lease.id, &turn)
+        turn.mutations.append(
             .putKey(
                 lease.key,
                 KeyRecord(
-                    value: lease.value, length: sealed.length, createdUnixMs: turn.moment.unixMs)),
-        ]
+                    value: lease.value, length: sealed.length, createdUnixMs: turn.moment.unixMs)))
         return ControlEmpty()
     }
 

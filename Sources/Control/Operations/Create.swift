@@ -7,7 +7,7 @@ extension Namenode {
         _ request: ControlCreate, _ turn: inout Turn<some NamespaceReader>
     ) throws(Refusal) -> ControlLease {
         let key = try Self.key(request.key)
-        try requireNodes(forNewBytes: true, now: turn.now)
+        try requireNodes(forNewBytes: true, in: turn.store, now: turn.now)
         let holder = turn.store.lease(writing: key)
         let exists = turn.store.key(key) != nil
         switch LeaseRules.create(
@@ -22,17 +22,46 @@ extension Namenode {
             }
             return extend(id, now: turn.now)
         case .grant:
-            guard turn.store.tally.leases < settings.bounds.leases else {
-                throw Refusal(
-                    .busy, "\(settings.bounds.leases) keys are being written: try again")
-            }
+            try requireRoomForLease(turn)
             let id = LeaseID(using: &generator)
             let lease = LeaseRecord(
                 id: id, client: turn.client, key: key, overwrite: request.overwrite,
                 value: ValueID(turn.take(.value)))
             turn.mutations.append(.putLease(lease))
+            leaseHolders.take(id, client: turn.client, address: turn.caller.address)
             return extend(id, now: turn.now)
         }
+    }
+
+    /// No client and no address takes what is everybody's.
+    private func requireRoomForLease(
+        _ turn: borrowing Turn<some NamespaceReader>
+    ) throws(Refusal) {
+        let bounds = settings.bounds
+        try Self.require(
+            leaseHolders.share(of: turn.client).leases, below: bounds.leasesPerClient,
+            "this client writes %d keys at once: close some")
+        try Self.require(
+            leaseHolders.share(of: turn.caller.address).leases, below: bounds.leasesPerAddress,
+            "this address writes %d keys at once: try again")
+        try Self.require(
+            turn.store.tally.leases, below: bounds.leases, "%d keys are being written: try again")
+    }
+
+    /// - Parameter sentence: for whoever is refused, with `%d` for the bound.
+    static func require(
+        _ count: Int, below bound: Int, _ sentence: String
+    ) throws(Refusal) {
+        guard count < bound else {
+            throw Refusal(.busy, sentence.replacing("%d", with: "\(bound)"))
+        }
+    }
+
+    /// The lease is over, and its key free.
+    mutating func end(_ lease: LeaseID, _ turn: inout Turn<some NamespaceReader>) {
+        leaseClocks.remove(lease)
+        leaseHolders.release(lease)
+        turn.mutations.append(.removeLease(lease))
     }
 
     static func key(_ text: String) throws(Refusal) -> Key {

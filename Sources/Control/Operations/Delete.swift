@@ -7,7 +7,7 @@ extension Namenode {
         _ request: ControlDelete, _ turn: inout Turn<some NamespaceReader>
     ) throws(Refusal) -> ControlEmpty {
         let key = try Self.key(request.key)
-        try requireNodes(forNewBytes: false, now: turn.now)
+        try requireNodes(forNewBytes: false, in: turn.store, now: turn.now)
         guard let record = turn.store.key(key) else {
             throw Refusal(.notFound, "\(key) does not exist")
         }

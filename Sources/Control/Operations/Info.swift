@@ -6,7 +6,7 @@ extension Namenode {
         _ request: ControlInfo, _ turn: inout Turn<some NamespaceReader>
     ) throws(Refusal) -> ControlKeyInfo {
         let key = try Self.key(request.key)
-        try requireNodes(forNewBytes: false, now: turn.now)
+        try requireNodes(forNewBytes: false, in: turn.store, now: turn.now)
         let record = turn.store.key(key)
         let lease = turn.store.lease(writing: key)
         guard record != nil || lease != nil else {

@@ -6,7 +6,7 @@ extension Namenode {
     mutating func list(
         _ request: ControlList, _ turn: inout Turn<some NamespaceReader>
     ) throws(Refusal) -> ControlListReply {
-        try requireNodes(forNewBytes: false, now: turn.now)
+        try requireNodes(forNewBytes: false, in: turn.store, now: turn.now)
         for text in [request.prefix, request.startAfter, request.delimiter]
         where text.utf8.count > Limits.keyBytes.upperBound {
             throw Refusal(.badKey, "no key is as long as this prefix, start or delimiter")

@@ -11,7 +11,7 @@ extension Namenode {
     ) throws(Refusal) -> ControlOpenReply {
         let key = try Self.key(request.key)
         let reader = try Self.location(request.location)
-        try requireNodes(forNewBytes: false, now: turn.now)
+        try requireNodes(forNewBytes: false, in: turn.store, now: turn.now)
         guard let record = turn.store.key(key) else {
             throw Refusal(.notFound, "\(key) does not exist")
         }

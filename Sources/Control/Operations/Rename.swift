@@ -7,7 +7,7 @@ extension Namenode {
     ) throws(Refusal) -> ControlEmpty {
         let from = try Self.key(request.from)
         let to = try Self.key(request.to)
-        try requireNodes(forNewBytes: false, now: turn.now)
+        try requireNodes(forNewBytes: false, in: turn.store, now: turn.now)
         guard let record = turn.store.key(from) else {
             throw Refusal(.notFound, "\(from) does not exist")
         }

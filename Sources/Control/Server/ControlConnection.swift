@@ -47,7 +47,9 @@ final class ControlConnection {
     private var deadline: Int64
     /// When the peer was heard of last, as of this turn of the server.
     var now: Int64
-    private var arriving = 0
+    /// Bytes of an unfinished message, and since when there are some.
+    private(set) var arriving = 0
+    private(set) var arrivingSince: Int64 = 0
     private var isDelivering = false
     private var lingers = false
 
@@ -252,6 +254,7 @@ final class ControlConnection {
 
     private func countArriving(_ bytes: Int) {
         let change = bytes - arriving
+        if arriving == 0 || heard == now { arrivingSince = now }
         arriving = bytes
         if change != 0 { onArriving?(self, change) }
     }

@@ -1,8 +1,15 @@
+import CMalloc
 import Wire
 
 /// Where a connection's bytes arrive, and where whole messages are cut off. Holds at most what one
 /// receive brings beside an unfinished message.
 struct FrameBuffer {
+    /// Memory of long messages is the system's again when they end. Without this, malloc would keep
+    /// it after the first of them, for the whole process.
+    static func giveBackLongMemory() {
+        _ = cmalloc_map_from(128 << 10)
+    }
+
     private var bytes: [UInt8] = []
     private var start = 0
     private var end = 0

@@ -78,6 +78,7 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
     package var connectionCount: Int { queue.sync { connections.count } }
 
     private func startOnQueue() -> Result<UInt16, SystemFailure> {
+        FrameBuffer.giveBackLongMemory()
         do throws(SystemFailure) {
             let listener = try Listener(
                 host: settings.listenHost, port: settings.listenPort, queue: queue)
@@ -178,11 +179,15 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
 
     private func arriving(_ connection: ControlConnection, by change: Int) {
         arrivingBytes += change
-        if change > 0, arrivingBytes > settings.bounds.arrivingBytes {
-            let refusal = Refusal(.busy, "too many long messages are arriving: try again")
-            connection.send(frame(refusal.reply(to: 0)))
-            connection.finish(lingering: true)
-        }
+        guard change > 0, arrivingBytes > settings.bounds.arrivingBytes else { return }
+        // Of those above the mean, so that much is given back and short ones are left alone.
+        let mean = arrivingBytes / connections.count
+        let slowest = connections.values.filter { $0.arriving >= mean }
+            .min { $0.arrivingSince < $1.arrivingSince }
+        let refusal = Refusal(.busy, "too many long messages are arriving: try again")
+        slowest?.now = moment.now
+        slowest?.send(frame(refusal.reply(to: 0)))
+        slowest?.finish(lingering: true)
     }
 
     private func challenge() -> [UInt8] {

@@ -8,8 +8,6 @@ import Wire
 /// not cunning, since it can only cheat itself.
 struct Retries {
     private static let fingerprintBytes = 8
-    /// No kept answer has fewer bytes: CLOSE's is an empty message in a reply.
-    private static let leastBytes = 12
 
     let name: RequestName
     private let fingerprint: [UInt8]
@@ -42,19 +40,25 @@ struct Retries {
     }
 
     func keep(_ reply: [UInt8], bounds: Bounds, in turn: inout Turn<some NamespaceReader>) {
-        let tally = turn.store.tally
-        let sequence = turn.take(.outcome)
-        turn.mutations.append(
-            .putOutcome(name, sequence: sequence, reply: fingerprint + reply))
-        var excess = max(0, tally.outcomes + 1 - bounds.outcomes)
-        let bytes = Self.fingerprintBytes + reply.count
-        if tally.outcomeBytes + bytes > bounds.outcomeBytes {
-            excess = max(excess, min(tally.outcomes, bytes / Self.leastBytes + 1))
+        let answers = turn.store.answers
+        let kept = fingerprint + reply
+        let leaving = answers.excess(adding: kept.count, of: name.client, bounds: bounds)
+        turn.mutations += leaving.map { .removeOutcome(sequence: $0) }
+        var logged = answers.overdue(but: leaving, bounds: bounds)
+        logged.append((name, kept))
+        let first = turn.take(.outcome, count: logged.count)
+        for (place, answer) in logged.enumerated() {
+            turn.mutations.append(
+                .putOutcome(
+                    answer.name, sequence: first + UInt64(place), reply: answer.reply))
         }
-        // They are numbered without a gap.
-        let oldest = sequence - UInt64(tally.outcomes)
-        for place in 0..<excess {
-            turn.mutations.append(.removeOutcome(sequence: oldest + UInt64(place)))
-        }
+    }
+
+    /// What a start forgets again: clients' answers over their shares, which a store may still have
+    /// in its log.
+    static func trim(_ answers: KeptAnswers, bounds: Bounds) -> [Mutation] {
+        answers.clients.flatMap { client in
+            answers.overShare(of: client, bounds: bounds)
+        }.map { .removeOutcome(sequence: $0) }
     }
 }

@@ -12,11 +12,6 @@ package struct MemoryStore: NamespaceStore, Sendable {
         }
     }
 
-    private struct Outcome: Sendable {
-        let sequence: UInt64
-        let reply: [UInt8]
-    }
-
     package private(set) var tally = Tally()
     private var keys = OrderedMap<Key, KeyRecord>()
     private var leases: [LeaseID: LeaseRecord] = [:]
@@ -24,8 +19,7 @@ package struct MemoryStore: NamespaceStore, Sendable {
     private var blocks: [BlockID: BlockRecord] = [:]
     private var places = OrderedMap<Place, BlockID>()
     private var doomed = OrderedMap<BlockID, Void>()
-    private var outcomes: [RequestName: Outcome] = [:]
-    private var outcomeNames: [UInt64: RequestName] = [:]
+    package private(set) var answers = KeptAnswers()
     private var counters: [Mutation.Counter: UInt64] = [:]
 
     package private(set) var signingKeys: SigningKeys.Saved?
@@ -41,6 +35,9 @@ package struct MemoryStore: NamespaceStore, Sendable {
     package func keys(from start: Key, limit: Int) -> [(key: Key, record: KeyRecord)] {
         keys.entries(from: start, limit: limit).map { ($0.key, $0.value) }
     }
+
+    /// Looks at every block: for tests.
+    package var nodeIDs: [NodeID] { Array(Set(blocks.values.flatMap(\.chain))) }
 
     package var failure: StoreFailure? { nil }
 
@@ -72,8 +69,6 @@ package struct MemoryStore: NamespaceStore, Sendable {
             .compactMap { blocks[$0.key] }
     }
 
-    package func outcome(_ name: RequestName) -> [UInt8]? { outcomes[name]?.reply }
-
     package func counter(_ counter: Mutation.Counter) -> UInt64 { counters[counter] ?? firstNumber }
 
     package mutating func apply(_ mutations: [Mutation]) throws(StoreFailure) {
@@ -104,22 +99,14 @@ package struct MemoryStore: NamespaceStore, Sendable {
         case .setCounter(let counter, let next): counters[counter] = next
         case .setSigningKeys(let keys): signingKeys = keys
         case .putOutcome(let name, let sequence, let reply):
-            outcomes[name] = Outcome(sequence: sequence, reply: reply)
-            tally.outcomeBytes += reply.count
-            outcomeNames[sequence] = name
-        case .removeOutcome(let sequence):
-            if let name = outcomeNames.removeValue(forKey: sequence),
-                let kept = outcomes[name], kept.sequence == sequence
-            {
-                outcomes[name] = nil
-                tally.outcomeBytes -= kept.reply.count
-            }
+            answers.keep(reply, for: name, sequence: sequence)
+        case .removeOutcome(let sequence): answers.forget(sequence)
         }
         tally.keys = keys.count
         tally.leases = leases.count
         tally.blocks = places.count
         tally.doomedBlocks = doomed.count
-        tally.outcomes = outcomes.count
+        tally.outcomes = answers.count
     }
 
     private func place(of record: BlockRecord) -> Place {

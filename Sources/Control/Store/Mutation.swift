@@ -9,7 +9,8 @@ package enum Mutation: Sendable, Equatable {
     case putBlock(BlockRecord)
     case removeBlock(BlockID)
     case setCounter(Counter, UInt64)
-    /// Keeps a request's answer under the next `sequence`.
+    /// Keeps a request's answer under the next `sequence`; one that is kept under an earlier one
+    /// moves.
     case putOutcome(RequestName, sequence: UInt64, reply: [UInt8])
     /// Forgets the answer that has this sequence.
     case removeOutcome(sequence: UInt64)

@@ -14,11 +14,13 @@ package protocol NamespaceReader {
     func blocks(of value: ValueID, holding position: UInt64, limit: Int) -> [BlockRecord]
     /// Blocks that wait for their deletion, by number, after `block`.
     func doomed(after block: BlockID, limit: Int) -> [BlockRecord]
-    func outcome(_ name: RequestName) -> [UInt8]?
+    var answers: KeptAnswers { get }
     func counter(_ counter: Mutation.Counter) -> UInt64
     var signingKeys: SigningKeys.Saved? { get }
     /// Every lease; there are at most `Bounds.leases`.
     var leaseIDs: [LeaseID] { get }
+    /// Nodes that hold or held blocks.
+    var nodeIDs: [NodeID] { get }
     var tally: Tally { get }
 }
 
@@ -31,8 +33,6 @@ package struct Tally: Sendable, Equatable {
     package var sealedBlocks = 0
     package var doomedBlocks = 0
     package var outcomes = 0
-    /// Of the kept answers.
-    package var outcomeBytes = 0
 
     package init() {}
 }
@@ -60,6 +60,10 @@ package protocol NamespaceStore: NamespaceReader {
     /// Set by a read that could not be done. What was decided with it must not leave the process,
     /// which has to end.
     var failure: StoreFailure? { get }
+}
+
+extension NamespaceReader {
+    package func outcome(_ name: RequestName) -> [UInt8]? { answers.reply(to: name) }
 }
 
 extension NamespaceStore {

@@ -111,13 +111,14 @@ package struct CrashableStore: NamespaceStore {
     package func doomed(after block: BlockID, limit: Int) -> [Control.BlockRecord] {
         memory.doomed(after: block, limit: limit)
     }
-    package func outcome(_ name: RequestName) -> [UInt8]? { memory.outcome(name) }
+    package var answers: KeptAnswers { memory.answers }
     package func counter(_ counter: Mutation.Counter) -> UInt64 { memory.counter(counter) }
     package var signingKeys: SigningKeys.Saved? { memory.signingKeys }
     /// In order, so that a hash table's own order decides nothing.
     package var leaseIDs: [LeaseID] {
         memory.leaseIDs.sorted { ($0.high, $0.low) < ($1.high, $1.low) }
     }
+    package var nodeIDs: [NodeID] { memory.nodeIDs }
     package var tally: Tally { memory.tally }
     package var failure: StoreFailure? { nil }
 

@@ -20,7 +20,11 @@ struct RunOptions: ParsableArguments {
     @Option(help: "Copies of a block, 1 to 5. (default: 3)")
     var replicas: String?
 
-    @Option(help: "Refuse client traffic while fewer datanodes are live. (default: --replicas)")
+    @Option(
+        help: """
+            Refuse client traffic while fewer datanodes are live. (default: a majority of \
+            --replicas)
+            """)
     var minNodes: String?
 
     @Option(help: "The longest block, 64KiB to 1GiB. (default: 128MiB)")

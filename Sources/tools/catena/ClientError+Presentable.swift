@@ -12,7 +12,7 @@ extension ClientError: Presentable {
         case .notFound(let key), .exists(let key), .leased(let key), .badKey(let key, _),
             .leaseExpired(let key), .blockMismatch(let key, _), .notDurable(let key, _):
             [("key", .string(key))]
-        case .tooFewNodes(let live, let needed):
+        case .tooFewNodes(let live, let needed, _):
             [("live", .integer(Int64(live))), ("needed", .integer(Int64(needed)))]
         case .unreachable(let address, _): [("address", .string(address))]
         case .timedOut(_, let milliseconds): [("milliseconds", .integer(milliseconds))]

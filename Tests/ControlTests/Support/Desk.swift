@@ -37,18 +37,29 @@ struct Desk {
         }
     }
 
+    /// The namenode is started anew over what its store has; answers what an OPEN hears first.
+    mutating func restarted() throws -> ControlReply {
+        engine = Engine(
+            namenode: Namenode(
+                cluster: Self.cluster, secret: Self.secret, settings: engine.namenode.settings,
+                locations: LocationMap(), now: now, generator: Seeded(99)),
+            store: engine.store)
+        notices += try engine.start(at: Moment(now: now))
+        return try open("a")
+    }
+
     static func client(_ number: UInt64) -> ClientID { ClientID(high: 0xC11, low: number) }
 
     mutating func send(
         _ operation: ControlRequest.OneOf_Operation, client: UInt64 = 1, id: UInt64? = nil,
-        role: ControlRole = .client
+        role: ControlRole = .client, address: PeerAddress = .none
     ) throws -> ControlReply {
         requests += 1
         var request = ControlRequest()
         request.clientID = Data(Self.client(client).bytes)
         request.requestID = id ?? requests + 1_000_000
         request.operation = operation
-        let caller = Caller(role: role, challenge: Self.challenge, peer: "test")
+        let caller = Caller(role: role, challenge: Self.challenge, peer: "test", address: address)
         let answer = try engine.handle(
             request, from: caller, at: Moment(now: now, unixMs: now + 5_000_000 + wallClockError))
         notices += answer.notices
@@ -112,12 +123,13 @@ struct Desk {
     // MARK: Clients
 
     mutating func create(
-        _ key: String, overwrite: Bool = false, client: UInt64 = 1, id: UInt64? = nil
+        _ key: String, overwrite: Bool = false, client: UInt64 = 1, id: UInt64? = nil,
+        address: PeerAddress = .none
     ) throws -> ControlReply {
         var message = ControlCreate()
         message.key = key
         message.overwrite = overwrite
-        return try send(.create(message), client: client, id: id)
+        return try send(.create(message), client: client, id: id, address: address)
     }
 
     mutating func addBlock(
@@ -187,10 +199,12 @@ struct Desk {
         return try send(.info(message))
     }
 
-    mutating func delete(_ key: String, id: UInt64? = nil) throws -> ControlReply {
+    mutating func delete(
+        _ key: String, id: UInt64? = nil, client: UInt64 = 1
+    ) throws -> ControlReply {
         var message = ControlDelete()
         message.key = key
-        return try send(.delete(message), id: id)
+        return try send(.delete(message), client: client, id: id)
     }
 
     mutating func rename(

@@ -4,7 +4,7 @@ import Wire
 /// A number is given once and never taken back; 0 is nobody's.
 struct NodeNumbers: Sendable {
     private var numbers: [NodeID: UInt64] = [:]
-    private var nodes: [NodeID] = []
+    private(set) var nodes: [NodeID] = []
 
     subscript(node: NodeID) -> UInt64? { numbers[node] }
 

@@ -31,7 +31,7 @@ extension SQLiteStore {
         case .putOutcome(let name, let sequence, let reply):
             keep(Pending.Outcome(name: name, sequence: sequence, reply: reply))
             open.outcomes.append(Pending.Outcome(name: name, sequence: sequence, reply: reply))
-        case .removeOutcome(let sequence): removeOutcome(sequence)
+        case .removeOutcome(let sequence): change { $0.forget(sequence) }
         case .setSigningKeys(let keys):
             signingKeys = keys
             open.signing = keys
@@ -125,19 +125,13 @@ extension SQLiteStore {
     // MARK: Answers kept for retries
 
     func keep(_ outcome: Pending.Outcome) {
-        outcomes[outcome.name] = Outcome(sequence: outcome.sequence, reply: outcome.reply)
-        outcomeNames[outcome.sequence] = outcome.name
-        state.tally.outcomeBytes += outcome.reply.count
-        state.tally.outcomes = outcomes.count
+        change { $0.keep(outcome.reply, for: outcome.name, sequence: outcome.sequence) }
     }
 
-    private func removeOutcome(_ sequence: UInt64) {
-        state.outcomeFloor = max(state.outcomeFloor, sequence)
-        guard let name = outcomeNames.removeValue(forKey: sequence) else { return }
-        if let kept = outcomes[name], kept.sequence == sequence {
-            outcomes[name] = nil
-            state.tally.outcomeBytes -= kept.reply.count
-        }
-        state.tally.outcomes = outcomes.count
+    /// The database keeps the log from the oldest kept answer on.
+    private func change(_ body: (inout KeptAnswers) -> Void) {
+        body(&answers)
+        state.tally.outcomes = answers.count
+        state.outcomeFloor = (answers.oldest ?? state[.outcome]) - 1
     }
 }

@@ -18,11 +18,6 @@ package final class SQLiteStore: NamespaceStore, @unchecked Sendable {
     /// Blocks remembered from reads; losing them costs reading them again.
     static let seenMost = 16_384
 
-    struct Outcome {
-        let sequence: UInt64
-        let reply: [UInt8]
-    }
-
     let path: String
     let reader: StoreReader
     let writer: StoreWriter
@@ -39,8 +34,7 @@ package final class SQLiteStore: NamespaceStore, @unchecked Sendable {
     var writing: [Key: LeaseID] = [:]
     var openBlocks: [BlockID: BlockRecord] = [:]
     var openOf: [ValueID: Set<BlockID>] = [:]
-    var outcomes: [RequestName: Outcome] = [:]
-    var outcomeNames: [UInt64: RequestName] = [:]
+    package internal(set) var answers = KeptAnswers()
 
     var recentKeys = RecentMap<Key, KeyRecord?>(most: recentMost)
     /// Whole values of few blocks.
@@ -70,9 +64,9 @@ package final class SQLiteStore: NamespaceStore, @unchecked Sendable {
 
     package var tally: Tally { state.tally }
 
-    package func counter(_ counter: Mutation.Counter) -> UInt64 { state[counter] }
+    package var nodeIDs: [NodeID] { reader.codec.nodes.nodes }
 
-    package func outcome(_ name: RequestName) -> [UInt8]? { outcomes[name]?.reply }
+    package func counter(_ counter: Mutation.Counter) -> UInt64 { state[counter] }
 
     package var leaseIDs: [LeaseID] { Array(leases.keys) }
 

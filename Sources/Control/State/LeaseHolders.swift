@@ -1,0 +1,69 @@
+import Wire
+
+/// What is being written, by who writes it: each client and each address has a share of all leases
+/// and open blocks. Soft: a restart knows the clients from the store, and the addresses as their
+/// leases are renewed.
+struct LeaseHolders: Sendable {
+    struct Share: Sendable, Equatable {
+        var leases = 0
+        var blocks = 0
+    }
+
+    private struct Holder: Sendable {
+        let client: ClientID
+        var address: PeerAddress?
+        var blocks: Int
+    }
+
+    private var holders: [LeaseID: Holder] = [:]
+    private var clients: [ClientID: Share] = [:]
+    private var addresses: [PeerAddress: Share] = [:]
+
+    func share(of client: ClientID) -> Share { clients[client] ?? Share() }
+    func share(of address: PeerAddress) -> Share { addresses[address] ?? Share() }
+
+    /// - Parameters:
+    ///   - address: `nil` when a restart took the lease over.
+    ///   - blocks: planned so far.
+    mutating func take(
+        _ lease: LeaseID, client: ClientID, address: PeerAddress?, blocks: Int = 0
+    ) {
+        holders[lease] = Holder(client: client, address: address, blocks: blocks)
+        count(lease, by: 1)
+    }
+
+    /// The lease was used from here. It counts where it was used first.
+    mutating func seen(_ lease: LeaseID, from address: PeerAddress) {
+        guard let holder = holders[lease], holder.address == nil else { return }
+        holders[lease]?.address = address
+        Self.add(Share(leases: 1, blocks: holder.blocks), by: 1, to: &addresses, at: address)
+    }
+
+    mutating func change(_ lease: LeaseID, blocks: Int) {
+        guard holders[lease] != nil else { return }
+        count(lease, by: -1)
+        holders[lease]?.blocks = blocks
+        count(lease, by: 1)
+    }
+
+    mutating func release(_ lease: LeaseID) {
+        count(lease, by: -1)
+        holders[lease] = nil
+    }
+
+    private mutating func count(_ lease: LeaseID, by step: Int) {
+        guard let holder = holders[lease] else { return }
+        let share = Share(leases: 1, blocks: holder.blocks)
+        Self.add(share, by: step, to: &clients, at: holder.client)
+        if let address = holder.address { Self.add(share, by: step, to: &addresses, at: address) }
+    }
+
+    private static func add<Key>(
+        _ share: Share, by step: Int, to shares: inout [Key: Share], at key: Key
+    ) {
+        var sum = shares[key] ?? Share()
+        sum.leases += step * share.leases
+        sum.blocks += step * share.blocks
+        shares[key] = sum == Share() ? nil : sum
+    }
+}
