@@ -39,6 +39,13 @@ public struct Budget: Sendable, Equatable {
     /// length thresholds for shared-memory packet switches", IEEE/ACM Transactions on Networking
     /// 6(2), 1998).
     static func mayTake(held: Int, free: Int) -> Bool { held < max(1, free / 4) }
+    /// How long a read may hold buffers for a socket that takes nothing while other reads have
+    /// none, nanoseconds.
+    static let readTurn: UInt64 = 50_000_000
+    /// Bytes a peer has taken before zero-copy sends go to it: more than the sockets of both ends
+    /// hold with Linux's defaults (4 and 6 MiB, tcp.7), so it is one that reads. What a zero-copy
+    /// send holds cannot be taken back.
+    static let provenBytes: UInt64 = 16 << 20
     /// Frames one read stream reads ahead of the socket.
     public var framesPerRead = 6
     /// Bytes of one frame of a read's answer, a multiple of the chunk.

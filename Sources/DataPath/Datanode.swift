@@ -45,6 +45,8 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     var heldFrames = 0
     /// Payload buffers with parts of reads' answers in them.
     var readBuffers = 0
+    /// Reads that hold no buffer and wait for one.
+    var starvedReaders = 0
     /// The write stream of each open block.
     var openStreams: [BlockID: Int32] = [:]
 
@@ -120,7 +122,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         mayZeroCopy = settings.mayZeroCopy && ring.sendsZeroCopy
         reactor = Reactor(
             ring: ring, operations: budget.operations,
-            timers: 2 * budget.connections + devices.count)
+            timers: 2 * budget.connections + devices.count + 1)
         scrubs = Array(repeating: ScrubDevice(settings, now: reactor.now), count: devices.count)
         self.region = region
         self.settings = settings
@@ -207,6 +209,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         case .sendControl, .forwardSeal, .forwardCredentials:
             sentControl(owner, kind, event.outcome)
         case .sendFrame, .forwardFrame: sentFrame(owner, event)
+        case .sendPiece: sentPiece(owner, event.outcome)
         case .makeSocket: madeSocket(owner, event.outcome)
         case .connect: connected(owner, event.outcome)
         case .shutdown: shutDown(owner)

@@ -10,6 +10,8 @@ enum OperationKind: UInt8 {
     case sendControl
     /// Parts of a read's answer.
     case sendFrame
+    /// Bytes of such a part that wait in the connection's own memory.
+    case sendPiece
     case makeSocket
     case connect
     case shutdown

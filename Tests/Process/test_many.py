@@ -16,7 +16,7 @@ from catena_peer import frames, values
 from catena_peer.case import ClusterCase, Level, Status
 from catena_peer.cluster import until
 from catena_peer.crc32c import crc32c
-from catena_peer.datanode import DataConnection, WriteStream, located
+from catena_peer.datanode import DataConnection, WriteStream, located, read_range
 
 STREAMS = int(os.environ.get("CATENA_STREAMS", "2000"))
 PAGE = 4096
@@ -131,6 +131,31 @@ class Several(ClusterCase):
             peer.sendall(request.encode() + target.credentials)
         pump = Pump(self.streams("/good", 8), frames.CHUNK)
         pump.run(lambda acked: min(acked.values()) >= 32)
+
+    def test_readers_that_take_nothing_cost_readers_nothing(self):
+        data = self.bytes(1 << 20) * 16
+        values.put(self.client, self.key("/read"), data, block_bytes=len(data))
+        target = located(self.client.open(self.key("/read")).blocks[0])
+        request = frames.Header(
+            frames.READ, block=target.block, epoch=target.epoch, length=len(data),
+            payload_length=len(target.credentials), checksum=crc32c(target.credentials))
+        stalled = []
+        for _ in range(100):
+            peer = DataConnection(target.head)
+            self.addCleanup(peer.close)
+            peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            peer.send_raw(request.encode() + target.credentials)
+            stalled.append(peer)
+        for _ in range(3):
+            self.assertEqual(read_range(target, 0, len(data)), data)
+        # Who goes on gets what it asked for, to the byte.
+        for peer in stalled[::10]:
+            at = 0
+            while at < len(data):
+                header, part = peer.receive()
+                self.assertEqual((header.offset, part), (at, data[at : header.end]))
+                at = header.end
+            self.assertTrue(header.flags & frames.LAST)
 
     def test_writers_share_the_buffers(self):
         streams, each = self.streams("", 64), 24

@@ -26,6 +26,8 @@ public struct DatanodeCounters: Sendable, BitwiseCopyable {
     public var deadlinesMissed: UInt64 = 0
     public var unalignedBytesCopied: UInt64 = 0
     public var bufferWaits: UInt64 = 0
+    /// Frames of reads whose buffer went to others while their socket took nothing.
+    public var readsCut: UInt64 = 0
     public var zeroCopySends: UInt64 = 0
     /// Of those, how many the kernel copied after all.
     public var zeroCopySendsCopied: UInt64 = 0
@@ -58,7 +60,7 @@ public struct DatanodeCounters: Sendable, BitwiseCopyable {
             \.bytesForwarded, \.bytesWritten, \.bytesRead, \.acksSent, \.blocksSealed,
             \.flushes, \.flushesDone,
             \.duplicates, \.framesHeld, \.refusals, \.deadlinesMissed, \.unalignedBytesCopied,
-            \.bufferWaits, \.zeroCopySends, \.zeroCopySendsCopied, \.successorsReused,
+            \.bufferWaits, \.readsCut, \.zeroCopySends, \.zeroCopySendsCopied, \.successorsReused,
             \.bytesScrubbed, \.blocksScrubbed, \.blocksCorrupt,
         ]
     }

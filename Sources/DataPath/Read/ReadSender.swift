@@ -20,11 +20,12 @@ extension Datanode where Ring: ~Copyable {
             frames[Int(buffer)].header.encode(into: start)
         }
         entry.pointee.isSending = true
+        entry.pointee.sendingSince = reactor.now
         connections.at(index).pointee.isSendingFrame = true
         reactor.timers.arm(UInt32(index) * 2 + 1, at: deadline(settings.progressTimeout))
-        let total = FrameHeader.byteCount + Int(frames[Int(buffer)].header.payloadLength)
         sendPayload(
-            index, buffer: buffer, start + entry.pointee.sent, count: total - entry.pointee.sent)
+            index, buffer: buffer, start + entry.pointee.sent,
+            count: frames[Int(buffer)].header.frameBytes - entry.pointee.sent)
     }
 
     private mutating func fillHeader(_ reader: Int32, _ buffer: Int32, _ index: Int32) {
@@ -64,8 +65,11 @@ extension Datanode where Ring: ~Copyable {
         let entry = readers.at(reader)
         entry.pointee.isSending = false
         switch event.outcome {
-        case .done(let count): entry.pointee.sent += Int(count)
+        case .done(let count):
+            entry.pointee.sent += Int(count)
+            connections.at(index).pointee.taken &+= UInt64(count)
         case .again: break
+        case .cancelled where entry.pointee.isYielding: break
         case .cancelled, .disconnected, .full, .failed:
             _ = entry.pointee.popFirst()
             releasePayload(buffer)
@@ -73,12 +77,21 @@ extension Datanode where Ring: ~Copyable {
         }
         reactor.timers.clear(UInt32(index) * 2 + 1)
         let header = frames[Int(buffer)].header
-        guard entry.pointee.sent == FrameHeader.byteCount + Int(header.payloadLength) else {
-            return sendRead(reader)
+        let isYielding = entry.pointee.isYielding
+        entry.pointee.isYielding = false
+        guard entry.pointee.sent == header.frameBytes else {
+            return isYielding ? cutFrame(reader, buffer) : sendRead(reader)
         }
         _ = entry.pointee.popFirst()
         releasePayload(buffer)
+        frameSent(reader, header)
+    }
+
+    /// Goes on behind a frame that is sent.
+    mutating func frameSent(_ reader: Int32, _ header: FrameHeader) {
+        readers.at(reader).pointee.cut = nil
         if header.flags.contains(.last) {
+            let index = readers.at(reader).pointee.connection
             connections.at(index).pointee.reader = -1
             endReader(reader)
             resume(index)
@@ -118,8 +131,14 @@ extension Datanode where Ring: ~Copyable {
     }
 
     mutating func failRead(_ reader: Int32, _ status: Status) {
-        let index = readers.at(reader).pointee.connection
-        fail(index, status)
+        let entry = readers.at(reader)
+        // Inside a frame there is no place for an error.
+        let isInside = entry.pointee.cut != nil && !entry.pointee.isSending
+        if isInside {
+            close(entry.pointee.connection)
+        } else {
+            fail(entry.pointee.connection, status)
+        }
     }
 
     /// Gives everything back that the kernel does not hold; the rest comes back with its
@@ -128,6 +147,7 @@ extension Datanode where Ring: ~Copyable {
         let entry = readers.at(reader)
         guard !entry.pointee.isEnding else { return }
         entry.pointee.isEnding = true
+        hasBuffer(reader)
         var isFirst = true
         while entry.pointee.count > 0 {
             let buffer = entry.pointee.popFirst()

@@ -35,6 +35,17 @@ struct ReadStream: ~Copyable {
     var isSending = false
     /// The first one has its header (as `ForwardQueue.isEncoded`).
     var isEncoded = false
+    /// When the send in flight began.
+    var sendingSince: UInt64 = 0
+    /// It holds no buffer and waits for one.
+    var isStarved = false
+    /// Its send was asked to end, for others wait for its buffers.
+    var isYielding = false
+    /// A frame that is sent in part and has no buffer, or has got one again.
+    var cut: FrameHeader?
+    /// Bytes of it that wait in the connection's own memory, and how many of these are sent.
+    var pieceBytes = 0
+    var pieceSent = 0
 
     init(
         block: BlockID, epoch: Epoch, device: Int, connection: Int32, offset: UInt64,

@@ -196,9 +196,13 @@ extension Datanode where Ring: ~Copyable {
     mutating func readAhead(_ reader: Int32) {
         let entry = readers.at(reader)
         guard entry.pointee.isLoaded, !entry.pointee.isEnding else { return }
+        // What is cut goes on when the socket has taken the piece of it.
+        guard entry.pointee.pieceSent == entry.pointee.pieceBytes else { return }
         while entry.pointee.next < entry.pointee.end,
             entry.pointee.count < settings.budget.framesPerRead
         {
+            // Who has one leaves the next to those who have none.
+            guard entry.pointee.count == 0 || starvedReaders == 0 else { return }
             let left = min(payloads.free, settings.budget.readBuffers - readBuffers)
             guard left > 0, Budget.mayTake(held: entry.pointee.count, free: left),
                 let buffer = payloads.take()
@@ -206,22 +210,32 @@ extension Datanode where Ring: ~Copyable {
                 if bufferWaiters.add(Int32(connections.capacity) + reader) {
                     counters.bufferWaits &+= 1
                 }
+                if entry.pointee.count == 0 { starves(reader) }
                 return
             }
-            var header = FrameHeader(.data)
-            header.block = entry.pointee.block
-            header.epoch = entry.pointee.epoch
-            header.offset = entry.pointee.next
-            let length = min(
-                UInt64(settings.budget.readPacketBytes), entry.pointee.end - entry.pointee.next)
-            header.payloadLength = UInt32(length)
-            frames[Int(buffer)] = FrameSlot(header: header, isRead: true)
+            hasBuffer(reader)
+            frames[Int(buffer)] = FrameSlot(header: nextFrame(reader), isRead: true)
             frames[Int(buffer)].transfer = frames[Int(buffer)].pagesToRead
             readBuffers += 1
+            if entry.pointee.count == 0, entry.pointee.cut != nil { entry.pointee.isEncoded = true }
             entry.pointee.append(buffer)
-            entry.pointee.next += length
+            entry.pointee.next = frames[Int(buffer)].header.end
             readData(reader, buffer)
         }
+    }
+
+    /// The frame that the next buffer is for: one that was cut goes on with the header it had.
+    private mutating func nextFrame(_ reader: Int32) -> FrameHeader {
+        let entry = readers.at(reader)
+        if let cut = entry.pointee.cut, cut.offset == entry.pointee.next { return cut }
+        var header = FrameHeader(.data)
+        header.block = entry.pointee.block
+        header.epoch = entry.pointee.epoch
+        header.offset = entry.pointee.next
+        let length = min(
+            UInt64(settings.budget.readPacketBytes), entry.pointee.end - entry.pointee.next)
+        header.payloadLength = UInt32(length)
+        return header
     }
 
     private mutating func readData(_ reader: Int32, _ buffer: Int32) {
@@ -234,8 +248,9 @@ extension Datanode where Ring: ~Copyable {
     mutating func readDevice(_ reader: Int32, _ event: Event) {
         let buffer = event.operation.buffer
         let entry = readers.at(reader)
-        if entry.pointee.isEnding { releasePayload(buffer) }
-        guard settle(reader: reader) else { return }
+        let isDropped = frames[Int(buffer)].isDropped
+        if entry.pointee.isEnding || isDropped { releasePayload(buffer) }
+        guard settle(reader: reader), !isDropped else { return }
         let step = frames[Int(buffer)].transfer.take(event.outcome)
         // The kernel has let go of the buffer: it is sent, or goes back with those that were ready.
         frames[Int(buffer)].isReady = step != .more

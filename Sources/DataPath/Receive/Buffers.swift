@@ -76,7 +76,9 @@ extension Datanode where Ring: ~Copyable {
         let connection = connections.at(index)
         let descriptor = connection.pointee.descriptor
         let kind = connection.pointee.role == .inbound ? OperationKind.sendFrame : .forwardFrame
-        guard connection.pointee.zeroCopy.takes(bytes: count) else {
+        let isProven =
+            connection.pointee.role == .outbound || connection.pointee.taken >= Budget.provenBytes
+        guard isProven, connection.pointee.zeroCopy.takes(bytes: count) else {
             return start(
                 kind, connection: index, buffer: buffer,
                 .send(descriptor, memory, count: count, more: false))

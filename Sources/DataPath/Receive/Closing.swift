@@ -163,6 +163,7 @@ extension Datanode where Ring: ~Copyable {
     /// A deadline passed: of the receiving half (even owner) or the sending half (odd).
     mutating func expire(_ owner: UInt32) {
         if let device = scrubbedDevice(ofTimer: owner) { return scrubTurn(device) }
+        guard owner != readTurnTimer else { return endReadTurns() }
         let index = Int32(owner / 2)
         guard connections.isUsed(index) else { return }
         let connection = connections.at(index)

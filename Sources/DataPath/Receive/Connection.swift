@@ -63,6 +63,8 @@ struct Connection {
 
     /// A frame of a read is in flight: nothing else may be sent until it is out.
     var isSendingFrame = false
+    /// Bytes of reads' answers that its socket took.
+    var taken: UInt64 = 0
     /// A control frame (ack, sealed, error) is in flight from the connection's own memory.
     var isSendingControl = false
     /// Bytes of that frame, and how many are sent.

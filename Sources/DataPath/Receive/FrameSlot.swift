@@ -7,6 +7,8 @@ struct FrameSlot: BitwiseCopyable {
     var stream: Int32 = -1
     /// It is part of a read's answer.
     var isRead = false
+    /// Its read gave it back while the device was filling it.
+    var isDropped = false
     /// Its pages' way to the device or from it.
     var transfer = PageTransfer(offset: 0, count: 0)
     var isReady = false

@@ -23,7 +23,7 @@ extension Datanode where Ring: ~Copyable {
     /// `nil` for a timer of a connection.
     func scrubbedDevice(ofTimer owner: UInt32) -> Int? {
         let place = Int(owner) - 2 * connections.capacity
-        return place >= 0 ? place : nil
+        return devices.indices.contains(place) ? place : nil
     }
 
     /// Goes on where the process before stood.

@@ -47,6 +47,10 @@ public struct FrameHeader: Sendable, Equatable, BitwiseCopyable {
     /// One past the last byte of the payload, in the block.
     @inlinable
     public var end: UInt64 { offset &+ UInt64(payloadLength) }
+
+    /// Bytes of the frame, header and payload.
+    @inlinable
+    public var frameBytes: Int { Self.byteCount + Int(payloadLength) }
 }
 
 /// Up to sixteen CRC32C values: one for each chunk that a data frame touches, over the part it

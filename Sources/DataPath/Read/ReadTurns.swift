@@ -1,0 +1,110 @@
+import Reactor
+import Wire
+
+// Turns between reads. A socket that takes nothing holds no buffers while others wait for them: its
+// send is ended, the frame's next bytes wait in the connection's own memory, and when the socket
+// has taken those, the read queues for a buffer again and the rest of the frame is read once more.
+// Who reads at any speed goes on; who takes nothing costs one turn, once.
+extension Datanode where Ring: ~Copyable {
+    /// The one deadline behind those of connections and devices.
+    var readTurnTimer: UInt32 { UInt32(2 * connections.capacity + devices.count) }
+
+    /// A read holds no buffer, and there is none.
+    mutating func starves(_ reader: Int32) {
+        guard !readers.at(reader).pointee.isStarved else { return }
+        readers.at(reader).pointee.isStarved = true
+        starvedReaders += 1
+        if starvedReaders == 1 {
+            reactor.timers.arm(readTurnTimer, at: deadline(Budget.readTurn))
+        }
+    }
+
+    /// It has one, or ends.
+    mutating func hasBuffer(_ reader: Int32) {
+        guard readers.at(reader).pointee.isStarved else { return }
+        readers.at(reader).pointee.isStarved = false
+        starvedReaders -= 1
+    }
+
+    /// Ends the sends of those whose sockets took nothing for a turn.
+    mutating func endReadTurns() {
+        guard starvedReaders > 0 else { return }
+        let now = reactor.now
+        for reader in 0..<Int32(readers.capacity) where readers.isUsed(reader) {
+            let entry = readers.at(reader)
+            guard entry.pointee.isSending, !entry.pointee.isEnding, !entry.pointee.isYielding,
+                entry.pointee.count > 0, entry.pointee.sendingSince &+ Budget.readTurn <= now
+            else { continue }
+            entry.pointee.isYielding = true
+            counters.readsCut &+= 1
+            reactor.cancel(connections.at(entry.pointee.connection).pointee.sendToken)
+        }
+        reactor.timers.arm(readTurnTimer, at: deadline(Budget.readTurn))
+    }
+
+    /// The kernel has let go of a frame that is sent in part: its next bytes move to the
+    /// connection's memory, and every buffer of the read goes back.
+    mutating func cutFrame(_ reader: Int32, _ buffer: Int32) {
+        let entry = readers.at(reader)
+        let index = entry.pointee.connection
+        let header = frames[Int(buffer)].header
+        let sent = entry.pointee.sent
+        let count = min(Connection.wideBytes, header.frameBytes - sent)
+        received(of: index).copyMemory(
+            from: page(of: buffer) - FrameHeader.byteCount + sent, byteCount: count)
+        while entry.pointee.count > 0 {
+            let next = entry.pointee.popFirst()
+            if frames[Int(next)].isReady {
+                releasePayload(next)
+            } else {
+                frames[Int(next)].isDropped = true
+            }
+        }
+        entry.pointee.cut = header
+        entry.pointee.next = header.offset
+        entry.pointee.sent = sent
+        entry.pointee.pieceBytes = count
+        entry.pointee.pieceSent = 0
+        reactor.timers.arm(UInt32(index) * 2 + 1, at: deadline(settings.progressTimeout))
+        connections.at(index).pointee.isSendingFrame = true
+        sendPiece(reader)
+    }
+
+    private mutating func sendPiece(_ reader: Int32) {
+        let entry = readers.at(reader)
+        let index = entry.pointee.connection
+        let done = entry.pointee.pieceSent
+        entry.pointee.isSending = true
+        start(
+            .sendPiece, connection: index,
+            .send(
+                connections.at(index).pointee.descriptor, received(of: index) + done,
+                count: entry.pointee.pieceBytes - done, more: false))
+    }
+
+    mutating func sentPiece(_ index: Int32, _ outcome: Outcome) {
+        guard settle(index) else { return }
+        let reader = connections.at(index).pointee.reader
+        // It failed inside a frame: no error can follow.
+        guard reader >= 0 else { return close(index) }
+        let entry = readers.at(reader)
+        entry.pointee.isSending = false
+        switch outcome {
+        case .done(let count):
+            entry.pointee.pieceSent += Int(count)
+            entry.pointee.sent += Int(count)
+            connections.at(index).pointee.taken &+= UInt64(count)
+        case .again: break
+        case .cancelled, .disconnected, .full, .failed: return peerEnded(index)
+        }
+        guard entry.pointee.pieceSent == entry.pointee.pieceBytes else { return sendPiece(reader) }
+        reactor.timers.clear(UInt32(index) * 2 + 1)
+        guard let cut = entry.pointee.cut, entry.pointee.sent == cut.frameBytes else {
+            return readAhead(reader)
+        }
+        entry.pointee.sent = 0
+        entry.pointee.next = cut.end
+        connections.at(index).pointee.isSendingFrame = false
+        frameSent(reader, cut)
+    }
+}
