@@ -15,7 +15,7 @@ import ToolSupport
             held.values.withLock { $0.append(text) }
         }
         let endpoint = try #require(Endpoint(server.address))
-        let thread = ReactorThread("host") {
+        let thread = try ReactorThread("host") {
             for _ in 0..<jobs { server.serveNext() }
         }
         return (endpoint, thread, held)
@@ -59,7 +59,7 @@ import ToolSupport
     func goesAway() throws {
         let address = try #require(SocketAddress(host: "127.0.0.1", port: 0))
         let listener = try ListeningSocket.open(on: address, backlog: 1)
-        let thread = ReactorThread("host") {
+        let thread = try ReactorThread("host") {
             let descriptor = accept(listener.descriptor, nil, nil)
             do {
                 var link = HostLink(try Socket(accepted: descriptor, address: "test"))

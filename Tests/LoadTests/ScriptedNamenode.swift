@@ -73,7 +73,7 @@ final class ScriptedNamenode: Sendable {
         let listener = try ListeningSocket.open(on: address, backlog: 1)
         self.listener = listener
         endpoint = Endpoint(host: "127.0.0.1", port: listener.address.port)
-        thread = ReactorThread("namenode") {
+        thread = try ReactorThread("namenode") {
             let descriptor = accept(listener.descriptor, nil, nil)
             guard descriptor >= 0 else { return }
             script(Peer(descriptor: descriptor))

@@ -33,10 +33,12 @@ final class ReactorHost: Sendable {
         let go = Rendezvous<[ReactorDoor]?>()
 
         /// On its own thread, which makes the ring and touches its buffers first.
-        init(_ plan: Plan, _ listener: Listener, _ share: ReactorShare, on cpus: [Int]) {
+        init(
+            _ plan: Plan, _ listener: Listener, _ share: ReactorShare, on cpus: [Int]
+        ) throws(RingFailure) {
             let ready = self.ready
             let go = self.go
-            thread = ReactorThread("catena-react.\(share.number)") {
+            thread = try ReactorThread("catena-react.\(share.number)") {
                 do throws(RingFailure) {
                     try ThreadPlacement.run(on: cpus)
                     let ring = try KernelRing(ReactorHost.ring(plan.settings))
@@ -96,13 +98,19 @@ final class ReactorHost: Sendable {
     init(_ plan: Plan, _ listener: Listener, _ log: Logger) throws(StartFailure) {
         let placement = try Self.placement(plan, listener.address)
         let count = plan.host.reactors
-        let starts = (0..<count).map { number in
-            Start(
-                plan, listener, ReactorShare(number: number, of: count),
-                on: placement.cpus[number])
-        }
+        var starts: [Start] = []
         var ready: [Ready] = []
         var failed: RingFailure?
+        for number in 0..<count where failed == nil {
+            do throws(RingFailure) {
+                starts.append(
+                    try Start(
+                        plan, listener, ReactorShare(number: number, of: count),
+                        on: placement.cpus[number]))
+            } catch {
+                failed = error
+            }
+        }
         for start in starts {
             switch start.ready.wait() {
             case .success(let one): ready.append(one)
@@ -233,7 +241,7 @@ final class ReactorHost: Sendable {
     }
 
     private static func failure(_ failure: RingFailure) -> StartFailure {
-        StartFailure(failure.errno == EADDRINUSE ? .taken : .system, failure.description)
+        StartFailure(.system, failure.description)
     }
 }
 

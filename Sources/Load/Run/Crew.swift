@@ -55,8 +55,13 @@ package final class Crew: PhaseRunner {
                 plan, member.orders, member.answers, member.live
             )
             let address = namenode
-            member.thread = ReactorThread("load-\(thread)") {
-                Self.work(plan, thread, address, chain, live, orders, answers)
+            do throws(RingFailure) {
+                member.thread = try ReactorThread("load-\(thread)") {
+                    Self.work(plan, thread, address, chain, live, orders, answers)
+                }
+            } catch {
+                end()
+                throw ToolFailure(.unavailable, error.description)
             }
             members.append(member)
         }

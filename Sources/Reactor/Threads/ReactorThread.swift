@@ -8,7 +8,10 @@ public final class ReactorThread: Sendable {
     private let handle: pthread_t
 
     /// Starts `body` on a new thread named `name` (15 characters show).
-    public init(_ name: String, _ body: @escaping @Sendable () -> Void) {
+    /// - Throws: `RingFailure` when the system gives no more threads.
+    public init(
+        _ name: String, _ body: @escaping @Sendable () -> Void
+    ) throws(RingFailure) {
         let start = Unmanaged.passRetained(Start(name: name, body: body))
         var handle = pthread_t()
         let result = pthread_create(
@@ -20,7 +23,13 @@ public final class ReactorThread: Sendable {
                 start.body()
                 return nil
             }, start.toOpaque())
-        precondition(result == 0, "a thread can be made at start-up: \(errorText(result))")
+        guard result == 0 else {
+            start.release()
+            throw RingFailure(
+                errno: result,
+                "no thread can be made (\(errorText(result))): "
+                    + "raise the limit of processes (ulimit -u, TasksMax)")
+        }
         self.handle = handle
     }
 

@@ -46,7 +46,7 @@ EXIT = {
     "directory in use": {EX_TEMPFAIL, EX_UNAVAILABLE},
     "directory full": {EX_CANTCREAT, EX_IOERR},
     "directory read-only": {EX_CANTCREAT, EX_NOPERM, EX_IOERR},
-    "port in use": {EX_UNAVAILABLE, EX_TEMPFAIL},
+    "port in use": {EX_UNAVAILABLE},
 }
 
 NAMENODE = {
@@ -370,11 +370,14 @@ class Cluster:
     def node_at(self, port):
         return next(node for node in self.nodes if node.address[1] == port)
 
-    def cli(self, *words, stdin=None, timeout=120):
-        """Runs `catena WORDS` and gives what it did, output as bytes."""
+    def cli(self, *words, stdin=None, timeout=120, **process):
+        """Runs `catena WORDS` and gives what it did, output as bytes. `process` goes to
+        subprocess.run: a `preexec_fn`, or another `stdout` or `stderr`."""
+        words = [word if isinstance(word, bytes) else str(word) for word in words]
         return subprocess.run(
-            program("catena") + [str(word) for word in words], input=stdin, timeout=timeout,
-            capture_output=True, env=command_environment(self.address), check=False)
+            program("catena") + words, input=stdin, timeout=timeout,
+            env=command_environment(self.address), check=False,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **process})
 
     def cli_json(self, *words):
         done = self.cli(*words, "--json")

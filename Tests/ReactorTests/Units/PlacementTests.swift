@@ -5,9 +5,11 @@ import Testing
 
 @Suite struct PlacementTests {
     /// On a thread of its own: where a thread may run is for its life.
-    private func onThread<Value: Sendable>(_ body: @escaping @Sendable () -> Value) -> Value {
+    private func onThread<Value: Sendable>(
+        _ body: @escaping @Sendable () -> Value
+    ) throws -> Value {
         let result = Rendezvous<Value>()
-        let thread = ReactorThread("test") { result.fulfil(body()) }
+        let thread = try ReactorThread("test") { result.fulfil(body()) }
         defer { thread.join() }
         return result.wait()
     }
@@ -15,7 +17,7 @@ import Testing
     @Test func aThreadStaysOnTheCPUsItIsGiven() throws {
         let before = ThreadPlacement.allowed()
         let last = try #require(before.last)
-        let inside = onThread { () -> [Int]? in
+        let inside = try onThread { () -> [Int]? in
             do {
                 try ThreadPlacement.run(on: [last])
                 return ThreadPlacement.allowed()
@@ -27,8 +29,8 @@ import Testing
         #expect(ThreadPlacement.allowed() == before, "other threads are where they were")
     }
 
-    @Test func aCPUThatIsNotThereIsNamed() {
-        let sentence = onThread { () -> String in
+    @Test func aCPUThatIsNotThereIsNamed() throws {
+        let sentence = try onThread { () -> String in
             do throws(RingFailure) {
                 try ThreadPlacement.run(on: [1023])
                 return ""
