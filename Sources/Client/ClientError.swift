@@ -46,8 +46,12 @@ public enum ClientError: Error, Equatable, Sendable {
     case sourceFailed(reason: String)
     /// The sink of a get could not be written.
     case sinkFailed(reason: String)
+    /// Nobody reads the pipe or socket that is the sink of a get.
+    case sinkClosed
     /// The source ended before, or went on after, the length it was given with.
     case sourceLength(expected: UInt64, found: UInt64)
+    /// The source file was written to while it was read.
+    case sourceChanged
     /// The kernel's ring is not to be had; the sentence says what to do.
     case ringUnavailable(reason: String)
     case badArgument(String)
@@ -67,7 +71,7 @@ extension ClientError {
         case .wrongCluster: .configuration
         case .denied: .denied
         case .corrupt: .corrupt
-        case .sourceFailed, .sinkFailed, .sourceLength: .io
+        case .sourceFailed, .sinkFailed, .sinkClosed, .sourceLength, .sourceChanged: .io
         case .blockMismatch, .namenodeFailed: .software
         }
     }
@@ -83,6 +87,9 @@ extension ClientError: CustomStringConvertible {
         case .corrupt, .unreadable, .unwritable: dataSentence
         case .sourceFailed(let reason): "the source cannot be read: \(reason)"
         case .sinkFailed(let reason): "the destination cannot be written: \(reason)"
+        case .sinkClosed: "the destination cannot be written: nobody reads it any more"
+        case .sourceChanged:
+            "the source was changed while it was read, and nothing was stored: put it again"
         case .sourceLength(let expected, let found):
             "the source has \(found) bytes instead of \(expected): it changed while it was read"
         case .ringUnavailable(let reason), .badArgument(let reason): reason

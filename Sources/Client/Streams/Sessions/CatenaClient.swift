@@ -46,7 +46,7 @@ public final class CatenaClient {
         progress: (UInt64) -> Void = { _ in }
     ) throws(ClientError) -> PutSummary {
         try wanted.check()
-        let file = try Self.inspect(source.descriptor) { .sourceFailed(reason: $0) }
+        let file = try LocalFile.inspect(source.descriptor) { .sourceFailed(reason: $0) }
         let wasNonBlocking = file.block()
         defer { file.restore(wasNonBlocking) }
         var session = PutSession(
@@ -64,7 +64,7 @@ public final class CatenaClient {
         _ key: String, to sink: PayloadSink, options wanted: GetOptions = GetOptions(),
         progress: (UInt64) -> Void = { _ in }
     ) throws(ClientError) -> GetSummary {
-        let file = try Self.inspect(sink.descriptor) { .sinkFailed(reason: $0) }
+        let file = try LocalFile.inspect(sink.descriptor) { .sinkFailed(reason: $0) }
         let wasNonBlocking = file.block()
         defer { file.restore(wasNonBlocking) }
         let isPositional = sink.isSeekable && file.position != nil && !file.isAppending
@@ -76,16 +76,6 @@ public final class CatenaClient {
         let summary = try session.run(progress)
         if isPositional, let start = file.position { file.stand(at: start + summary.length) }
         return summary
-    }
-
-    private static func inspect(
-        _ descriptor: CInt, _ failure: (String) -> ClientError
-    ) throws(ClientError) -> LocalFile {
-        do throws(SystemError) {
-            return try LocalFile(descriptor)
-        } catch {
-            throw failure(errorText(error.number))
-        }
     }
 
     private func engine(packetBytes: Int) throws(ClientError) -> StreamEngine<KernelRing> {

@@ -135,6 +135,7 @@ struct GetSession: ~Copyable {
                 switch try follow(id, progress) {
                 case .success(let checksum):
                     return try finish(block, range, checksum, choice)
+                case .failure(.sink(EPIPE)): throw .sinkClosed
                 case .failure(.sink(let number)):
                     throw .sinkFailed(reason: errorText(number))
                 case .failure(let failure):

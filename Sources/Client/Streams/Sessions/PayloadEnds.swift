@@ -1,4 +1,5 @@
 import Glibc
+import Reactor
 import Wire
 
 /// Where a put's bytes come from.
@@ -10,6 +11,13 @@ public struct PayloadSource: Sendable {
     public init(descriptor: CInt, length: UInt64?) {
         self.descriptor = descriptor
         self.length = length
+    }
+
+    /// What is left of a regular file, from where its descriptor stands, or another descriptor's
+    /// bytes to their end.
+    public init(descriptor: CInt) throws(ClientError) {
+        let file = try LocalFile.inspect(descriptor) { .sourceFailed(reason: $0) }
+        self.init(descriptor: descriptor, length: file.rest)
     }
 }
 
@@ -31,8 +39,15 @@ struct LocalFile {
     let descriptor: CInt
     /// Where it stands, when it is a regular file; bytes are then moved by place.
     let position: UInt64?
-    /// Of a regular file.
+    /// Of a regular file that says how many bytes it has, and 0 of others.
     let size: UInt64
+    /// When the bytes, and when anything of the file, changed last (inode.7).
+    private let modified: timespec
+    private let changed: timespec
+
+    /// A file without blocks of a device says nothing by its size, unless it is longer than any
+    /// that a kernel makes up: proc(5) has 0 and sysfs(5) has 4096, whatever can be read.
+    private static let madeUpBytes = 1 << 20
 
     /// The errno when there is nothing open.
     init(_ descriptor: CInt) throws(SystemError) {
@@ -42,7 +57,37 @@ struct LocalFile {
         let isRegular = facts.st_mode & S_IFMT == S_IFREG
         let place = isRegular ? lseek(descriptor, 0, SEEK_CUR) : -1
         position = place >= 0 ? UInt64(place) : nil
-        size = isRegular ? UInt64(facts.st_size) : 0
+        let isMadeUp = facts.st_blocks == 0 && facts.st_size <= Self.madeUpBytes
+        size = isRegular && !isMadeUp ? UInt64(facts.st_size) : 0
+        modified = facts.st_mtim
+        changed = facts.st_ctim
+    }
+
+    /// - Parameter failure: makes an error of the system's sentence.
+    static func inspect(
+        _ descriptor: CInt, _ failure: (String) -> ClientError
+    ) throws(ClientError) -> LocalFile {
+        do throws(SystemError) {
+            return try LocalFile(descriptor)
+        } catch {
+            throw failure(errorText(error.number))
+        }
+    }
+
+    /// Bytes from where it stands to its end, when that is known.
+    var rest: UInt64? {
+        guard let position, size > 0 else { return nil }
+        return size - min(position, size)
+    }
+
+    /// Whether nothing was written since `earlier`, as far as the file's times say: those of Linux
+    /// before 6.13 stand still for some milliseconds.
+    func isUnchanged(since earlier: LocalFile) -> Bool {
+        func isSame(_ one: timespec, _ other: timespec) -> Bool {
+            one.tv_sec == other.tv_sec && one.tv_nsec == other.tv_nsec
+        }
+        return size == earlier.size && isSame(modified, earlier.modified)
+            && isSame(changed, earlier.changed)
     }
 
     /// Whatever is written goes to the end, so places mean nothing.

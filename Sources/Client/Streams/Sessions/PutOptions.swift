@@ -17,6 +17,9 @@ public struct PutOptions: Sendable {
     /// Called once the key's lease is taken, so that a program that is interrupted can give it
     /// back.
     public var leaseTaken: (@Sendable (Lease) -> Void)?
+    /// Called when a put failed and its lease could not be given back, with the reason: the key is
+    /// free only when the lease ends by itself.
+    public var leaseKept: (@Sendable (Lease, ClientError) -> Void)?
     public init() {}
 
     func check() throws(ClientError) {

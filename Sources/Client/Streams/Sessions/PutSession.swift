@@ -88,13 +88,13 @@ struct PutSession: ~Copyable {
     }
 
     /// Gives the lease back, so that the key is free at once and not when the lease ends.
-    private func abandon(_ lease: Lease, after error: ClientError) {
-        if case .leaseExpired = error { return }
+    private func abandon(_ lease: Lease, after failure: ClientError) {
+        if case .leaseExpired = failure { return }
         do throws(ClientError) {
             try namespace.abandon(lease)
         } catch {
-            // The lease then ends by itself, and the first error is the one to be told.
-            return
+            // The first error stays the one to be thrown.
+            options.leaseKept?(lease, error)
         }
     }
 

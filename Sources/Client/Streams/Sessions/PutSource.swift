@@ -1,9 +1,9 @@
-import Glibc
 import Wire
 
 /// A put's source, and how much of it is expected.
 struct PutSource {
-    let descriptor: CInt
+    /// As the session found it.
+    private let file: LocalFile
     /// Where the first byte is, for a source that can be read by place, and so again.
     let start: UInt64?
     /// Bytes to be read, when that is known: of a regular file, what it has now unless the caller
@@ -11,34 +11,34 @@ struct PutSource {
     let length: UInt64?
     /// What the caller said of a source that cannot be measured.
     let promised: UInt64?
-    private let sizeAtStart: UInt64
 
     init(_ file: LocalFile, length: UInt64?) {
-        descriptor = file.descriptor
-        sizeAtStart = file.size
-        // A regular file of size 0 may have bytes all the same (proc(5)): it is read until it ends.
-        start = file.size > 0 ? file.position : nil
-        if let position = start {
-            self.length = length ?? (file.size - min(position, file.size))
+        self.file = file
+        if let rest = file.rest {
+            start = file.position
+            self.length = length ?? rest
             promised = nil
         } else {
+            // A regular file without a size may have bytes all the same: it is read until it ends.
+            start = nil
             self.length = nil
             promised = length
         }
     }
 
-    /// Judges the whole, once it was read: the source must be what it was taken for.
+    var descriptor: Int32 { file.descriptor }
+
+    /// Judges the whole, once it was read: the source must be what it was taken for. Else the value
+    /// would be a mixture of what the file was and what it is.
     func check(read: UInt64) throws(ClientError) {
         if let promised, promised != read {
             throw .sourceLength(expected: promised, found: read)
         }
-        guard let start else { return }
-        var facts = stat()
-        guard fstat(descriptor, &facts) == 0 else { return }
-        let size = UInt64(facts.st_size)
-        guard size == sizeAtStart else {
-            throw .sourceLength(
-                expected: sizeAtStart - min(start, sizeAtStart), found: size - min(start, size))
+        guard let start, let expected = file.rest else { return }
+        let now = try LocalFile.inspect(descriptor) { .sourceFailed(reason: $0) }
+        guard now.size == file.size else {
+            throw .sourceLength(expected: expected, found: now.size - min(start, now.size))
         }
+        guard now.isUnchanged(since: file) else { throw .sourceChanged }
     }
 }
