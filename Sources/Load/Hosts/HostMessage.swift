@@ -2,6 +2,8 @@
 package enum HostOrder: Codable, Sendable {
     case prepare(LoadPlan)
     case run(Phase)
+    /// The phase that runs ends, and those that follow are empty.
+    case cancel
     case end
 }
 

@@ -61,6 +61,7 @@ package struct HostServer: Sendable {
                 switch order {
                 case .prepare(let plan): try prepare(plan)
                 case .run(let phase): try run(phase)
+                case .cancel: crew?.flag.cancel()
                 case .end: return
                 }
             }
@@ -89,9 +90,13 @@ package struct HostServer: Sendable {
             try link.send(HostAnswer.done(result))
         }
 
-        /// Once a second. Without a coordinator there is nobody to work for.
+        /// Once a second. Without a coordinator there is nobody to work for, and while a phase runs
+        /// it has nothing to say but that it ends.
         private func beat() {
-            do throws(LoadFailure) { try link.send(HostAnswer.running) } catch {
+            do throws(LoadFailure) {
+                try link.send(HostAnswer.running)
+                if try link.receive(HostOrder.self, within: 0) != nil { crew?.flag.cancel() }
+            } catch {
                 crew?.flag.cancel()
             }
         }

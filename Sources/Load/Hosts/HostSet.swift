@@ -7,6 +7,7 @@ package struct HostSet: PhaseRunner, ~Copyable {
     private let plan: LoadPlan
     private let hosts: [Endpoint]
     private var links: [Member] = []
+    private let flag: CancelFlag
     private let show: ((String) -> Void)?
 
     /// A host's connection; a class so that they can be in an array.
@@ -14,6 +15,7 @@ package struct HostSet: PhaseRunner, ~Copyable {
         let endpoint: Endpoint
         var link: HostLink
         var result: PhaseResult?
+        var isCancelled = false
         /// Turns in which nothing came.
         var silence: Int64 = 0
 
@@ -28,7 +30,12 @@ package struct HostSet: PhaseRunner, ~Copyable {
     /// It connects to a namenode meanwhile.
     private static let preparing: Int64 = 60_000
 
-    package init(_ plan: LoadPlan, _ hosts: [Endpoint], show: ((String) -> Void)? = nil) {
+    /// - Parameter flag: ends the phase that runs, on every host.
+    package init(
+        _ plan: LoadPlan, _ hosts: [Endpoint], flag: CancelFlag = CancelFlag(),
+        show: ((String) -> Void)? = nil
+    ) {
+        self.flag = flag
         self.plan = plan
         self.hosts = hosts
         self.show = show
@@ -73,7 +80,10 @@ package struct HostSet: PhaseRunner, ~Copyable {
         let turn = max(10, 1_000 / Int64(links.count))
         while links.contains(where: { $0.result == nil }) {
             for member in links where member.result == nil {
-                do throws(LoadFailure) { try Self.hear(member, turn) } catch {
+                do throws(LoadFailure) {
+                    try cancel(member)
+                    try Self.hear(member, turn)
+                } catch {
                     throw Self.named(member.endpoint, error)
                 }
             }
@@ -84,6 +94,12 @@ package struct HostSet: PhaseRunner, ~Copyable {
         guard var merged = results.first else { preconditionFailure("there is a host") }
         for result in results.dropFirst() { merged.add(result) }
         return merged
+    }
+
+    private func cancel(_ member: Member) throws(LoadFailure) {
+        guard flag.isCancelled, !member.isCancelled else { return }
+        member.isCancelled = true
+        try member.link.send(HostOrder.cancel)
     }
 
     private static func hear(_ member: Member, _ milliseconds: Int64) throws(LoadFailure) {

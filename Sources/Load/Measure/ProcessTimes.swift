@@ -82,7 +82,8 @@ package struct ProcessTimes: Sendable {
         var names: [String] = []
         while let entry = readdir(directory) {
             names.append(
-                withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                // In place: the entry may be shorter than its type, and end where memory ends.
+                withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
                     String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
                 })
         }

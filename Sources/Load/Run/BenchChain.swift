@@ -49,7 +49,7 @@ package struct BenchChain: Sendable {
         do {
             text = try String(contentsOfFile: path, encoding: .utf8)
         } catch {
-            throw ToolFailure(.io, "the secret in \(path) cannot be read")
+            throw ToolFailure(.configuration, "the secret in \(path) cannot be read")
         }
         let digits = Array(text.utf8.filter { !Character(UnicodeScalar($0)).isWhitespace })
         let secret = stride(from: 0, to: digits.count - 1, by: 2).compactMap {
