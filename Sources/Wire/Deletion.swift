@@ -1,5 +1,5 @@
-/// The namespace's word that a block is to go, with what the block is: so that a namespace which gave
-/// a number twice, because it was an older copy of itself, does not delete the other block.
+/// The namespace's word that a block is to go, with what the block is: so that a namespace which
+/// gave a number twice, because it was an older copy of itself, does not delete the other block.
 public struct Deletion: Hashable, Sendable {
     /// What a sealed block holds.
     public struct Content: Hashable, Sendable {

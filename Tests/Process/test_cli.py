@@ -7,29 +7,11 @@ import subprocess
 import unittest
 
 from catena_peer import values
-from catena_peer.case import ClusterCase
-from catena_peer.cluster import EXIT, command_environment, program
+from catena_peer.case import CommandCase
+from catena_peer.cluster import EXIT, STANDIN, command_environment, program, until
 
 BLOCK = 1 << 20
 SIZES = [0, 1, 4095, 4096, 65_535, 65_536, 65_537, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 777]
-
-
-class CommandCase(ClusterCase):
-    def source(self, data, name="source"):
-        path = self.cluster.folder / name
-        path.write_bytes(data)
-        return path
-
-    def put(self, data, key=None, *words):
-        done = self.cluster.cli("put", self.source(data), key or self.key(), *words)
-        self.assert_cli(done, {0})
-        return done
-
-    def got(self, key):
-        out = self.cluster.folder / "out"
-        out.unlink(missing_ok=True)
-        self.assert_cli(self.cluster.cli("get", key, out), {0})
-        return out.read_bytes()
 
 
 class Files:
@@ -150,6 +132,24 @@ class Commands(CommandCase):
         plain = self.cluster.cli("ls", self.key("/"))
         self.assertIn(self.key("/x").encode(), plain.stdout)
 
+    @unittest.skipIf(STANDIN, "the stand-in has no --null")
+    def test_ls_can_end_entries_with_a_zero_byte(self):
+        for name in ("/a\nb", "/c"):
+            values.put(self.client, self.key(name), b"x")
+        done = self.cluster.cli("ls", "-r", "-0", self.key("/"))
+        self.assert_cli(done, {0})
+        self.assertEqual(done.stdout.decode(), f"{self.key('/a')}\nb\0{self.key('/c')}\0")
+        done = self.cluster.cli("ls", "--null", "--json", self.key("/"))
+        self.assert_cli(done, EXIT["usage"])
+
+    @unittest.skipIf(STANDIN, "the stand-in has no fsck")
+    def test_fsck_of_what_is_not_there_is_66(self):
+        self.put(b"here", self.key("/here"))
+        for words in ([], ["--json"]):
+            self.assert_cli(self.cluster.cli("fsck", self.key("/he"), *words), {0})
+            done = self.cluster.cli("fsck", self.key("/no"), *words)
+            self.assert_cli(done, EXIT["key not found"], self.key("/no"))
+
     def test_ls_escapes_on_a_terminal_and_nowhere_else(self):
         key = self.key("/\x1b[31mred\n\u202eback\\slash")
         values.put(self.client, key, b"x")
@@ -184,6 +184,29 @@ class Commands(CommandCase):
                 words = ["get", "--", key, out] if key.startswith("-") else ["get", key, out]
                 self.assert_cli(self.cluster.cli(*words), {0})
                 self.assertEqual(out.read_bytes(), data)
+
+
+@unittest.skipIf(STANDIN, "the stand-in reads its source before it asks for a lease")
+class NamenodeGone(CommandCase):
+    settings = {"datanodes": 1, "replicas": 1, "min_nodes": 1}
+
+    def test_a_lease_that_cannot_be_given_back_is_named(self):
+        reader, writer = os.pipe()
+        put = subprocess.Popen(
+            [*program("catena"), "put", "--timeout", "500ms", "-", self.key()], stdin=reader,
+            stderr=subprocess.PIPE, env=command_environment(self.cluster.address))
+        os.close(reader)
+        try:
+            until(lambda: self.cluster.status().leases, "the lease")
+            self.cluster.namenode.kill()
+            os.write(writer, b"bytes")
+            os.close(writer)
+            _, error = put.communicate(timeout=120)
+        finally:
+            self.cluster.start_namenode()
+            self.cluster.wait_settled()
+        self.assertIn(put.returncode, EXIT["namenode unreachable"], error)
+        self.assertIn(f"'{self.key()}' is still leased", error.decode())
 
 
 class TooFew(CommandCase):

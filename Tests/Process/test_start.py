@@ -9,8 +9,8 @@ import unittest
 from catena_peer import values
 from catena_peer.case import ClusterCase
 from catena_peer.cluster import (
-    EXIT, START_SECONDS, Cluster, Daemon, command_environment, datanode_command, format_command,
-    namenode_command, secret_file)
+    EXIT, STANDIN, START_SECONDS, Cluster, Daemon, command_environment, datanode_command,
+    format_command, namenode_command, program, secret_file)
 from catena_peer.mounts import SmallMount
 
 
@@ -124,6 +124,20 @@ class Refusals(ClusterCase):
         folder = self.folder("bare")
         daemon.start(namenode_command(folder, 0, daemon.port_file, {}))
         self.assert_exits(daemon, "not formatted", folder)
+
+    @unittest.skipIf(STANDIN, "the stand-in keeps nothing to check")
+    def test_who_looks_for_a_namespace_is_not_told_to_make_one(self):
+        folder, new = self.folder("bare"), self.folder("bare") / "new"
+        for words in (["check", "--dir", new], ["check", "--dir", folder],
+                      ["backup", "--dir", new, "--to", folder], ["export", "--dir", new],
+                      ["restore", "--from", new, "--dir", folder]):
+            with self.subTest(words[0]):
+                done = subprocess.run(
+                    program("catena-namenode") + [str(word) for word in words], text=True,
+                    capture_output=True, check=False, timeout=START_SECONDS)
+                self.assertIn(done.returncode, EXIT["not formatted"], done.stderr)
+                self.assertIn("holds no namespace", done.stderr)
+                self.assertNotIn("format", done.stderr)
 
     def test_a_namenode_that_nobody_listens_for(self):
         """A datanode may start before its namenode; it waits, or gives up with a sentence."""

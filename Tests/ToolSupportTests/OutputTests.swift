@@ -67,6 +67,17 @@ struct OutputTests {
                 """)
     }
 
+    @Test func whatActsOnATerminalIsEscaped() {
+        let text = "a\u{1b}[31m\u{7f}\u{9b}\u{202e}\u{2066}\r\t\n\\\u{fc}"
+        let escaped = #"a\x1b[31m\x7f\x9b\u{202e}\u{2066}\r\t"#
+        #expect(ShownText.key(text) == escaped + #"\n\\ü"#)
+        #expect(ShownText.line(text) == escaped + #"\n\ü"#)
+        #expect(ShownText.line("plain \u{4e2d}") == "plain \u{4e2d}")
+        #expect(shown(text, onTerminal: false) == text)
+        #expect(shown(text, onTerminal: true) == ShownText.key(text))
+        #expect(JSONValue.string("\u{9b}\u{202e}\u{1}").text == #""\u009b\u202e\u0001""#)
+    }
+
     @Test func timesAreUTC() {
         #expect(Timestamp.format(0) == "1970-01-01T00:00:00.000Z")
         #expect(Timestamp.format(951_782_400_042) == "2000-02-29T00:00:00.042Z")

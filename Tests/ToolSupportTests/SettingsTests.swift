@@ -1,3 +1,4 @@
+import ControlClient
 import Foundation
 import Testing
 import ToolSupport
@@ -29,12 +30,14 @@ struct SettingsTests {
             file: path, fallback: nil, known: known, flags: flags, environment: environment)
     }
 
-    private func sentence(_ body: () throws -> Void) -> String {
+    private func sentence(
+        _ kind: FailureKind = .configuration, _ body: () throws -> Void
+    ) -> String {
         do {
             try body()
             return ""
         } catch let failure as ToolFailure {
-            #expect(failure.kind == .configuration)
+            #expect(failure.kind == kind)
             return failure.sentence
         } catch {
             return "\(error)"
@@ -94,7 +97,8 @@ struct SettingsTests {
         #expect(
             sentence { _ = try list.integer("replicas", in: 1...5) }.contains("must be one value"))
         let range = try settings(flags: ["replicas": ["6"]])
-        #expect(sentence { _ = try range.integer("replicas", in: 1...5) }.contains("from 1 to 5"))
+        let flag = sentence(.usage) { _ = try range.integer("replicas", in: 1...5) }
+        #expect(flag.contains("from 1 to 5"))
     }
 
     @Test func typedValuesAreRead() throws {

@@ -13,8 +13,8 @@ package enum DirectoryFailure: Error, Equatable, Sendable, CustomStringConvertib
             "\(directory) holds a namespace already, and none is ever overwritten. "
                 + "Choose another directory, or move this one away"
         case .notFormatted(let directory):
-            "\(directory) holds no namespace; make one with: "
-                + "catena-namenode format --dir \(directory)"
+            "\(directory) holds no namespace, or is not there: name the directory of a namenode "
+                + "or of a backup"
         case .damaged(let file, let reason): "\(file) cannot be used: \(reason)"
         case .newerFormat(let directory, let found):
             "\(directory) has format \(found), this program knows up to "

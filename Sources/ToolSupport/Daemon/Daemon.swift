@@ -1,6 +1,6 @@
-import Dispatch
 import Glibc
 import Logging
+import Synchronization
 
 /// Runs a daemon's body: as `presenting` does a command's, but no reader of standard error can end
 /// it, delay it or keep it from ending.
@@ -8,32 +8,41 @@ public func presentingDaemon(_ program: String, _ body: () throws -> Void) throw
     // A log whose reader went away is an error of `write`, and a terminal that was closed nothing.
     for number in [SIGPIPE, SIGHUP] { signal(number, SIG_IGN) }
     defer { LogWriter.standardError.drain() }
-    try presenting(program, tell: { LogWriter.standardError.write($0) }, body)
+    func watched() throws {
+        try DaemonSignals.watch()
+        try body()
+    }
+    try presenting(program, tell: { LogWriter.standardError.write($0) }, watched)
 }
 
 /// SIGTERM and SIGINT stop a daemon. SIGHUP, which asks others for their settings anew, is told
 /// that it asked in vain.
-public struct DaemonSignals {
-    private let sources: [any DispatchSourceSignal]
-
-    public init(_ log: Logger, stop: @escaping @Sendable () -> Void) {
-        let queue = DispatchQueue(label: "catena.signals")
-        sources = [SIGTERM, SIGINT, SIGHUP].map { number in
-            // Dispatch sees a signal only when its default action is off.
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-            source.setEventHandler {
-                if number == SIGHUP {
-                    log.notice("SIGHUP changes nothing: settings are read at the start")
-                } else {
-                    log.info("stopping", metadata: ["signal": "\(number)"])
-                    stop()
-                }
-            }
-            source.activate()
-            return source
-        }
+public enum DaemonSignals {
+    private struct Listener: Sendable {
+        let log: Logger
+        let stop: @Sendable () -> Void
     }
 
-    public func cancel() { for source in sources { source.cancel() } }
+    private static let listener = Mutex<Listener?>(nil)
+
+    /// Whom the signals stop from now on.
+    public static func stopping(_ log: Logger, stop: @escaping @Sendable () -> Void) {
+        listener.withLock { $0 = Listener(log: log, stop: stop) }
+    }
+
+    fileprivate static func watch() throws(ToolFailure) {
+        try SignalWatch.begin([SIGTERM, SIGINT, SIGHUP]) { number in
+            guard let listener = listener.withLock({ $0 }) else {
+                // Nothing was begun that would have to be ended.
+                if number != SIGHUP { _exit(128 + number) }
+                return
+            }
+            if number == SIGHUP {
+                listener.log.notice("SIGHUP changes nothing: settings are read at the start")
+            } else {
+                listener.log.info("stopping", metadata: ["signal": "\(number)"])
+                listener.stop()
+            }
+        }
+    }
 }

@@ -1,5 +1,4 @@
 import Dispatch
-import Foundation
 import Synchronization
 
 /// Writes log lines on a thread of its own, so that a reader of the log that is slow, stopped or
@@ -13,6 +12,7 @@ public final class LogWriter: Sendable {
 
     private struct State {
         var queue: LogQueue
+        var hasThread = true
         /// The thread waits to be woken.
         var isResting = true
         /// To be told when every line before them is written or lost.
@@ -30,12 +30,19 @@ public final class LogWriter: Sendable {
         self.stream = stream
         state = Mutex(State(queue: LogQueue(most: most)))
         // Lives as long as the process, like the stream that it writes to.
-        Thread.detachNewThread { [self] in run() }
+        let result = DetachedThread.start { [self] in run() }
+        state.withLock { $0.hasThread = result == 0 }
     }
 
-    /// Never waits. A line that finds no room is counted, and the count written when there is a
-    /// reader again.
-    public func write(_ line: String) { change { $0.queue.add(line) } }
+    /// Never waits, unless the system had no thread to give: then the caller writes. A line that
+    /// finds no room is counted, and the count written when there is a reader again.
+    public func write(_ line: String) {
+        guard state.withLock({ $0.hasThread }) else {
+            _ = stream.write(line)
+            return
+        }
+        change { $0.queue.add(line) }
+    }
 
     /// The line that tells how many were dropped, in the log's own format.
     public func tellLoss(_ line: @escaping @Sendable (Int) -> String) {
@@ -47,6 +54,7 @@ public final class LogWriter: Sendable {
     /// - Returns: whether everything was written or is known to be lost.
     @discardableResult
     public func drain(milliseconds: Int = 1_000) -> Bool {
+        guard state.withLock({ $0.hasThread }) else { return true }
         let done = DispatchSemaphore(value: 0)
         change { $0.drains.append(done) }
         return done.wait(timeout: .now() + .milliseconds(milliseconds)) == .success

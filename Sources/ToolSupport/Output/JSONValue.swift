@@ -44,7 +44,7 @@ public enum JSONValue: Sendable {
     }
 
     /// Escapes what RFC 8259 section 7 demands: the quote, the backslash and everything below
-    /// U+0020.
+    /// U+0020; and what else would act on a terminal.
     private static func quote(_ value: String, into out: inout String) {
         out += "\""
         for scalar in value.unicodeScalars {
@@ -55,7 +55,7 @@ public enum JSONValue: Sendable {
             case "\r": out += "\\r"
             case "\t": out += "\\t"
             default:
-                if scalar.value < 0x20 {
+                if ShownText.acts(scalar) {
                     let digits = String(scalar.value, radix: 16)
                     out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
                 } else {

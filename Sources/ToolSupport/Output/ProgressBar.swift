@@ -30,12 +30,12 @@ public final class ProgressBar {
         guard now - drawn >= Self.interval else { return }
         drawn = now
         let line = ProgressLine(label: label, done: done, total: total, milliseconds: now)
-        stream.write("\r\u{1b}[K" + line.text(columns: stream.columns - 1))
+        stream.draw("\r\u{1b}[K" + line.text(columns: stream.columns - 1))
     }
 
     /// Takes the bar away, so that what comes next starts on a clean line.
     public func finish() {
-        if isEnabled, drawn >= 0 { stream.write("\r\u{1b}[K") }
+        if isEnabled, drawn >= 0 { stream.draw("\r\u{1b}[K") }
     }
 
     /// Milliseconds since the bar was made.

@@ -42,9 +42,11 @@ public struct CommonFlags: ParsableArguments {
 
     /// The logger these settings ask for.
     public func logger(_ label: String, _ settings: Settings) throws(ToolFailure) -> Logger {
-        ToolLog.start(
+        let log = ToolLog.start(
             label, level: try settings.logLevel() ?? .info,
             format: try settings.choice("log-format", EventLogHandler.Format.self) ?? .text)
+        if let warning = settings.warning { log.warning("\(warning)") }
+        return log
     }
 }
 

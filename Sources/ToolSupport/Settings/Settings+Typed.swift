@@ -10,7 +10,7 @@ extension Settings {
         guard let found = try value(name) else { return nil }
         guard let value = parse(found.text) else {
             throw ToolFailure(
-                .configuration, "\(found.source) is '\(found.text)': it must be \(expected)")
+                found.source.kind, "\(found.source) is '\(found.text)': it must be \(expected)")
         }
         return value
     }

@@ -1,5 +1,6 @@
 internal import Configuration
 import ControlClient
+import Glibc
 
 /// A tool's configuration: a YAML file, over it the environment, over that the flags.
 ///
@@ -12,6 +13,9 @@ public struct Settings: Sendable {
         case flag(String)
         case environment(String)
         case file(String, key: String)
+
+        /// What a value from there that cannot be taken is: wrong usage, or wrong configuration.
+        public var kind: FailureKind { if case .flag = self { .usage } else { .configuration } }
 
         public var description: String {
             switch self {
@@ -31,10 +35,13 @@ public struct Settings: Sendable {
     private let layers: [Layer]
     /// The file that was read, if any.
     public let file: String?
+    /// A sentence about a file that was left out.
+    public let warning: String?
 
     /// - Parameters:
     ///   - file: from `--config`; must be there.
-    ///   - fallback: read when `file` is nil and it exists, such as `/etc/catena/namenode.yaml`.
+    ///   - fallback: read when `file` is nil and it exists, such as `/etc/catena/namenode.yaml`;
+    ///     one that this user may not read is left out, with a warning.
     ///   - known: every name the file may hold, such as `log-level`.
     ///   - flags: what the command line gave; an empty list means "not given".
     ///   - environment: variables by name; those that begin with `CATENA_` count.
@@ -43,10 +50,18 @@ public struct Settings: Sendable {
         environment: [String: String]
     ) throws(ToolFailure) {
         var loaded: SettingsFile?
+        var warning: String?
         if let file {
-            loaded = try SettingsFile.load(file, optional: false)
+            loaded = try SettingsFile.load(file)
         } else if let fallback {
-            loaded = try SettingsFile.load(fallback, optional: true)
+            switch SettingsFile.access(fallback) {
+            case 0: loaded = try SettingsFile.load(fallback)
+            case ENOENT, ENOTDIR: break
+            case let number:
+                warning =
+                    "\(fallback) is left out (\(systemSentence(number))): "
+                    + "let this user read it, or name another file with --config"
+            }
         }
         if let loaded { try Self.checkNames(loaded, known: known) }
         let ours = environment.filter { $0.key.hasPrefix("CATENA_") && !$0.value.isEmpty }
@@ -63,6 +78,7 @@ public struct Settings: Sendable {
         }
         self.layers = layers
         self.file = loaded?.path
+        self.warning = warning
     }
 
     /// `CATENA_LOG_LEVEL` for `log-level`.
@@ -100,7 +116,8 @@ public struct Settings: Sendable {
             return found.value.flatMap { pick($0.content) }
         } catch {
             let expected = type == .string ? "one value" : "a list"
-            throw ToolFailure(.configuration, "\(layer.source(name)) must be \(expected)")
+            let source = layer.source(name)
+            throw ToolFailure(source.kind, "\(source) must be \(expected)")
         }
     }
 

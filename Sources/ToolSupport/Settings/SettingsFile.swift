@@ -13,9 +13,13 @@ struct SettingsFile {
     /// A configuration is some lines; a longer file is a mistake.
     static let mostBytes = 1 << 20
 
-    /// - Returns: `nil` when the file is not there and `optional` allows that.
-    static func load(_ path: String, optional: Bool) throws(ToolFailure) -> SettingsFile? {
-        guard let bytes = try read(path, optional: optional) else { return nil }
+    /// 0 when this user may read the file, or else the error number.
+    static func access(_ path: String) -> CInt {
+        faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0 ? 0 : errno
+    }
+
+    static func load(_ path: String) throws(ToolFailure) -> SettingsFile {
+        let bytes = try read(path)
         // YAML calls a file of comments an empty document, which is not a mapping; to people it is
         // an empty file.
         let isBlank = bytes.split(separator: UInt8(ascii: "\n")).allSatisfy { line in
@@ -46,13 +50,9 @@ struct SettingsFile {
         let list = Mutex<[String]>([])
     }
 
-    private static func read(_ path: String, optional: Bool) throws(ToolFailure) -> [UInt8]? {
+    private static func read(_ path: String) throws(ToolFailure) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor != -1 else {
-            let number = errno
-            if optional && number == ENOENT { return nil }
-            throw failure(path, systemSentence(number))
-        }
+        guard descriptor != -1 else { throw failure(path, systemSentence(errno)) }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
         while true {

@@ -49,8 +49,7 @@ struct BenchCommand: ParsableCommand {
                 settings: settings, directories: serving.dir
             ).benchConfiguration()
             let stop = StopSignal()
-            let signals = DaemonSignals(log) { stop.set() }
-            defer { signals.cancel() }
+            DaemonSignals.stopping(log) { stop.set() }
             let service = try BenchService(configuration, stop, log)
             if let path = try settings.string("port-file") {
                 try PortFile.write(service.address.port, to: path)

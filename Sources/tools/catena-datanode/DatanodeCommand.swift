@@ -1,4 +1,5 @@
 import ArgumentParser
+import ToolSupport
 
 @main
 struct DatanodeCommand: ParsableCommand {
@@ -19,4 +20,6 @@ struct DatanodeCommand: ParsableCommand {
             which wins over the file.
             """,
         subcommands: [RunCommand.self, BenchCommand.self, ProbeCommand.self])
+
+    static func main() { Program.run(Self.self) }
 }

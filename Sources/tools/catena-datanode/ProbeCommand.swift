@@ -41,7 +41,7 @@ struct ProbeCommand: ParsableCommand {
     }
 
     func run() throws {
-        try presenting("catena-datanode", json: json) {
+        try presenting("catena-datanode", json: json, prints: true) {
             let locked = try HostProbe.ring(DatanodeSettings())
             let facts = try HostSurvey.facts(directory: directory ?? dir, seconds: seconds)
             let report = ProbeReport(

@@ -50,8 +50,7 @@ struct RunCommand: ParsableCommand {
             ).configuration()
             configuration.faults = try Self.faults(log)
             let stop = StopSignal()
-            let signals = DaemonSignals(log) { stop.set() }
-            defer { signals.cancel() }
+            DaemonSignals.stopping(log) { stop.set() }
             guard let service = try start(configuration, stop, log) else { return }
             if let path = try settings.string("port-file") {
                 try PortFile.write(service.address.port, to: path)

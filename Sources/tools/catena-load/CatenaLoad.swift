@@ -1,5 +1,5 @@
 import ArgumentParser
-import Glibc
+import ToolSupport
 
 @main
 struct CatenaLoad: ParsableCommand {
@@ -40,9 +40,5 @@ struct CatenaLoad: ParsableCommand {
             ServeCommand.self,
         ])
 
-    static func main() {
-        // A reader that goes away is an error to be told, not a death without a word.
-        signal(SIGPIPE, SIG_IGN)
-        main(nil)
-    }
+    static func main() { Program.run(Self.self) }
 }

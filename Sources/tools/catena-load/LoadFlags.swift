@@ -29,7 +29,7 @@ struct LoadFlags: ParsableArguments {
         help: "Operations that begin each second, whatever became of the ones before (open loop).")
     var rate: Double?
     @Flag(inversion: .prefixedNo, help: "Compare what is read with what was put.")
-    var verify = true
+    var verify: Bool?
     @Option(help: "Makes the objects' names and bytes.")
     var seed: UInt64 = 1
     @Option(help: .init("Run this long before it counts.", valueName: "time"))
@@ -37,7 +37,7 @@ struct LoadFlags: ParsableArguments {
     @Option(help: "Threads, each with its ring and its share of the streams.")
     var threads = 1
     @Option(help: "Of 100 operations of mixed, how many are gets.")
-    var getPercent = 50
+    var getPercent: Int?
     @Flag(help: "Delete the objects afterwards.")
     var cleanup = false
     @Option(help: "A word for the result.")
@@ -74,7 +74,8 @@ struct LoadFlags: ParsableArguments {
     }
 
     func run(_ mode: LoadPlan.Mode) throws {
-        try presenting("catena-load", json: json) {
+        try presenting("catena-load", json: json, prints: true) {
+            try refuseIgnored(mode)
             let plan = try plan(mode)
             try plan.check()
             let flag = CancelFlag()
@@ -87,18 +88,37 @@ struct LoadFlags: ParsableArguments {
     }
 
     private func measure(_ plan: LoadPlan, _ flag: CancelFlag) throws(ToolFailure) -> LoadReport {
+        try Interruption.watch(flag)
         let isShown = StandardStream.error.isTerminal
         if let hosts {
             let endpoints = try Self.endpoints(hosts)
             let set = HostSet(
-                plan, endpoints, show: isShown ? { StandardStream.error.write($0) } : nil)
+                plan, endpoints, flag: flag,
+                show: isShown ? { StandardStream.error.write($0) } : nil)
             return try report(plan, set, hosts: endpoints.map(\.description))
         }
         let crew = Crew(
             plan, flag: flag, show: isShown ? { StandardStream.error.write($0.text) } : nil)
-        let interruption = Interruption(flag)
-        defer { interruption.end() }
         return try report(plan, crew, hosts: [])
+    }
+
+    /// What would change nothing was meant to change something.
+    private func refuseIgnored(_ mode: LoadPlan.Mode) throws(ToolFailure) {
+        let given: [(name: String, isGiven: Bool, ignoring: [LoadPlan.Mode])] = [
+            ("size", size != nil, [.meta, .ping]),
+            ("packet", packet != nil, [.meta]),
+            ("replicas", replicas != nil, [.get]),
+            ("durability", durability != nil, [.get]),
+            ("verify", verify != nil, [.put, .meta, .ping]),
+            ("get-percent", getPercent != nil, [.put, .get, .meta, .ping]),
+        ]
+        for flag in given where flag.isGiven && flag.ignoring.contains(mode) {
+            throw ToolFailure(
+                .usage, "\(mode.rawValue) has no use for --\(flag.name): leave it out")
+        }
+        guard chain == nil || replicas == nil else {
+            throw ToolFailure(.usage, "--chain says how many replicas: leave --replicas out")
+        }
     }
 
     private static func endpoints(_ text: String) throws(ToolFailure) -> [Endpoint] {
@@ -150,6 +170,9 @@ struct LoadFlags: ParsableArguments {
                 "namenode": namenode.map { [$0] } ?? [], "location": location.map { [$0] } ?? [],
             ],
             environment: processEnvironment())
+        if let warning = settings.warning {
+            warn(warning, program: "catena-load", json: json)
+        }
         var plan = LoadPlan(mode)
         plan.chain = chain?.split(separator: ",").map(String.init) ?? []
         plan.secretFile = secretFile
@@ -165,11 +188,11 @@ struct LoadFlags: ParsableArguments {
         plan.milliseconds = duration?.milliseconds
         plan.count = count
         plan.rate = rate
-        plan.verify = verify
+        plan.verify = verify ?? true
         plan.seed = seed
         plan.warmupMilliseconds = warmup?.milliseconds ?? 0
         plan.threads = threads
-        plan.getPercent = getPercent
+        plan.getPercent = getPercent ?? 50
         plan.cleanup = cleanup
         plan.label = label
         return plan

@@ -19,7 +19,7 @@ struct ServeCommand: ParsableCommand {
     var listen: String
 
     func run() throws {
-        try presenting("catena-load") {
+        try presenting("catena-load", prints: true) {
             let server = try HostServer(listen: try endpoint()) { text in
                 StandardStream.error.write("catena-load: \(text)\n")
             }

@@ -21,7 +21,7 @@ struct CheckCommand: ParsableCommand {
     @OptionGroup var directory: DirectoryFlag
 
     func run() throws {
-        try presenting("catena-namenode") {
+        try presenting("catena-namenode", prints: true) {
             _ = try NamespaceDirectory.open(directory.dir)
             let problems = try StoreCare.check(in: directory.dir)
             for problem in problems { try StandardStream.output.writeResult(problem + "\n") }
@@ -49,7 +49,7 @@ struct BackupCommand: ParsableCommand {
     var to: String
 
     func run() throws {
-        try presenting("catena-namenode") {
+        try presenting("catena-namenode", prints: true) {
             try NamespaceBackup.make(of: directory.dir, in: to)
             try StandardStream.output.writeResult("\(to) is a backup of \(directory.dir)\n")
         }
@@ -72,7 +72,7 @@ struct RestoreCommand: ParsableCommand {
     var from: String
 
     func run() throws {
-        try presenting("catena-namenode") {
+        try presenting("catena-namenode", prints: true) {
             try NamespaceBackup.restore(from, to: directory.dir)
             try StandardStream.output.writeResult("\(directory.dir) is restored from \(from)\n")
         }
@@ -88,7 +88,7 @@ struct ExportCommand: ParsableCommand {
     @OptionGroup var directory: DirectoryFlag
 
     func run() throws {
-        try presenting("catena-namenode") {
+        try presenting("catena-namenode", prints: true) {
             _ = try NamespaceDirectory.open(directory.dir)
             try StoreCare.export(in: directory.dir) { key, record, blocks in
                 let line = JSONLine([

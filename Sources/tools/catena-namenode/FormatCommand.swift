@@ -34,7 +34,7 @@ struct FormatCommand: ParsableCommand {
         let secret = (0..<NamespaceDirectory.secretBytes).map { _ in
             UInt8.random(in: .min ... .max, using: &generator)
         }
-        try presenting("catena-namenode") {
+        try presenting("catena-namenode", prints: true) {
             let made = try NamespaceDirectory.format(
                 dir, cluster: cluster, secret: secret, made: Date())
             try StandardStream.output.writeResult(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ToolSupport
 
 @main
 struct NamenodeCommand: ParsableCommand {
@@ -19,4 +20,6 @@ struct NamenodeCommand: ParsableCommand {
             FormatCommand.self, RunCommand.self, CheckCommand.self, BackupCommand.self,
             RestoreCommand.self, ExportCommand.self, FillCommand.self,
         ])
+
+    static func main() { Program.run(Self.self) }
 }

@@ -8,6 +8,11 @@ import ToolSupport
 enum NamenodeService {
     typealias Server = NamenodeServer<SQLiteStore>
 
+    /// Listener, epoll, database and what Dispatch needs, without one connection.
+    static let ownDescriptors = 24
+    /// Dispatch's, for the server's queue, the store's and their timers.
+    static let ownThreads = 8
+
     static func server(
         _ directory: NamespaceDirectory, settings: NamenodeSettings, map: LocationMap,
         store: SQLiteStore, faults: FaultPoint?, log: Logger

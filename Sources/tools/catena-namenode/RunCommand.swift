@@ -32,12 +32,14 @@ struct RunCommand: ParsableCommand {
 
     private func serve(_ settings: NamenodeSettings, _ log: Logger) throws {
         let map = try locationMap(settings)
-        let directory = try NamespaceDirectory.open(settings.directory)
+        let directory = try formatted(settings.directory)
         // Held until the process ends.
         _ = try NamespaceDirectory.lock(settings.directory)
         var settings = settings
         settings.bounds.connections = NamenodeService.connections(
             atMost: settings.bounds.connections, log: log)
+        try ProcessLimits.demand(descriptors: NamenodeService.ownDescriptors)
+        try ProcessLimits.demand(threads: NamenodeService.ownThreads)
         if try directory.upgrade() {
             log.warning(
                 "the directory was of format 1, whose namespace was in memory: it begins empty")
@@ -55,7 +57,7 @@ struct RunCommand: ParsableCommand {
         } catch {
             throw ToolFailure(.unavailable, "cannot \(error)")
         }
-        let signals = DaemonSignals(log) { server.stop { done.signal() } }
+        DaemonSignals.stopping(log) { server.stop { done.signal() } }
         log.info(
             "listening",
             metadata: [
@@ -66,9 +68,18 @@ struct RunCommand: ParsableCommand {
             try DurableFile.replace(file, mode: 0o644, text: "\(port)\n")
         }
         done.wait()
-        signals.cancel()
         try store.close()
         log.info("stopped")
+    }
+
+    private func formatted(_ path: String) throws -> NamespaceDirectory {
+        do throws(DirectoryFailure) {
+            return try NamespaceDirectory.open(path)
+        } catch .notFormatted(let path) {
+            throw ToolFailure(
+                .notFound,
+                "\(path) holds no namespace; make one with: catena-namenode format --dir \(path)")
+        }
     }
 
     private func locationMap(_ settings: NamenodeSettings) throws -> LocationMap {

@@ -74,6 +74,10 @@ struct CatenaSim: ParsableCommand {
     }
 
     func run() throws {
+        try presenting("catena-sim", json: json, prints: true) { try simulate() }
+    }
+
+    private func simulate() throws {
         if list {
             for scenario in Scenario.all {
                 StandardStream.output.write("\(scenario.name)  \(scenario.about)\n")
@@ -89,9 +93,12 @@ struct CatenaSim: ParsableCommand {
             seeds: seeds, jobs: trace ? 1 : min(jobs ?? processors, seeds),
             stopsAtBreach: stop || plant != nil, isVerbose: verbose, isTraced: trace,
             isJSON: json)
+        try ProcessLimits.demand(threads: campaign.jobs)
         let breaches = campaign.go()
         if breaches > 0 { throw SystemExit.no.exitCode }
     }
+
+    static func main() { Program.run(Self.self) }
 
     private var processors: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 }

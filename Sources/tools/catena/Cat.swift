@@ -1,11 +1,13 @@
 import ArgumentParser
 import Client
-import Glibc
+import ToolSupport
 
 struct Cat: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write a key's value to standard output.",
         discussion: """
+            A reader that has seen enough (head, less) ends it by SIGPIPE, as it ends cat.
+
             EXAMPLES
               catena cat notes/today.txt
               catena cat --offset 100 --length 20 notes/today.txt
@@ -26,8 +28,9 @@ struct Cat: ParsableCommand {
 
     func run() throws {
         try flags.run { client, location in
-            let sink = PayloadSink(descriptor: STDOUT_FILENO, isSeekable: false)
-            _ = try client.get(key, to: sink, options: range.options(location), progress: { _ in })
+            let sink = try LocalSink(LocalPath(argument: "-"))
+            _ = try client.get(
+                key, to: sink.payload, options: range.options(location), progress: { _ in })
         }
     }
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import ToolSupport
 
 @main
@@ -26,28 +25,12 @@ struct Catena: ParsableCommand {
               65 corrupt data   66 no such key or file   69 cluster unavailable
               73 key exists   74 local input or output failed   75 try again later
               77 denied   78 wrong configuration
+              141 whoever read the output has gone (SIGPIPE), as with cat | head
             """,
         subcommands: [
             Put.self, Get.self, Cat.self, List.self, Stat.self, Remove.self, Move.self, Test.self,
             Status.self, Report.self, Fsck.self, Admin.self,
         ])
 
-    static func main() {
-        // A reader that goes away is an error to be told, not a death without a word.
-        signal(SIGPIPE, SIG_IGN)
-        refuseBadText()
-        main(nil)
-    }
-
-    /// Arguments become text, and bytes that are not UTF-8 would silently become other ones: two
-    /// keys could turn into one.
-    private static func refuseBadText() {
-        for index in 1..<max(1, Int(CommandLine.argc)) {
-            guard let argument = CommandLine.unsafeArgv[index],
-                String(validatingCString: argument) == nil
-            else { continue }
-            StandardStream.error.write("catena: argument \(index) is not UTF-8\n")
-            Glibc.exit(SystemExit.usage.rawValue)
-        }
-    }
+    static func main() { Program.run(Self.self) }
 }

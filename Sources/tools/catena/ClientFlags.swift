@@ -39,6 +39,7 @@ struct ClientFlags: ParsableArguments {
     /// A client, and the location to tell with requests.
     func connect() throws -> (client: CatenaClient, location: String) {
         let settings = try settings()
+        if let warning = settings.warning { warn(warning, json: json) }
         guard let namenode = try settings.endpoint("namenode") else {
             throw ToolFailure(
                 .configuration,
@@ -53,12 +54,19 @@ struct ClientFlags: ParsableArguments {
     }
 
     /// Runs a command's body with a connected client and shows its failures.
+    ///
+    /// - Parameter prints: `false` for a command whose result is not on standard output.
     func run<Value>(
-        _ body: (CatenaClient, _ location: String) throws -> Value
+        prints: Bool = true, _ body: (CatenaClient, _ location: String) throws -> Value
     ) throws -> Value {
-        try presenting(json: json) {
-            let (client, location) = try connect()
-            return try body(client, location)
+        try presenting(json: json, prints: prints) {
+            do {
+                let (client, location) = try connect()
+                return try body(client, location)
+            } catch ClientError.sinkClosed {
+                Program.endWithoutReader()
+                throw ClientError.sinkClosed
+            }
         }
     }
 }

@@ -17,7 +17,8 @@ struct Fsck: ParsableCommand {
               catena fsck --json | jq 'select(.missing > 0)'
 
             EXIT CODES
-              0 healthy   1 under-replicated   2 missing or corrupt   69 cluster unavailable
+              0 healthy   1 under-replicated   2 missing or corrupt   66 no such key
+              69 cluster unavailable
             """)
 
     @Argument(help: "What the keys begin with.")
@@ -49,6 +50,9 @@ struct Fsck: ParsableCommand {
         }
         summary.incompleteReports = cursor.incompleteReports
         summary.deadNodes = cursor.deadNodes
+        guard summary.keys > 0 || prefix.isEmpty else {
+            throw ToolFailure(.notFound, "no key begins with '\(prefix)': nothing was checked")
+        }
         try StandardStream.output.writeResult(flags.json ? summary.json : summary.text)
         return summary
     }

@@ -8,8 +8,10 @@ struct Get: ParsableCommand {
         discussion: """
             Every chunk is checked against the checksum of the time it was written; a bad \
             or absent replica is passed over for the next one. The bytes go to \
-            FILE.partial-PID, which takes FILE's place when all are there: a failed get \
-            leaves what was there before.
+            FILE.partial-ID, which takes FILE's place when all are there: a failed get \
+            leaves what was there before. What a get that was killed has left there is removed \
+            by the next one to the same FILE. A FILE that may be written in a directory that may \
+            not is written in place.
 
             EXAMPLES
               catena get photos/2026/photo.jpg copy.jpg
@@ -21,7 +23,7 @@ struct Get: ParsableCommand {
     var key: String
 
     @Argument(help: "The file to write, - for standard output.")
-    var file: String
+    var file: LocalPath
 
     @OptionGroup var range: RangeFlags
 
@@ -31,28 +33,51 @@ struct Get: ParsableCommand {
     @OptionGroup var flags: ClientFlags
 
     func validate() throws {
-        if file == "-" && flags.json {
+        if file.isStandard && flags.json {
             throw ValidationError("--json and the value cannot both go to standard output")
         }
     }
 
     func run() throws {
-        try flags.run { client, location in
+        try flags.run(prints: flags.json) { client, location in
+            try Interruption.watch()
             let sink = try LocalSink(file)
-            let bar = ProgressBar(label: "get", total: range.total, quiet: quiet || file == "-")
+            for leftover in sink.leftovers where !quiet {
+                warn("removed \(leftover), which a get that was killed had left", json: flags.json)
+            }
+            let bar = ProgressBar(
+                label: "get", total: range.total, quiet: quiet || file.isStandard)
             defer { bar.finish() }
-            let summary = try client.get(
-                key, to: sink.payload, options: range.options(location), progress: bar.update)
-            try sink.commit()
+            let summary = try get(client, sink, location, bar)
+            try sink.commit(length: summary.length)
             let taken = bar.elapsed
             bar.finish()
             if flags.json {
                 try StandardStream.output.writeResult(json(summary, taken))
-            } else if !quiet && file != "-" {
+            } else if !quiet && !file.isStandard {
                 StandardStream.error.write(
-                    "\(key): \(transferText(summary.length, taken)), "
+                    "\(ShownText.line(key)): \(transferText(summary.length, taken)), "
                         + "crc32c \(checksumText(summary.checksum))\n")
             }
+        }
+    }
+
+    private func get(
+        _ client: CatenaClient, _ sink: borrowing LocalSink, _ location: String, _ bar: ProgressBar
+    ) throws -> GetSummary {
+        var verified: UInt64 = 0
+        do throws(ClientError) {
+            return try client.get(
+                key, to: sink.payload, options: range.options(location),
+                progress: { bytes in
+                    verified = bytes
+                    bar.update(bytes)
+                })
+        } catch {
+            if sink.isInPlace, verified > 0 {
+                warn("\(file) was written in place and has a part of the value", json: flags.json)
+            }
+            throw error
         }
     }
 

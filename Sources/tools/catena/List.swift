@@ -15,6 +15,10 @@ struct List: ParsableCommand {
               catena ls photos/            one level below photos/
               catena ls -r photos/         every key that begins with photos/
               catena ls -l --delimiter -   levels separated by a hyphen, with sizes and times
+              catena ls -r -0 | xargs -0 -n 1 catena stat
+
+            A key may hold any character, a line's end too. A terminal gets such characters \
+            escaped, a pipe as they are: read --null (-0) or --json where keys are not your own.
             """)
 
     @Argument(help: "What the keys begin with.")
@@ -29,6 +33,11 @@ struct List: ParsableCommand {
     @Flag(name: .shortAndLong, help: "Sizes and times too.")
     var long = false
 
+    @Flag(
+        name: [.customShort("0"), .customLong("null")],
+        help: "End each entry with a zero byte instead of a new line.")
+    var null = false
+
     @Option(help: .init("Stop after this many lines.", valueName: "count"))
     var limit: Int?
 
@@ -36,6 +45,7 @@ struct List: ParsableCommand {
 
     func validate() throws {
         if let limit, limit < 1 { throw ValidationError("--limit is at least 1") }
+        if null && flags.json { throw ValidationError("--null and --json are two forms of a list") }
         if delimiter.isEmpty { throw ValidationError("--delimiter is not empty: use -r") }
     }
 
@@ -53,10 +63,12 @@ struct List: ParsableCommand {
     }
 
     private func text(_ entry: ListEntry) -> String {
-        guard long else { return shown(entry.key) + "\n" }
+        let key = null ? entry.key : shown(entry.key)
+        let end = null ? "\0" : "\n"
+        guard long else { return key + end }
         let length = entry.isPrefix ? "-" : String(entry.length)
         let time = entry.isPrefix ? "-" : Timestamp.format(entry.created, fraction: false)
-        return padLeft(length, 15) + "  " + padLeft(time, 20) + "  " + shown(entry.key) + "\n"
+        return padLeft(length, 15) + "  " + padLeft(time, 20) + "  " + key + end
     }
 
     private func padLeft(_ text: String, _ columns: Int) -> String {

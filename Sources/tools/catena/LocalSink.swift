@@ -3,63 +3,108 @@ import ControlClient
 import Glibc
 import ToolSupport
 
-/// The file a get writes to: a partial file beside it, renamed over it when every byte is there and
-/// checked.
+/// Where a get's bytes go: into a partial file beside the one that is asked for, which takes its
+/// place when every byte is there and checked. Without a place for a partial file they go straight
+/// into it, as they do into a pipe, a device or standard output.
 struct LocalSink: ~Copyable {
     let payload: PayloadSink
-    private let path: String
-    /// `nil` when the bytes go straight to a pipe, a device or standard output.
-    private let partial: String?
+    private let path: LocalPath
+    private let way: Way
 
-    /// - Parameter path: `-` for standard output.
-    init(_ path: String) throws(ToolFailure) {
-        guard path != "-" else {
-            self.path = path
-            partial = nil
-            payload = PayloadSink(descriptor: STDOUT_FILENO, isSeekable: false)
-            return
-        }
-        var facts = stat()
-        let exists = stat(path, &facts) == 0
-        let kind = facts.st_mode & S_IFMT
-        guard !exists || kind != S_IFDIR else {
-            throw Self.failure(path, "it is a directory")
-        }
-        let direct = exists && kind != S_IFREG
-        // A link stays a link: what it points to is replaced.
-        let target = exists && !direct ? Self.resolved(path) : path
-        let name = direct ? target : "\(target).partial-\(getpid())"
-        let flags = direct ? O_WRONLY | O_CLOEXEC : O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC
-        // What takes a file's place is no more open to others than the file was.
-        let descriptor = open(name, flags, exists ? facts.st_mode & 0o777 : 0o666)
-        guard descriptor != -1 else { throw Self.failure(name, systemSentence(errno)) }
-        self.path = target
-        partial = direct ? nil : name
-        payload = PayloadSink(descriptor: descriptor, isSeekable: !direct)
-        if !direct { Interruption.remove(name) }
+    private enum Way {
+        /// To a pipe, a device or standard output.
+        case straight
+        case inPlace
+        case partial(PartialFile)
     }
 
-    /// Puts the whole file in its place.
-    consuming func commit() throws(ToolFailure) {
-        guard let partial else { return }
-        guard rename(partial, path) == 0 else {
-            throw Self.failure(path, systemSentence(errno))
+    /// - Parameter path: `-` for standard output.
+    init(_ path: LocalPath) throws(ToolFailure) {
+        let opened = try Self.open(path)
+        self.path = path
+        way = opened.way
+        let isSeekable = if case .straight = opened.way { false } else { true }
+        payload = PayloadSink(descriptor: opened.descriptor, isSeekable: isSeekable)
+    }
+
+    /// Whether a failure may leave a part of the value in a file that was there before.
+    var isInPlace: Bool { if case .inPlace = way { true } else { false } }
+
+    /// What killed gets had left of the same file, and is gone now.
+    var leftovers: [LocalPath] {
+        if case .partial(let partial) = way { partial.leftovers } else { [] }
+    }
+
+    private static func open(
+        _ path: LocalPath
+    ) throws(ToolFailure) -> (way: Way, descriptor: CInt) {
+        guard !path.isStandard else {
+            try StandardStream.output.demandWritable()
+            return (.straight, STDOUT_FILENO)
         }
+        var facts = stat()
+        let exists = path.withCString { stat($0, &facts) } == 0
+        guard exists || !isLink(path) else {
+            throw failure(
+                path, "it is a symbolic link to what is not there: remove it, or make the file")
+        }
+        let kind = facts.st_mode & S_IFMT
+        guard !exists || kind != S_IFDIR else { throw failure(path, "it is a directory") }
+        guard !exists || kind == S_IFREG else { return (.straight, try existing(path)) }
+        do throws(PartialFile.Failure) {
+            // A link stays a link, and what it points to is replaced. What takes a file's place is
+            // no more open to others than the file was.
+            let partial = try PartialFile(
+                for: exists ? resolved(path) : path, mode: exists ? facts.st_mode & 0o777 : 0o666)
+            return (.partial(partial), partial.descriptor)
+        } catch {
+            // In a directory that this user may not write there may be a file that he may.
+            guard exists, [EACCES, EPERM, EROFS].contains(error.number) else {
+                throw failure(path, systemSentence(error.number))
+            }
+            return (.inPlace, try existing(path))
+        }
+    }
+
+    private static func existing(_ path: LocalPath) throws(ToolFailure) -> CInt {
+        let descriptor = path.withCString { Glibc.open($0, O_WRONLY | O_CLOEXEC) }
+        guard descriptor != -1 else { throw failure(path, systemSentence(errno)) }
+        return descriptor
+    }
+
+    /// Puts the whole value in its place.
+    ///
+    /// - Parameter length: of the value.
+    consuming func commit(length: UInt64) throws(ToolFailure) {
+        let number: CInt =
+            switch way {
+            case .straight: 0
+            case .inPlace: ftruncate(payload.descriptor, off_t(length)) == 0 ? 0 : errno
+            case .partial(let partial): partial.takePlace()
+            }
+        guard number == 0 else { throw Self.failure(path, systemSentence(number)) }
     }
 
     deinit {
-        if payload.descriptor != STDOUT_FILENO { close(payload.descriptor) }
-        // After a rename there is nothing of this name, and ENOENT is the expected answer.
-        if let partial { unlink(partial) }
+        if case .partial(let partial) = way {
+            partial.end()
+        } else if payload.descriptor != STDOUT_FILENO {
+            close(payload.descriptor)
+        }
     }
 
-    private static func resolved(_ path: String) -> String {
-        guard let real = realpath(path, nil) else { return path }
+    private static func isLink(_ path: LocalPath) -> Bool {
+        var facts = stat()
+        return path.withCString { lstat($0, &facts) } == 0 && facts.st_mode & S_IFMT == S_IFLNK
+    }
+
+    private static func resolved(_ path: LocalPath) -> LocalPath {
+        guard let real = path.withCString({ realpath($0, nil) }) else { return path }
         defer { free(real) }
-        return String(cString: real)
+        return LocalPath(bytes: (0..<strlen(real)).map { UInt8(bitPattern: real[$0]) })
     }
 
-    private static func failure(_ path: String, _ reason: String) -> ToolFailure {
+    private static func failure(_ path: LocalPath, _ reason: String) -> ToolFailure {
         ToolFailure(.io, "\(path) cannot be written: \(reason)")
     }
 }

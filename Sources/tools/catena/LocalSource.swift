@@ -8,36 +8,33 @@ struct LocalSource: ~Copyable {
     let payload: PayloadSource
 
     /// - Parameter path: `-` for standard input.
-    init(_ path: String) throws(ToolFailure) {
-        let isInput = path == "-"
-        let descriptor = isInput ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
+    init(_ path: LocalPath) throws {
+        let isInput = path.isStandard
+        let descriptor =
+            isInput ? STDIN_FILENO : path.withCString { open($0, O_RDONLY | O_CLOEXEC) }
         guard descriptor != -1 else {
             let number = errno
             let kind = number == ENOENT ? FailureKind.notFound : .io
             throw ToolFailure(kind, "\(path) cannot be read: \(systemSentence(number))")
         }
-        var facts = stat()
-        let known = fstat(descriptor, &facts) == 0
-        let kind = facts.st_mode & S_IFMT
-        guard known, kind != S_IFDIR else {
-            let reason = known ? systemSentence(EISDIR) : systemSentence(errno)
+        if let reason = Self.refusal(descriptor) {
             if !isInput { close(descriptor) }
-            throw Self.failure(path, reason)
+            let name = isInput ? "standard input" : "\(path)"
+            throw ToolFailure(.io, "\(name) cannot be read: \(reason)")
         }
-        // What standard input has been read of already (`{ read line; catena put - k; } < file`) is
-        // not ours.
-        let start = kind == S_IFREG ? max(0, lseek(descriptor, 0, SEEK_CUR)) : 0
-        // Nor does a size of 0 say that a regular file has no bytes (proc(5)).
-        let isMeasured = kind == S_IFREG && start == 0 && facts.st_size > 0
-        let length = isMeasured ? UInt64(facts.st_size) : nil
-        payload = PayloadSource(descriptor: descriptor, length: length)
+        payload = try PayloadSource(descriptor: descriptor)
     }
 
     deinit {
         if payload.descriptor != STDIN_FILENO { close(payload.descriptor) }
     }
 
-    private static func failure(_ path: String, _ reason: String) -> ToolFailure {
-        ToolFailure(.io, "\(path) cannot be read: \(reason)")
+    /// Why a descriptor gives no bytes, before anything is asked of the namenode.
+    private static func refusal(_ descriptor: CInt) -> String? {
+        var facts = stat()
+        guard fstat(descriptor, &facts) == 0 else { return systemSentence(errno) }
+        guard facts.st_mode & S_IFMT != S_IFDIR else { return systemSentence(EISDIR) }
+        let access = fcntl(descriptor, F_GETFL) & O_ACCMODE
+        return access == O_WRONLY ? "it is closed, or open for writing only" : nil
     }
 }

@@ -23,7 +23,7 @@ struct Move: ParsableCommand {
     @OptionGroup var flags: ClientFlags
 
     func run() throws {
-        try flags.run { client, _ in
+        try flags.run(prints: flags.json) { client, _ in
             try client.namespace.rename(from, to: to, overwrite: overwrite)
             if flags.json {
                 try StandardStream.output.writeResult(

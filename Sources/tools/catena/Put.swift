@@ -8,7 +8,8 @@ struct Put: ParsableCommand {
         abstract: "Store a file, or standard input, under a key.",
         discussion: """
             The key appears when every byte is where --durability wants it, all at once; \
-            until then readers see the old value or none.
+            until then readers see the old value or none. A file that changes while it is read \
+            is not stored (exit 74).
 
             EXAMPLES
               catena put photo.jpg photos/2026/photo.jpg
@@ -17,7 +18,7 @@ struct Put: ParsableCommand {
             """)
 
     @Argument(help: "The file to read, - for standard input.")
-    var file: String
+    var file: LocalPath
 
     @Argument(help: "The key: 1 to 1,024 bytes of UTF-8.")
     var key: String
@@ -72,12 +73,14 @@ struct Put: ParsableCommand {
     }
 
     func run() throws {
-        try flags.run { client, location in
+        try flags.run(prints: flags.json) { client, location in
+            try Interruption.watch()
             let source = try LocalSource(file)
             let bar = ProgressBar(label: "put", total: source.payload.length, quiet: quiet)
             defer { bar.finish() }
             var wanted = options(location)
             wanted.leaseTaken = giveBack(to: client.namenode)
+            wanted.leaseKept = keepLease
             let summary = try client.put(
                 key, from: source.payload, options: wanted, progress: bar.update)
             let taken = bar.elapsed
@@ -88,7 +91,7 @@ struct Put: ParsableCommand {
                 let blocks =
                     summary.blocks.count == 1 ? "1 block" : "\(summary.blocks.count) blocks"
                 StandardStream.error.write(
-                    "\(key): \(transferText(summary.length, taken)), \(blocks), "
+                    "\(ShownText.line(key)): \(transferText(summary.length, taken)), \(blocks), "
                         + "crc32c \(checksumText(summary.checksum))\n")
             }
         }
@@ -106,11 +109,17 @@ struct Put: ParsableCommand {
                 do throws(ClientError) {
                     try NamespaceClient(caller).abandon(lease)
                 } catch {
-                    // The lease then ends by itself.
-                    return
+                    keepLease(lease, error)
                 }
             }
         }
+    }
+
+    private func keepLease(_ lease: Lease, _ error: ClientError) {
+        let span = TimeSpan.format(Int64(clamping: lease.milliseconds))
+        warn(
+            "the key '\(key)' is still leased, for the namenode could not be told (\(error)): "
+                + "it is free again when the lease ends, within \(span)", json: flags.json)
     }
 
     private func options(_ location: String) -> PutOptions {

@@ -24,7 +24,9 @@ struct Remove: ParsableCommand {
     @OptionGroup var flags: ClientFlags
 
     func run() throws {
-        let codes = try flags.run { client, _ in keys.compactMap { failure($0, client.namespace) } }
+        let codes = try flags.run(prints: flags.json) { client, _ in
+            keys.compactMap { failure($0, client.namespace) }
+        }
         if let first = codes.first { throw first }
     }
 

@@ -22,7 +22,7 @@ struct Test: ParsableCommand {
     @OptionGroup var flags: ClientFlags
 
     func run() throws {
-        let answer = try flags.run { client, _ in
+        let answer = try flags.run(prints: flags.json) { client, _ in
             let answer = try hasValue(client.namespace)
             if flags.json {
                 try StandardStream.output.writeResult(

@@ -102,4 +102,22 @@ class ClusterCase(unittest.TestCase):
             self.assertIn(text, error)
 
 
-__all__ = ["ClusterCase", "Code", "Durability", "Level", "Refusal", "Refused", "Status"]
+class CommandCase(ClusterCase):
+    def source(self, data, name="source"):
+        path = self.cluster.folder / name
+        path.write_bytes(data)
+        return path
+
+    def put(self, data, key=None, *words):
+        done = self.cluster.cli("put", self.source(data), key or self.key(), *words)
+        self.assert_cli(done, {0})
+        return done
+
+    def got(self, key):
+        out = self.cluster.folder / "out"
+        out.unlink(missing_ok=True)
+        self.assert_cli(self.cluster.cli("get", key, out), {0})
+        return out.read_bytes()
+
+
+__all__ = ["ClusterCase", "CommandCase", "Code", "Durability", "Level", "Refusal", "Refused", "Status"]
