@@ -35,6 +35,8 @@ public enum ClientError: Error, Equatable, Sendable {
     // The data.
     /// Bytes of the value do not match their checksum on any replica that answered.
     case corrupt(key: String, block: BlockID, replicas: Int)
+    /// A replica's bytes were passed on before the block as a whole turned out to be another one.
+    case corruptOutput(key: String, block: BlockID)
     /// No replica of a block could be read. `reason` is the last one's.
     case unreadable(key: String, block: BlockID, replicas: Int, reason: String)
     /// A block could not be written to its chain.
@@ -70,7 +72,7 @@ extension ClientError {
             .unavailable
         case .wrongCluster: .configuration
         case .denied: .denied
-        case .corrupt: .corrupt
+        case .corrupt, .corruptOutput: .corrupt
         case .sourceFailed, .sinkFailed, .sinkClosed, .sourceLength, .sourceChanged: .io
         case .blockMismatch, .namenodeFailed: .software
         }
@@ -84,7 +86,7 @@ extension ClientError: CustomStringConvertible {
         case .notFound, .exists, .leased, .badKey, .leaseExpired, .blockMismatch, .notDurable,
             .badRange:
             keySentence
-        case .corrupt, .unreadable, .unwritable: dataSentence
+        case .corrupt, .corruptOutput, .unreadable, .unwritable: dataSentence
         case .sourceFailed(let reason): "the source cannot be read: \(reason)"
         case .sinkFailed(let reason): "the destination cannot be written: \(reason)"
         case .sinkClosed: "the destination cannot be written: nobody reads it any more"
@@ -121,6 +123,9 @@ extension ClientError: CustomStringConvertible {
         switch self {
         case .corrupt(let key, let block, let replicas):
             "block \(block) of \(quoted(key)) is corrupt on all \(replicas) replicas that answered"
+        case .corruptOutput(let key, let block):
+            "the output is wrong: block \(block) of \(quoted(key)) came from a replica that has "
+                + "another one, which shows at its end: get it again, into a file"
         case .unreadable(let key, let block, let replicas, let reason):
             "block \(block) of \(quoted(key)) cannot be read, \(replicas) replicas tried: \(reason)"
         case .unwritable(let key, let block, let node, let status, let reason):

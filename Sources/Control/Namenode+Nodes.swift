@@ -1,3 +1,4 @@
+import Foundation
 import Wire
 
 extension Namenode {
@@ -84,20 +85,27 @@ extension Namenode {
         _ modes: Token.Modes, block: BlockRecord, lease: LeaseID, chain: [UInt8],
         maxLength: UInt64,
         now: Int64
-    ) -> [UInt8] {
+    ) -> (token: Data, streamKey: Data) {
         let key = keys.current
         let token = Token(
             modes: modes, issued: UInt32(clamping: now - key.made), key: key.id, cluster: cluster,
             block: block.block, epoch: block.epoch, lease: lease, chainHash: chain,
             maxLength: maxLength, duration: UInt32(clamping: settings.effectiveTokenMs))
-        return token.signed(with: key)
+        let signed = token.signed(with: key)
+        return (Data(signed), Data(key.streamKeyBytes(of: signed)))
     }
 
-    func signingKeys(now: Int64) -> [ControlSigningKey] {
-        keys.ring.keys.map { key in
+    /// - Parameter node: who asks, on `caller`'s connection, with a challenge of its own: nobody
+    ///   else can read the answer.
+    func signingKeys(
+        for node: NodeID, _ challenge: Data, _ caller: Caller, now: Int64
+    ) -> [ControlSigningKey] {
+        let seal = KeySeal(
+            secret: secret, node: node, namenode: caller.challenge, datanode: Array(challenge))
+        return keys.ring.keys.map { key in
             var message = ControlSigningKey()
             message.keyID = key.id.number
-            message.secret = .init(key.secret)
+            message.sealed = Data(seal.close(key.secret, id: key.id))
             message.ageMs = UInt64(clamping: now - key.made)
             return message
         }

@@ -23,6 +23,8 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     public let address: SocketAddress
     let listener: Descriptor
     let mayZeroCopy: Bool
+    /// Of the challenges to next nodes.
+    var random: ChallengeRandom
 
     let region: BufferRegion
     var payloads: BufferPool
@@ -82,11 +84,13 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     ///   - ring: made on the thread that will call `turn`.
     ///   - listener: a listening socket that this ring can accept on, and its address.
     ///   - index: the blocks that were found on `devices` and are in this reactor's share.
+    ///   - random: nobody outside must be able to foretell it.
     /// - Throws: `RingFailure` when buffers cannot be registered.
     public init(
         ring: consuming Ring, listener: (Descriptor, SocketAddress), identity: Identity,
         settings: DatanodeSettings, devices: [Device], index: BlockIndex,
-        observer: any BlockObserver, share: ReactorShare = .whole
+        observer: any BlockObserver, share: ReactorShare = .whole,
+        random: ChallengeRandom = ChallengeRandom()
     ) throws(RingFailure) {
         let budget = settings.budget
         let region = try BufferRegion(
@@ -128,6 +132,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         self.settings = settings
         self.identity = identity
         self.observer = observer
+        self.random = random
         (self.listener, address) = listener
         self.devices = devices
         self.index = index

@@ -53,6 +53,7 @@ public enum Status: UInt16, Sendable, Hashable, CaseIterable, BitwiseCopyable {
     // 5xx: the chain behind this node. The payload names the hop.
     case nextHopUnreachable = 500
     case nextHopFailed = 501
+    case unproven = 502
 }
 
 extension Status {
@@ -69,12 +70,17 @@ extension Status {
         }
     }
 
+    /// The token is at fault and no node is: the client fetches another one. A chain that names
+    /// another node at this address is not: that node is to be left out.
+    public var blamesToken: Bool { family == .token && self != .tokenWrongNode }
+
     /// A sentence for people.
     public var explanation: String {
         switch self {
         case .ok: "ok"
         case .badMagic: "this is not a Catena frame"
-        case .badVersion: "the frame's protocol version is not spoken here"
+        case .badVersion:
+            "the frame is not of version 2 of the protocol, the only one that is spoken here"
         case .badHeaderChecksum: "the frame header does not match its checksum"
         case .unknownOperation: "the frame's operation is not known"
         case .badFlags: "the frame has flags that its operation does not define"
@@ -91,7 +97,9 @@ extension Status {
         case .tokenForged: "the token's signature does not match"
         case .tokenWrongCluster: "the token belongs to another cluster"
         case .tokenWrongChain: "the token does not cover the chain that came with it"
-        case .tokenWrongNode: "the token's chain does not name this node at this place"
+        case .tokenWrongNode:
+            "the token's chain names another node at this place: this one may have taken over "
+                + "that one's address"
         case .tokenWrongMode: "the token does not allow this operation"
         case .tokenWrongBlock: "the token is for another block"
         case .tokenStaleEpoch: "the token's epoch is older than the block's"
@@ -117,6 +125,7 @@ extension Status {
         case .slowPeer: "the peer made no progress before the deadline"
         case .nextHopUnreachable: "the next node of the chain cannot be reached"
         case .nextHopFailed: "the next node of the chain failed"
+        case .unproven: "the node did not prove that it is the one it stands for"
         }
     }
 }

@@ -29,7 +29,7 @@ import Wire
         let peer = ScriptedPeer { node.serve($0, $1) }
         var engine = try engine()
         var request = WriteRequest(
-            block: BlockID(5), epoch: Epoch(1), credentials: [UInt8](repeating: 3, count: 160),
+            block: BlockID(5), epoch: Epoch(1), opening: Granted.opening,
             address: peer.address, maxBytes: 1 << 20)
         request.flushEvery = every
         let begun = engine.write(request)

@@ -32,7 +32,7 @@ import Wire
         ReadRequest(
             assembly: ReadAssembly(
                 block: BlockID(5), epoch: Epoch(1), blockLength: UInt64(data.count), range: range),
-            credentials: [UInt8](repeating: 3, count: 160), address: peer.address)
+            opening: Granted.opening, address: peer.address)
     }
 
     /// Reads a range into memory; after a failure the same peer is asked again, as another replica
@@ -60,7 +60,7 @@ import Wire
                 case .readFailed(let id, let failure):
                     failures.append(failure)
                     guard failures.count < behaviours.count else { continue }
-                    let isOn = engine.redirect(id, to: peer.address, credentials: [1])
+                    let isOn = engine.redirect(id, to: peer.address, opening: Granted.opening)
                     #expect(isOn)
                 case .readCompleted(_, let sum): checksum = sum
                 default: break
@@ -99,6 +99,14 @@ import Wire
         #expect(failures[3] == .timedOut)
         let starts = asked.map { Int($0.lowerBound) / Self.frame }
         #expect(starts == [0, 2, 3, 5, 5])
+    }
+
+    @Test("nothing is taken from who proves nothing")
+    func unproven() throws {
+        let (bytes, failures, asked) = try read([.unproven, .unproven, .good])
+        #expect(failures == [.unproven, .unproven])
+        #expect(asked.map(\.lowerBound) == [0, 0, 0])
+        #expect(bytes == data)
     }
 
     @Test("no byte of a bad frame is given to anybody")

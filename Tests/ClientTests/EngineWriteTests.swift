@@ -34,7 +34,7 @@ import Wire
 
     private func request(_ peer: ScriptedPeer, isKnown: Bool) -> WriteRequest {
         var request = WriteRequest(
-            block: BlockID(5), epoch: Epoch(1), credentials: [UInt8](repeating: 3, count: 160),
+            block: BlockID(5), epoch: Epoch(1), opening: Granted.opening,
             address: peer.address, maxBytes: 1 << 20)
         request.length = isKnown ? UInt64(data.count) : nil
         return request
@@ -227,6 +227,49 @@ import Wire
         for node in nodes { #expect(node.state.withLock { $0.bytes } == data) }
     }
 
+    @Test("no ack and no seal of who proves nothing counts")
+    func unproven() throws {
+        let node = FakeNode([.unproven])
+        let peer = ScriptedPeer { node.serve($0, $1) }
+        var engine = try engine()
+        let begun = engine.write(request(peer, isKnown: true))
+        let id = try #require(begun)
+        guard case .failed(let failure) = run(&engine, id) else {
+            Issue.record("an impostor sealed")
+            return
+        }
+        #expect(failure == .unproven)
+        #expect(failure.isFinal && failure.status == .unproven)
+        // Everything is still to be sent to somebody else.
+        let canMove = engine.canMove(id)
+        #expect(canMove)
+        engine.end(id)
+        finish(&engine)
+    }
+
+    @Test(
+        "an error without a proof is heard as the node's own",
+        arguments: [
+            (Status.busy, Status.busy), (.noSpace, .noSpace), (.badVersion, .badVersion),
+            (.tokenExpired, .tokenExpired), (.tokenWrongNode, .unproven), (.conflict, .unproven),
+            (.sealed, .unproven), (.nextHopFailed, .unproven),
+        ])
+    func unprovenRefusal(said: Status, heard: Status) throws {
+        let node = FakeNode([.unprovenRefusal(said)])
+        let peer = ScriptedPeer { node.serve($0, $1) }
+        var engine = try engine()
+        let begun = engine.write(request(peer, isKnown: true))
+        let id = try #require(begun)
+        guard case .failed(let failure) = run(&engine, id) else {
+            Issue.record("an impostor sealed")
+            return
+        }
+        #expect(failure.status == heard)
+        #expect(failure.blamed == nil)
+        engine.end(id)
+        finish(&engine)
+    }
+
     @Test("bytes that are all in memory move to another chain")
     func move() throws {
         let first = FakeNode([.refuse(after: 1, .noSpace, NodeID(high: 1, low: 1))])
@@ -245,7 +288,8 @@ import Wire
         let canMove = engine.canMove(id)
         #expect(canMove)
         let isMoved = engine.move(
-            id, block: BlockID(6), epoch: Epoch(1), credentials: [1], address: peers[1].address)
+            id, block: BlockID(6), epoch: Epoch(1), opening: Granted.opening,
+            address: peers[1].address)
         #expect(isMoved)
         guard case .sealed(let seal) = run(&engine, id) else {
             Issue.record("the second chain seals")

@@ -23,6 +23,17 @@ final class FakeNode: Sendable {
         case ackBeyond
         case ackBack
         case wrongReceipt
+        /// Says what a good one says, without the key of the token.
+        case unproven
+        /// Refuses what it was asked, without the key of the token.
+        case unprovenRefusal(Status)
+
+        var hasKey: Bool {
+            switch self {
+            case .unproven, .unprovenRefusal: false
+            default: true
+            }
+        }
     }
 
     struct State {
@@ -52,6 +63,7 @@ final class FakeNode: Sendable {
         while let (header, payload) = socket.frame() {
             switch header.operation {
             case .write:
+                socket.proof = behaviour.hasKey ? Granted.key.proof(of: header) : nil
                 guard opened(socket, header, behaviour) else { return }
             case .data:
                 frames += 1
@@ -69,7 +81,7 @@ final class FakeNode: Sendable {
     func serveOne(_ socket: PeerSocket) {
         while let (header, payload) = socket.frame() {
             switch header.operation {
-            case .write: break
+            case .write: socket.proof = Granted.key.proof(of: header)
             case .data: _ = acked(socket, header, .good, 0, take(header, payload))
             case .seal: return seal(socket, header, .good)
             default: return
@@ -89,6 +101,9 @@ final class FakeNode: Sendable {
             socket.send(PeerSocket.encoded(ack(header, 0)).prefix(60))
             return false
         case .garbage: return socket.send([UInt8](repeating: 0xee, count: 128))
+        case .unprovenRefusal(let status):
+            refuse(socket, status, NodeID(high: 1, low: 1))
+            return false
         default: return true
         }
     }

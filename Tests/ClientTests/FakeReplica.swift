@@ -17,6 +17,8 @@ final class FakeReplica: Sendable {
         case wrongStream
         case wrongOffset
         case wrongBlock
+        /// What a good one says, without the key of the token.
+        case unproven
     }
 
     /// The ranges that were asked for.
@@ -35,6 +37,8 @@ final class FakeReplica: Sendable {
         let behaviour = behaviours[min(number, behaviours.count - 1)]
         while let (header, _) = socket.frame() {
             guard header.operation == .read else { return }
+            socket.proof = Granted.key.proof(of: header)
+            if case .unproven = behaviour { socket.proof = nil }
             requests.withLock { $0.append(header.offset..<header.offset + header.length) }
             guard answer(socket, header, behaviour) else { return }
         }

@@ -3,9 +3,13 @@ import Wire
 
 /// One accepted connection of a scripted peer: blocking calls that give up after `patience`
 /// seconds.
-struct PeerSocket {
+final class PeerSocket {
     static let patience = 20
     let descriptor: Int32
+    /// What every frame carries that is sent, when the peer has the key of the token.
+    var proof: StreamProof?
+
+    init(descriptor: Int32) { self.descriptor = descriptor }
 
     func receive(_ count: Int) -> [UInt8]? {
         var bytes = [UInt8](repeating: 0, count: count)
@@ -50,7 +54,9 @@ struct PeerSocket {
 
     @discardableResult
     func send(_ header: FrameHeader, _ payload: [UInt8] = []) -> Bool {
-        send(Self.encoded(header, payload))
+        var header = header
+        if let proof { header.proof = proof }
+        return send(Self.encoded(header, payload))
     }
 
     static func encoded(_ header: FrameHeader, _ payload: [UInt8] = []) -> [UInt8] {

@@ -67,6 +67,80 @@ struct ReadAssemblyTests {
         #expect(assembly.sum.checksum == CRC32C.of(got), "seed \(seed)")
     }
 
+    /// Takes `data` from a new stream on, in frames of two chunks.
+    /// - Returns: where the bytes lie that were given out, in order.
+    private func read(
+        _ assembly: inout ReadAssembly, _ data: [UInt8], frames: Int = .max
+    ) throws -> [UInt8] {
+        let step = 2 * Limits.chunkBytes
+        var given: [UInt8] = []
+        var next = Int(assembly.request.lowerBound) / step * step
+        var left = frames
+        while left > 0, next < data.count {
+            left -= 1
+            let stop = min(data.count, next + step)
+            let header = frame(data, next..<stop, isLast: stop == data.count)
+            try assembly.judge(header)
+            let slice = try take(&assembly, header, data)
+            #expect(slice.count == 0 || Int(slice.offset) == next + slice.start)
+            given += data[next + slice.start..<next + slice.start + slice.count]
+            next = stop
+        }
+        return given
+    }
+
+    private func whole(_ data: [UInt8]) -> ReadAssembly {
+        ReadAssembly(
+            block: block, epoch: epoch, blockLength: UInt64(data.count),
+            range: 0..<UInt64(data.count), checksum: CRC32C.of(data))
+    }
+
+    @Test("the last bytes of another block are given to nobody, and the next replica is read")
+    func otherBlock() throws {
+        var random = Seeded(5)
+        let data = random.bytes(5 * Limits.chunkBytes + 9)
+        var other = data
+        other[data.count - 1] ^= 1
+        var assembly = whole(data)
+        #expect(throws: ReadAssembly.Violation.otherBlock) { try read(&assembly, other) }
+        assembly.startOver(again: false)
+        // The first four chunks were given before.
+        #expect(try read(&assembly, data) == Array(data[(4 * Limits.chunkBytes)...]))
+        #expect(assembly.isComplete && assembly.sum.checksum == CRC32C.of(data))
+    }
+
+    @Test("what was passed on and was wrong is not called right")
+    func passedOn() throws {
+        var random = Seeded(6)
+        let data = random.bytes(5 * Limits.chunkBytes)
+        var other = data
+        other[3] ^= 1
+        var assembly = whole(data)
+        #expect(throws: ReadAssembly.Violation.otherBlock) { try read(&assembly, other) }
+        var again = assembly
+        assembly.startOver(again: false)
+        #expect(throws: ReadAssembly.Violation.passedOn) { try read(&assembly, data) }
+        // A sink that can be written anywhere takes everything again.
+        again.startOver(again: true)
+        #expect(try read(&again, data) == data)
+    }
+
+    @Test("of parts from several replicas nobody is blamed before each was read alone")
+    func mixedBlock() throws {
+        var random = Seeded(7)
+        let data = random.bytes(6 * Limits.chunkBytes)
+        var other = data
+        other[3] ^= 1
+        var assembly = whole(data)
+        _ = try read(&assembly, other, frames: 1)
+        assembly.restart()
+        #expect(throws: ReadAssembly.Violation.mixedBlock) { try read(&assembly, data) }
+        assembly.startOver(again: true)
+        #expect(throws: ReadAssembly.Violation.otherBlock) { try read(&assembly, other) }
+        assembly.startOver(again: true)
+        #expect(try read(&assembly, data) == data)
+    }
+
     @Test("refuses frames against the rules")
     func violations() {
         let data = [UInt8](repeating: 1, count: 3 * Limits.chunkBytes)

@@ -115,6 +115,25 @@ struct RetryTests {
         #expect(retry.excluded.isEmpty)
     }
 
+    @Test("a node that is another one, or proves nothing, is left out")
+    func stranger() {
+        var retry = WriteRetry()
+        #expect(retry.failed(.unproven, head: nodes[0], canMove: true) == .newBlock)
+        #expect(
+            retry.failed(refused(.tokenWrongNode), head: nodes[1], canMove: true) == .newBlock)
+        #expect(retry.excluded == [nodes[0], nodes[1]])
+        // It says that the token is bad, whatever the token is.
+        var other = WriteRetry()
+        #expect(other.failed(refused(.tokenExpired), head: nodes[0], canMove: true) == .newBlock)
+        #expect(other.failed(refused(.tokenExpired), head: nodes[0], canMove: true) == .newBlock)
+        #expect(other.excluded == [nodes[0]])
+        var choice = ReplicaChoice(nodes)
+        #expect(choice.first() == .ask(0))
+        #expect(choice.failed(.unproven) == .ask(1))
+        #expect(choice.failed(refused(.tokenWrongNode)) == .ask(2))
+        #expect(choice.failed(.otherBlock) == .exhausted)
+    }
+
     // MARK: Planning
 
     @Test("a first block is not waited for, a later one a bounded time")

@@ -31,11 +31,11 @@ struct ControlConnectionTests {
             #expect(hello?.role == .client)
             #expect(hello?.software == "test 1")
             #expect(hello?.clusterID.isEmpty == true)
-            #expect(hello?.protocolMin == 1 && hello?.protocolMax == 1)
+            #expect(hello?.protocolMin == 2 && hello?.protocolMax == 2)
         }
         let connection = try ControlConnection(namenode.endpoint, settings)
         #expect(connection.cluster == FakeNamenode.cluster)
-        #expect(connection.version == 1)
+        #expect(connection.version == 2)
         #expect(connection.challenge == FakeNamenode.challenge)
     }
 
@@ -55,18 +55,18 @@ struct ControlConnectionTests {
         let refusing = FakeNamenode { peer, _ in
             _ = peer.greet {
                 $0.code = .wrongVersion
-                $0.message = "2 to 3"
+                $0.message = "3 to 4"
             }
         }
         #expect(
             failure { _ = try ControlConnection(refusing.endpoint, settings) }
-                == .wrongVersion("2 to 3"))
-        let choosing = FakeNamenode { peer, _ in _ = peer.greet { $0.protocol = 2 } }
+                == .wrongVersion("3 to 4"))
+        let choosing = FakeNamenode { peer, _ in _ = peer.greet { $0.protocol = 3 } }
         guard
             case .wrongVersion = failure({
                 _ = try ControlConnection(choosing.endpoint, settings)
             })
-        else { return #expect(Bool(false), "version 2 was accepted") }
+        else { return #expect(Bool(false), "version 3 was accepted") }
     }
 
     @Test func aGreetingWithoutAClusterIsMalformed() {

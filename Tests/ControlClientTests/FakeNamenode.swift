@@ -53,7 +53,7 @@ final class FakeNamenode: Sendable {
         func greet(_ change: (inout ControlHelloReply) -> Void = { _ in }) -> ControlHello? {
             guard let body = body() else { return nil }
             var reply = ControlHelloReply()
-            reply.protocol = 1
+            reply.protocol = ControlFrame.versions.upperBound
             reply.clusterID = Data(FakeNamenode.cluster.bytes)
             reply.challenge = Data(FakeNamenode.challenge)
             change(&reply)

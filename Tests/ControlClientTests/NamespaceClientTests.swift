@@ -83,6 +83,7 @@ struct NamespaceClientTests {
             reply.addBlock.maxLength = 1 << 20
             reply.addBlock.chain = Self.nodes(3)
             reply.addBlock.token = Data(token)
+            reply.addBlock.streamKey = Data(0..<32)
             return reply
         }
         let plan = try client(namenode).addBlock(
@@ -90,6 +91,7 @@ struct NamespaceClientTests {
         #expect(plan.block == BlockID(42))
         #expect(plan.maxLength == 1 << 20)
         #expect(plan.credentials.token == token)
+        #expect(plan.key.bytes == Array(0..<32))
         #expect(plan.credentials.chain.nodes.map(\.port) == [9_001, 9_002, 9_003])
     }
 
@@ -100,6 +102,7 @@ struct NamespaceClientTests {
             { $0.chain = [] }, { $0.chain = Self.nodes(6) }, { $0.chain[1] = $0.chain[0] },
             { $0.chain[0].nodeID = Data([1]) }, { $0.chain[0].port = 65_536 },
             { $0.chain[0].host = "" }, { $0.token = Data([1]) }, { $0.maxLength = 0 },
+            { $0.streamKey = Data(0..<31) },
             { $0.maxLength = .max },
         ]
         for (index, change) in changes.enumerated() {
@@ -108,6 +111,7 @@ struct NamespaceClientTests {
                 reply.addBlock.maxLength = 1 << 20
                 reply.addBlock.chain = Self.nodes(3)
                 reply.addBlock.token = token
+                reply.addBlock.streamKey = Data(0..<32)
                 change(&reply.addBlock)
                 return reply
             }
@@ -200,6 +204,7 @@ struct NamespaceClientTests {
             var reply = ControlReply()
             if case .open = request.operation {
                 block.token = Data([UInt8](repeating: 1, count: Token.byteCount))
+                block.streamKey = Data(0..<32)
                 reply.open.key = "k"
                 reply.open.length = 150
                 reply.open.blocks = [block]

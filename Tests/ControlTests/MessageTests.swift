@@ -109,6 +109,7 @@ struct MessageTests {
         block.crc = UInt32(truncatingIfNeeded: number(&generator))
         block.replicas = (0..<3).map { _ in node(&generator) }
         block.token = bytes(Bool.random(using: &generator) ? 128 : 0, &generator)
+        block.streamKey = bytes(Bool.random(using: &generator) ? 32 : 0, &generator)
         return block
     }
 
@@ -128,6 +129,7 @@ struct MessageTests {
             plan.maxLength = number(&generator)
             plan.chain = (0..<3).map { _ in node(&generator) }
             plan.token = bytes(128, &generator)
+            plan.streamKey = bytes(32, &generator)
             if Bool.random(using: &generator) { plan.more = [plan, plan] }
             reply.result = .addBlock(plan)
         case 2: reply.result = .close(ControlEmpty())

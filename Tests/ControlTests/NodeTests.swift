@@ -191,10 +191,14 @@ struct NodeTests {
             let check = TokenCheck(
                 cluster: Desk.cluster, node: head, keys: node.ring, now: desk.now)
             let credentials = Credentials(token: Array(plan.token), chain: chain)
-            switch check.admit(
-                credentials, mode: .write, block: BlockID(plan.block), epoch: Epoch(plan.epoch))
-            {
-            case .success: return .ok
+            var opening = FrameHeader(.write)
+            opening.block = BlockID(plan.block)
+            opening.epoch = Epoch(plan.epoch)
+            switch check.admit(credentials, mode: .write, opening: opening) {
+            case .success(let admitted):
+                // The client hears from the head what the namenode told it.
+                #expect(admitted.key.bytes == Array(plan.streamKey))
+                return .ok
             case .failure(let refused): return refused.status
             }
         }

@@ -42,7 +42,7 @@ struct ServerTests {
             let peer = try Peer(port: port)
             let hello = try peer.greet()
             #expect(hello.code == .ok)
-            #expect(hello.protocol == 1)
+            #expect(hello.protocol == 2)
             #expect(hello.clusterID == Data(Desk.cluster.bytes))
             #expect(hello.challenge.count == 16)
             let reply = try peer.ask(status, id: 7)
@@ -81,10 +81,10 @@ struct ServerTests {
     @Test(
         "a Hello that is refused",
         arguments: [
-            (2, 3, ControlRole.client, [], ControlCode.wrongVersion),
-            (0, 0, .client, [], .wrongVersion), (1, 1, .unspecified, [], .malformed),
-            (1, 1, .client, [1, 2], .malformed),
-            (1, 1, .client, [UInt8](repeating: 1, count: 16), .wrongCluster),
+            (3, 4, ControlRole.client, [], ControlCode.wrongVersion),
+            (1, 1, .client, [], .wrongVersion), (2, 2, .unspecified, [], .malformed),
+            (2, 2, .client, [1, 2], .malformed),
+            (2, 2, .client, [UInt8](repeating: 1, count: 16), .wrongCluster),
         ] as [(UInt32, UInt32, ControlRole, [UInt8], ControlCode)])
     func refused(
         least: UInt32, most: UInt32, role: ControlRole, cluster: [UInt8], code: ControlCode

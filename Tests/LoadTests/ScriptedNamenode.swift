@@ -45,7 +45,7 @@ final class ScriptedNamenode: Sendable {
         func greet(as cluster: ClusterID = ScriptedNamenode.cluster) -> Bool {
             guard body() != nil else { return false }
             var reply = ControlHelloReply()
-            reply.protocol = 1
+            reply.protocol = ControlFrame.versions.upperBound
             reply.clusterID = Data(cluster.bytes)
             send(reply)
             return true

@@ -67,7 +67,7 @@ class BadControl(ClusterCase):
         self.assert_refused(Code.NOT_FOUND, self.client.info, self.key())
 
     def test_no_version_in_common(self):
-        for lowest, highest in ((2, 9), (0, 0)):
+        for lowest, highest in ((3, 9), (0, 1)):
             with self.subTest(versions=(lowest, highest)):
                 connection = self.opened(hello=False)
                 reply = connection.hello(lowest=lowest, highest=highest)
@@ -77,7 +77,7 @@ class BadControl(ClusterCase):
     def test_a_later_version_that_still_speaks_ours(self):
         connection = self.opened(hello=False)
         reply = connection.hello(lowest=1, highest=9)
-        self.assertEqual((reply.code, reply.protocol), (Code.OK, 1))
+        self.assertEqual((reply.code, reply.protocol), (Code.OK, 2))
 
     def test_another_cluster_s_caller(self):
         connection = self.opened(hello=False)
@@ -207,7 +207,7 @@ class Membership(ClusterCase):
         self.assertEqual(reply.cluster_id, self.client.cluster_id)
         self.assertNotEqual(reply.session, 0)
         self.assertIn(reply.current_key, [key.key_id for key in reply.keys])
-        self.assertTrue(all(len(key.secret) == 32 for key in reply.keys))
+        self.assertTrue(all(len(key.sealed) == 48 for key in reply.keys))
         self.assertEqual(reply.timing.heartbeat_ms, self.cluster.settings["heartbeat_ms"])
 
     def test_a_heartbeat_of_an_unknown_session_must_register_again(self):

@@ -7,7 +7,7 @@ import unittest
 
 from catena_peer import frames, golden, malform
 from catena_peer.case import ClusterCase, Level, Refusal, Status
-from catena_peer.control import Closed
+from catena_peer.control import Closed, read_exactly
 from catena_peer.datanode import DataConnection, WriteStream
 
 CHUNK = frames.CHUNK
@@ -49,8 +49,12 @@ class BadFrames(ClusterCase):
         self.assertEqual(refused.node, report.node.node_id)
 
     def test_a_wrong_version_is_named(self):
-        raw = frames.Header(frames.READ, version=2).encode()
-        self.assert_status(Status.badVersion, self.answer_to(raw))
+        for version in (1, 3):
+            with self.subTest(version=version), DataConnection(self.address) as connection:
+                connection.send_raw(frames.Header(frames.READ, version=version).encode())
+                raw = read_exactly(connection.socket, frames.HEADER_BYTES)
+                self.assertEqual(raw[4], version, "who is refused can read why")
+                self.assertEqual(frames.decode(raw).status, Status.badVersion)
 
     def test_a_connection_that_ends_inside_a_frame(self):
         target = self.target()

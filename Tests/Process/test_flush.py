@@ -99,7 +99,7 @@ class Flushes(ClusterCase):
             self.assertEqual(read_range(reading, 0, length, replica), data[:length])
             with DataConnection(target.chain[replica].address) as connection:
                 with self.assertRaises(Refusal) as caught:
-                    read_range(reading, 0, length + 1, connection=connection)
+                    read_range(reading, 0, length + 1, replica, connection)
             self.assert_status(Status.mayBeLost, caught.exception)
 
     @unittest.skipIf(STANDIN, "the stand-in keeps no open blocks")

@@ -157,7 +157,7 @@ class NextHop(ClusterCase):
         return target.changed(chain=chain, token=token)
 
     def begun(self):
-        hop = self.enterContext(Hop())
+        hop = self.enterContext(Hop(self.signing_key))
         stream = self.stream(self.followed(hop.chain_node))
         asked, credentials = hop.next_frame()
         self.assertEqual(asked.operation, frames.WRITE)

@@ -54,8 +54,7 @@ struct ChainSimulation {
             epoch: Epoch(1), lease: LeaseID(high: 1, low: seed), chainHash: chain.hash,
             maxLength: length, duration: 3_600_000)
         let writer = try SimulatedWriter(
-            world: world, block: token.block, epoch: token.epoch,
-            credentials: Credentials(token: token.signed(with: key), chain: chain), length: length,
+            world: world, token: token, key: key, chain: chain, length: length,
             packetBytes: max(packet, Int(length / 150) + 1),
             level: world.random.below(2) == 0 ? .written : .durable,
             resumesAllowed: weather == .nuisances ? 0 : 2 * Self.resumesUntilHealed)

@@ -81,9 +81,8 @@ final class DeviceScene {
             epoch: Epoch(1), lease: LeaseID(high: 1, low: block), chainHash: chain.hash,
             maxLength: 200_000, duration: 3_600_000)
         return try SimulatedWriter(
-            world: world, block: token.block, epoch: token.epoch,
-            credentials: Credentials(token: token.signed(with: key), chain: chain),
-            length: 200_000, packetBytes: 20_000, level: .durable, resumesAllowed: 0,
+            world: world, token: token, key: key, chain: chain, length: 200_000,
+            packetBytes: 20_000, level: .durable, resumesAllowed: 0,
             flushEvery: flushEvery)
     }
 

@@ -44,8 +44,7 @@ struct PowerCutSimulation {
             maxLength: length, duration: 3_600_000)
         let packet = [700, 4096, 10_000, 65_536][world.random.below(4)]
         let writer = try SimulatedWriter(
-            world: world, block: token.block, epoch: token.epoch,
-            credentials: Credentials(token: token.signed(with: key), chain: chain), length: length,
+            world: world, token: token, key: key, chain: chain, length: length,
             packetBytes: max(packet, Int(length / 150) + 1),
             level: world.random.below(2) == 0 ? .written : .durable, resumesAllowed: 100,
             flushEvery: [1, 3_000, 30_000, 100_000][world.random.below(4)])

@@ -20,12 +20,11 @@ final class SimulatedWriter: SimulationParticipant {
     private let resumesAllowed: Int
 
     init(
-        world: SimulatedWorld, block: BlockID, epoch: Epoch, credentials: Credentials,
-        length: UInt64,
+        world: SimulatedWorld, token: Token, key: SigningKey, chain: Chain, length: UInt64,
         packetBytes: Int, level: Level, resumesAllowed: Int, flushEvery: UInt64? = nil
     ) throws {
         self.world = world
-        self.block = block
+        block = token.block
         self.length = length
         self.resumesAllowed = resumesAllowed
         seed = world.seed
@@ -34,13 +33,16 @@ final class SimulatedWriter: SimulationParticipant {
         settings.slots = 10
         settings.windowFrames = 10
         engine = try StreamEngine(ring: world.makeRing(node: "client"), settings: settings)
-        let head = credentials.chain.nodes[0]
+        let head = chain.nodes[0]
         guard let address = SocketAddress(host: head.host, port: head.port) else {
             preconditionFailure("a numeric address")
         }
+        let signed = token.signed(with: key)
+        let credentials = Credentials(token: signed, chain: chain)
+        let streamKey = key.streamKey(of: signed)
         var request = WriteRequest(
-            block: block, epoch: epoch, credentials: credentials.encoded(), address: address,
-            maxBytes: length)
+            block: block, epoch: token.epoch, opening: StreamOpening(credentials, key: streamKey),
+            address: address, maxBytes: length)
         request.length = length
         request.level = level
         request.flushEvery = flushEvery

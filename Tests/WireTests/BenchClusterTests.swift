@@ -16,8 +16,11 @@ import Wire
         let check = TokenCheck(
             cluster: holder.cluster, node: holder.node(host: "10.0.0.1", port: 7002),
             keys: holder.keys(now: 500), now: 900)
-        let answer = check.admit(
-            credentials, mode: .write, block: BlockID(7), epoch: BenchCluster.epoch)
+        var opening = FrameHeader(.write)
+        opening.block = BlockID(7)
+        opening.epoch = BenchCluster.epoch
+        opening.place = 1
+        let answer = check.admit(credentials, mode: .write, opening: opening)
         guard case .failure(let refused) = answer else { return nil }
         return refused.status
     }

@@ -91,7 +91,7 @@ struct MalformedHeaderTests {
         var bytes = encoded(FrameHeader(.seal))
         bytes[44] = 1
         #expect(refusal(bytes) == .badHeaderChecksum)
-        bytes[4] = 2
+        bytes[4] = 1
         #expect(refusal(bytes) == .badVersion)
         bytes[0] = 0
         #expect(refusal(bytes) == .badMagic)

@@ -10,11 +10,15 @@ struct TokenCheckTests {
         _ credentials: Credentials, keys: [SigningKey] = [Sample.key],
         cluster: ClusterID = Sample.cluster, node: NodeID = Sample.tail,
         mode: Token.Modes = .write, block: BlockID = BlockID(42), epoch: Epoch = Epoch(7),
-        now: Int64 = 11_000
+        place: UInt32 = 1, now: Int64 = 11_000
     ) -> Status {
         let check = TokenCheck(
             cluster: cluster, node: node, keys: KeyRing(keys, current: Sample.keyID), now: now)
-        switch check.admit(credentials, mode: mode, block: block, epoch: epoch) {
+        var opening = FrameHeader(.write)
+        opening.block = block
+        opening.epoch = epoch
+        opening.place = place
+        switch check.admit(credentials, mode: mode, opening: opening) {
         case .success: return .ok
         case .failure(let refused): return refused.status
         }
@@ -32,11 +36,15 @@ struct TokenCheckTests {
         let check = TokenCheck(
             cluster: Sample.cluster, node: Sample.tail,
             keys: KeyRing([Sample.key], current: Sample.keyID), now: 11_000)
-        let admitted = try check.admit(good, mode: .write, block: BlockID(42), epoch: Epoch(7))
-            .get()
+        var opening = FrameHeader(.write)
+        opening.block = BlockID(42)
+        opening.epoch = Epoch(7)
+        opening.place = 1
+        let admitted = try check.admit(good, mode: .write, opening: opening).get()
         #expect(admitted.position == 1)
         #expect(admitted.token == Sample.token)
         #expect(admitted.chain == Sample.chain)
+        #expect(admitted.key == Sample.key.streamKey(of: Sample.tokenBytes))
     }
 
     @Test func eachFaultHasItsOwnCode() throws {
@@ -45,6 +53,11 @@ struct TokenCheckTests {
         #expect(judge(good, keys: []) == .tokenUnknownKey)
         #expect(judge(good, cluster: .none) == .tokenWrongCluster)
         #expect(judge(good, node: .none) == .tokenWrongNode)
+        // Of the chain, but not the one that is spoken to.
+        #expect(judge(good, node: Sample.head) == .tokenWrongNode)
+        #expect(judge(good, place: 0) == .tokenWrongNode)
+        #expect(judge(good, place: 2) == .tokenWrongNode)
+        #expect(judge(good, node: Sample.head, place: 0) == .ok)
         #expect(judge(good, mode: .read) == .tokenWrongMode)
         #expect(judge(good, mode: [.read, .write]) == .tokenWrongMode)
         #expect(judge(good, block: BlockID(43)) == .tokenWrongBlock)

@@ -22,13 +22,21 @@ public struct BlockPlan: Equatable, Sendable {
     public let maxLength: UInt64
     /// The chain, head first, and the token over it: the payload of `write`.
     public let credentials: Credentials
+    /// By which the head of the chain proves itself.
+    public let key: StreamKey
 
-    public init(block: BlockID, epoch: Epoch, maxLength: UInt64, credentials: Credentials) {
+    public init(
+        block: BlockID, epoch: Epoch, maxLength: UInt64, credentials: Credentials, key: StreamKey
+    ) {
         self.block = block
         self.epoch = epoch
         self.maxLength = maxLength
         self.credentials = credentials
+        self.key = key
     }
+
+    /// How the write is begun at the head.
+    public var opening: StreamOpening { StreamOpening(credentials, key: key) }
 }
 
 /// One replica, as the namenode knows it.
@@ -57,10 +65,12 @@ public struct ValueBlock: Equatable, Sendable {
     public let replicas: [Replica]
     /// OPEN: the payload of `read`, over the replicas in this order; `nil` without replicas.
     public let credentials: Credentials?
+    /// OPEN: by which a replica proves itself.
+    public let key: StreamKey?
 
     public init(
         block: BlockID, epoch: Epoch, offset: UInt64, length: UInt64, checksum: UInt32,
-        replicas: [Replica], credentials: Credentials?
+        replicas: [Replica], credentials: Credentials?, key: StreamKey?
     ) {
         self.block = block
         self.epoch = epoch
@@ -69,6 +79,16 @@ public struct ValueBlock: Equatable, Sendable {
         self.checksum = checksum
         self.replicas = replicas
         self.credentials = credentials
+        self.key = key
+    }
+
+    /// How a read is begun at a replica, by its place in the list; `nil` without a token for it.
+    public func opening(at place: Int) -> StreamOpening? {
+        let node = replicas[place].node.node
+        guard let credentials, let key,
+            let position = credentials.chain.nodes.firstIndex(where: { $0.node == node })
+        else { return nil }
+        return StreamOpening(credentials, key: key, place: position)
     }
 }
 

@@ -25,7 +25,7 @@ package func plan(_ message: ControlBlockPlan) throws(ClientError) -> BlockPlan 
     }
     return BlockPlan(
         block: BlockID(message.block), epoch: Epoch(message.epoch), maxLength: message.maxLength,
-        credentials: try credentials(message.token, nodes))
+        credentials: try credentials(message.token, nodes), key: try streamKey(message.streamKey))
 }
 
 /// The block that was answered, and those behind it.
@@ -48,7 +48,8 @@ func valueBlock(_ message: ControlBlockLocation) throws(ClientError) -> ValueBlo
     return ValueBlock(
         block: BlockID(message.block), epoch: Epoch(message.epoch), offset: message.offset,
         length: message.length, checksum: message.crc, replicas: replicas,
-        credentials: isReadable ? try credentials(message.token, replicas.map(\.node)) : nil)
+        credentials: isReadable ? try credentials(message.token, replicas.map(\.node)) : nil,
+        key: isReadable ? try streamKey(message.streamKey) : nil)
 }
 
 package func valueBlocks(_ messages: [ControlBlockLocation]) throws(ClientError) -> [ValueBlock] {
@@ -67,6 +68,13 @@ private func credentials(
         throw .malformed(reason: "a token of \(token.count) bytes")
     }
     return Credentials(token: Array(token), chain: chain)
+}
+
+private func streamKey(_ bytes: some Collection<UInt8>) throws(ClientError) -> StreamKey {
+    guard let key = StreamKey(bytes: bytes) else {
+        throw .malformed(reason: "a stream key of \(bytes.count) bytes")
+    }
+    return key
 }
 
 func keyInfo(_ message: ControlKeyInfo) throws(ClientError) -> KeyInfo {

@@ -56,6 +56,7 @@ package enum ReplyWriter {
         for node in plan.chain { writer.message(4) { write(node, &$0) } }
         writer.data(5, plan.token)
         for next in plan.more { writer.message(6) { write(next, &$0) } }
+        writer.data(50, plan.streamKey)
     }
 
     private static func write(_ node: ControlNode, _ writer: inout ProtoWriter) {
@@ -73,6 +74,7 @@ package enum ReplyWriter {
         writer.number(5, UInt64(block.crc))
         for node in block.replicas { writer.message(6) { write(node, &$0) } }
         writer.data(7, block.token)
+        writer.data(50, block.streamKey)
     }
 
     private static func write(_ open: ControlOpenReply, _ writer: inout ProtoWriter) {

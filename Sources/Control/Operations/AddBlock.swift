@@ -60,10 +60,9 @@ extension Namenode {
         plan.epoch = record.epoch.number
         plan.maxLength = planning.maxLength
         plan.chain = chain.messages
-        plan.token = Data(
-            token(
-                .write, block: record, lease: planning.lease.id, chain: chain.hash,
-                maxLength: plan.maxLength, now: turn.now))
+        (plan.token, plan.streamKey) = token(
+            .write, block: record, lease: planning.lease.id, chain: chain.hash,
+            maxLength: plan.maxLength, now: turn.now)
         for node in nodes {
             self.nodes[node]?.planned += 1
             planning.promised[node, default: 0] += planning.needBytes

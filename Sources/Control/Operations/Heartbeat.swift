@@ -31,7 +31,7 @@ extension Namenode {
             if request.reportComplete { completeReport(of: id, &turn) }
         }
         var reply = ControlHeartbeatReply()
-        reply.keys = signingKeys(now: turn.now)
+        reply.keys = signingKeys(for: id, request.challenge, turn.caller, now: turn.now)
         reply.currentKey = keys.current.id.number
         reply.commands = commands(for: id, now: turn.now)
         let left = settings.bounds.commandsPerHeartbeat - reply.commands.count
@@ -54,6 +54,7 @@ extension Namenode {
         guard MembershipProof.isValid(request.proof, covered, secret: secret) else {
             throw Refusal(.badSecret, "the proof does not match this cluster's secret")
         }
+        try check(challenge: request.challenge)
         guard let node = nodes[id] else {
             throw Refusal(.staleSession, "node \(id) is not registered: register again")
         }

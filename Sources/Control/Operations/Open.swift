@@ -40,10 +40,10 @@ extension Namenode {
     /// Blocks read from the store at a time.
     static var page: Int { 64 }
 
-    /// What a block takes in a reply, at most: numbers and token, and each node's id, address and
-    /// place.
+    /// What a block takes in a reply, at most: numbers, token and key, and each node's id, address
+    /// and place.
     static func roomNeeded(_ message: ControlBlockLocation) -> Int {
-        message.replicas.reduce(256) { sum, node in
+        message.replicas.reduce(320) { sum, node in
             sum + 64 + node.host.utf8.count + node.location.utf8.count
         }
     }
@@ -60,10 +60,8 @@ extension Namenode {
             return message
         }
         message.replicas = chain.messages
-        message.token = Data(
-            token(
-                .read, block: block, lease: .none, chain: chain.hash, maxLength: block.length,
-                now: now))
+        (message.token, message.streamKey) = token(
+            .read, block: block, lease: .none, chain: chain.hash, maxLength: block.length, now: now)
         return message
     }
 

@@ -44,17 +44,19 @@ extension Namenode {
                     "node": "\(id)", "address": "\(entry.host):\(entry.port)",
                     "location": "\(place)", "session": "\(entry.session)",
                 ]))
-        return registerReply(entry, now: turn.now)
+        return registerReply(entry, request.challenge, turn)
     }
 
     /// Characters of a software name that are kept for the log and the report.
     private static let softwareCharacters = 100
 
-    private func registerReply(_ entry: NodeEntry, now: Int64) -> ControlRegisterReply {
+    private func registerReply(
+        _ entry: NodeEntry, _ challenge: Data, _ turn: Turn<some NamespaceReader>
+    ) -> ControlRegisterReply {
         var reply = ControlRegisterReply()
         reply.clusterID = Data(cluster.bytes)
         reply.session = entry.session
-        reply.keys = signingKeys(now: now)
+        reply.keys = signingKeys(for: entry.id, challenge, turn.caller, now: turn.now)
         reply.currentKey = keys.current.id.number
         reply.timing.heartbeatMs = UInt32(clamping: settings.heartbeatMs)
         reply.timing.staleMs = UInt32(clamping: settings.staleMs)
@@ -76,11 +78,18 @@ extension Namenode {
         guard caller.role == .datanode else {
             throw Refusal(.malformed, "only a connection that said it is a datanode may register")
         }
+        try check(challenge: request.challenge)
         guard Limits.hostBytes.contains(request.host.utf8.count),
             (1...65_535).contains(request.port)
         else { throw Refusal(.malformed, "a datanode has a host name and a port") }
         try check(request.devices)
         return id
+    }
+
+    func check(challenge: Data) throws(Refusal) {
+        guard challenge.count == KeySeal.challengeBytes else {
+            throw Refusal(.malformed, "a challenge has \(KeySeal.challengeBytes) bytes")
+        }
     }
 
     func check(_ devices: [ControlDevice]) throws(Refusal) {

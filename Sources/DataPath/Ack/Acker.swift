@@ -36,6 +36,7 @@ extension Datanode where Ring: ~Copyable {
         header.stream = connection.pointee.streamNumber
         header.sequence = connection.pointee.sequence
         connection.pointee.sequence &+= 1
+        connection.pointee.prove(&header)
         if connection.pointee.stream >= 0 {
             header.block = streams.at(connection.pointee.stream).pointee.block
             header.epoch = streams.at(connection.pointee.stream).pointee.epoch
@@ -94,6 +95,9 @@ extension Datanode where Ring: ~Copyable {
         var header = header
         header.payloadLength = UInt32(payload.count)
         header.encode(into: memory)
+        if connection.pointee.peerVersion != FrameHeader.version {
+            FrameHeader.setVersion(connection.pointee.peerVersion, of: memory)
+        }
         if let base = payload.baseAddress {
             (memory + FrameHeader.byteCount).copyMemory(from: base, byteCount: payload.count)
         }

@@ -7,11 +7,11 @@ extension Datanode where Ring: ~Copyable {
     /// A `write` frame with its credentials.
     mutating func admitWrite(_ index: Int32, _ header: FrameHeader) {
         switch judge(index, header, mode: .write) {
-        case .failure(let refused): fail(index, refused.status)
+        case .failure(let refused):
+            connections.at(index).pointee.beginStream(header, key: nil)
+            fail(index, refused.status)
         case .success(let admitted):
-            let connection = connections.at(index)
-            connection.pointee.streamNumber = header.stream
-            connection.pointee.sequence = 0
+            connections.at(index).pointee.beginStream(header, key: admitted.key)
             switch findOrMakeStream(admitted, expected: header.length) {
             case .failure(let refused): fail(index, refused.status)
             case .success(let stream):
@@ -38,8 +38,7 @@ extension Datanode where Ring: ~Copyable {
         let check = TokenCheck(
             cluster: identity.cluster, node: identity.node, keys: keys,
             now: Int64(reactor.now / 1_000_000))
-        let answer = check.admit(
-            credentials, mode: mode, block: header.block, epoch: header.epoch)
+        let answer = check.admit(credentials, mode: mode, opening: header)
         if case .success = answer { unauthenticated.remove(index) }
         return answer
     }
@@ -108,8 +107,8 @@ extension Datanode where Ring: ~Copyable {
     ) -> Result<Int32, TokenCheck.Refused> {
         let token = admitted.token
         let stream = WriteStream(
-            token: token, chain: admitted.chain, position: admitted.position, device: device,
-            length: sealed?.length ?? 0, endsHere: settings.isForwardNull)
+            admitted, device: device, length: sealed?.length ?? 0,
+            endsHere: settings.isForwardNull)
         guard let index = streams.insert(stream) else { return refuse(.busy) }
         openStreams[token.block] = index
         if let sealed {
@@ -150,6 +149,7 @@ extension Datanode where Ring: ~Copyable {
         letGo(stream)
         entry.pointee.chain = admitted.chain
         entry.pointee.position = admitted.position
+        entry.pointee.key = admitted.key
         entry.pointee.join.restart()
         entry.pointee.seal.restart()
         entry.pointee.flush.restart()

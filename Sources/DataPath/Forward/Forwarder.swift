@@ -150,8 +150,10 @@ extension Datanode where Ring: ~Copyable {
             return successorLost(
                 stream, .nextHopFailed, "the next node answers stream \(header.stream)")
         }
+        let isProven = streams.at(stream).pointee.successorProof?.believes(header) ?? false
         switch header.operation {
         case .ack:
+            guard isProven else { return successorUnproven(stream) }
             guard heard(stream, header.progress) else { return }
             beginHeader(index)
             // What it holds already may be flushed at once.
@@ -211,25 +213,54 @@ extension Datanode where Ring: ~Copyable {
         let stream = connection.pointee.stream
         guard stream >= 0 else { return close(index) }
         let header = connection.pointee.header
+        let entry = streams.at(stream)
+        let isProven = entry.pointee.successorProof?.isGiven ?? false
+        let bytes = UnsafeRawBufferPointer(
+            start: received(of: index), count: Int(header.payloadLength))
         if header.operation == .error {
-            let bytes = UnsafeRawBufferPointer(
-                start: received(of: index), count: Int(header.payloadLength))
             let report =
                 ErrorReport(decoding: bytes)
                 ?? ErrorReport(node: identity.node, text: header.status.explanation)
+            guard isProven else {
+                // It may be anybody, and is heard for itself alone.
+                return successorLost(
+                    stream, header.status.withoutProof, "it says, unproved: \(report.text)")
+            }
             return successorLost(stream, header.status, report)
         }
-        let entry = streams.at(stream)
+        guard isProven else { return successorUnproven(stream) }
         guard entry.pointee.seal.isForwarded, header.length == entry.pointee.seal.length,
             header.checksum == entry.pointee.seal.checksum
         else { return successorLost(stream, .nextHopFailed, "the next node sealed something else") }
+        let level: Level
+        do throws(ReceiptDefect) { level = try receiptOfChain(stream, Array(bytes)) } catch {
+            return successorLost(stream, .unproven, error.description)
+        }
         guard heard(stream, header.progress) else { return }
-        entry.pointee.seal.behind = header.flags.level
+        entry.pointee.seal.behind = level
         advanced(stream)
         if connections.at(index).pointee.life == .open { beginHeader(index) }
     }
 
+    /// Judges the next node's receipt by what it was asked for.
+    private func receiptOfChain(
+        _ stream: Int32, _ bytes: [UInt8]
+    ) throws(ReceiptDefect) -> Level {
+        let entry = streams.at(stream)
+        guard let keys else { throw .unknownKey }
+        let wanted = ReceiptCheck(
+            cluster: identity.cluster, block: entry.pointee.block, epoch: entry.pointee.epoch,
+            length: entry.pointee.seal.length, checksum: entry.pointee.seal.checksum,
+            level: entry.pointee.seal.level, position: entry.pointee.position + 1)
+        return try wanted.judge(bytes, keys: keys)
+    }
+
     // MARK: Losing it
+
+    /// Who answers at the next node's address has not shown that it is that node.
+    private mutating func successorUnproven(_ stream: Int32) {
+        successorLost(stream, .unproven, Status.unproven.explanation)
+    }
 
     /// The stream's chain behind this node is gone: the writer is told why, and by whom.
     mutating func successorLost(_ stream: Int32, _ status: Status, _ text: String) {
@@ -259,6 +290,7 @@ extension Datanode where Ring: ~Copyable {
         }
         entry.pointee.forwards = ForwardQueue()
         entry.pointee.successor = .none
+        entry.pointee.successorProof = nil
         entry.pointee.isWatched = false
     }
 

@@ -142,12 +142,15 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// Makes the frame that opens the stream at the next node, in that connection's own memory: the
-    /// writer's frame with the same credentials.
+    /// writer's frame with the same credentials, and a challenge of our own.
     private mutating func passCredentials(of writer: Int32, to index: Int32) {
         var header = connections.at(writer).pointee.header
         header.flags.remove(.more)
         header.stream = connections.at(index).pointee.streamNumber
         header.sequence = 0
+        let entry = streams.at(connections.at(index).pointee.stream)
+        entry.pointee.successorProof = header.demandProof(
+            key: entry.pointee.key, place: entry.pointee.position + 1, using: &random)
         fillControlFrame(
             index, header,
             UnsafeRawBufferPointer(

@@ -60,8 +60,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     private mutating func refuseMove(_ index: Int32, _ header: FrameHeader, _ status: Status) {
-        connections.at(index).pointee.streamNumber = header.stream
-        connections.at(index).pointee.sequence = 0
+        connections.at(index).pointee.beginStream(header, key: nil)
         fail(index, status)
     }
 

@@ -145,7 +145,7 @@ final class Agent: Sendable {
         let register = session.membership.register(
             challenge: connection.challenge, devices: devices())
         let reply = try call(.register(register), &session).register
-        let mail = session.membership.registered(reply, now: MonotonicClock.milliseconds)
+        let mail = try session.membership.registered(reply, now: MonotonicClock.milliseconds)
         let report = outbox.beginReport()
         heard(mail, &session)
         host.deliver(.reportAll(report))
@@ -173,7 +173,7 @@ final class Agent: Sendable {
         let proven = session.membership.proven(
             heartbeat, challenge: session.connection?.challenge ?? [])
         let reply = try call(.heartbeat(proven), &session).heartbeat
-        heard(session.membership.answered(reply, now: MonotonicClock.milliseconds), &session)
+        heard(try session.membership.answered(reply, now: MonotonicClock.milliseconds), &session)
     }
 
     private func scrub(of device: Int) -> ControlDeviceScrub? {

@@ -56,10 +56,17 @@ package struct Membership: Sendable {
     /// When the last answer came.
     package private(set) var lastContact: Int64
     package private(set) var isFenced = false
+    /// Opens the keys of the next answer: made with what was asked last.
+    private var seal: KeySeal?
+    private var random: ChallengeRandom
 
-    package init(_ member: Member, client: ClientID, now: Int64) {
+    package init(
+        _ member: Member, client: ClientID, now: Int64,
+        random: ChallengeRandom = ChallengeRandom()
+    ) {
         self.member = member
         self.client = client
+        self.random = random
         lastContact = now
     }
 
@@ -115,7 +122,10 @@ package struct Membership: Sendable {
         return request
     }
 
-    package func register(challenge: [UInt8], devices: [ControlDevice]) -> ControlRegister {
+    /// - Parameter challenge: of the greeting of the connection that it goes over.
+    package mutating func register(
+        challenge: [UInt8], devices: [ControlDevice]
+    ) -> ControlRegister {
         var register = ControlRegister()
         register.nodeID = Data(member.node.bytes)
         register.incarnation = Data(member.incarnation.bytes)
@@ -127,7 +137,17 @@ package struct Membership: Sendable {
             MembershipProof.register(
                 challenge: challenge, node: member.node, incarnation: member.incarnation.bytes),
             secret: member.secret)
+        register.challenge = newChallenge(beside: challenge)
         return register
+    }
+
+    /// The keys of the answer are sealed with it: only who knows the cluster's secret reads them,
+    /// and only who knows it can have sent them.
+    private mutating func newChallenge(beside namenode: [UInt8]) -> Data {
+        let own = Challenge(using: &random).bytes
+        seal = KeySeal(
+            secret: member.secret, node: member.node, namenode: namenode, datanode: own)
+        return Data(own)
     }
 
     /// - Parameters:
@@ -156,12 +176,15 @@ package struct Membership: Sendable {
     }
 
     /// A heartbeat as it goes over one connection, whose greeting had this challenge.
-    package func proven(_ heartbeat: ControlHeartbeat, challenge: [UInt8]) -> ControlHeartbeat {
+    package mutating func proven(_ heartbeat: ControlHeartbeat, challenge: [UInt8])
+        -> ControlHeartbeat
+    {
         var proven = heartbeat
         proven.proof = MembershipProof.make(
             MembershipProof.heartbeat(
                 challenge: challenge, node: member.node, session: heartbeat.session),
             secret: member.secret)
+        proven.challenge = newChallenge(beside: challenge)
         return proven
     }
 
@@ -191,19 +214,46 @@ package struct Membership: Sendable {
 
     /// The namenode took the node in. A report of every block has to begin.
     /// - Returns: what the reactors are to be told, in order.
-    package mutating func registered(_ reply: ControlRegisterReply, now: Int64) -> [Mail] {
+    /// - Throws: for an answer of somebody who does not know the cluster's secret.
+    package mutating func registered(
+        _ reply: ControlRegisterReply, now: Int64
+    ) throws(ControlFailure) -> [Mail] {
+        let ring = try opened(reply.keys, reply.currentKey, now: now)
         session = reply.session
         sequence = 0
         isOpen = true
         unanswered = nil
         timing = reply.timing
-        return heard(reply.keys, reply.currentKey, now: now)
+        return heard(ring, now: now)
     }
 
     /// - Returns: what the reactors are to be told, in order.
-    package mutating func answered(_ reply: ControlHeartbeatReply, now: Int64) -> [Mail] {
+    /// - Throws: as `registered` does.
+    package mutating func answered(
+        _ reply: ControlHeartbeatReply, now: Int64
+    ) throws(ControlFailure) -> [Mail] {
+        let ring = try opened(reply.keys, reply.currentKey, now: now)
         unanswered = nil
-        return heard(reply.keys, reply.currentKey, now: now) + reply.commands.compactMap(Self.mail)
+        return heard(ring, now: now) + reply.commands.compactMap(Self.mail)
+    }
+
+    private func opened(
+        _ keys: [ControlSigningKey], _ current: UInt64, now: Int64
+    ) throws(ControlFailure) -> KeyRing {
+        var ring: [SigningKey] = []
+        for key in keys {
+            let id = KeyID(key.keyID)
+            guard let secret = seal?.open(Array(key.sealed), id: id),
+                let opened = SigningKey(
+                    id: id, secret: secret, made: now - Int64(clamping: key.ageMs))
+            else {
+                throw .malformed(
+                    "its signing keys are not sealed with this cluster's secret: it is another "
+                        + "cluster's namenode, or none")
+            }
+            ring.append(opened)
+        }
+        return KeyRing(ring, current: KeyID(current))
     }
 
     private static func mail(_ command: ControlCommand) -> Mail? {
@@ -222,17 +272,10 @@ package struct Membership: Sendable {
     }
 
     /// An answer came: contact, and the keys that are valid now.
-    private mutating func heard(
-        _ keys: [ControlSigningKey], _ current: UInt64, now: Int64
-    ) -> [Mail] {
+    private mutating func heard(_ ring: KeyRing, now: Int64) -> [Mail] {
         lastContact = now
-        let ring = keys.compactMap { key in
-            SigningKey(
-                id: KeyID(key.keyID), secret: Array(key.secret),
-                made: now - Int64(clamping: key.ageMs))
-        }
         let wasFenced = isFenced
         isFenced = false
-        return [.keys(KeyRing(ring, current: KeyID(current)))] + (wasFenced ? [.fenced(false)] : [])
+        return [.keys(ring)] + (wasFenced ? [.fenced(false)] : [])
     }
 }

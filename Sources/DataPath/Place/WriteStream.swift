@@ -22,6 +22,8 @@ struct WriteStream: ~Copyable {
     let device: Int
     var chain: Chain
     var position: Int
+    /// By which the next node of the chain proves itself.
+    var key: StreamKey
     /// The chain ends at this node whatever its place (`DatanodeSettings.isForwardNull`).
     let endsHere: Bool
 
@@ -30,6 +32,8 @@ struct WriteStream: ~Copyable {
     /// The successor owes something, and a deadline runs.
     var isWatched = false
     var successor = Successor.none
+    /// What the next node has to show before anything it says is believed.
+    var successorProof: ProofCheck?
 
     var file = File.opening
     var descriptor = Descriptor.none
@@ -79,17 +83,18 @@ struct WriteStream: ~Copyable {
     var tableChecksum: UInt32 = 0
 
     init(
-        token: Token, chain: Chain, position: Int, device: Int, length: UInt64 = 0,
-        endsHere: Bool = false
+        _ admitted: TokenCheck.Admitted, device: Int, length: UInt64 = 0, endsHere: Bool = false
     ) {
+        let token = admitted.token
         block = token.block
         epoch = token.epoch
         lease = token.lease
         incarnation = token.incarnation
         maxLength = token.maxLength
         self.device = device
-        self.chain = chain
-        self.position = position
+        chain = admitted.chain
+        position = admitted.position
+        key = admitted.key
         self.endsHere = endsHere
         table = ChunkTable(maxLength: max(token.maxLength, length))
         writes = WriteQueue(written: length)

@@ -39,6 +39,7 @@ extension Datanode where Ring: ~Copyable {
         let first = Int(header.offset / UInt64(Limits.chunkBytes)) - entry.pointee.firstChunk
         for piece in 0..<count { header.pieces[piece] = entry.pointee.checksums[first + piece] }
         header.pieceCount = UInt16(count)
+        connection.pointee.prove(&header)
         let isNextReady =
             entry.pointee.count > 1
             && frames[Int(entry.pointee.queue[(entry.pointee.head + 1) % 64])].isReady

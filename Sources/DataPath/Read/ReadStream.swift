@@ -69,6 +69,15 @@ struct ReadStream: ~Copyable {
         end = min(blockLength, (offset + length + chunk - 1) / chunk * chunk)
     }
 
+    /// Bytes of the next frame. The first one also carries the proof.
+    func nextLength(packetBytes: Int) -> UInt64 {
+        let isFirst = next == UInt64(firstChunk * Limits.chunkBytes)
+        let most =
+            isFirst
+            ? min(packetBytes, FrameHeader.piecesBesideProof * Limits.chunkBytes) : packetBytes
+        return min(UInt64(most), end - next)
+    }
+
     mutating func append(_ buffer: Int32) {
         queue[(head + count) % 64] = buffer
         count += 1

@@ -10,12 +10,12 @@ extension Datanode where Ring: ~Copyable {
     /// 1. A `read` frame with its credentials.
     mutating func admitRead(_ index: Int32, _ header: FrameHeader) {
         let judged = judge(index, header, mode: .read)
-        let connection = connections.at(index)
-        connection.pointee.streamNumber = header.stream
-        connection.pointee.sequence = 0
         switch judged {
-        case .failure(let refused): fail(index, refused.status)
+        case .failure(let refused):
+            connections.at(index).pointee.beginStream(header, key: nil)
+            fail(index, refused.status)
         case .success(let admitted):
+            connections.at(index).pointee.beginStream(header, key: admitted.key)
             guard !isDraining else { return fail(index, .shuttingDown) }
             guard !settings.isDeviceNull else {
                 return fail(index, .deviceFailed, "this bench node keeps no bytes (--null-device)")
@@ -232,8 +232,7 @@ extension Datanode where Ring: ~Copyable {
         header.block = entry.pointee.block
         header.epoch = entry.pointee.epoch
         header.offset = entry.pointee.next
-        let length = min(
-            UInt64(settings.budget.readPacketBytes), entry.pointee.end - entry.pointee.next)
+        let length = entry.pointee.nextLength(packetBytes: settings.budget.readPacketBytes)
         header.payloadLength = UInt32(length)
         return header
     }

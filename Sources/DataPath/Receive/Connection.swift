@@ -60,6 +60,11 @@ struct Connection {
     /// The opener's number of the current stream, repeated in answers.
     var streamNumber: UInt32 = 0
     var sequence: UInt32 = 0
+    /// Inbound: what the first answer of the current stream proves this node with.
+    private var proof = StreamProof()
+    private var owesProof = false
+    /// The version of the peer's frames; only an error is sent to one that is not ours.
+    var peerVersion = FrameHeader.version
 
     /// A frame of a read is in flight: nothing else may be sent until it is out.
     var isSendingFrame = false
@@ -82,6 +87,22 @@ struct Connection {
         self.life = life
         self.descriptor = descriptor
         self.address = address
+    }
+
+    /// A stream begins: answers repeat its number and count their own frames.
+    /// - Parameter key: `nil` when its token is not good: nothing can be proved then.
+    mutating func beginStream(_ opening: FrameHeader, key: StreamKey?) {
+        streamNumber = opening.stream
+        sequence = 0
+        owesProof = key != nil
+        if let key { proof = key.proof(of: opening) }
+    }
+
+    /// Puts the proof into the stream's first answer.
+    mutating func prove(_ answer: inout FrameHeader) {
+        guard owesProof else { return }
+        owesProof = false
+        answer.proof = proof
     }
 
     // Layout of a connection's own memory: the header being received, a wide part and a narrow one.

@@ -74,6 +74,10 @@ extension Datanode where Ring: ~Copyable {
         do {
             connection.pointee.header = try FrameHeader(decoding: memory(of: index))
         } catch {
+            if error.status == .badVersion {
+                connection.pointee.peerVersion = memory(of: index).load(
+                    fromByteOffset: 4, as: UInt8.self)
+            }
             return fail(index, error.status)
         }
         counters.framesReceived &+= 1

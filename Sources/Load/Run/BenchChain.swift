@@ -65,10 +65,11 @@ package struct BenchChain: Sendable {
     /// Block `place` of an object, to be written.
     package func plan(_ object: UInt64, place: Int) -> BlockPlan {
         let block = names.block(object, place: UInt64(place))
+        let credentials = cluster.credentials(
+            .write, block: block, lease: lease, maxLength: blockBytes, chain: chain)
         return BlockPlan(
             block: block, epoch: BenchCluster.epoch, maxLength: blockBytes,
-            credentials: cluster.credentials(
-                .write, block: block, lease: lease, maxLength: blockBytes, chain: chain))
+            credentials: credentials, key: cluster.streamKey(of: credentials))
     }
 
     /// Every block of an object, to be read. Objects begin with different nodes.
@@ -81,11 +82,12 @@ package struct BenchChain: Sendable {
                 Replica(
                     node: chain.nodes[(index + Int(object % UInt64(count))) % count], location: "")
             }
+            let credentials = cluster.credentials(
+                .read, block: block, lease: lease, maxLength: blockBytes, chain: chain)
             return ValueBlock(
                 block: block, epoch: BenchCluster.epoch, offset: start,
                 length: min(blockBytes, length - start), checksum: 0, replicas: replicas,
-                credentials: cluster.credentials(
-                    .read, block: block, lease: lease, maxLength: blockBytes, chain: chain))
+                credentials: credentials, key: cluster.streamKey(of: credentials))
         }
     }
 }

@@ -43,7 +43,7 @@ extension Worker {
             moved &+= UInt64(memory.count)
             engine.consumed(id, slot: slot)
         case .verified(let id, _): lanes[readLane[Int(id.index)]].choice.progressed()
-        case .readCompleted(let id, let sum): readCompleted(readLane[Int(id.index)], sum)
+        case .readCompleted(let id, _): readCompleted(readLane[Int(id.index)])
         case .readFailed(let id, let failure): readFailed(readLane[Int(id.index)], failure)
         case .controlOpened(let id, _): opened(id)
         case .replied(let id, let reply): replied(id, reply)

@@ -59,7 +59,7 @@ extension Worker {
         }
         let bytes = min(plan.maxLength, self.plan.block ?? .max)
         var request = WriteRequest(
-            block: plan.block, epoch: plan.epoch, credentials: plan.credentials.encoded(),
+            block: plan.block, epoch: plan.epoch, opening: plan.opening,
             address: address, maxBytes: bytes)
         request.level = self.plan.durability.level
         request.releaseLevel = self.plan.durability.level

@@ -145,7 +145,7 @@ extension Worker {
         }
         var request = WriteRequest(
             block: block.plan.block, epoch: block.plan.epoch,
-            credentials: block.plan.credentials.encoded(), address: address,
+            opening: block.plan.opening, address: address,
             maxBytes: block.length)
         request.length = block.length
         request.level = plan.durability.level

@@ -1,5 +1,6 @@
 import Client
 import Reactor
+import Wire
 
 /// One thing a client does: a put, a get, or one call.
 protocol ClientJob: AnyObject {
@@ -27,7 +28,9 @@ final class SimulatedEngine {
         settings.progressTimeout = 3_000_000_000
         settings.sealPatience = 2
         do throws(RingFailure) {
-            engine = try StreamEngine(ring: world.makeRing(node: node), settings: settings)
+            engine = try StreamEngine(
+                ring: world.makeRing(node: node), settings: settings,
+                random: world.challenges(of: node))
         } catch {
             preconditionFailure("a simulated ring has what it needs: \(error)")
         }

@@ -224,7 +224,7 @@ final class PutJob: ClientJob {
         case (.move, let write?) where client.box.engine.canMove(write):
             isBegun = client.box.engine.move(
                 write, block: plan.block, epoch: plan.epoch,
-                credentials: plan.credentials.encoded(), address: address)
+                opening: plan.opening, address: address)
         default:
             endWrite()
             write = client.box.engine.write(request(plan, address))
@@ -236,7 +236,7 @@ final class PutJob: ClientJob {
     private func request(_ plan: BlockPlan, _ address: SocketAddress) -> WriteRequest {
         let rest = UInt64(value.length - position)
         var request = WriteRequest(
-            block: plan.block, epoch: plan.epoch, credentials: plan.credentials.encoded(),
+            block: plan.block, epoch: plan.epoch, opening: plan.opening,
             address: address, maxBytes: min(plan.maxLength, rest))
         request.length = min(plan.maxLength, rest)
         // The plant: it asks for less than its CLOSE will say.

@@ -231,3 +231,12 @@ package final class SimulatedCluster {
         return SignedReceipt(receipt: receipt, signature: receipt.signature(with: key))
     }
 }
+
+extension SimulatedWorld {
+    /// The challenges of one process, apart from all other draws: nothing that happens depends on
+    /// them.
+    func challenges(of name: String) -> ChallengeRandom {
+        let seed = name.utf8.reduce(self.seed) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+        return ChallengeRandom(SimulationRandom(seed: seed))
+    }
+}

@@ -35,7 +35,8 @@ final class SimulatedAgent: ControlUser {
             Membership.Member(
                 node: datanode.identity.node, incarnation: IncarnationID(using: &generator),
                 secret: cluster.secret, host: datanode.host, port: 7500, software: "simulation"),
-            client: ClientID(using: &generator), now: Int64(cluster.world.time / 1_000_000))
+            client: ClientID(using: &generator), now: Int64(cluster.world.time / 1_000_000),
+            random: cluster.world.challenges(of: datanode.name))
         cluster.world.random = generator
         state = .resting(until: cluster.world.time)
     }
@@ -96,16 +97,21 @@ final class SimulatedAgent: ControlUser {
             return failed(failure)
         }
         switch reply.result {
-        case .register(let message): registered(message)
+        case .register(let message):
+            do throws(ControlFailure) { try registered(message) } catch { failed(error) }
         case .heartbeat(let message):
-            for mail in membership.answered(message, now: milliseconds) { datanode.post(mail) }
-            state = .resting(until: after(membership.heartbeatMilliseconds))
+            do throws(ControlFailure) { try answered(message) } catch { failed(error) }
         default: preconditionFailure("an agent asks two things")
         }
     }
 
-    private func registered(_ message: ControlRegisterReply) {
-        let mail = membership.registered(message, now: milliseconds)
+    private func answered(_ message: ControlHeartbeatReply) throws(ControlFailure) {
+        for mail in try membership.answered(message, now: milliseconds) { datanode.post(mail) }
+        state = .resting(until: after(membership.heartbeatMilliseconds))
+    }
+
+    private func registered(_ message: ControlRegisterReply) throws(ControlFailure) {
+        let mail = try membership.registered(message, now: milliseconds)
         let report = outbox.beginReport()
         for mail in mail { datanode.post(mail) }
         datanode.post(.reportAll(report))

@@ -92,7 +92,8 @@ final class SimulatedDatanode: SimulationParticipant {
             SimulatedReactor(
                 try Datanode(
                     ring: ring, listener: listener, identity: identity, settings: settings,
-                    devices: disks, index: blocks.index, observer: log, share: part)))
+                    devices: disks, index: blocks.index, observer: log, share: part,
+                    random: world.challenges(of: name))))
     }
 
     private func offer(_ spares: [RecycledFiles.File], of device: Int) {

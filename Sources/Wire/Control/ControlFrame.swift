@@ -4,7 +4,7 @@ import SwiftProtobuf
 /// `Limits.controlMessageBytes`, then one protobuf message.
 public enum ControlFrame {
     /// Versions of the control protocol this build speaks.
-    public static let versions: ClosedRange<UInt32> = 1...1
+    public static let versions: ClosedRange<UInt32> = 2...2
 
     public enum Failure: Error, Equatable, Sendable {
         case tooLong(UInt32)

@@ -869,6 +869,9 @@ public nonisolated struct ControlRegister: Sendable {
   /// reply names it; 0: none yet
   public var seenCommit: UInt64 = 0
 
+  /// 16 bytes, new for every message: the keys of the answer are sealed with it
+  public var challenge: Data = Data()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -882,11 +885,11 @@ public nonisolated struct ControlSigningKey: Sendable {
   /// epoch counter << 32 | random
   public var keyID: UInt64 = 0
 
-  /// 32 bytes
-  public var secret: Data = Data()
-
   /// how long ago the namenode made it, on its monotonic clock
   public var ageMs: UInt64 = 0
+
+  /// 48 bytes: the secret of 32, sealed for one node (docs/PROTOCOL.md, "Signing keys")
+  public var sealed: Data = Data()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -967,6 +970,9 @@ public nonisolated struct ControlHeartbeat: Sendable {
 
   /// HMAC-SHA256 with the cluster's secret: challenge, node id, session (8 bytes, little-endian)
   public var proof: Data = Data()
+
+  /// as in Register
+  public var challenge: Data = Data()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1191,6 +1197,9 @@ public nonisolated struct ControlBlockPlan: Sendable {
   /// the blocks behind this one, when several were asked for
   public var more: [ControlBlockPlan] = []
 
+  /// 32 bytes, by which the head proves itself (docs/PROTOCOL.md, "Proof")
+  public var streamKey: Data = Data()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1344,6 +1353,9 @@ public nonisolated struct ControlBlockLocation: Sendable {
 
   /// read token over `replicas` in this order
   public var token: Data = Data()
+
+  /// 32 bytes, by which a replica proves itself
+  public var streamKey: Data = Data()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -3163,7 +3175,7 @@ nonisolated extension ControlBlockState.State: SwiftProtobuf._ProtoNameProviding
 
 nonisolated extension ControlRegister: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Register"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}incarnation\0\u{1}host\0\u{1}port\0\u{1}devices\0\u{1}proof\0\u{1}software\0\u{4}!seen_incarnation\0\u{3}seen_commit\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}incarnation\0\u{1}host\0\u{1}port\0\u{1}devices\0\u{1}proof\0\u{1}software\0\u{4}!seen_incarnation\0\u{3}seen_commit\0\u{2}\u{9}challenge\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3180,6 +3192,7 @@ nonisolated extension ControlRegister: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 7: try { try decoder.decodeSingularStringField(value: &self.software) }()
       case 40: try { try decoder.decodeSingularUInt32Field(value: &self.seenIncarnation) }()
       case 41: try { try decoder.decodeSingularUInt64Field(value: &self.seenCommit) }()
+      case 50: try { try decoder.decodeSingularBytesField(value: &self.challenge) }()
       default: break
       }
     }
@@ -3213,6 +3226,9 @@ nonisolated extension ControlRegister: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if self.seenCommit != 0 {
       try visitor.visitSingularUInt64Field(value: self.seenCommit, fieldNumber: 41)
     }
+    if !self.challenge.isEmpty {
+      try visitor.visitSingularBytesField(value: self.challenge, fieldNumber: 50)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3226,6 +3242,7 @@ nonisolated extension ControlRegister: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.software != rhs.software {return false}
     if lhs.seenIncarnation != rhs.seenIncarnation {return false}
     if lhs.seenCommit != rhs.seenCommit {return false}
+    if lhs.challenge != rhs.challenge {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3233,7 +3250,7 @@ nonisolated extension ControlRegister: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension ControlSigningKey: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".SigningKey"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{1}secret\0\u{3}age_ms\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{4}\u{2}age_ms\0\u{2}/sealed\0\u{c}\u{2}\u{1}")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3242,8 +3259,8 @@ nonisolated extension ControlSigningKey: SwiftProtobuf.Message, SwiftProtobuf._M
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularUInt64Field(value: &self.keyID) }()
-      case 2: try { try decoder.decodeSingularBytesField(value: &self.secret) }()
       case 3: try { try decoder.decodeSingularUInt64Field(value: &self.ageMs) }()
+      case 50: try { try decoder.decodeSingularBytesField(value: &self.sealed) }()
       default: break
       }
     }
@@ -3253,19 +3270,19 @@ nonisolated extension ControlSigningKey: SwiftProtobuf.Message, SwiftProtobuf._M
     if self.keyID != 0 {
       try visitor.visitSingularUInt64Field(value: self.keyID, fieldNumber: 1)
     }
-    if !self.secret.isEmpty {
-      try visitor.visitSingularBytesField(value: self.secret, fieldNumber: 2)
-    }
     if self.ageMs != 0 {
       try visitor.visitSingularUInt64Field(value: self.ageMs, fieldNumber: 3)
+    }
+    if !self.sealed.isEmpty {
+      try visitor.visitSingularBytesField(value: self.sealed, fieldNumber: 50)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: ControlSigningKey, rhs: ControlSigningKey) -> Bool {
     if lhs.keyID != rhs.keyID {return false}
-    if lhs.secret != rhs.secret {return false}
     if lhs.ageMs != rhs.ageMs {return false}
+    if lhs.sealed != rhs.sealed {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3367,7 +3384,7 @@ nonisolated extension ControlRegisterReply: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension ControlHeartbeat: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Heartbeat"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}session\0\u{1}sequence\0\u{1}blocks\0\u{3}report_complete\0\u{1}devices\0\u{3}open_streams\0\u{2}\u{3}scrubs\0\u{1}proof\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}session\0\u{1}sequence\0\u{1}blocks\0\u{3}report_complete\0\u{1}devices\0\u{3}open_streams\0\u{2}\u{3}scrubs\0\u{1}proof\0\u{2}'challenge\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3384,6 +3401,7 @@ nonisolated extension ControlHeartbeat: SwiftProtobuf.Message, SwiftProtobuf._Me
       case 7: try { try decoder.decodeSingularUInt32Field(value: &self.openStreams) }()
       case 10: try { try decoder.decodeRepeatedMessageField(value: &self.scrubs) }()
       case 11: try { try decoder.decodeSingularBytesField(value: &self.proof) }()
+      case 50: try { try decoder.decodeSingularBytesField(value: &self.challenge) }()
       default: break
       }
     }
@@ -3417,6 +3435,9 @@ nonisolated extension ControlHeartbeat: SwiftProtobuf.Message, SwiftProtobuf._Me
     if !self.proof.isEmpty {
       try visitor.visitSingularBytesField(value: self.proof, fieldNumber: 11)
     }
+    if !self.challenge.isEmpty {
+      try visitor.visitSingularBytesField(value: self.challenge, fieldNumber: 50)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3430,6 +3451,7 @@ nonisolated extension ControlHeartbeat: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.openStreams != rhs.openStreams {return false}
     if lhs.scrubs != rhs.scrubs {return false}
     if lhs.proof != rhs.proof {return false}
+    if lhs.challenge != rhs.challenge {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3796,7 +3818,7 @@ nonisolated extension ControlNode: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension ControlBlockPlan: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".BlockPlan"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}block\0\u{1}epoch\0\u{3}max_length\0\u{1}chain\0\u{1}token\0\u{1}more\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}block\0\u{1}epoch\0\u{3}max_length\0\u{1}chain\0\u{1}token\0\u{1}more\0\u{4},stream_key\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3810,6 +3832,7 @@ nonisolated extension ControlBlockPlan: SwiftProtobuf.Message, SwiftProtobuf._Me
       case 4: try { try decoder.decodeRepeatedMessageField(value: &self.chain) }()
       case 5: try { try decoder.decodeSingularBytesField(value: &self.token) }()
       case 6: try { try decoder.decodeRepeatedMessageField(value: &self.more) }()
+      case 50: try { try decoder.decodeSingularBytesField(value: &self.streamKey) }()
       default: break
       }
     }
@@ -3834,6 +3857,9 @@ nonisolated extension ControlBlockPlan: SwiftProtobuf.Message, SwiftProtobuf._Me
     if !self.more.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.more, fieldNumber: 6)
     }
+    if !self.streamKey.isEmpty {
+      try visitor.visitSingularBytesField(value: self.streamKey, fieldNumber: 50)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3844,6 +3870,7 @@ nonisolated extension ControlBlockPlan: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.chain != rhs.chain {return false}
     if lhs.token != rhs.token {return false}
     if lhs.more != rhs.more {return false}
+    if lhs.streamKey != rhs.streamKey {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4060,7 +4087,7 @@ nonisolated extension ControlOpen: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension ControlBlockLocation: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".BlockLocation"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}block\0\u{1}epoch\0\u{1}offset\0\u{1}length\0\u{1}crc\0\u{1}replicas\0\u{1}token\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}block\0\u{1}epoch\0\u{1}offset\0\u{1}length\0\u{1}crc\0\u{1}replicas\0\u{1}token\0\u{4}+stream_key\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4075,6 +4102,7 @@ nonisolated extension ControlBlockLocation: SwiftProtobuf.Message, SwiftProtobuf
       case 5: try { try decoder.decodeSingularUInt32Field(value: &self.crc) }()
       case 6: try { try decoder.decodeRepeatedMessageField(value: &self.replicas) }()
       case 7: try { try decoder.decodeSingularBytesField(value: &self.token) }()
+      case 50: try { try decoder.decodeSingularBytesField(value: &self.streamKey) }()
       default: break
       }
     }
@@ -4102,6 +4130,9 @@ nonisolated extension ControlBlockLocation: SwiftProtobuf.Message, SwiftProtobuf
     if !self.token.isEmpty {
       try visitor.visitSingularBytesField(value: self.token, fieldNumber: 7)
     }
+    if !self.streamKey.isEmpty {
+      try visitor.visitSingularBytesField(value: self.streamKey, fieldNumber: 50)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4113,6 +4144,7 @@ nonisolated extension ControlBlockLocation: SwiftProtobuf.Message, SwiftProtobuf
     if lhs.crc != rhs.crc {return false}
     if lhs.replicas != rhs.replicas {return false}
     if lhs.token != rhs.token {return false}
+    if lhs.streamKey != rhs.streamKey {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -27,12 +27,20 @@ extension FrameHeader {
             bytes.storeLittle(progress.received, at: 48)
             bytes.storeLittle(progress.written, at: 56)
             bytes.storeLittle(progress.durable, at: 64)
-            for index in 6..<16 { bytes.storeLittle(UInt32(0), at: 48 + 4 * index) }
+            bytes.storeLittle(UInt64(0), at: 72)
+            for index in 8..<16 { bytes.storeLittle(pieces[index], at: 48 + 4 * index) }
         } else {
             for index in 0..<16 { bytes.storeLittle(pieces[index], at: 48 + 4 * index) }
         }
         bytes.storeLittle(length, at: 112)
         bytes.storeLittle(checksum, at: 120)
+        bytes.storeLittle(CRC32C.of(bytes, count: 124), at: 124)
+    }
+
+    /// Gives the 128 bytes of an `error` the version of the frame that it answers: who speaks
+    /// another one gets to read why it is refused. Every version has this layout of an `error`.
+    public static func setVersion(_ version: UInt8, of bytes: UnsafeMutableRawPointer) {
+        bytes.storeLittle(version, at: 4)
         bytes.storeLittle(CRC32C.of(bytes, count: 124), at: 124)
     }
 
@@ -42,9 +50,11 @@ extension FrameHeader {
     @inlinable
     public init(decoding bytes: UnsafeRawPointer) throws(Malformed) {
         guard bytes.loadLittle(UInt32.self, at: 0) == Self.magic else { throw Malformed(.badMagic) }
-        guard bytes.loadLittle(UInt8.self, at: 4) == Self.version else {
-            throw Malformed(.badVersion)
-        }
+        // An `error` is read whatever its version: it says why another one is refused.
+        guard
+            bytes.loadLittle(UInt8.self, at: 4) == Self.version
+                || bytes.loadLittle(UInt8.self, at: 5) == FrameOperation.error.rawValue
+        else { throw Malformed(.badVersion) }
         guard bytes.loadLittle(UInt32.self, at: 124) == CRC32C.of(bytes, count: 124) else {
             throw Malformed(.badHeaderChecksum)
         }
@@ -68,6 +78,9 @@ extension FrameHeader {
             progress.received = bytes.loadLittle(UInt64.self, at: 48)
             progress.written = bytes.loadLittle(UInt64.self, at: 56)
             progress.durable = bytes.loadLittle(UInt64.self, at: 64)
+            for index in 8..<16 {
+                pieces[index] = bytes.loadLittle(UInt32.self, at: 48 + 4 * index)
+            }
         } else {
             for index in 0..<16 {
                 pieces[index] = bytes.loadLittle(UInt32.self, at: 48 + 4 * index)

@@ -47,6 +47,11 @@ public struct BenchCluster: Sendable {
         return Credentials(token: token.signed(with: key(now: 0)), chain: chain)
     }
 
+    /// By which the nodes that are shown these credentials prove themselves.
+    public func streamKey(of credentials: Credentials) -> StreamKey {
+        key(now: 0).streamKey(of: credentials.token)
+    }
+
     /// Every block's epoch: nothing is ever repaired.
     public static var epoch: Epoch { Epoch(1) }
 

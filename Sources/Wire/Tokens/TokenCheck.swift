@@ -21,6 +21,8 @@ public struct TokenCheck: Sendable {
         public let token: Token
         public let chain: Chain
         public let position: Int
+        /// What this node proves itself with, and the node behind it.
+        public let key: StreamKey
     }
 
     public struct Refused: Error, Equatable, Sendable {
@@ -33,8 +35,10 @@ public struct TokenCheck: Sendable {
     /// 3: layout, key, signature, cluster, chain and place, mode and block, time. The caller
     /// compares the epoch and the length with what it holds. Time until the answer does not depend
     /// on how much of a signature is right.
+    /// - Parameter opening: the `write` or `read` frame: it says the place it is for, the block and
+    ///   the epoch.
     public func admit(
-        _ credentials: Credentials, mode: Token.Modes, block: BlockID, epoch: Epoch
+        _ credentials: Credentials, mode: Token.Modes, opening: FrameHeader
     ) -> Result<Admitted, Refused> {
         guard let token = Token(decoding: credentials.token) else { return refuse(.tokenMalformed) }
         guard let key = keys[token.key] else { return refuse(.tokenUnknownKey) }
@@ -44,15 +48,18 @@ public struct TokenCheck: Sendable {
         }
         guard token.cluster == cluster else { return refuse(.tokenWrongCluster) }
         guard token.chainHash == credentials.chain.hash else { return refuse(.tokenWrongChain) }
-        guard let position = credentials.chain.nodes.firstIndex(where: { $0.node == node }) else {
-            return refuse(.tokenWrongNode)
-        }
+        let nodes = credentials.chain.nodes
+        guard nodes.indices.contains(Int(opening.place)), nodes[Int(opening.place)].node == node
+        else { return refuse(.tokenWrongNode) }
         guard token.modes.isSuperset(of: mode) else { return refuse(.tokenWrongMode) }
-        guard token.block == block else { return refuse(.tokenWrongBlock) }
-        guard token.epoch == epoch else { return refuse(.tokenStaleEpoch) }
+        guard token.block == opening.block else { return refuse(.tokenWrongBlock) }
+        guard token.epoch == opening.epoch else { return refuse(.tokenStaleEpoch) }
         let end = key.made + Int64(token.issued) + Int64(token.duration)
         guard now <= end + Self.graceMilliseconds else { return refuse(.tokenExpired) }
-        return .success(Admitted(token: token, chain: credentials.chain, position: position))
+        return .success(
+            Admitted(
+                token: token, chain: credentials.chain, position: Int(opening.place),
+                key: key.streamKey(of: credentials.token)))
     }
 
     private func refuse(_ status: Status) -> Result<Admitted, Refused> {

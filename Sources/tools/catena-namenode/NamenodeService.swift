@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import Logging
 import ToolSupport
+import Wire
 
 /// Puts the namenode together and waits for its end.
 enum NamenodeService {

@@ -22,6 +22,8 @@ extension ClientError: Presentable {
                 ("key", .string(key)), ("block", .string("\(block)")),
                 ("replicas", .integer(Int64(replicas))),
             ]
+        case .corruptOutput(let key, let block):
+            [("key", .string(key)), ("block", .string("\(block)"))]
         case .unwritable(let key, let block, let node, let status, _):
             [
                 ("key", .string(key)), ("block", .string("\(block)")), ("node", .string("\(node)")),

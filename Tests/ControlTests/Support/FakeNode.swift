@@ -18,6 +18,8 @@ struct FakeNode {
     var free: UInt64 = 1 << 40
     var used: UInt64 = 0
 
+    private static let challenge = [UInt8](40..<56)
+
     init(_ number: UInt64) {
         id = NodeID(high: 0, low: number)
         incarnation = IncarnationID(high: 1, low: number)
@@ -43,6 +45,7 @@ struct FakeNode {
         message.port = port
         message.devices = devices
         message.proof = proof(over: challenge + id.bytes + incarnation.bytes, secret)
+        message.challenge = Data(Self.challenge)
         return message
     }
 
@@ -54,6 +57,7 @@ struct FakeNode {
         message.devices = devices
         let number = (0..<8).map { UInt8(truncatingIfNeeded: session >> ($0 * 8)) }
         message.proof = proof(over: challenge + id.bytes + number, secret)
+        message.challenge = Data(Self.challenge)
         return message
     }
 
@@ -65,8 +69,14 @@ struct FakeNode {
 
     mutating func accept(_ keys: [ControlSigningKey], current: UInt64, now: Int64) {
         self.current = KeyID(current)
+        let seal = KeySeal(
+            secret: Desk.secret, node: id, namenode: Desk.challenge, datanode: Self.challenge)
         self.keys = keys.compactMap {
-            SigningKey(id: KeyID($0.keyID), secret: Array($0.secret), made: now - Int64($0.ageMs))
+            let age = $0.ageMs
+            let id = KeyID($0.keyID)
+            return seal.open(Array($0.sealed), id: id).flatMap { secret in
+                SigningKey(id: id, secret: secret, made: now - Int64(age))
+            }
         }
     }
 

@@ -84,8 +84,8 @@ final class Peer {
 
     func greet(_ edit: (inout ControlHello) -> Void = { _ in }) throws -> ControlHelloReply {
         var hello = ControlHello()
-        hello.protocolMin = 1
-        hello.protocolMax = 1
+        hello.protocolMin = 2
+        hello.protocolMax = 2
         hello.role = .client
         edit(&hello)
         try send(ControlFrame.encode(hello))

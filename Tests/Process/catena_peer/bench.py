@@ -29,7 +29,7 @@ class BenchIdentity:
     def target(self, block, ports, modes=WRITE, **fields):
         chain = [self.node(port) for port in ports]
         token = forge(self.key, chain, cluster=self.cluster, block=block, modes=modes, **fields)
-        return Target(block, 1, chain, token)
+        return Target(block, 1, chain, token, self.key.stream_key(token))
 
     def reading(self, target):
         return self.target(target.block, [node.port for node in target.chain], READ)

@@ -8,9 +8,11 @@ import socket
 import struct
 
 from . import protobuf
-from .credentials import ChainNode, Key
+from .credentials import ChainNode
+from .sealing import CHALLENGE_BYTES, KeySeal
 from .status import Code, Role
 
+VERSION = 2
 MESSAGE_BYTES = 1 << 20
 SECONDS = 20  # no single answer may take longer than this in a test
 
@@ -93,7 +95,7 @@ class ControlConnection(RawConnection):
             raise protobuf.Unreadable(f"a control frame of {length} bytes")
         return protobuf.decode(message, read_exactly(self.socket, length))
 
-    def hello(self, role=Role.CLIENT, cluster_id=b"", lowest=1, highest=1):
+    def hello(self, role=Role.CLIENT, cluster_id=b"", lowest=VERSION, highest=VERSION):
         self.send("Hello", {
             "protocol_min": lowest, "protocol_max": highest, "cluster_id": cluster_id,
             "role": role, "software": "catena-peer"})
@@ -212,14 +214,19 @@ class Registration:
             "node_id": self.node_id, "incarnation": self.incarnation, "host": "127.0.0.1",
             "port": port, "devices": [self.device], "software": "catena-peer",
             "proof": proof(
-                secret, self.client.greeting.challenge, self.node_id, self.incarnation)}
+                secret, self.client.greeting.challenge, self.node_id, self.incarnation),
+            "challenge": os.urandom(CHALLENGE_BYTES)}
         request.update(fields)
         try:
             self.reply = self.client.call("register", request)
         except BaseException:
             self.client.close()
             raise
-        self.keys = [Key(key.key_id, key.secret) for key in self.reply.keys]
+        self.keys = self.seal(self.client, request["challenge"]).open_all(self.reply.keys)
+
+    def seal(self, client, challenge):
+        """What an answer over `client` to a message with this challenge is sealed with."""
+        return KeySeal(self.secret, self.node_id, client.greeting.challenge, challenge)
 
     def current(self):
         """The key to sign with."""
@@ -229,12 +236,16 @@ class Registration:
         """Over another connection, `client`, the session goes on."""
         self.sequence += 1
         client = client or self.client
-        return client.call("heartbeat", {
+        challenge = os.urandom(CHALLENGE_BYTES)
+        reply = client.call("heartbeat", {
             "node_id": self.node_id, "session": self.reply.session, "sequence": self.sequence,
             "blocks": list(blocks), "report_complete": complete, "devices": [self.device],
+            "challenge": challenge,
             "proof": heartbeat_proof(
                 secret or self.secret, client.greeting.challenge, self.node_id,
                 self.reply.session)})
+        self.keys = self.seal(client, challenge).open_all(reply.keys)
+        return reply
 
     def close(self):
         self.client.close()

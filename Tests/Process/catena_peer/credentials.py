@@ -1,4 +1,4 @@
-"""Tokens, chains, receipts (PROTOCOL 1.3 and 1.4), and a forge that signs with a known key."""
+"""Tokens, chains, receipts, proofs (PROTOCOL 1.3, 1.4 and 1.8), and a forge that signs with a known key."""
 
 import dataclasses
 import hashlib
@@ -23,6 +23,10 @@ class Key:
 
     def sign(self, data):
         return hmac.new(self.secret, data, hashlib.sha256).digest()
+
+    def stream_key(self, token):
+        """What the two ends of a stream know that shows these 128 bytes of token."""
+        return self.sign(b"catena stream".ljust(16, b"\0") + token)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,10 +134,11 @@ class Receipt:
     block: int
     epoch: int
     length: int
+    place: int = 0
 
     def unsigned(self):
         return _RECEIPT.pack(
-            1, self.level, 0, self.checksum, self.key_id, self.cluster, self.block, self.epoch,
+            1, self.level, self.place, self.checksum, self.key_id, self.cluster, self.block, self.epoch,
             self.length, 0,
         )
 
@@ -154,10 +159,11 @@ def decode_receipt(raw):
     """(Receipt, signature); ValueError when the layout is off."""
     if len(raw) != RECEIPT_BYTES:
         raise ValueError("receipt: length")
-    version, level, zero, crc, key, cluster, block, epoch, length, rest = _RECEIPT.unpack_from(raw)
-    if version != 1 or level > 2 or zero or rest:
+    version, level, place, crc, key, cluster, block, epoch, length, rest = _RECEIPT.unpack_from(
+        raw)
+    if version != 1 or level > 2 or place >= CHAIN_NODES or rest:
         raise ValueError("receipt: layout")
-    return Receipt(level, crc, key, cluster, block, epoch, length), bytes(raw[64:])
+    return Receipt(level, crc, key, cluster, block, epoch, length, place), bytes(raw[64:])
 
 
 def forge(key, nodes, **changes):
@@ -175,3 +181,11 @@ def reforge(raw, key, **changes):
     """An honest token's bytes with some fields changed, signed again with `key`."""
     token, _ = decode_token(raw)
     return dataclasses.replace(token, **changes).signed(key)
+
+
+def stream_proof(key, opening):
+    """What a node that knows the stream key answers to a `write` or `read` header."""
+    covered = struct.pack(
+        "<16sB3xI16sQQ", b"catena answer", opening.operation, opening.place, opening.challenge,
+        opening.block, opening.epoch)
+    return hmac.new(key, covered, hashlib.sha256).digest()

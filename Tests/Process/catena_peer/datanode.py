@@ -1,11 +1,12 @@
 """The data plane from the opener's side (PROTOCOL section 1)."""
 
 import dataclasses
+import os
 
 from . import frames
 from .control import Closed, RawConnection, chain_of, read_exactly
 from .crc32c import crc32c
-from .credentials import decode_receipt, encode_credentials
+from .credentials import decode_receipt, encode_credentials, stream_proof
 from .status import Level, Status, named
 
 
@@ -27,6 +28,7 @@ class Target:
     epoch: int
     chain: list
     token: bytes
+    key: bytes = b""  # of its streams; without it nobody's proof is checked
 
     @property
     def credentials(self):
@@ -37,15 +39,21 @@ class Target:
         return self.chain[0].address
 
     def changed(self, **fields):
-        return dataclasses.replace(self, **fields)
+        """Another token has another key, which only the namenode knows."""
+        return dataclasses.replace(self, **({"key": b""} if "token" in fields else {}) | fields)
+
+    def demand(self, header):
+        """What the first answer to an opening header must prove; None without the key."""
+        return stream_proof(self.key, header) if self.key else None
 
 
 def planned(plan):
-    return Target(plan.block, plan.epoch, chain_of(plan.chain), plan.token)
+    return Target(plan.block, plan.epoch, chain_of(plan.chain), plan.token, plan.stream_key)
 
 
 def located(location):
-    return Target(location.block, location.epoch, chain_of(location.replicas), location.token)
+    return Target(location.block, location.epoch, chain_of(location.replicas), location.token,
+                  location.stream_key)
 
 
 class DataConnection(RawConnection):
@@ -83,6 +91,12 @@ class DataConnection(RawConnection):
             return
 
 
+def check_proof(expected, header):
+    """The first answer of a stream shows whose it is."""
+    if expected is not None and header.proof != expected:
+        raise AssertionError(f"an answer that proves nothing: {header}")
+
+
 class WriteStream:
     """A write stream over one connection. Sends exactly what it is told, also nonsense."""
 
@@ -92,6 +106,7 @@ class WriteStream:
         self.stream = stream
         self.sequence = 0
         self.acks = []
+        self.expected = None
 
     def __enter__(self):
         return self
@@ -108,8 +123,10 @@ class WriteStream:
     def begin(self, more=False, **fields):
         payload = self.target.credentials
         values = {"flags": frames.MORE if more else 0, "payload_length": len(payload),
-                  "checksum": crc32c(payload), **fields}
-        self.connection.send(self.header(frames.WRITE, **values), payload)
+                  "checksum": crc32c(payload), "challenge": os.urandom(16), **fields}
+        header = self.header(frames.WRITE, **values)
+        self.expected = self.target.demand(header)
+        self.connection.send(header, payload)
         return self
 
     def data(self, offset, payload, more=False, **fields):
@@ -141,6 +158,8 @@ class WriteStream:
 
     def check(self, header):
         """What every answer of a stream must be, whatever the test is about."""
+        check_proof(self.expected, header)
+        self.expected = None
         if not header.durable <= header.written <= header.received:
             raise AssertionError(f"progress is out of order: {header.progress}")
         if header.stream != self.stream or header.block not in (0, self.target.block):
@@ -187,13 +206,18 @@ def read_range(target, offset, length, replica=0, connection=None, check=True):
     opened = connection or DataConnection(target.chain[replica].address)
     try:
         payload = target.credentials
-        opened.send(frames.Header(
+        asked = frames.Header(
             frames.READ, stream=9, block=target.block, epoch=target.epoch, offset=offset,
-            length=length, payload_length=len(payload), checksum=crc32c(payload)), payload)
+            length=length, payload_length=len(payload), checksum=crc32c(payload),
+            challenge=os.urandom(16), place=replica)
+        expected = target.demand(asked)
+        opened.send(asked, payload)
         start = at = offset // frames.CHUNK * frames.CHUNK
         parts = []
         while True:
             header, part = opened.receive()
+            check_proof(expected, header)
+            expected = None
             if header.operation != frames.DATA or header.offset != at:
                 raise AssertionError(f"data at {at} was expected, not {header}")
             if check and header.pieces != frames.piece_crcs(at, part):

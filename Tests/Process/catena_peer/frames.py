@@ -7,10 +7,13 @@ from .crc32c import combine, crc32c
 from .status import Status, named
 
 MAGIC = 0x414E5443
-VERSION = 1
+VERSION = 2
 HEADER_BYTES = 128
 CHUNK = 65536
 PIECES = 16
+PIECES_BESIDE_PROOF = 8
+CHALLENGE_BYTES = 16
+PROOF_BYTES = 32
 DATA_BYTES = PIECES * CHUNK
 CONTROL_BYTES = 1536
 BLOCK_BYTES = 1 << 30
@@ -22,7 +25,7 @@ NAMES = {1: "write", 2: "data", 3: "seal", 4: "ack", 5: "sealed", 6: "read", 7: 
          8: "flush"}
 MORE, WRITTEN, DURABLE, LAST = 1, 2, 4, 8
 ALLOWED = {
-    WRITE: MORE,
+    WRITE: MORE | WRITTEN,
     DATA: MORE | LAST,
     SEAL: MORE | WRITTEN | DURABLE,
     SEALED: WRITTEN | DURABLE,
@@ -66,6 +69,9 @@ class Header:
     durable: int = 0
     length: int = 0
     checksum: int = 0
+    challenge: bytes = b""  # write, read
+    place: int = 0  # write, read: of the receiver in the chain
+    proof: bytes = b""  # the first answer of a stream
     magic: int = MAGIC
     version: int = VERSION
 
@@ -84,10 +90,14 @@ class Header:
             self.piece_count,
         )
         if self.operation in (ACK, SEALED):
-            middle = _PROGRESS.pack(*self.progress) + bytes(40)
+            middle = _PROGRESS.pack(*self.progress).ljust(32, b"\0")
+        elif self.operation in (WRITE, READ):
+            middle = self.challenge.ljust(CHALLENGE_BYTES, b"\0") + _CRC.pack(self.place)
         else:
             middle = _PIECES.pack(*(tuple(self.pieces) + (0,) * PIECES)[:PIECES])
-        body = head + middle + _TAIL.pack(self.length, self.checksum)
+        if self.proof:
+            middle = middle[:32].ljust(32, b"\0") + self.proof
+        body = head + middle.ljust(64, b"\0") + _TAIL.pack(self.length, self.checksum)
         return body + _CRC.pack(crc32c(body))
 
     def __str__(self):
@@ -134,7 +144,7 @@ def decode(raw):
     magic, version, operation, flags = values[:4]
     if magic != MAGIC:
         raise Malformed(Status.badMagic)
-    if version != VERSION:
+    if version != VERSION and operation != ERROR:
         raise Malformed(Status.badVersion)
     if _CRC.unpack_from(raw, 124)[0] != crc32c(raw[:124]):
         raise Malformed(Status.badHeaderChecksum)
@@ -145,8 +155,13 @@ def decode(raw):
     header = Header(operation, *values[3:])
     if operation in (ACK, SEALED):
         header.received, header.written, header.durable = _PROGRESS.unpack_from(raw, 48)
+    elif operation in (WRITE, READ):
+        header.challenge = raw[48:64]
+        (header.place,) = _CRC.unpack_from(raw, 64)
     else:
         header.pieces = _PIECES.unpack_from(raw, 48)[: min(header.piece_count, PIECES)]
+    if operation in (ACK, SEALED, DATA, ERROR) and header.piece_count <= PIECES_BESIDE_PROOF:
+        header.proof = raw[80:112] if any(raw[80:112]) else b""
     header.length, header.checksum = _TAIL.unpack_from(raw, 112)
     _check_lengths(header)
     return header

@@ -11,6 +11,8 @@ ids (16 digits, as a number) and CRCs (8 digits, as a number) are hexadecimal st
   credentials  token and chain by name: the payload of `write` and `read`
   headers    fields (what is absent is zero), and the 128 bytes
   malformed_headers   128 bytes and the name of the status a decoder must give
+  proofs     the token by name, the opening header by name, the stream key, and the proof (32 bytes)
+  seals      a signing key sealed: secret, node, both challenges, key{id, secret}, and the 48 bytes
   control    message, fields (bytes in hex), and the protobuf body without the length prefix
 """
 
@@ -20,6 +22,7 @@ import pathlib
 
 from . import credentials, frames, protobuf
 from .crc32c import combine, crc32c
+from .sealing import KeySeal
 from .status import Status
 
 PATH = pathlib.Path(__file__).parent.parent / "golden" / "wire.json"
@@ -28,6 +31,9 @@ CLUSTER = bytes.fromhex("8d7a1c3e5b2f4a6091c2d3e4f5061728")
 NODES = [bytes([n]) * 4 + bytes.fromhex("aabb4ccc8dddeeff00112233") for n in (1, 2, 3)]
 LEASE = bytes.fromhex("0f1e2d3c4b5a4978869504132231405f")
 KEY = credentials.Key(0x00000007DEADBEEF, bytes(range(32)))
+CHALLENGE = bytes(range(0xA0, 0xB0))
+SECRET = bytes(range(0x40, 0x60))
+PROOF = bytes(range(0xC0, 0xE0))
 
 
 def word(number):
@@ -106,7 +112,7 @@ def headers():
     return {
         "write": frames.Header(
             frames.WRITE, frames.MORE, payload_length=len(payload), checksum=crc32c(payload),
-            **common),
+            challenge=CHALLENGE, place=2, **common),
         "data, one piece": frames.Header(
             frames.DATA, sequence=1, offset=100, payload_length=9, piece_count=1,
             pieces=(0xE3069283,), **common),
@@ -128,10 +134,14 @@ def headers():
             written=9, durable=0, length=9, checksum=0xE3069283, **common),
         "read": frames.Header(
             frames.READ, offset=65536, length=100000, payload_length=len(payload),
-            checksum=crc32c(payload), **common),
+            checksum=crc32c(payload), challenge=CHALLENGE, **common),
         "error": frames.Header(
             frames.ERROR, status=Status.conflict, payload_length=len(report),
             checksum=crc32c(report), **common),
+        "first ack": frames.Header(frames.ACK, received=9, proof=PROOF, **common),
+        "first data of a read": frames.Header(
+            frames.DATA, offset=0, payload_length=1 << 19, piece_count=8,
+            pieces=tuple(0x01010101 * (n + 1) for n in range(8)), proof=PROOF, **common),
         "flush": frames.Header(frames.FLUSH, sequence=6, length=70001, **common),
     }
 
@@ -152,7 +162,7 @@ def malformed_headers():
         ("all zero", bytes(128), Status.badMagic),
         ("another protocol", b"GET / HTTP/1.1\r\n".ljust(128, b"x"), Status.badMagic),
         ("version 0", patched(good["write"], 4, b"\0"), Status.badVersion),
-        ("version 2", patched(good["write"], 4, b"\2"), Status.badVersion),
+        ("version 1", patched(good["write"], 4, b"\1"), Status.badVersion),
         ("one bit of the CRC", good["seal"][:124] + bytes([good["seal"][124] ^ 1])
          + good["seal"][125:], Status.badHeaderChecksum),
         ("one bit of the block", good["seal"][:16] + bytes([good["seal"][16] ^ 1])
@@ -192,7 +202,7 @@ def malformed_headers():
 
 CONTROL = [
     ("hello", "Hello", {
-        "protocol_min": 1, "protocol_max": 1, "cluster_id": CLUSTER.hex(), "role": 1,
+        "protocol_min": 2, "protocol_max": 2, "cluster_id": CLUSTER.hex(), "role": 1,
         "software": "golden 1"}),
     ("create", "Request", {
         "client_id": LEASE.hex(), "request_id": 300,
@@ -278,6 +288,17 @@ def build():
         "malformed_headers": [
             {"name": name, "hex": raw.hex(), "status": status.name, "code": int(status)}
             for name, raw, status in malformed_headers()
+        ],
+        "proofs": [
+            {"name": name, "token": "write", "opening": name, "stream_key": stream_key.hex(),
+             "hex": credentials.stream_proof(stream_key, headers()[name]).hex()}
+            for stream_key in [KEY.stream_key(tokens()["write"].signed(KEY))]
+            for name in ("write", "read")
+        ],
+        "seals": [
+            {"name": "signing key", "secret": SECRET.hex(), "node": NODES[0].hex(),
+             "namenode": CHALLENGE.hex(), "datanode": CHALLENGE[::-1].hex(), "key": key,
+             "hex": KeySeal(SECRET, NODES[0], CHALLENGE, CHALLENGE[::-1]).close(KEY).hex()}
         ],
         "control": [
             {"name": name, "message": kind, "fields": values,

@@ -1,4 +1,4 @@
-"""A next hop in Python: a test says what it answers."""
+"""A next hop in Python: a test says what it answers, and whether it can prove itself."""
 
 import os
 import queue
@@ -7,14 +7,18 @@ import threading
 
 from . import frames
 from .control import SECONDS, Closed, end, read_exactly
-from .credentials import ChainNode
+from .credentials import TOKEN_BYTES, ChainNode, stream_proof
 from .crc32c import crc32c
 
 
 class Hop:
-    """Accepts one connection, hands every frame to `frames`, answers only what it is told."""
+    """Accepts one connection, hands every frame to `frames`, answers only what it is told.
 
-    def __init__(self):
+    With the signing key of the tokens it proves itself with the first answer of a stream."""
+
+    def __init__(self, key=None):
+        self.key = key
+        self.proof = b""
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.node = os.urandom(16)
         self.received = queue.Queue()
@@ -38,7 +42,10 @@ class Hop:
             self.connected.set()
             while True:
                 header = frames.decode(read_exactly(self.socket, frames.HEADER_BYTES))
-                self.received.put((header, read_exactly(self.socket, header.payload_length)))
+                payload = read_exactly(self.socket, header.payload_length)
+                if self.key and header.operation == frames.WRITE:
+                    self.proof = stream_proof(self.key.stream_key(payload[:TOKEN_BYTES]), header)
+                self.received.put((header, payload))
         except (OSError, Closed):
             self.received.put(None)
 
@@ -50,7 +57,8 @@ class Hop:
         """Sends an answer to the stream of the header `asked`."""
         header = frames.Header(
             operation, stream=asked.stream, block=asked.block, epoch=asked.epoch,
-            payload_length=len(payload), **fields)
+            payload_length=len(payload), proof=self.proof, **fields)
+        self.proof = b""
         self.socket.sendall(header.encode() + payload)
 
     def ack(self, asked, received=0, written=0, durable=0):

@@ -27,14 +27,15 @@ Device: 1 bytes device_id; 2 string location; 3 uint64 capacity_bytes; 4 uint64 
 BlockState: 1 uint64 block; 2 uint64 epoch; 3 uint64 length; 4 uint32 crc; 5 enum state; 6 bytes
     device_id; 40 uint32 incarnation
 Register: 1 bytes node_id; 2 bytes incarnation; 3 string host; 4 uint32 port; 5 *Device devices; 6
-    bytes proof; 7 string software; 40 uint32 seen_incarnation; 41 uint64 seen_commit
-SigningKey: 1 uint64 key_id; 2 bytes secret; 3 uint64 age_ms
+    bytes proof; 7 string software; 40 uint32 seen_incarnation; 41 uint64 seen_commit; 50 bytes
+    challenge
+SigningKey: 1 uint64 key_id; 3 uint64 age_ms; 50 bytes sealed
 Timing: 1 uint32 heartbeat_ms; 2 uint32 stale_ms; 3 uint32 dead_ms
 RegisterReply: 1 bytes cluster_id; 2 uint64 session; 3 *SigningKey keys; 4 uint64 current_key; 5
     Timing timing
 Heartbeat: 1 bytes node_id; 2 uint64 session; 3 uint64 sequence; 4 *BlockState blocks; 5 bool
     report_complete; 6 *Device devices; 7 uint32 open_streams; 10 *DeviceScrub scrubs; 11
-    bytes proof
+    bytes proof; 50 bytes challenge
 DeviceScrub: 1 bytes device_id; 2 uint64 pass; 3 uint64 pass_blocks; 4 uint64 pass_done; 5 uint64
     pass_bytes; 6 uint64 blocks; 7 uint64 bytes; 8 uint64 bad; 9 uint64 asked
 Command: 1 enum kind; 2 uint64 block; 3 uint64 epoch; 40 uint32 incarnation; 41 bool sealed; 42
@@ -47,7 +48,7 @@ AddBlock: 1 bytes lease_id; 2 uint64 size_hint; 3 *bytes exclude; 4 uint32 repli
     location; 6 uint32 count; 7 uint64 block_bytes
 Node: 1 bytes node_id; 2 string host; 3 uint32 port; 4 string location
 BlockPlan: 1 uint64 block; 2 uint64 epoch; 3 uint64 max_length; 4 *Node chain; 5 bytes token; 6
-    *BlockPlan more
+    *BlockPlan more; 50 bytes stream_key
 Renew: 1 bytes lease_id
 Receipt: 1 uint64 block; 2 uint64 epoch; 3 uint64 length; 4 uint32 crc; 5 enum level; 6 uint64
     key_id; 7 bytes signature
@@ -55,7 +56,7 @@ Close: 1 bytes lease_id; 2 *Receipt blocks; 3 enum durability
 Abandon: 1 bytes lease_id
 Open: 1 string key; 2 string location; 3 uint64 offset; 4 uint64 length
 BlockLocation: 1 uint64 block; 2 uint64 epoch; 3 uint64 offset; 4 uint64 length; 5 uint32 crc; 6
-    *Node replicas; 7 bytes token
+    *Node replicas; 7 bytes token; 50 bytes stream_key
 OpenReply: 1 string key; 2 uint64 length; 3 *BlockLocation blocks; 4 uint64 value
 Info: 1 string key
 KeyInfo: 1 string key; 2 bool exists; 3 uint64 length; 4 int64 created_unix_ms; 5 *BlockLocation

@@ -47,6 +47,7 @@ class Status(enum.IntEnum):
     slowPeer = 405
     nextHopUnreachable = 500
     nextHopFailed = 501
+    unproven = 502
 
 
 class Code(enum.IntEnum):

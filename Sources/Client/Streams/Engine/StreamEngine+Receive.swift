@@ -51,6 +51,7 @@ extension StreamEngine where Ring: ~Copyable {
         guard header.operation == .error || header.stream == entry.pointee.streamNumber else {
             return fail(index, .protocolError("an answer for stream \(header.stream)"))
         }
+        hear(header, entry.pointee.owner)
         switch (header.operation, entry.pointee.owner) {
         case (_, .nobody): close(index)
         case (.error, _), (.sealed, .write): beginAnswer(index)
@@ -60,6 +61,33 @@ extension StreamEngine where Ring: ~Copyable {
         case (.data, .read(let read)): beginPayload(index, read)
         default: fail(index, .protocolError("a \(header.operation) frame that nobody asked for"))
         }
+    }
+
+    // MARK: Who says it
+
+    /// The first answer of a stream shows whether it comes from the node it was asked of.
+    private mutating func hear(_ header: FrameHeader, _ owner: StreamConnection.Owner) {
+        switch owner {
+        case .nobody: break
+        case .write(let write): _ = writes.at(write).pointee.proof?.believes(header)
+        case .read(let read): _ = reads.at(read).pointee.proof?.believes(header)
+        }
+    }
+
+    private func isKnown(_ owner: StreamConnection.Owner) -> Bool {
+        switch owner {
+        case .nobody: false
+        case .write(let write): writes.at(write).pointee.proof?.isGiven ?? false
+        case .read(let read): reads.at(read).pointee.proof?.isGiven ?? false
+        }
+    }
+
+    /// Whether what a connection's peer says of its stream is believed. `false`: the stream ended
+    /// over it.
+    mutating func isProven(_ index: Int32) -> Bool {
+        if isKnown(connections.at(index).pointee.owner) { return true }
+        fail(index, .unproven)
+        return false
     }
 
     // MARK: Receipts and error reports
@@ -110,7 +138,17 @@ extension StreamEngine where Ring: ~Copyable {
         let report =
             ErrorReport(decoding: bytes)
             ?? ErrorReport(node: .none, text: header.status.explanation)
-        fail(index, .refused(header.status, report))
+        guard !isKnown(entry.pointee.owner) else {
+            return fail(index, .refused(header.status, report))
+        }
+        // It may be anybody, and is heard for itself alone. That a token is bad is believed, for
+        // another one is soon had.
+        let isToken = header.status.blamesToken
+        fail(
+            index,
+            .refused(
+                isToken ? header.status : header.status.withoutProof,
+                ErrorReport(node: .none, text: report.text)))
     }
 
     // MARK: Payload

@@ -46,6 +46,9 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
     let controlClientData = Data(ClientID.random().bytes)
     var lastCall: UInt64 = 0
 
+    /// Of the challenges to nodes.
+    var random: ChallengeRandom
+
     var peek = Peek.none
     var peekToken = OperationToken.nobody
     package internal(set) var counters = EngineCounters()
@@ -58,10 +61,16 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
         case failed(Int32)
     }
 
-    /// - Parameter ring: made on the thread that will call `turn`.
+    /// - Parameters:
+    ///   - ring: made on the thread that will call `turn`.
+    ///   - random: nobody outside must be able to foretell it.
     /// - Throws: `RingFailure` when there is no memory, or it cannot be registered and must be.
-    package init(ring: consuming Ring, settings: EngineSettings) throws(RingFailure) {
+    package init(
+        ring: consuming Ring, settings: EngineSettings,
+        random: ChallengeRandom = ChallengeRandom()
+    ) throws(RingFailure) {
         settings.check()
+        self.random = random
         let region = try BufferRegion(byteCount: settings.slots * settings.slotBytes)
         var ring = ring
         var isRegistered = true

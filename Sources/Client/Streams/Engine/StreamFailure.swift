@@ -13,10 +13,18 @@ package enum StreamFailure: Error, Equatable, Sendable {
     case timedOut
     /// The peer does what the protocol does not allow.
     case protocolError(String)
+    /// Who answers did not show that it is the node that was asked.
+    case unproven
     /// The node's first answer acks bytes that this stream never sent.
     case writtenBefore
     /// A chunk did not match its checksum; the offset of its frame in the block.
     case corrupt(UInt64)
+    /// Every chunk matched its checksum, and the block as a whole is another one.
+    case otherBlock
+    /// The same of a block whose parts came from several replicas.
+    case mixedBlock
+    /// The block is read again, and what the owner was given before was not the block's.
+    case passedOn
     /// The caller's source cannot be read; the errno.
     case source(Int32)
     /// The caller's source ended before the length it was given with; the bytes it had of this
@@ -35,15 +43,17 @@ package enum StreamFailure: Error, Equatable, Sendable {
                 false
             default: true
             }
-        case .corrupt, .protocolError, .writtenBefore, .source, .sourceEnded, .sink: true
-        case .unreachable, .disconnected, .timedOut: false
+        case .corrupt, .otherBlock, .passedOn, .protocolError, .unproven, .writtenBefore, .source,
+            .sourceEnded, .sink:
+            true
+        case .unreachable, .disconnected, .timedOut, .mixedBlock: false
         }
     }
 
     /// The node an error frame blames, if it names one.
     package var blamed: NodeID? {
         guard case .refused(let status, let report) = self, report.node != .none else { return nil }
-        return status.family == .token ? nil : report.node
+        return status.blamesToken ? nil : report.node
     }
 
     /// A sentence for people.
@@ -56,7 +66,11 @@ package enum StreamFailure: Error, Equatable, Sendable {
         case .disconnected(let number): "the connection broke (\(errorText(number)))"
         case .timedOut: "it made no progress before the deadline"
         case .protocolError(let what): "it broke the protocol: \(what)"
+        case .unproven: Status.unproven.explanation
         case .writtenBefore: "it has bytes of this block that somebody else wrote before"
+        case .otherBlock: "its bytes are not those of the block that was closed"
+        case .mixedBlock: "the parts that several replicas gave are not the block that was closed"
+        case .passedOn: "bytes that were passed on before are not those of this replica"
         case .corrupt(let offset): "the bytes at offset \(offset) do not match their checksum"
         case .source(let number), .sink(let number): errorText(number)
         case .sourceEnded(let bytes): "it ended after \(bytes) bytes"
@@ -69,7 +83,8 @@ package enum StreamFailure: Error, Equatable, Sendable {
         case .refused(let status, _): status
         case .unreachable: .nextHopUnreachable
         case .timedOut: .slowPeer
-        case .corrupt: .corrupt
+        case .corrupt, .otherBlock: .corrupt
+        case .unproven: .unproven
         default: .nextHopFailed
         }
     }

@@ -17,15 +17,14 @@ package struct ReadSink: Sendable {
 /// What an owner says of a range it wants read.
 package struct ReadRequest {
     package var assembly: ReadAssembly
-    /// The payload of `read`: `Credentials.encoded()`.
-    package var credentials: [UInt8]
+    package var opening: StreamOpening
     package var address: SocketAddress
     /// `nil`: the owner takes `payload` events and answers with `consumed`.
     package var sink: ReadSink?
 
-    package init(assembly: ReadAssembly, credentials: [UInt8], address: SocketAddress) {
+    package init(assembly: ReadAssembly, opening: StreamOpening, address: SocketAddress) {
         self.assembly = assembly
-        self.credentials = credentials
+        self.opening = opening
         self.address = address
     }
 }
@@ -33,11 +32,13 @@ package struct ReadRequest {
 /// One range of a block on its way from a replica.
 struct BlockReader: ~Copyable {
     var assembly: ReadAssembly
-    var credentials: [UInt8]
+    var opening: StreamOpening
     var address: SocketAddress
     let sink: ReadSink?
     var connection: Int32 = -1
     var isRequestSent = false
+    /// What the replica has to show before anything it says is believed.
+    var proof: ProofCheck?
 
     /// Slots with verified bytes that wait for the sink or the owner, in order.
     var arrived: FixedRing<Int32>
@@ -54,7 +55,7 @@ struct BlockReader: ~Copyable {
 
     init(_ request: ReadRequest, slots: Int) {
         assembly = request.assembly
-        credentials = request.credentials
+        opening = request.opening
         address = request.address
         sink = request.sink
         arrived = FixedRing(capacity: slots)

@@ -18,12 +18,12 @@ extension StreamEngine where Ring: ~Copyable {
     /// Goes on with a stopped read at another replica, or at the same with another token: only what
     /// is not verified is asked for.
     package mutating func redirect(
-        _ id: ReadID, to address: SocketAddress, credentials: [UInt8]
+        _ id: ReadID, to address: SocketAddress, opening: StreamOpening
     ) -> Bool {
         let entry = reads.at(id.index)
         precondition(entry.pointee.isStopped, "only a stopped read is redirected")
         entry.pointee.address = address
-        entry.pointee.credentials = credentials
+        entry.pointee.opening = opening
         entry.pointee.assembly.restart()
         return connect(id.index)
     }
@@ -56,14 +56,15 @@ extension StreamEngine where Ring: ~Copyable {
         header.epoch = entry.pointee.assembly.epoch
         header.offset = entry.pointee.assembly.request.lowerBound
         header.length = UInt64(entry.pointee.assembly.request.count)
-        header.checksum = CRC32C.of(entry.pointee.credentials)
+        entry.pointee.proof = entry.pointee.opening.complete(&header, using: &random)
         sendControl(
-            entry.pointee.connection, header, payload: entry.pointee.credentials)
+            entry.pointee.connection, header, payload: entry.pointee.opening.payload)
     }
 
     /// 1. Whether a data frame is the one that must come next. `false`: the stream ended over it.
     mutating func judged(_ read: Int32, _ header: FrameHeader) -> Bool {
         let entry = reads.at(read)
+        guard isProven(entry.pointee.connection) else { return false }
         do throws(ReadAssembly.Violation) {
             try entry.pointee.assembly.judge(header)
             return true
@@ -81,7 +82,7 @@ extension StreamEngine where Ring: ~Copyable {
             slice = try entry.pointee.assembly.take(header, payload(of: slot))
         } catch {
             releaseSlot(slot)
-            fail(entry.pointee.connection, .corrupt(header.offset))
+            fail(entry.pointee.connection, notTaken(read, header, error))
             return false
         }
         if slice.count > 0 {
@@ -106,6 +107,21 @@ extension StreamEngine where Ring: ~Copyable {
         free(connection)
         beginHeader(connection)
         return false
+    }
+
+    /// Why a frame's bytes go to nobody. When it is for the block as a whole, all of it is read
+    /// again: a sink that can be written anywhere takes the new bytes over the old ones.
+    private mutating func notTaken(
+        _ read: Int32, _ header: FrameHeader, _ violation: ReadAssembly.Violation
+    ) -> StreamFailure {
+        let entry = reads.at(read)
+        switch violation {
+        case .otherBlock, .mixedBlock:
+            entry.pointee.assembly.startOver(again: entry.pointee.sink?.position != nil)
+            return violation == .mixedBlock ? .mixedBlock : .otherBlock
+        case .passedOn: return .passedOn
+        default: return .corrupt(header.offset)
+        }
     }
 
     // MARK: Its deadline

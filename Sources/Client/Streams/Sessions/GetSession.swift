@@ -126,18 +126,22 @@ struct GetSession: ~Copyable {
                 step = choice.again()
             case .ask(let place):
                 if choice.asked > block.replicas.count { pause() }
-                guard let address = SocketAddress(resolving: block.replicas[place].node) else {
+                guard let address = SocketAddress(resolving: block.replicas[place].node),
+                    let opening = block.opening(at: place)
+                else {
                     step = choice.failed(.unreachable(EHOSTUNREACH))
                     continue
                 }
-                let id = try ask(read, address, block, range)
+                let id = try ask(read, address, opening, block, range)
                 read = id
                 switch try follow(id, progress) {
                 case .success(let checksum):
-                    return try finish(block, range, checksum, choice)
+                    tried += choice.asked
+                    return sum.append(checksum, length: UInt64(range.count))
                 case .failure(.sink(EPIPE)): throw .sinkClosed
                 case .failure(.sink(let number)):
                     throw .sinkFailed(reason: errorText(number))
+                case .failure(.passedOn): throw .corruptOutput(key: key, block: block.block)
                 case .failure(let failure):
                     note(failure, block.replicas[place].node.node, block)
                     step = choice.failed(failure)
@@ -147,18 +151,18 @@ struct GetSession: ~Copyable {
     }
 
     private mutating func ask(
-        _ read: ReadID?, _ address: SocketAddress, _ block: ValueBlock, _ range: Range<UInt64>
+        _ read: ReadID?, _ address: SocketAddress, _ opening: StreamOpening, _ block: ValueBlock,
+        _ range: Range<UInt64>
     ) throws(ClientError) -> ReadID {
-        let credentials = block.credentials?.encoded() ?? []
         for _ in 0..<1_000 {
             if let read {
-                if engine.redirect(read, to: address, credentials: credentials) { return read }
+                if engine.redirect(read, to: address, opening: opening) { return read }
             } else {
                 var request = ReadRequest(
                     assembly: ReadAssembly(
                         block: block.block, epoch: block.epoch, blockLength: block.length,
-                        range: range),
-                    credentials: credentials, address: address)
+                        range: range, checksum: block.checksum),
+                    opening: opening, address: address)
                 request.sink = ReadSink(
                     descriptor: sink.descriptor, position: sink.position.map { $0 + sum.length })
                 if let read = engine.read(request) { return read }
@@ -184,21 +188,8 @@ struct GetSession: ~Copyable {
         }
     }
 
-    /// Compares a whole block with what CLOSE recorded: chunks may all be right and the block still
-    /// be another one.
-    private mutating func finish(
-        _ block: ValueBlock, _ range: Range<UInt64>, _ checksum: UInt32, _ choice: ReplicaChoice
-    ) throws(ClientError) {
-        let isWhole = UInt64(range.count) == block.length
-        guard !isWhole || checksum == block.checksum else {
-            throw .corrupt(key: key, block: block.block, replicas: choice.asked)
-        }
-        tried += choice.asked
-        sum.append(checksum, length: UInt64(range.count))
-    }
-
     private mutating func note(_ failure: StreamFailure, _ node: NodeID, _ block: ValueBlock) {
-        if case .refused(let status, _) = failure, status.family == .token { return }
+        if case .refused(let status, _) = failure, status.blamesToken { return }
         if failure.status == .corrupt, bad.count < Self.mostBad {
             bad.append((block.block, block.epoch, node))
         }

@@ -92,7 +92,7 @@ extension PutSession {
         }
         var request = WriteRequest(
             block: block.plan.block, epoch: block.plan.epoch,
-            credentials: block.plan.credentials.encoded(), address: try address(of: block.plan),
+            opening: block.plan.opening, address: try address(of: block.plan),
             maxBytes: most)
         request.length = block.length
         request.source = WriteSource(
@@ -163,10 +163,9 @@ extension PutSession {
             throw .malformed(reason: "a block of at most \(longest(plan)) bytes")
         }
         let address = try address(of: plan)
-        let credentials = plan.credentials.encoded()
         try connecting { engine in
             engine.move(
-                block.write, block: plan.block, epoch: plan.epoch, credentials: credentials,
+                block.write, block: plan.block, epoch: plan.epoch, opening: plan.opening,
                 address: address) ? true : nil
         }
     }

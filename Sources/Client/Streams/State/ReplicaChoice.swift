@@ -50,7 +50,7 @@ package struct ReplicaChoice {
     package mutating func failed(_ failure: StreamFailure) -> Step {
         last = failure
         let isToken =
-            if case .refused(let status, _) = failure { status.family == .token } else { false }
+            if case .refused(let status, _) = failure { status.blamesToken } else { false }
         if isToken, refetched < Self.refetches {
             refetched += 1
             tries[nodes[current], default: 1] -= 1

@@ -23,6 +23,7 @@ package struct WriteRetry {
     private var resumed = 0
     private var fenced = 0
     private var blocks = 1
+    private var tokensRefused = 0
 
     /// - Parameter excluded: nodes that failed under earlier blocks of the same value.
     package init(excluded: [NodeID] = []) { self.excluded = excluded }
@@ -53,14 +54,18 @@ package struct WriteRetry {
         case .refused(.fenced, _) where !canMove && fenced < Self.fencedResumes:
             fenced += 1
             return .resume
-        case .refused(let status, _) where status.family == .token:
-            return canMove ? newBlock(excluding: nil) : .giveUp
+        case .refused(let status, _) where status.blamesToken:
+            guard canMove else { return .giveUp }
+            // A node that refuses fresh tokens too is left out.
+            defer { tokensRefused += 1 }
+            return newBlock(excluding: tokensRefused > 0 ? head : nil)
         case .refused(.superseded, _), .refused(.badPayloadChecksum, _),
             .refused(.badHeaderChecksum, _):
             return canMove && resumed > 0 ? newBlock(excluding: head) : resume(canMove, head)
         case .refused(let status, _) where status.family == .stream && !canMove: return .giveUp
         case .writtenBefore: return canMove ? newBlock(excluding: head) : .giveUp
-        case .refused, .unreachable, .protocolError, .corrupt:
+        case .refused, .unreachable, .protocolError, .unproven, .corrupt, .otherBlock, .mixedBlock,
+            .passedOn:
             return canMove ? newBlock(excluding: failure.blamed ?? head) : resume(canMove, head)
         }
     }

@@ -18,8 +18,7 @@ package struct WriteSource: Sendable {
 package struct WriteRequest {
     package var block: BlockID
     package var epoch: Epoch
-    /// The payload of `write`: `Credentials.encoded()`.
-    package var credentials: [UInt8]
+    package var opening: StreamOpening
     /// The head of the chain.
     package var address: SocketAddress
     /// The block ends here at the latest.
@@ -39,12 +38,12 @@ package struct WriteRequest {
     package var releaseLevel = Level.written
 
     package init(
-        block: BlockID, epoch: Epoch, credentials: [UInt8], address: SocketAddress,
+        block: BlockID, epoch: Epoch, opening: StreamOpening, address: SocketAddress,
         maxBytes: UInt64
     ) {
         self.block = block
         self.epoch = epoch
-        self.credentials = credentials
+        self.opening = opening
         self.address = address
         self.maxBytes = maxBytes
     }
@@ -74,6 +73,8 @@ struct BlockWriter: ~Copyable {
     var isWaitingForSlot = false
 
     var isOpenSent = false
+    /// What the head has to show before anything it says is believed.
+    var proof: ProofCheck?
     /// The first ack of this stream came.
     var isAnswered = false
     var isSealSent = false

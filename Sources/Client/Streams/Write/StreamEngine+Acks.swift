@@ -7,6 +7,7 @@ extension StreamEngine where Ring: ~Copyable {
     mutating func heardAck(_ write: Int32, _ header: FrameHeader) -> Bool {
         let entry = writes.at(write)
         counters.acksReceived &+= 1
+        guard isProven(entry.pointee.connection) else { return false }
         guard isAbout(write, header), hear(write, header.progress) else { return false }
         let isFirst = !entry.pointee.isAnswered
         entry.pointee.isAnswered = true
@@ -47,6 +48,7 @@ extension StreamEngine where Ring: ~Copyable {
     mutating func heardSealed(_ write: Int32, _ header: FrameHeader, _ payload: [UInt8]) {
         let entry = writes.at(write)
         let connection = entry.pointee.connection
+        guard isProven(connection) else { return }
         guard isAbout(write, header), hear(write, header.progress) else { return }
         guard entry.pointee.isSealSent else {
             return fail(connection, .protocolError("a seal that nobody asked for"))
@@ -56,7 +58,8 @@ extension StreamEngine where Ring: ~Copyable {
             receipt.epoch == entry.pointee.request.epoch,
             receipt.length == entry.pointee.sum.length,
             receipt.checksum == entry.pointee.sum.checksum,
-            receipt.level >= entry.pointee.request.level
+            receipt.level >= entry.pointee.request.level,
+            Int(receipt.position) == entry.pointee.request.opening.place
         else { return fail(connection, .protocolError("a receipt for something else")) }
         entry.pointee.seal = BlockSeal(
             receipt: SignedReceipt(receipt: receipt, signature: signature),

@@ -62,13 +62,13 @@ extension StreamEngine where Ring: ~Copyable {
 
     /// Gives a stopped write's bytes to another block. `maxBytes` must not be less than before.
     package mutating func move(
-        _ id: WriteID, block: BlockID, epoch: Epoch, credentials: [UInt8], address: SocketAddress
+        _ id: WriteID, block: BlockID, epoch: Epoch, opening: StreamOpening, address: SocketAddress
     ) -> Bool {
         let entry = writes.at(id.index)
         entry.pointee.window.startOver()
         entry.pointee.request.block = block
         entry.pointee.request.epoch = epoch
-        entry.pointee.request.credentials = credentials
+        entry.pointee.request.opening = opening
         entry.pointee.request.address = address
         for slot in 0..<settings.slots where records[slot].write == id.index {
             records[slot].header.block = block
@@ -183,12 +183,12 @@ extension StreamEngine where Ring: ~Copyable {
         header.block = entry.pointee.request.block
         header.epoch = entry.pointee.request.epoch
         header.length = entry.pointee.request.length ?? 0
-        header.checksum = CRC32C.of(entry.pointee.request.credentials)
         header.flags = entry.pointee.request.releaseLevel == .received ? [] : .written
         if isReady(afterUnsent: 0, write) { header.flags.insert(.more) }
+        entry.pointee.proof = entry.pointee.request.opening.complete(&header, using: &random)
         entry.pointee.isOpenSent = true
         watchWrite(write)
-        sendControl(index, header, payload: entry.pointee.request.credentials)
+        sendControl(index, header, payload: entry.pointee.request.opening.payload)
     }
 
     private mutating func sendSeal(_ write: Int32, _ index: Int32) {

@@ -6,7 +6,7 @@ import threading
 import time
 
 from ..control import Closed, ControlClient, Refused, heartbeat_proof, proof
-from ..credentials import Key
+from ..sealing import CHALLENGE_BYTES, KeySeal
 from ..status import Code, Role
 from .blocks import Store
 from .shell import give_up, listener, log, now_ms, run_parser, serve
@@ -33,8 +33,9 @@ class Datanode:
         key, made = self.keys.get(number, (None, 0))
         return key, now_ms() - made
 
-    def learn(self, reply):
-        self.keys = {key.key_id: (Key(key.key_id, key.secret), now_ms() - key.age_ms)
+    def learn(self, reply, challenge):
+        seal = KeySeal(self.secret, self.id, self.client.greeting.challenge, challenge)
+        self.keys = {key.key_id: (seal.open(key.key_id, key.sealed), now_ms() - key.age_ms)
                      for key in reply.keys}
         self.current = reply.current_key
 
@@ -46,24 +47,28 @@ class Datanode:
         host, _, port = self.options.namenode.rpartition(":")
         cluster = bytes.fromhex(self.identity["cluster"])
         self.client = ControlClient((host, int(port)), Role.DATANODE, cluster)
+        challenge = os.urandom(CHALLENGE_BYTES)
         reply = self.client.call("register", {
+            "challenge": challenge,
             "node_id": self.id, "incarnation": self.incarnation, "host": "127.0.0.1",
             "port": self.port, "devices": [self.device()], "software": "standin",
             "proof": proof(self.secret, self.client.greeting.challenge, self.id,
                            self.incarnation)})
         self.cluster, self.session, self.beat = reply.cluster_id, reply.session, 0
         self.store.join(self.identity, self.cluster)
-        self.learn(reply)
+        self.learn(reply, challenge)
         return reply.timing.heartbeat_ms / 1000
 
     def heartbeat(self):
         self.beat += 1
         states = [block.state() for block in list(self.store.blocks.values())]
+        challenge = os.urandom(CHALLENGE_BYTES)
         self.learn(self.client.call("heartbeat", {
+            "challenge": challenge,
             "node_id": self.id, "session": self.session, "sequence": self.beat,
             "blocks": states, "report_complete": True, "devices": [self.device()],
             "proof": heartbeat_proof(
-                self.secret, self.client.greeting.challenge, self.id, self.session)}))
+                self.secret, self.client.greeting.challenge, self.id, self.session)}), challenge)
 
     def first_registration(self):
         try:

@@ -6,7 +6,8 @@ import struct
 import threading
 
 from .. import protobuf
-from ..control import MESSAGE_BYTES, Closed, heartbeat_proof, proof, read_exactly
+from ..control import MESSAGE_BYTES, VERSION, Closed, heartbeat_proof, proof, read_exactly
+from ..sealing import KeySeal
 from ..status import Code
 from .namespace import Fault, Namespace
 from .shell import give_up, listener, log, run_parser, serve
@@ -51,9 +52,10 @@ class Server:
         challenge = os.urandom(16)
         hello = self.receive(sock, "Hello")
         cluster = self.namespace.cluster
-        reply = {"protocol": 1, "cluster_id": cluster, "challenge": challenge}
-        if not hello.protocol_min <= 1 <= hello.protocol_max:
-            reply = {"code": Code.WRONG_VERSION, "message": "this namenode speaks version 1"}
+        reply = {"protocol": VERSION, "cluster_id": cluster, "challenge": challenge}
+        if not hello.protocol_min <= VERSION <= hello.protocol_max:
+            reply = {"code": Code.WRONG_VERSION,
+                     "message": f"this namenode speaks version {VERSION}"}
         elif hello.cluster_id not in (b"", cluster):
             reply = {"code": Code.WRONG_CLUSTER, "message": f"this is cluster {cluster.hex()}"}
         self.send(sock, "HelloReply", reply)
@@ -78,6 +80,9 @@ class Server:
                 if name == "heartbeat":
                     self.check_proof(fields, heartbeat_proof(
                         self.secret, challenge, fields.node_id, fields.session))
+                if name in ("register", "heartbeat"):
+                    fields["seal"] = KeySeal(
+                        self.secret, fields.node_id, challenge, fields.challenge)
                 result = self.namespace.apply(name, fields, request.client_id)
                 reply[name] = result
             except Fault as fault:

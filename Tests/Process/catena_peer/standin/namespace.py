@@ -49,17 +49,18 @@ class Namespace:
     def current(self):
         return self.signing[-2]
 
-    def key_set(self, now):
+    def key_set(self, seal, now):
         return {
-            "keys": [{"key_id": key.id, "secret": key.secret, "age_ms": now - made}
+            "keys": [{"key_id": key.id, "sealed": seal.close(key), "age_ms": now - made}
                      for key, made in self.signing],
             "current_key": self.current()[0].id}
 
     def token(self, modes, block, nodes, lease, now, most):
         key, made = self.current()
         chain = [ChainNode(node["node_id"], node["host"], node["port"]) for node in nodes]
-        return Token(modes, now - made, key.id, self.cluster, block, self.blocks[block]["epoch"],
-                     lease, chain_hash(chain), most, self.options.token_ms).signed(key)
+        token = Token(modes, now - made, key.id, self.cluster, block, self.blocks[block]["epoch"],
+                      lease, chain_hash(chain), most, self.options.token_ms).signed(key)
+        return {"token": token, "stream_key": key.stream_key(token)}
 
     # ---- datanodes ----
 
@@ -84,7 +85,7 @@ class Namespace:
         self.nodes[fields.node_id] = {
             "node_id": fields.node_id, "host": fields.host, "port": fields.port, "seen": now,
             "session": session, "blocks": {}, "devices": fields.devices, "complete": False}
-        return {"cluster_id": self.cluster, "session": session, **self.key_set(now), "timing": {
+        return {"cluster_id": self.cluster, "session": session, **self.key_set(fields.seal, now), "timing": {
             "heartbeat_ms": self.options.heartbeat_ms, "stale_ms": self.options.stale_ms,
             "dead_ms": self.options.dead_ms}}
 
@@ -96,7 +97,7 @@ class Namespace:
         node["complete"] = node["complete"] or fields.report_complete
         for block in fields.blocks:
             node["blocks"][block.block] = block
-        return self.key_set(now)
+        return self.key_set(fields.seal, now)
 
     def message(self, node):
         return {name: node[name] for name in ("node_id", "host", "port")}
@@ -138,7 +139,7 @@ class Namespace:
         held["blocks"].append(block)
         chain = [self.message(n) for n in nodes]
         return {"block": block, "epoch": 1, "max_length": most, "chain": chain,
-                "token": self.token(WRITE, block, chain, fields.lease_id, now, most)}
+                **self.token(WRITE, block, chain, fields.lease_id, now, most)}
 
     def do_renew(self, fields, _client, now):
         self.held(fields.lease_id)["ends"] = now + self.options.lease_ms
@@ -180,7 +181,7 @@ class Namespace:
             entry = {"block": number, "epoch": block["epoch"], "offset": at,
                      "length": block["length"], "crc": block["crc"], "replicas": nodes}
             if tokens and nodes:
-                entry["token"] = self.token(READ, number, nodes, bytes(16), now, block["length"])
+                entry.update(self.token(READ, number, nodes, bytes(16), now, block["length"]))
             out.append(entry)
             at += block["length"]
         return out, at

@@ -1,6 +1,8 @@
 """The stand-in datanode's streams: one connection, and the hop behind it."""
 
+import dataclasses
 import hmac
+import os
 import socket
 import threading
 import time
@@ -8,7 +10,7 @@ import time
 from .. import credentials, frames
 from ..control import Closed
 from ..crc32c import crc32c
-from ..datanode import DataConnection, Refusal
+from ..datanode import DataConnection, Refusal, check_proof
 from ..status import Level, Status
 from .blocks import Fault
 
@@ -45,17 +47,31 @@ class Stream:
         """Reads the next hop's answers, in a thread of its own."""
         try:
             while True:
-                header, _ = self.next.receive()
+                header, payload = self.next.receive()
+                check_proof(self.next.expected, header)
+                self.next.expected = None
                 self.down = header.progress
                 if header.operation == frames.SEALED:
+                    self.check_receipt(payload)
                     self.finish(Level(min(self.block.sealed * 2, _level(header.flags))))
                     return
                 if self.block.owner is self:
                     self.ack()
         except Refusal as refused:
             self.fail(Fault(refused.status, refused.text, refused.node))
+        except AssertionError as error:
+            self.fail(Fault(Status.unproven, str(error)))
         except (OSError, Closed, frames.Malformed):
             self.fail(Fault(Status.nextHopFailed, "the next node closed the connection"))
+
+    def check_receipt(self, payload):
+        receipt, signature = credentials.decode_receipt(payload)
+        key, _ = self.server.node.find_key(receipt.key_id)
+        wanted = (self.block.number, self.block.epoch, self.seal.length, self.seal.checksum,
+                  self.header.place + 1, _level(self.seal.flags) <= receipt.level)
+        found = (receipt.block, receipt.epoch, receipt.length, receipt.checksum, receipt.place, True)
+        if not key or key.sign(receipt.unsigned()) != signature or wanted != found:
+            raise AssertionError("the receipt of the chain behind does not hold")
 
     def fail(self, fault):
         if not self.done:
@@ -78,7 +94,8 @@ class Stream:
         node, block = self.server.node, self.block
         key = node.current_key()
         receipt = credentials.Receipt(
-            level, block.crc, key.id, node.cluster, block.number, block.epoch, block.hwm)
+            level, block.crc, key.id, node.cluster, block.number, block.epoch, block.hwm,
+            self.header.place)
         received, written, durable = self.progress()
         self.done = True
         block.owner = None
@@ -105,11 +122,13 @@ class StreamServer:
         self.stream = None
         self.sequence = 0
         self.deadline = 0
+        self.proof = b""
 
     def send(self, header, payload=b""):
         with self.sending:
             header.sequence = self.sequence
             self.sequence += 1
+            header.proof, self.proof = self.proof, b""
             self.socket.sendall(header.encode() + payload)
 
     def fail(self, fault, header=None):
@@ -211,15 +230,15 @@ class StreamServer:
         except ValueError as error:
             raise Fault(Status.tokenMalformed) from error
         key, age = node.find_key(token.key_id)
-        place = [hop.node for hop in chain].index(node.id) if node.id in [
-            hop.node for hop in chain] else None
+        place = header.place
+        is_here = place < len(chain) and chain[place].node == node.id
         checks = [
             (key is not None, Status.tokenUnknownKey),
             (key and hmac.compare_digest(key.sign(token.unsigned()), signature),
              Status.tokenForged),
             (token.cluster == node.cluster, Status.tokenWrongCluster),
             (token.chain_hash == credentials.chain_hash(chain), Status.tokenWrongChain),
-            (place is not None, Status.tokenWrongNode),
+            (is_here, Status.tokenWrongNode),
             (token.modes & mode, Status.tokenWrongMode),
             (token.block == header.block, Status.tokenWrongBlock),
             (token.epoch == header.epoch, Status.tokenStaleEpoch),
@@ -227,12 +246,13 @@ class StreamServer:
         for good, status in checks:
             if not good:
                 raise Fault(status)
+        self.proof = credentials.stream_proof(key.stream_key(raw), header)
         return token, chain, place
 
     def write(self, header, payload):
         token, chain, place = self.admit(header, payload, credentials.WRITE)
         block = self.node.store.open(header.block, header.epoch)
-        following = self.connect(chain[place + 1], header, payload) if chain[place + 1 :] else None
+        following = self.connect(chain, place + 1, header, payload) if chain[place + 1 :] else None
         self.finished.clear()
         self.stream = Stream(self, header, block, token, following)
         with block.lock:
@@ -244,12 +264,17 @@ class StreamServer:
         else:
             self.stream.ack()
 
-    def connect(self, hop, header, payload):
+    def connect(self, chain, place, header, payload):
+        hop = chain[place]
         try:
             connection = DataConnection(hop.address)
         except OSError as error:
             raise Fault(Status.nextHopUnreachable, f"{hop.host}:{hop.port}: {error}") from error
-        connection.send(header, payload)
+        raw = payload[: credentials.TOKEN_BYTES]
+        key, _ = self.node.find_key(credentials.decode_token(raw)[0].key_id)
+        asked = dataclasses.replace(header, challenge=os.urandom(16), place=place)
+        connection.expected = credentials.stream_proof(key.stream_key(raw), asked)
+        connection.send(asked, payload)
         return connection
 
     def data(self, header, payload):
@@ -312,7 +337,8 @@ class StreamServer:
         last = header.offset + header.length - 1
         stop = min(block.hwm, (last // frames.CHUNK + 1) * frames.CHUNK)
         while at < stop:
-            part = bytes(block.data[at : min(stop, at + frames.DATA_BYTES)])
+            most = frames.PIECES_BESIDE_PROOF * frames.CHUNK if self.proof else frames.DATA_BYTES
+            part = bytes(block.data[at : min(stop, at + most)])
             self.send(frames.Header(
                 frames.DATA, frames.LAST if at + len(part) == stop else 0, header.stream, 0,
                 header.block, header.epoch, at, len(part), 0,

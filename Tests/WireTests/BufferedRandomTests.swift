@@ -1,5 +1,5 @@
-import Control
 import Testing
+import Wire
 
 @Suite struct BufferedRandomTests {
     @Test("no number comes twice, within a buffer or from one to the next")

@@ -21,3 +21,14 @@ package struct BufferedRandom: RandomNumberGenerator, Sendable {
         }
     }
 }
+
+/// Where challenges come from: the kernel, or a generator that a simulation has seeded.
+public struct ChallengeRandom: RandomNumberGenerator, Sendable {
+    private var source: any RandomNumberGenerator & Sendable
+
+    public init() { source = BufferedRandom() }
+
+    public init(_ source: any RandomNumberGenerator & Sendable) { self.source = source }
+
+    public mutating func next() -> UInt64 { source.next() }
+}
