@@ -80,6 +80,10 @@ class SimulationTest(unittest.TestCase):
     def test_planted_reply_before_commit_is_found(self):
         self.assertEqual(self.find("reply-before-commit")["oracle"], "commit")
 
+    def test_impostors_with_the_clusters_keys_are_found(self):
+        """Without the keys they do no harm: the seeds above have them too."""
+        self.assertIn(self.find("leaked-keys")["oracle"], ("ack", "durable", "bytes", "readable"))
+
     def test_plants_are_found_by_what_clients_see_alone(self):
         for plant in (
             "ack-before-write", "close-before-durable", "skipped-crc", "missing-directory-fsync",

@@ -13,6 +13,7 @@ enum UnsafeFiles {
         "Sources/Load/Payload": "the pattern is written to and compared with the engine's slots",
         "Sources/Load/Run/Worker+Check.swift": "what the engine delivers, where it is",
         "Sources/Simulation/Client/SimulatedValue.swift": "the pattern fills the engine's slots",
+        "Sources/Simulation/Datanode/Impostor.swift": "its buffers are the simulated ring's",
         "Sources/ToolSupport/Program/Arguments.swift": "argv, and names as the system takes them",
         "Sources/ToolSupport/Program/DetachedThread.swift": "a thread's argument",
         "Sources/ToolSupport/Program/SignalWatch.swift": "signal(2) has handlers as pointers",

@@ -11,4 +11,6 @@ package enum Plant: String, CaseIterable, Sendable {
     case missingDirectoryFsync = "missing-directory-fsync"
     /// The namenode's shell lets replies leave while their commit is under way.
     case replyBeforeCommit = "reply-before-commit"
+    /// The impostors at dead datanodes' addresses have the cluster's signing keys.
+    case leakedKeys = "leaked-keys"
 }

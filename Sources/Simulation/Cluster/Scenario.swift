@@ -31,10 +31,17 @@ package struct Scenario: Sendable {
             plan.loadTime = 6_000_000_000
         },
         Scenario(
+            name: "impostors",
+            about: "Somebody without a key answers at the addresses of dead datanodes.", seed: 4,
+            cycles: 8
+        ) { plan in
+            plan.impostorsPerCycle = 6
+        },
+        Scenario(
             name: "seal-after-power-cut",
             about: "A writer comes back to a block whose seal outlived its bytes.", seed: 10_787,
             cycles: 2
-        ) { _ in },
+        ) { plan in plan.impostorsPerCycle = 0 },
     ]
 
     package static func named(_ name: String) -> Scenario? { all.first { $0.name == name } }

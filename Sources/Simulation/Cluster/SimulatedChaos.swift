@@ -5,6 +5,8 @@ final class SimulatedChaos: SimulationParticipant {
     enum Action {
         case killDatanode(Int)
         case cutPower(Int)
+        /// The datanode is killed, and somebody else answers at its address.
+        case impostor(Int)
         case startDatanode(Int)
         case endNamenode(power: Bool)
         case startNamenode
@@ -24,7 +26,13 @@ final class SimulatedChaos: SimulationParticipant {
     private var actions: [(time: UInt64, action: Action)] = []
     private(set) var crashes = 0
 
-    init(_ cluster: SimulatedCluster) { self.cluster = cluster }
+    /// Apart from all other draws, so that a seed's other faults are the same with and without.
+    private var impostors: SimulationRandom
+
+    init(_ cluster: SimulatedCluster) {
+        self.cluster = cluster
+        impostors = SimulationRandom(seed: ~cluster.world.seed)
+    }
 
     private var world: SimulatedWorld { cluster.world }
 
@@ -35,6 +43,12 @@ final class SimulatedChaos: SimulationParticipant {
         for _ in 0..<cluster.plan.eventsPerCycle {
             let time = world.time + world.random.pick(0...span)
             for action in draw() { add(action.action, at: time + action.after) }
+        }
+        for _ in 0..<(cluster.plan.impostorsPerCycle ?? impostors.below(2)) {
+            let node = impostors.below(cluster.datanodes.count)
+            let time = world.time + impostors.pick(0...span)
+            add(.impostor(node), at: time)
+            add(.startDatanode(node), at: time + impostors.pick(200_000_000...2_500_000_000))
         }
         for _ in 0..<cluster.plan.flipsPerCycle {
             add(.flipBit, at: world.time + world.random.pick(0...span))
@@ -115,6 +129,9 @@ final class SimulatedChaos: SimulationParticipant {
         switch action {
         case .killDatanode(let number): end(number, power: false)
         case .cutPower(let number): end(number, power: true)
+        case .impostor(let number):
+            end(number, power: false)
+            cluster.datanodes[number].giveUpAddress()
         case .startDatanode(let number):
             if !cluster.datanodes[number].isUp { cluster.datanodes[number].start() }
         case .endNamenode(let power): endNamenode(power: power)
@@ -150,7 +167,7 @@ final class SimulatedChaos: SimulationParticipant {
         if power { cluster.ledger.cuts += 1 }
         guard node.isUp else {
             // Power also takes what a process that ended before had not synced.
-            if power { world.crash(node.name) }
+            if power { node.end(power: true) }
             return
         }
         crashes += 1

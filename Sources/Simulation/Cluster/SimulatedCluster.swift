@@ -101,7 +101,7 @@ package final class SimulatedCluster {
             switch plant {
             case .ackBeforeWrite: disk.lies.writesAhead = 30_000_000
             case .missingDirectoryFsync: disk.lies.directorySyncs = true
-            case .closeBeforeDurable, .skippedCRC, .replyBeforeCommit, nil: break
+            case .closeBeforeDurable, .skippedCRC, .replyBeforeCommit, .leakedKeys, nil: break
             }
         }
     }

@@ -34,6 +34,8 @@ package struct SimulationPlan: Sendable {
     package var longestRest: UInt64 = 100_000_000
     /// Violent events in a cycle.
     package var eventsPerCycle = 3
+    /// Impostors at dead datanodes' addresses in a cycle; `nil`: one in every other.
+    package var impostorsPerCycle: Int?
 
     package init(using random: inout SimulationRandom) {
         replicas = random.below(4) == 0 ? 2 : 3

@@ -25,6 +25,7 @@ package struct SimulationRun: Sendable {
             seed: seed, plant: plant, blackBox: isBlackBox,
             adjust: { plan in
                 if plant == .skippedCRC { plan.rot() }
+                if plant == .leakedKeys { plan.invite() }
                 scenario?.adjust(&plan)
             }, print: print)
         return cluster.run(cycles: cycles)
@@ -36,5 +37,10 @@ extension SimulationPlan {
     mutating func rot() {
         victim = victim ?? 0
         flipsPerCycle = max(flipsPerCycle, 4)
+    }
+
+    /// An impostor with keys does harm only where one comes.
+    mutating func invite() {
+        impostorsPerCycle = 4
     }
 }

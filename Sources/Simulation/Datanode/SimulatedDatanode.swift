@@ -16,6 +16,8 @@ final class SimulatedDatanode: SimulationParticipant {
     let devices: [(name: String, id: DeviceID)]
     private(set) var reactors: [SimulatedReactor] = []
     private(set) var agent: SimulatedAgent?
+    /// Who answers at this node's address while it is down.
+    private var impostor: Impostor?
     private var log = ReportLog(reactors: 1)
     private(set) var startedAt: UInt64 = 0
     private var nextReport: UInt64 = 0
@@ -47,6 +49,7 @@ final class SimulatedDatanode: SimulationParticipant {
 
     func start() {
         precondition(!isUp, "a datanode starts once")
+        endImpostor()
         do throws(RingFailure) { try makeReactors() } catch {
             preconditionFailure("a simulated ring has what it needs: \(error)")
         }
@@ -104,9 +107,32 @@ final class SimulatedDatanode: SimulationParticipant {
         }
     }
 
+    /// Somebody else listens where this datanode did.
+    func giveUpAddress() {
+        guard !isUp, impostor == nil, let address = SocketAddress(host: host, port: 7500) else {
+            return
+        }
+        let leak: (KeyID) -> SigningKey? =
+            cluster.plant == .leakedKeys
+            ? { [unowned cluster] id in cluster.namenode.receiptKey(id) } : { _ in nil }
+        do throws(RingFailure) {
+            impostor = try Impostor(world, node: name, at: address, keys: leak)
+        } catch {
+            preconditionFailure("a dead datanode's address is free: \(error)")
+        }
+    }
+
+    private func endImpostor() {
+        guard impostor != nil else { return }
+        world.kill(name)
+        impostor = nil
+    }
+
     /// Ends the process, or the whole host: then its disks lose or tear what was not synced.
     func end(power: Bool) {
-        guard isUp else { return }
+        endImpostor()
+        // Power also takes what a process that ended before had not synced.
+        guard isUp || power else { return }
         if power { world.crash(name) } else { world.kill(name) }
         reactors = []
         agent?.die()
@@ -146,7 +172,7 @@ final class SimulatedDatanode: SimulationParticipant {
     // MARK: Time
 
     func turn() -> Bool {
-        guard isUp else { return false }
+        guard isUp else { return impostor?.turn() ?? false }
         var isBusy = false
         for reactor in reactors where reactor.node.turn(waitUntil: world.time) > 0 {
             isBusy = true
