@@ -20,8 +20,9 @@ package struct Bounds: Sendable, Equatable {
     package var openBlocksPerClient = 62_500
     package var openBlocksPerAddress = 125_000
     package var openBlocks = 250_000
-    /// Blocks of one value: what a CLOSE of 1 MiB can list.
-    package var blocksPerLease = 10_000
+    /// Blocks of one value. Its CLOSEs list them in parts, for a message has room for some
+    /// thousands.
+    package var blocksPerValue = 100_000
     /// Answers kept for retries, of one client and of all; the oldest goes first.
     package var outcomesPerClient = 4_096
     package var outcomes = 65_536

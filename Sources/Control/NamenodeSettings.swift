@@ -16,8 +16,11 @@ package struct NamenodeSettings: Sendable, Equatable {
     /// K: fewer live datanodes than this and client traffic is refused; `nil` means a majority of
     /// `replicas`: what was written to all of them is then on one that is live.
     package var minNodes: Int?
-    /// The longest block ADDBLOCK plans.
+    /// The longest block ADDBLOCK plans for a writer that does not ask for another length.
     package var blockBytes = Limits.defaultBlockBytes
+    /// The longest that a writer may ask for: a long value's blocks are longer, for their number is
+    /// bounded. `nil` means as long as a block can be.
+    package var longestBlockBytes: Int?
     /// How often a datanode is told to send HEARTBEAT.
     package var heartbeatMs: Int64 = 1_000
     /// Silence after which a node gets no new blocks and is not counted as live.
@@ -39,6 +42,14 @@ package struct NamenodeSettings: Sendable, Equatable {
 
     package var neededNodes: Int { minNodes ?? replicas / 2 + 1 }
 
+    /// The longest block that is planned.
+    package var mostBlockBytes: UInt64 {
+        UInt64(longestBlockBytes ?? Limits.blockBytes.upperBound)
+    }
+
+    /// The longest value that its blocks have room for.
+    package var mostValueBytes: UInt64 { mostBlockBytes * UInt64(bounds.blocksPerValue) }
+
     /// How long a token really lasts. A key signs for one rotation and stays known for one more, so
     /// a token of at most one rotation never outlives its key; a shorter rotation shortens tokens,
     /// it does not make them lie.
@@ -57,6 +68,10 @@ package struct NamenodeSettings: Sendable, Equatable {
             Limits.blockBytes.contains(blockBytes),
             "block-bytes must be \(Limits.blockBytes.lowerBound) to \(Limits.blockBytes.upperBound)"
         )
+        check(
+            (UInt64(blockBytes)...UInt64(max(blockBytes, Limits.blockBytes.upperBound)))
+                .contains(mostBlockBytes),
+            "longest-block-bytes must be block-bytes to \(Limits.blockBytes.upperBound)")
         check((10...60_000).contains(heartbeatMs), "heartbeat-ms must be 10 to 60000")
         check(staleMs > heartbeatMs, "stale-ms must be longer than heartbeat-ms")
         check(deadMs > staleMs, "dead-ms must be longer than stale-ms")

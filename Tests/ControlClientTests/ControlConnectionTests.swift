@@ -95,6 +95,28 @@ struct ControlConnectionTests {
         }
     }
 
+    @Test("a namenode without a place says that it is busy", arguments: [false, true])
+    func busy(afterHello: Bool) throws {
+        let namenode = FakeNamenode { peer, _ in
+            _ = peer.greet {
+                guard !afterHello else { return }
+                $0.code = .busy
+                $0.message = "no place"
+            }
+            guard peer.request() != nil else { return }
+            var reply = ControlReply()
+            reply.code = .busy
+            reply.message = "no place"
+            peer.send(reply)
+        }
+        let refused = failure {
+            let connection = try ControlConnection(namenode.endpoint, settings)
+            _ = try connection.call(statusRequest)
+        }
+        #expect(refused == .refused(.init(code: .busy, message: "no place")))
+        #expect(refused?.kind == .retryLater)
+    }
+
     @Test func answersInPiecesAreOneAnswer() throws {
         let namenode = FakeNamenode { peer, _ in
             _ = peer.greet()

@@ -74,7 +74,7 @@ struct CloseTests {
         #expect(try desk.close(lease, [desk.receipt(old, length: 10)]).code == .staleEpoch)
         old.epoch = 2
         #expect(try desk.close(lease, [desk.receipt(old, length: 10)]).code == .blockMismatch)
-        let long = try desk.receipt(plan, length: plan.maxLength + 1)
+        let long = try desk.receipt(plan, length: UInt64(Limits.blockBytes.upperBound) + 1)
         #expect(try desk.close(lease, [long]).code == .blockMismatch)
     }
 
@@ -150,5 +150,95 @@ struct CloseTests {
         let info = try desk.info("a").info
         #expect(info.exists == false)
         #expect(info.openLength == 10)
+    }
+
+    // MARK: Long values
+
+    private func listed(
+        _ desk: inout Desk, _ lease: Data, _ lengths: [UInt64], more: Bool
+    ) throws -> ControlReply {
+        var close = ControlClose()
+        close.leaseID = lease
+        close.more = more
+        for length in lengths {
+            let plan = try desk.addBlock(lease).addBlock
+            close.blocks.append(try desk.receipt(plan, length: length))
+        }
+        return try desk.send(.close(close))
+    }
+
+    @Test func aLongValueIsListedInParts() throws {
+        var desk = try Desk()
+        try desk.put("k", blocks: [7])
+        let lease = try desk.create("k", overwrite: true).create.leaseID
+        #expect(try listed(&desk, lease, [100, 200], more: true).code == .ok)
+        _ = try desk.addBlock(lease)
+        #expect(try listed(&desk, lease, [300], more: true).code == .ok)
+        // Until the last part the key is what it was, and the rest can be seen.
+        #expect(try desk.info("k").info.length == 7)
+        #expect(try desk.info("k").info.openLength == 600)
+        #expect(try listed(&desk, lease, [50], more: false).code == .ok)
+        let open = try desk.open("k").open
+        #expect(open.length == 650)
+        #expect(open.blocks.map(\.offset) == [0, 100, 300, 600])
+        #expect(try desk.status().blocks == 4)
+        #expect(try desk.status().leases == 0)
+    }
+
+    @Test func aPartSurvivesARestartAndEndsWithItsLease() throws {
+        var desk = try Desk()
+        let lease = try desk.create("a").create.leaseID
+        #expect(try listed(&desk, lease, [100, 200], more: true).code == .ok)
+        _ = try desk.restarted()
+        for index in desk.nodes.indices { try desk.register(index) }
+        #expect(try listed(&desk, lease, [300], more: true).code == .ok)
+        #expect(try listed(&desk, lease, [], more: false).code == .ok)
+        #expect(try desk.open("a").open.length == 600)
+        let other = try desk.create("b").create.leaseID
+        #expect(try listed(&desk, other, [100, 200], more: true).code == .ok)
+        #expect(try desk.status().blocks == 5)
+        try desk.pass(60_000)
+        #expect(try desk.status().blocks == 3)
+    }
+
+    @Test func aBlockIsListedOnceAndAValueIsBounded() throws {
+        var desk = try Desk {
+            $0.bounds.blocksPerValue = 3
+            $0.bounds.openBlocksPerClient = 2
+        }
+        let lease = try desk.create("a").create.leaseID
+        let plan = try desk.addBlock(lease).addBlock
+        var close = ControlClose()
+        close.leaseID = lease
+        close.blocks = [try desk.receipt(plan, length: 5)]
+        close.more = true
+        #expect(try desk.send(.close(close)).code == .ok)
+        #expect(try desk.send(.close(close)).code == .blockMismatch)
+        // What is listed is not open any more.
+        #expect(try listed(&desk, lease, [1, 1], more: true).code == .ok)
+        #expect(try desk.addBlock(lease).code == .malformed)
+        #expect(try listed(&desk, lease, [], more: false).code == .ok)
+        #expect(try desk.open("a").open.length == 7)
+    }
+
+    @Test func aValueThatIsTooLongIsRefusedBeforeItIsWritten() throws {
+        var desk = try Desk {
+            $0.bounds.blocksPerValue = 10
+            $0.blockBytes = 1 << 20
+            $0.longestBlockBytes = 4 << 20
+        }
+        var create = ControlCreate()
+        create.key = "a"
+        create.length = 40 << 20 + 1
+        let refused = try desk.send(.create(create))
+        #expect(refused.code == .malformed)
+        #expect(refused.message.contains("at most \(40 << 20) bytes"))
+        create.length = 40 << 20
+        let lease = try desk.send(.create(create)).create
+        #expect(lease.mostBlocks == 10)
+        #expect([lease.blockBytes, lease.longestBlock] == [1 << 20, 4 << 20])
+        #expect(try desk.addBlock(lease.leaseID).addBlock.maxLength == 1 << 20)
+        let longer = try desk.addBlock(lease.leaseID) { $0.blockBytes = 1 << 30 }
+        #expect(longer.addBlock.maxLength == 4 << 20)
     }
 }

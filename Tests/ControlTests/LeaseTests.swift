@@ -106,7 +106,7 @@ struct LeaseTests {
     }
 
     @Test func blocksOfALeaseAreBounded() throws {
-        var desk = try Desk { $0.bounds.blocksPerLease = 2 }
+        var desk = try Desk { $0.bounds.blocksPerValue = 2 }
         let lease = try desk.create("a").create.leaseID
         #expect(try desk.addBlock(lease).code == .ok)
         #expect(try desk.addBlock(lease).code == .ok)

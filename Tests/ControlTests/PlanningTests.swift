@@ -56,7 +56,7 @@ struct PlanningTests {
         let tooShort = try desk.addBlock(lease) { $0.blockBytes = 1 }
         #expect(tooShort.code == .malformed)
         let tooLong = try desk.addBlock(lease) { $0.blockBytes = 1 << 40 }
-        #expect(tooLong.addBlock.maxLength == Self.block)
+        #expect(tooLong.addBlock.maxLength == desk.engine.namenode.settings.mostBlockBytes)
     }
 
     @Test func eachHasItsOwnTokenAndItsPlaceInTheValue() throws {

@@ -10,7 +10,7 @@ from catena_peer import values
 from catena_peer.case import ClusterCase
 from catena_peer.cluster import (
     EXIT, STANDIN, START_SECONDS, Cluster, Daemon, command_environment, datanode_command,
-    format_command, namenode_command, program, secret_file)
+    format_command, namenode_command, program, secret_file, until)
 from catena_peer.mounts import SmallMount
 
 
@@ -163,6 +163,32 @@ class CleanStop(unittest.TestCase):
                 values.put(client, "before", b"stop")
                 self.assertEqual(cluster.nodes[0].daemon.kill(signal.SIGTERM), 0)
                 self.assertEqual(cluster.namenode.kill(signal.SIGTERM), 0)
+
+
+class EditedTexts(ClusterCase):
+    settings = {"datanodes": 1, "replicas": 1, "min_nodes": 1}
+
+    def test_files_with_the_line_ends_of_another_editor(self):
+        folder = self.cluster.folder
+        port = self.cluster.nodes[0].daemon.port()
+        secret, config, places = (folder / name for name in ("secret", "config.yaml", "places"))
+        secret.write_bytes(self.cluster.secret.hex().encode() + b"\r\n")
+        config.write_bytes(b"# a comment\r\nlog-level: debug\r\nlocation-map: places\r\n".replace(
+            b"places", str(places).encode()))
+        places.write_bytes(b"# a comment\r\n127.0.0.1:%d /a/p/r/n\r\n127.0.0.1:1 /a/p/r/m\r\n" % port)
+        self.cluster.namenode.stop()
+        self.cluster.settings["config"] = config
+        self.cluster.start_namenode()
+        node = self.cluster.nodes[0]
+        node.kill()
+        node.daemon.start(datanode_command(
+            self.cluster.address, secret, node.folders, port, node.daemon.port_file, {}))
+        self.cluster.wait_settled()
+        self.client.close()
+        self.client.connect()
+        report = self.client.report()
+        self.assertEqual([node.node.location for node in report.nodes], ["/a/p/r/n"])
+        until(lambda: '"line":"3"' in self.cluster.namenode.tail(), "line 3 names nobody")
 
 
 if __name__ == "__main__":

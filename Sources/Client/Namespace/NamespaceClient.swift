@@ -44,11 +44,16 @@ public final class NamespaceClient: Sendable {
 
     // MARK: Writing
 
-    public func create(_ key: String, overwrite: Bool = false) throws(ClientError) -> Lease {
+    /// - Parameter length: of the value, 0 when that is not known. One that is too long for the
+    ///   cluster is refused now, and not after it was written.
+    public func create(
+        _ key: String, overwrite: Bool = false, length: UInt64 = 0
+    ) throws(ClientError) -> Lease {
         try checkKey(key)
         var message = ControlCreate()
         message.key = key
         message.overwrite = overwrite
+        message.length = length
         return try lease(call(.create(message), key: key).create, key: key)
     }
 
@@ -102,12 +107,15 @@ public final class NamespaceClient: Sendable {
     /// `notDurable` is asked again, each time under a new request id, for as long as `CloseRetry`
     /// says; and so is `tooFewNodes`, which a namenode says that was started again until its
     /// datanodes are back.
+    /// - Parameter more: these are the value's next blocks, and not the last.
     public func close(
-        _ lease: Lease, blocks: [SignedReceipt], durability: CloseDurability = .durable
+        _ lease: Lease, blocks: [SignedReceipt], durability: CloseDurability = .durable,
+        more: Bool = false
     ) throws(ClientError) {
         var message = ControlClose()
         message.leaseID = Data(lease.id.bytes)
         message.durability = durability.code
+        message.more = more
         message.blocks = blocks.map(receiptMessage)
         let deadline = Deadline(after: closeRetry.totalMilliseconds)
         while true {

@@ -6,11 +6,29 @@ public struct Lease: Hashable, Sendable {
     public let key: String
     /// How long it holds from the answer that gave it, in milliseconds.
     public let milliseconds: UInt64
+    /// What the value's blocks may be; `nil` in a lease that was renewed.
+    public let bounds: ValueBounds?
 
-    public init(id: LeaseID, key: String, milliseconds: UInt64) {
+    public init(id: LeaseID, key: String, milliseconds: UInt64, bounds: ValueBounds? = nil) {
         self.id = id
         self.key = key
         self.milliseconds = milliseconds
+        self.bounds = bounds
+    }
+}
+
+/// Bounds of one value, as its namenode has them.
+public struct ValueBounds: Hashable, Sendable {
+    /// The longest block of a writer that does not ask for another length.
+    public let blockBytes: UInt64
+    /// The longest that it may ask for.
+    public let longestBlock: UInt64
+    public let mostBlocks: Int
+
+    public init(blockBytes: UInt64, longestBlock: UInt64, mostBlocks: Int) {
+        self.blockBytes = blockBytes
+        self.longestBlock = longestBlock
+        self.mostBlocks = mostBlocks
     }
 }
 

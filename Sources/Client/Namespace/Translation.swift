@@ -7,7 +7,16 @@ func lease(_ message: ControlLease, key: String) throws(ClientError) -> Lease {
     guard let id = LeaseID(bytes: message.leaseID) else {
         throw .malformed(reason: "a lease without an id")
     }
-    return Lease(id: id, key: key, milliseconds: message.durationMs)
+    var bounds: ValueBounds?
+    if message.mostBlocks > 0 {
+        guard message.blockBytes > 0, message.blockBytes <= message.longestBlock,
+            message.longestBlock <= UInt64(Limits.blockBytes.upperBound)
+        else { throw .malformed(reason: "a lease for blocks of \(message.blockBytes) bytes") }
+        bounds = ValueBounds(
+            blockBytes: message.blockBytes, longestBlock: message.longestBlock,
+            mostBlocks: Int(message.mostBlocks))
+    }
+    return Lease(id: id, key: key, milliseconds: message.durationMs, bounds: bounds)
 }
 
 func chainNode(_ message: ControlNode) throws(ClientError) -> ChainNode {

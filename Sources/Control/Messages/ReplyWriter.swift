@@ -47,6 +47,9 @@ package enum ReplyWriter {
     private static func write(_ lease: ControlLease, _ writer: inout ProtoWriter) {
         writer.data(1, lease.leaseID)
         writer.number(2, lease.durationMs)
+        writer.number(70, lease.blockBytes)
+        writer.number(71, lease.longestBlock)
+        writer.number(72, UInt64(lease.mostBlocks))
     }
 
     private static func write(_ plan: ControlBlockPlan, _ writer: inout ProtoWriter) {

@@ -69,6 +69,7 @@ package enum RequestReader {
             switch tag {
             case 1 << 3 | 2: set(&message.key, reader.text())
             case 2 << 3: set(&message.overwrite, reader.varint().map { $0 != 0 })
+            case 70 << 3: set(&message.length, reader.varint())
             default: false
             }
         }
@@ -104,6 +105,7 @@ package enum RequestReader {
                 return set(
                     &message.durability,
                     reader.small().flatMap { ControlClose.Durability(rawValue: Int($0)) })
+            case 70 << 3: return set(&message.more, reader.varint().map { $0 != 0 })
             default: return false
             }
         }

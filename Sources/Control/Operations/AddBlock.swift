@@ -25,7 +25,7 @@ extension Namenode {
         }
         turn.mutations.append(.putLease(planning.lease))
         leaseHolders.seen(lease.id, from: turn.caller.address)
-        leaseHolders.change(lease.id, blocks: planning.lease.blocks)
+        leaseHolders.plan(lease.id, blocks: planning.plans.count)
         var answer = planning.plans[0]
         answer.more = Array(planning.plans.dropFirst())
         return answer
@@ -42,10 +42,7 @@ extension Namenode {
     private mutating func planBlock(
         _ planning: inout BlockPlanning, _ turn: inout Turn<some NamespaceReader>
     ) throws(Refusal) {
-        guard planning.lease.blocks < settings.bounds.blocksPerLease else {
-            throw Refusal(
-                .malformed, "a value has at most \(settings.bounds.blocksPerLease) blocks")
-        }
+        guard planning.lease.blocks < settings.bounds.blocksPerValue else { throw tooManyBlocks }
         try requireRoomForBlock(planning, turn)
         let nodes = try place(planning, in: turn.store, turn.now)
         guard let chain = prepared(nodes) else {
@@ -94,15 +91,20 @@ extension Namenode {
 
     /// The longest that a block of this writer becomes.
     private func blockBytes(_ request: ControlAddBlock) throws(Refusal) -> UInt64 {
-        let most = UInt64(settings.blockBytes)
-        guard request.blockBytes > 0 else { return most }
+        guard request.blockBytes > 0 else { return UInt64(settings.blockBytes) }
         guard request.blockBytes >= Limits.blockBytes.lowerBound else {
             throw Refusal(
                 .malformed,
                 "a block has at least \(Limits.blockBytes.lowerBound) bytes, "
                     + "not \(request.blockBytes)")
         }
-        return min(most, request.blockBytes)
+        return min(settings.mostBlockBytes, request.blockBytes)
+    }
+
+    var tooManyBlocks: Refusal {
+        Refusal(
+            .malformed,
+            "a value has at most \(settings.bounds.blocksPerValue) blocks: make longer ones")
     }
 
     private mutating func place(

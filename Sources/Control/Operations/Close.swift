@@ -2,7 +2,8 @@ import Wire
 
 extension Namenode {
     /// CLOSE: the open value becomes the key's, at once, and takes the place of what the key named
-    /// before.
+    /// before. A long value's blocks come in several, of which only the last does that: the others
+    /// say `more`.
     mutating func close(
         _ request: ControlClose, _ turn: inout Turn<some NamespaceReader>
     ) throws(Refusal) -> ControlEmpty {
@@ -13,15 +14,24 @@ extension Namenode {
             throw Refusal(.exists, "\(lease.key) exists")
         }
         let level = try Self.level(request.durability)
-        let sealed = try seal(request.blocks, lease: lease, level: level, turn)
+        // Until the value is closed, what was listed before is sealed and the rest is open.
+        let planned = turn.store.blocks(of: lease.value, holding: 0, limit: .max)
+        let sealed = try seal(
+            request.blocks, behind: planned.filter { $0.state == .sealed }, lease: lease,
+            level: level, turn)
         for block in sealed.blocks {
             turn.mutations.append(.putBlock(block))
             vouch(for: block)
         }
+        if request.more {
+            leaseHolders.plan(lease.id, blocks: -sealed.blocks.count)
+            return ControlEmpty()
+        }
         // What the writer planned and did not list, and blocks without bytes, are of no value.
         let kept = Set(sealed.blocks.map(\.block))
-        let planned = turn.store.blocks(of: lease.value, holding: 0, limit: .max)
-        for block in planned where !kept.contains(block.block) { doom(block, &turn) }
+        for block in planned where block.state == .open && !kept.contains(block.block) {
+            doom(block, &turn)
+        }
         if let old { doom(old.value, &turn) }
         end(lease.id, &turn)
         turn.mutations.append(
@@ -42,24 +52,24 @@ extension Namenode {
         }
     }
 
-    /// The value's blocks in the list's order, each with its offset, or why they do not fit.
+    /// The blocks in the list's order, each with its offset behind those that were listed before,
+    /// and the value's length with them; or why they do not fit.
     private func seal(
-        _ receipts: [ControlReceipt], lease: LeaseRecord, level: Level,
-        _ turn: borrowing Turn<some NamespaceReader>
+        _ receipts: [ControlReceipt], behind before: [BlockRecord], lease: LeaseRecord,
+        level: Level, _ turn: borrowing Turn<some NamespaceReader>
     ) throws(Refusal) -> (blocks: [BlockRecord], length: UInt64) {
-        guard receipts.count <= settings.bounds.blocksPerLease else {
-            throw Refusal(
-                .malformed, "a value has at most \(settings.bounds.blocksPerLease) blocks")
+        guard before.count + receipts.count <= settings.bounds.blocksPerValue else {
+            throw tooManyBlocks
         }
         var blocks: [BlockRecord] = []
         var listed: Set<BlockID> = []
-        var length: UInt64 = 0
+        var length = before.map { $0.position + $0.length }.max() ?? 0
         for message in receipts {
             let receipt = try Self.receipt(message, cluster: cluster)
             let record = turn.store.block(receipt.block)
             try ReceiptRules.judge(
                 receipt, signature: Array(message.signature), block: record, value: lease.value,
-                key: keys.receiptKey(receipt.key), maxLength: UInt64(settings.blockBytes))
+                key: keys.receiptKey(receipt.key), maxLength: settings.mostBlockBytes)
             if let record, receipt.level < level { throw late(record, receipt.level, level) }
             guard var record, listed.insert(receipt.block).inserted else {
                 throw Refusal(.blockMismatch, "block \(receipt.block) is listed twice")

@@ -8,6 +8,13 @@ extension Namenode {
     ) throws(Refusal) -> ControlLease {
         let key = try Self.key(request.key)
         try requireNodes(forNewBytes: true, in: turn.store, now: turn.now)
+        guard request.length <= settings.mostValueBytes else {
+            throw Refusal(
+                .malformed,
+                "a value has at most \(settings.mostValueBytes) bytes here, "
+                    + "\(settings.bounds.blocksPerValue) blocks of \(settings.mostBlockBytes), "
+                    + "and this one \(request.length)")
+        }
         let holder = turn.store.lease(writing: key)
         let exists = turn.store.key(key) != nil
         switch LeaseRules.create(
@@ -20,7 +27,7 @@ extension Namenode {
                 lease.overwrite = request.overwrite
                 turn.mutations.append(.putLease(lease))
             }
-            return extend(id, now: turn.now)
+            return granted(id, now: turn.now)
         case .grant:
             try requireRoomForLease(turn)
             let id = LeaseID(using: &generator)
@@ -29,8 +36,17 @@ extension Namenode {
                 value: ValueID(turn.take(.value)))
             turn.mutations.append(.putLease(lease))
             leaseHolders.take(id, client: turn.client, address: turn.caller.address)
-            return extend(id, now: turn.now)
+            return granted(id, now: turn.now)
         }
+    }
+
+    /// What CREATE gives: the lease, and what its writer has to know to choose its blocks' length.
+    private mutating func granted(_ id: LeaseID, now: Int64) -> ControlLease {
+        var lease = extend(id, now: now)
+        lease.blockBytes = UInt64(settings.blockBytes)
+        lease.longestBlock = settings.mostBlockBytes
+        lease.mostBlocks = UInt32(clamping: settings.bounds.blocksPerValue)
+        return lease
     }
 
     /// No client and no address takes what is everybody's.

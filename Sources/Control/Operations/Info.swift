@@ -50,16 +50,15 @@ extension Namenode {
         return found
     }
 
-    /// The open value's contiguous length: for each block the least that a node of its chain has
-    /// reported, up to the first one that is not sealed on all of them: the writer may be in the
-    /// next one already.
+    /// The open value's contiguous length: all that its writer has listed already; then for each
+    /// block the least that a node of its chain has reported, up to the first one that is not
+    /// sealed on all of them: the writer may be in the next one already.
     private func openLength(
         of lease: LeaseRecord, _ turn: borrowing Turn<some NamespaceReader>
     ) -> UInt64 {
-        var total: UInt64 = 0
-        let open = turn.store.blocks(
-            of: lease.value, holding: 0, limit: settings.bounds.blocksPerLease)
-        for block in open {
+        let blocks = turn.store.blocks(of: lease.value, holding: 0, limit: .max)
+        var total = blocks.filter { $0.state == .sealed }.reduce(0) { $0 + $1.length }
+        for block in blocks where block.state == .open {
             let holders = replicas.holders(of: block.block)
             let chain = block.chain.map { id in holders.first { $0.node == id } }
             total += chain.map { $0?.length ?? 0 }.min() ?? 0

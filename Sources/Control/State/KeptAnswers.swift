@@ -3,9 +3,9 @@ import Wire
 /// The answers kept for retries, in a log by age. Each client has a share of them, so that it can
 /// push out no answers but its own.
 ///
-/// A store has the log from its oldest kept answer on, those included that were forgotten behind it.
-/// So that one old answer does not hold a log that grows for ever, the oldest are moved to the end
-/// of the log when it is twice as long as what may be kept.
+/// A store has the log from its oldest kept answer on, also what was forgotten behind that. So that
+/// one old answer does not hold a log that grows for ever, the oldest are moved to the end of the
+/// log when it is twice as long as what may be kept.
 package struct KeptAnswers: Sendable {
     private struct Entry: Sendable {
         let name: RequestName

@@ -39,10 +39,11 @@ struct LeaseHolders: Sendable {
         Self.add(Share(leases: 1, blocks: holder.blocks), by: 1, to: &addresses, at: address)
     }
 
-    mutating func change(_ lease: LeaseID, blocks: Int) {
-        guard holders[lease] != nil else { return }
+    /// So many more blocks are planned; fewer when it is negative.
+    mutating func plan(_ lease: LeaseID, blocks: Int) {
+        guard let before = holders[lease]?.blocks else { return }
         count(lease, by: -1)
-        holders[lease]?.blocks = blocks
+        holders[lease]?.blocks = max(0, before + blocks)
         count(lease, by: 1)
     }
 

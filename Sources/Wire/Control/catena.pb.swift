@@ -1109,6 +1109,9 @@ public nonisolated struct ControlCreate: Sendable {
 
   public var overwrite: Bool = false
 
+  /// of the value, 0: not known
+  public var length: UInt64 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1123,6 +1126,15 @@ public nonisolated struct ControlLease: Sendable {
   public var leaseID: Data = Data()
 
   public var durationMs: UInt64 = 0
+
+  /// CREATE: of a block whose writer does not say, at most
+  public var blockBytes: UInt64 = 0
+
+  /// CREATE: the most that a writer may ask for
+  public var longestBlock: UInt64 = 0
+
+  /// CREATE: blocks of one value
+  public var mostBlocks: UInt32 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1254,6 +1266,9 @@ public nonisolated struct ControlClose: Sendable {
   public var blocks: [ControlReceipt] = []
 
   public var durability: ControlClose.Durability = .durable
+
+  /// the value goes on: these blocks are taken, and the lease stays
+  public var more: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -3643,7 +3658,7 @@ nonisolated extension ControlHeartbeatReply: SwiftProtobuf.Message, SwiftProtobu
 
 nonisolated extension ControlCreate: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Create"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}overwrite\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}overwrite\0\u{2}D\u{1}length\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3653,6 +3668,7 @@ nonisolated extension ControlCreate: SwiftProtobuf.Message, SwiftProtobuf._Messa
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.key) }()
       case 2: try { try decoder.decodeSingularBoolField(value: &self.overwrite) }()
+      case 70: try { try decoder.decodeSingularUInt64Field(value: &self.length) }()
       default: break
       }
     }
@@ -3665,12 +3681,16 @@ nonisolated extension ControlCreate: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if self.overwrite != false {
       try visitor.visitSingularBoolField(value: self.overwrite, fieldNumber: 2)
     }
+    if self.length != 0 {
+      try visitor.visitSingularUInt64Field(value: self.length, fieldNumber: 70)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: ControlCreate, rhs: ControlCreate) -> Bool {
     if lhs.key != rhs.key {return false}
     if lhs.overwrite != rhs.overwrite {return false}
+    if lhs.length != rhs.length {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3678,7 +3698,7 @@ nonisolated extension ControlCreate: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension ControlLease: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Lease"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}lease_id\0\u{3}duration_ms\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}lease_id\0\u{3}duration_ms\0\u{4}D\u{1}block_bytes\0\u{3}longest_block\0\u{3}most_blocks\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3688,6 +3708,9 @@ nonisolated extension ControlLease: SwiftProtobuf.Message, SwiftProtobuf._Messag
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularBytesField(value: &self.leaseID) }()
       case 2: try { try decoder.decodeSingularUInt64Field(value: &self.durationMs) }()
+      case 70: try { try decoder.decodeSingularUInt64Field(value: &self.blockBytes) }()
+      case 71: try { try decoder.decodeSingularUInt64Field(value: &self.longestBlock) }()
+      case 72: try { try decoder.decodeSingularUInt32Field(value: &self.mostBlocks) }()
       default: break
       }
     }
@@ -3700,12 +3723,24 @@ nonisolated extension ControlLease: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if self.durationMs != 0 {
       try visitor.visitSingularUInt64Field(value: self.durationMs, fieldNumber: 2)
     }
+    if self.blockBytes != 0 {
+      try visitor.visitSingularUInt64Field(value: self.blockBytes, fieldNumber: 70)
+    }
+    if self.longestBlock != 0 {
+      try visitor.visitSingularUInt64Field(value: self.longestBlock, fieldNumber: 71)
+    }
+    if self.mostBlocks != 0 {
+      try visitor.visitSingularUInt32Field(value: self.mostBlocks, fieldNumber: 72)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: ControlLease, rhs: ControlLease) -> Bool {
     if lhs.leaseID != rhs.leaseID {return false}
     if lhs.durationMs != rhs.durationMs {return false}
+    if lhs.blockBytes != rhs.blockBytes {return false}
+    if lhs.longestBlock != rhs.longestBlock {return false}
+    if lhs.mostBlocks != rhs.mostBlocks {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3968,7 +4003,7 @@ nonisolated extension ControlReceipt: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension ControlClose: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Close"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}lease_id\0\u{1}blocks\0\u{1}durability\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}lease_id\0\u{1}blocks\0\u{1}durability\0\u{2}C\u{1}more\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3979,6 +4014,7 @@ nonisolated extension ControlClose: SwiftProtobuf.Message, SwiftProtobuf._Messag
       case 1: try { try decoder.decodeSingularBytesField(value: &self.leaseID) }()
       case 2: try { try decoder.decodeRepeatedMessageField(value: &self.blocks) }()
       case 3: try { try decoder.decodeSingularEnumField(value: &self.durability) }()
+      case 70: try { try decoder.decodeSingularBoolField(value: &self.more) }()
       default: break
       }
     }
@@ -3994,6 +4030,9 @@ nonisolated extension ControlClose: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if self.durability != .durable {
       try visitor.visitSingularEnumField(value: self.durability, fieldNumber: 3)
     }
+    if self.more != false {
+      try visitor.visitSingularBoolField(value: self.more, fieldNumber: 70)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4001,6 +4040,7 @@ nonisolated extension ControlClose: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if lhs.leaseID != rhs.leaseID {return false}
     if lhs.blocks != rhs.blocks {return false}
     if lhs.durability != rhs.durability {return false}
+    if lhs.more != rhs.more {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

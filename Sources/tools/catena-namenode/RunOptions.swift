@@ -27,8 +27,15 @@ struct RunOptions: ParsableArguments {
             """)
     var minNodes: String?
 
-    @Option(help: "The longest block, 64KiB to 1GiB. (default: 128MiB)")
+    @Option(
+        help: """
+            The longest block of a writer that does not ask for another length, 64KiB to 1GiB. \
+            (default: 128MiB)
+            """)
     var blockBytes: String?
+
+    @Option(help: "The longest block that a writer may ask for. (default: 1GiB)")
+    var longestBlockBytes: String?
 
     @Option(help: "How often datanodes are to send a heartbeat. (default: 1000)")
     var heartbeatMs: String?
@@ -76,7 +83,8 @@ struct RunOptions: ParsableArguments {
     private var flags: [String: String?] {
         [
             "dir": dir, "listen": listen, "port-file": portFile, "replicas": replicas,
-            "min-nodes": minNodes, "block-bytes": blockBytes, "heartbeat-ms": heartbeatMs,
+            "min-nodes": minNodes, "block-bytes": blockBytes,
+            "longest-block-bytes": longestBlockBytes, "heartbeat-ms": heartbeatMs,
             "stale-ms": staleMs, "dead-ms": deadMs, "lease-ms": leaseMs,
             "delete-grace-ms": deleteGraceMs, "stray-delay-ms": strayDelayMs,
             "token-ms": tokenMs,
@@ -104,6 +112,7 @@ struct RunOptions: ParsableArguments {
         if let count = try layers.integer("replicas", in: counts) { settings.replicas = count }
         settings.minNodes = try layers.integer("min-nodes", in: counts)
         if let bytes = try layers.bytes("block-bytes") { settings.blockBytes = Int(bytes) }
+        settings.longestBlockBytes = try layers.bytes("longest-block-bytes").map { Int($0) }
         try readTimes(layers, &settings)
         if let problem = settings.problems.first {
             throw ToolFailure(.usage, problem)

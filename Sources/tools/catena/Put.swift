@@ -36,7 +36,8 @@ struct Put: ParsableCommand {
     @Option(
         name: [.long, .customLong("block-bytes")],
         help: .init(
-            "The longest a block may become, such as 16MiB (default: the cluster's).",
+            "The longest a block may become, such as 16MiB, unless the value needs longer ones "
+                + "(default: the cluster's).",
             valueName: "size"))
     var blockSize: SizeArgument?
 

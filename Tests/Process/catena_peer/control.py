@@ -160,9 +160,9 @@ class ControlClient:
     def renew(self, lease):
         return self.call("renew", {"lease_id": lease})
 
-    def close_key(self, lease, receipts, durability):
+    def close_key(self, lease, receipts, durability, more=False):
         return self.call("close", {
-            "lease_id": lease, "blocks": receipts, "durability": durability})
+            "lease_id": lease, "blocks": receipts, "durability": durability, "more": more})
 
     def abandon(self, lease):
         return self.call("abandon", {"lease_id": lease})

@@ -42,8 +42,9 @@ Command: 1 enum kind; 2 uint64 block; 3 uint64 epoch; 40 uint32 incarnation; 41 
     uint64 length; 43 uint32 crc
 HeartbeatReply: 1 *SigningKey keys; 2 uint64 current_key; 3 *Command commands; 40 uint32
     incarnation; 41 uint64 commit
-Create: 1 string key; 2 bool overwrite
-Lease: 1 bytes lease_id; 2 uint64 duration_ms
+Create: 1 string key; 2 bool overwrite; 70 uint64 length
+Lease: 1 bytes lease_id; 2 uint64 duration_ms; 70 uint64 block_bytes; 71 uint64 longest_block;
+    72 uint32 most_blocks
 AddBlock: 1 bytes lease_id; 2 uint64 size_hint; 3 *bytes exclude; 4 uint32 replicas; 5 string
     location; 6 uint32 count; 7 uint64 block_bytes
 Node: 1 bytes node_id; 2 string host; 3 uint32 port; 4 string location
@@ -52,7 +53,7 @@ BlockPlan: 1 uint64 block; 2 uint64 epoch; 3 uint64 max_length; 4 *Node chain; 5
 Renew: 1 bytes lease_id
 Receipt: 1 uint64 block; 2 uint64 epoch; 3 uint64 length; 4 uint32 crc; 5 enum level; 6 uint64
     key_id; 7 bytes signature
-Close: 1 bytes lease_id; 2 *Receipt blocks; 3 enum durability
+Close: 1 bytes lease_id; 2 *Receipt blocks; 3 enum durability; 70 bool more
 Abandon: 1 bytes lease_id
 Open: 1 string key; 2 string location; 3 uint64 offset; 4 uint64 length
 BlockLocation: 1 uint64 block; 2 uint64 epoch; 3 uint64 offset; 4 uint64 length; 5 uint32 crc; 6

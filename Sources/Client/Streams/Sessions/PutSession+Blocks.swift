@@ -30,8 +30,14 @@ extension PutSession {
         taken += block.length ?? 0
     }
 
-    private func longest(_ plan: BlockPlan) -> UInt64 {
-        min(plan.maxLength, options.blockBytes ?? .max)
+    private func longest(_ plan: BlockPlan) -> UInt64 { min(plan.maxLength, blockBytes ?? .max) }
+
+    /// How long the next block is to become; `nil`: as the namenode plans.
+    private var blockBytes: UInt64? {
+        guard let bounds else { return options.blockBytes }
+        return BlockLength.next(
+            wanted: options.blockBytes, total: source.expected, begun: sealed.count,
+            bounds: bounds)
     }
 
     // MARK: Planning
@@ -47,19 +53,20 @@ extension PutSession {
         }
         if planned.isEmpty {
             plannedAt = engine.now
-            let rest = (source.length ?? source.promised).map { $0 - min($0, taken) } ?? 0
-            planned = try addBlocks(&keeper, count: planCount, bytes: rest)
+            let rest = source.expected.map { $0 - min($0, taken) } ?? 0
+            planned = try addBlocks(
+                &keeper, count: planCount, longest: blockBytes ?? 0, bytes: rest)
         }
         return planned.removeFirst()
     }
 
     private mutating func addBlocks(
-        _ keeper: inout LeaseKeeper, count: Int, bytes: UInt64
+        _ keeper: inout LeaseKeeper, count: Int, longest: UInt64, bytes: UInt64
     ) throws(ClientError) -> [BlockPlan] {
         while true {
             do throws(ClientError) {
                 let plans = try namespace.addBlocks(
-                    keeper.lease, count: count, blockBytes: options.blockBytes ?? 0,
+                    keeper.lease, count: count, blockBytes: longest,
                     sizeHint: bytes, exclude: planning.excluded, replicas: options.replicas,
                     location: options.location)
                 planning.planned()
@@ -143,7 +150,8 @@ extension PutSession {
             planning.failed(writing[place].retry.excluded)
             // What was planned ahead may need the node that failed; CLOSE frees it.
             planned = []
-            writing[place].plan = try addBlocks(&keeper, count: 1, bytes: block.length ?? 0)[0]
+            writing[place].plan = try addBlocks(
+                &keeper, count: 1, longest: block.plan.maxLength, bytes: block.length ?? 0)[0]
             try move(place)
         case .giveUp: throw error(failure, block)
         }

@@ -18,6 +18,11 @@ struct PutSession: ~Copyable {
     var writing: [PutBlock] = []
     /// Every block that was begun, in order, and its receipt once it is sealed.
     var sealed: [(plan: BlockPlan, receipt: SignedReceipt)?] = []
+    private var sealedBytes: UInt64 = 0
+    /// Blocks that a CLOSE has listed.
+    private var listed = 0
+    /// As the namenode gave them with the lease; one of an older version does not say.
+    var bounds: ValueBounds?
     /// Blocks that were planned ahead.
     var planned: [BlockPlan] = []
     /// How many the next ADDBLOCK is asked for: as many as a plan's life needs.
@@ -34,6 +39,8 @@ struct PutSession: ~Copyable {
     private var shown: UInt64 = 0
 
     static let mostWriting = 2
+    /// Blocks that one CLOSE lists, of the ten thousand or so that its 1 MiB has room for.
+    static let mostListed = 1_000
     /// Blocks that one ADDBLOCK is asked for.
     static let mostPlanned = 16
     /// Plans are used for so long, nanoseconds: a fifth of a token's life.
@@ -51,7 +58,9 @@ struct PutSession: ~Copyable {
     }
 
     mutating func run(_ progress: (UInt64) -> Void) throws(ClientError) -> PutSummary {
-        let lease = try namespace.create(key, overwrite: options.overwrite)
+        let lease = try namespace.create(
+            key, overwrite: options.overwrite, length: source.expected ?? 0)
+        bounds = lease.bounds
         options.leaseTaken?(lease)
         var keeper = LeaseKeeper(lease, namespace)
         do throws(ClientError) {
@@ -68,11 +77,22 @@ struct PutSession: ~Copyable {
         return summary
     }
 
+    /// Of the blocks that no CLOSE has listed yet; all are sealed.
     private var receipts: [SignedReceipt] {
-        sealed.map { block in
+        sealed[listed...].map { block in
             guard let block else { preconditionFailure("every block that was begun is sealed") }
             return block.receipt
         }
+    }
+
+    /// Lists many blocks before the last CLOSE, which has room for so many. A namenode that gave no
+    /// bounds would take the first part for the whole.
+    private mutating func listIfMany(_ lease: Lease) throws(ClientError) {
+        guard bounds != nil else { return }
+        let ready = sealed[listed...].prefix { $0 != nil }.compactMap { $0?.receipt }
+        guard ready.count >= Self.mostListed else { return }
+        try namespace.close(lease, blocks: ready, durability: options.durability, more: true)
+        listed += ready.count
     }
 
     private var summary: PutSummary {
@@ -120,8 +140,7 @@ struct PutSession: ~Copyable {
 
     /// Bytes that every node of their chains has written.
     private mutating func show(_ progress: (UInt64) -> Void) {
-        var written: UInt64 = 0
-        for case let block? in sealed { written += block.receipt.receipt.length }
+        var written = sealedBytes
         for block in writing { written += block.written }
         guard written > shown else { return }
         shown = written
@@ -154,6 +173,8 @@ struct PutSession: ~Copyable {
             guard let place = place(of: id) else { return }
             let block = writing.remove(at: place)
             sealed[block.order] = (block.plan, seal.receipt)
+            sealedBytes += seal.receipt.receipt.length
+            try listIfMany(keeper.lease)
         case .writeFailed(let id, let failure):
             guard let place = place(of: id) else { return }
             try failed(place, failure, &keeper)

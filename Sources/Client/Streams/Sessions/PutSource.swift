@@ -12,6 +12,9 @@ struct PutSource {
     /// What the caller said of a source that cannot be measured.
     let promised: UInt64?
 
+    /// What is known of the length beforehand.
+    var expected: UInt64? { length ?? promised }
+
     init(_ file: LocalFile, length: UInt64?) {
         self.file = file
         if let rest = file.rest {

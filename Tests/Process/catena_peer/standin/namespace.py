@@ -122,7 +122,9 @@ class Namespace:
         lease = os.urandom(16)
         self.leases[lease] = {"key": fields.key, "client": client, "blocks": [],
                               "ends": now + self.options.lease_ms}
-        return {"lease_id": lease, "duration_ms": self.options.lease_ms}
+        return {"lease_id": lease, "duration_ms": self.options.lease_ms,
+                "block_bytes": self.options.block_bytes, "longest_block": 1 << 30,
+                "most_blocks": 100_000}
 
     def do_add_block(self, fields, _client, now):
         held = self.held(fields.lease_id)
