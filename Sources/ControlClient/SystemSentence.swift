@@ -4,5 +4,8 @@ import Glibc
 package func systemSentence(_ number: CInt) -> String {
     var buffer = [CChar](repeating: 0, count: 128)
     guard strerror_r(number, &buffer, buffer.count) == 0 else { return "error \(number)" }
-    return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    let text = String(
+        decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    // Wherever it comes up, this process is short of them, and not whom it talks to.
+    return number == EMFILE ? "\(text): raise ulimit -n (LimitNOFILE)" : text
 }

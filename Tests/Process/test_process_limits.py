@@ -52,6 +52,8 @@ class Limits(CommandCase):
                     done = self.cluster.cli(
                         *words, preexec_fn=limited(resource.RLIMIT_NOFILE, count))
                     self.assert_sentence(done.returncode, done.stderr.decode(), LOADER)
+                    if done.returncode not in {0, LOADER}:
+                        self.assertIn("ulimit -n", done.stderr.decode())
                     if done.returncode == 0:
                         worked.add(words[0])
                     self.assertEqual(self.cluster.status().leases, 0, "the lease is given back")

@@ -54,8 +54,7 @@ public enum RingProbe {
             throw RingFailure(
                 errno: -registered,
                 "cannot register \(settings.files) fixed files (\(errorText(-registered))): "
-                    + "raise the limit of open files (ulimit -n, LimitNOFILE) to at least that, "
-                    + "or set fewer connections"
+                    + "allow at least that many open files, or set fewer connections"
             )
         }
     }

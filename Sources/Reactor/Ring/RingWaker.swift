@@ -36,4 +36,8 @@ final class EventDescriptor: Sendable {
 }
 
 /// The system's words for an errno.
-public func errorText(_ number: Int32) -> String { String(cString: strerror(number)) }
+public func errorText(_ number: Int32) -> String {
+    let text = String(cString: strerror(number))
+    // Wherever it comes up, this process is short of them, and not whom it talks to.
+    return number == EMFILE ? "\(text): raise ulimit -n (LimitNOFILE)" : text
+}

@@ -34,8 +34,7 @@ public enum ProcessLimits {
             guard descriptor != -1 else {
                 throw ToolFailure(
                     .unavailable,
-                    "\(count) files cannot be open at once (\(systemSentence(errno))): "
-                        + "raise the limit of open files (ulimit -n, LimitNOFILE)")
+                    "\(count) files cannot be open at once: \(systemSentence(errno))")
             }
             taken.append(descriptor)
         }
