@@ -189,6 +189,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
             if reactor.now >= nextCount {
                 observer.count(snapshot)
                 observer.scrubbed(scrubProgress, by: share)
+                observer.spares(devices.map(\.recycled.bytes), by: share)
                 reportOpenBlocks()
                 nextCount = reactor.now &+ second
             }
@@ -253,13 +254,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         case .scrubFrom(let cursors): resumeScrubs(cursors)
         case .fenced(let isFenced): self.isFenced = isFenced
         case .room(let room):
-            for index in devices.indices where index < room.count {
-                if !room[index], devices[index].recycled.count > 0 {
-                    giveUpSpares(index)
-                } else {
-                    devices[index].isFull = !room[index]
-                }
-            }
+            for index in devices.indices where index < room.count { saw(room[index], index) }
         case .spares(let device, let spares): takeSpares(device, spares)
         case .deviceFailed(let device, let reason):
             isFailureTold[device] = true

@@ -111,6 +111,9 @@ struct RetryTests {
         #expect(retry.failed(.source(5), head: nodes[0], canMove: true) == .giveUp)
         #expect(retry.failed(.sourceEnded(5), head: nodes[0], canMove: true) == .giveUp)
         #expect(retry.failed(refused(.conflict), head: nodes[0], canMove: false) == .giveUp)
+        // Its chain has given the block up, and would say only that.
+        #expect(retry.failed(refused(.noSpace), head: nodes[0], canMove: false) == .giveUp)
+        #expect(retry.failed(refused(.deviceFailed), head: nodes[0], canMove: false) == .giveUp)
         #expect(retry.failed(refused(.tokenExpired), head: nodes[0], canMove: true) == .newBlock)
         #expect(retry.excluded.isEmpty)
     }

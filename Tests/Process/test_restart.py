@@ -1,5 +1,6 @@
 """Datanodes that die and come back; a ledger outside the cluster says what must still be there."""
 
+import itertools
 import signal
 import unittest
 
@@ -186,13 +187,17 @@ class Remains(ClusterCase):
         self.assertEqual(self.cluster.cli_json("admin", "strays")["total"], 0)
 
 
+BLOCK = 8 << 20
+
+
 class FillingUp(ClusterCase):
     """A device that fills up while the datanode runs."""
 
-    settings = {"datanodes": 1, "replicas": 1, "min_nodes": 1, "block_bytes": 4 << 20}
+    settings = {"datanodes": 1, "replicas": 1, "min_nodes": 1, "block_bytes": BLOCK}
 
-    def test_a_full_device_refuses_new_blocks_and_keeps_the_old(self):
-        mount = SmallMount(self.cluster.folder / "small", 48)
+    def mounted(self, mebibytes):
+        """The node's only directory is a file system of this size from now on."""
+        mount = SmallMount(self.cluster.folder / self._testMethodName, mebibytes)
         self.addCleanup(mount.unmount)
         node = self.cluster.nodes[0]
         node.daemon.stop()
@@ -200,6 +205,60 @@ class FillingUp(ClusterCase):
         self.addCleanup(node.daemon.stop)
         node.start()
         self.cluster.wait_settled()
+        return mount
+
+    def put(self, suffix, size):
+        """What refused it, or None."""
+        lease = self.client.create(self.key(suffix), False)
+        try:
+            receipts = values.put_blocks(self.client, lease, self.bytes(size), BLOCK)
+            self.client.close_key(lease, receipts, Durability.WRITTEN)
+            return None
+        except (Refusal, Refused) as fault:
+            self.client.abandon(lease)
+            return fault
+
+    def assert_no_room(self, fault):
+        if isinstance(fault, Refusal):
+            self.assert_status(Status.noSpace, fault)
+        else:
+            self.assertEqual(fault.code.name, "NO_SPACE")
+
+    def test_what_deleted_keys_held_is_room_for_any_block(self):
+        mount = self.mounted(128)
+        ballast = mount.folder / "ballast"
+        ballast.write_bytes(bytes(2 << 20))
+        keys = []
+        while (fault := self.put(f"/{len(keys)}", 2 << 20)) is None:
+            keys.append(self.key(f"/{len(keys)}"))
+        self.assert_no_room(fault)
+        ballast.unlink()
+        # Their files are kept for blocks of their length, and no block has it any more.
+        for key in keys[:4]:
+            self.client.delete(key)
+        until(lambda: self.put("/large", BLOCK) is None, "room for a large block")
+
+    def test_no_inodes_are_no_room_and_that_is_said(self):
+        mount = self.mounted(24)
+        node = self.cluster.nodes[0]
+        self.assertIsNone(self.put("/before", 100_000))
+        numbers = itertools.count()
+        files = []
+        try:
+            while True:
+                files.append(mount.folder / f"file.{next(numbers)}")
+                files[-1].touch()
+        except OSError:
+            files.pop()
+        until(lambda: "no inodes" in node.daemon.tail(), "the log to say what is missing")
+        self.assert_no_room(self.put("/full", 100_000))
+        values.get(self.client, self.key("/before"))
+        for file in files[:100]:
+            file.unlink()
+        until(lambda: self.put("/after", 100_000) is None, "the node takes blocks again")
+
+    def test_a_full_device_refuses_new_blocks_and_keeps_the_old(self):
+        self.mounted(48)
         ledger = Ledger(self.cluster.folder / "full.ledger")
         self.addCleanup(ledger.close)
         refused = None
@@ -212,10 +271,7 @@ class FillingUp(ClusterCase):
                 break
             ledger.acked(key, 0, data)
         self.assertIsNotNone(refused, "128 MiB do not fit into 48")
-        if isinstance(refused, Refusal):
-            self.assert_status(Status.noSpace, refused)
-        else:
-            self.assertEqual(refused.code.name, "NO_SPACE")
+        self.assert_no_room(refused)
         count, wrong = ledger.verify(lambda key: values.get(self.client, key))
         self.assertGreaterEqual(count, 3)
         self.assertEqual(wrong, [])

@@ -86,7 +86,8 @@ extension Datanode where Ring: ~Copyable {
         }
         // Its token may outlive it.
         guard !deleted.contains(token.block, token.epoch) else { return refuse(.notFound) }
-        guard let device = chooseDevice() else {
+        let bytes = expected == 0 ? token.maxLength : min(expected, token.maxLength)
+        guard let device = chooseDevice(bytes) else {
             return refuse(devices.allSatisfy(\.isFailed) ? .deviceFailed : .noSpace)
         }
         return insert(admitted, device: device, sealed: nil, expected: expected)
@@ -96,9 +97,13 @@ extension Datanode where Ring: ~Copyable {
         .failure(TokenCheck.Refused(status: status))
     }
 
-    /// The device in service with the fewest bytes of blocks.
-    private func chooseDevice() -> Int? {
-        devices.indices.filter { !devices[$0].isFailed && !devices[$0].isFull }
+    /// The device in service with the fewest bytes of blocks, of those with room for this one.
+    private func chooseDevice(_ bytes: UInt64) -> Int? {
+        let open = devices.indices.filter { !devices[$0].isFailed && !devices[$0].isFull }
+        let roomy = open.filter {
+            devices[$0].room.holds(bytes, spareBytes: devices[$0].recycled.bytes)
+        }
+        return (roomy.isEmpty ? open : roomy)
             .min { devices[$0].usedBytes < devices[$1].usedBytes }
     }
 

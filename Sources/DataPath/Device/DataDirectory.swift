@@ -94,6 +94,19 @@ public struct DataDirectory: Sendable {
         )
     }
 
+    /// The same, with what its spare files hold. File systems that make inodes as they need them
+    /// count none (statvfs.3).
+    func room(spareBytes: UInt64) -> DeviceRoom {
+        var state = statvfs()
+        guard fstatvfs(directory, &state) == 0 else {
+            return DeviceRoom(capacity: 0, free: 0, spareBytes: 0)
+        }
+        return DeviceRoom(
+            capacity: UInt64(state.f_blocks) * UInt64(state.f_frsize),
+            free: UInt64(state.f_bavail) * UInt64(state.f_frsize), spareBytes: spareBytes,
+            hasInodes: state.f_files == 0 || state.f_favail > 0)
+    }
+
     /// Why it can no longer be used, or `nil`: it was removed, or its file system takes no writes.
     var defect: String? {
         var facts = stat()

@@ -124,11 +124,44 @@ extension Datanode where Ring: ~Copyable {
         }
     }
 
+    /// The agent looked at the file system.
+    mutating func saw(_ room: DeviceRoom, _ device: Int) {
+        var open: UInt64 = 0
+        for stream in 0..<Int32(streams.capacity)
+        where streams.isUsed(stream) && streams.at(stream).pointee.device == device {
+            let claimed = streams.at(stream).pointee.claimed
+            open += claimed - min(claimed, streams.at(stream).pointee.hwm)
+        }
+        devices[device].isFull = !room.isThere
+        devices[device].room.saw(room, reactors: share.count, open: open)
+        giveUpSparesForRoom(device)
+    }
+
+    /// A new block's file is a fresh one: what it takes is to be there.
+    mutating func claimRoom(_ stream: Int32, pages: UInt32) {
+        let entry = streams.at(stream)
+        entry.pointee.claimed = UInt64(pages) * UInt64(BlockLayout.headerBytes)
+        devices[entry.pointee.device].room.claim(entry.pointee.claimed)
+        giveUpSparesForRoom(entry.pointee.device)
+    }
+
+    /// Spare files make way for what is going to be written, the largest first.
+    private mutating func giveUpSparesForRoom(_ device: Int) {
+        while devices[device].room.isShort, giveUpSpare(device) {}
+    }
+
     /// The device is full: what spare files hold is worth more as room.
     mutating func giveUpSpares(_ device: Int) {
-        while sparesEnding < Budget.deletions,
-            let spare = devices[device].recycled.takeLargest()
-        { unlinkSpare(device, spare) }
+        while giveUpSpare(device) {}
+    }
+
+    /// `false`: there is none, or enough are on their way.
+    private mutating func giveUpSpare(_ device: Int) -> Bool {
+        guard sparesEnding < Budget.deletions, let spare = devices[device].recycled.takeLargest()
+        else { return false }
+        devices[device].room.gained(spare.bytes)
+        unlinkSpare(device, spare)
+        return true
     }
 
     private mutating func unlinkSpare(_ device: Int, _ spare: RecycledFiles.File) {

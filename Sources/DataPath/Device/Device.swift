@@ -16,6 +16,8 @@ public struct Device: Sendable {
     public internal(set) var usedBytes: UInt64
     /// Who waits for a sync of it.
     var syncs = SyncQueue()
+    /// What may still be written.
+    var room = RoomAccount()
     /// Files of deleted blocks, for the blocks to come.
     public internal(set) var recycled: RecycledFiles
 

@@ -103,6 +103,8 @@ final class Agent: Sendable {
         var lastWarning = ""
         /// Devices of which the log has said that they are out of service.
         var failuresTold: Set<Int> = []
+        /// Devices of which the log has said that they have no room.
+        var fullTold: Set<Int> = []
 
         init(_ identity: Identity) {
             membership = Membership(
@@ -143,7 +145,7 @@ final class Agent: Sendable {
         let connection = try connect(session.membership.callMilliseconds)
         session.connection = connection
         let register = session.membership.register(
-            challenge: connection.challenge, devices: devices())
+            challenge: connection.challenge, devices: devices(rooms()))
         let reply = try call(.register(register), &session).register
         let mail = try session.membership.registered(reply, now: MonotonicClock.milliseconds)
         let report = outbox.beginReport()
@@ -158,12 +160,14 @@ final class Agent: Sendable {
         checkDevices()
         tellFailures(&session)
         let (changes, isComplete) = outbox.take(Membership.changesPerHeartbeat)
-        let devices = devices()
+        let rooms = rooms()
+        tellRoom(rooms, &session)
+        let devices = devices(rooms)
         let heartbeat = session.membership.heartbeat(
             changes, isComplete: isComplete, devices: devices,
             openStreams: outbox.counters.writeStreamsOpen,
             scrubs: directories.indices.compactMap(scrub))
-        post(.room(devices.map { $0.failed || $0.freeBytes >= Membership.roomBytes }))
+        post(.room(rooms))
         try send(heartbeat, &session)
     }
 
@@ -263,17 +267,37 @@ final class Agent: Sendable {
         while isRunning, MonotonicClock.milliseconds < end { usleep(50_000) }
     }
 
-    private func devices() -> [ControlDevice] {
+    private func rooms() -> [DeviceRoom] {
+        directories.enumerated().map { place, directory in
+            directory.room(spareBytes: outbox.spareBytes(on: place))
+        }
+    }
+
+    private func tellRoom(_ rooms: [DeviceRoom], _ session: inout Session) {
+        for (place, room) in rooms.enumerated() {
+            if let defect = room.defect {
+                guard session.fullTold.insert(place).inserted else { continue }
+                log.warning(
+                    "a device has no room: no new blocks are put there",
+                    metadata: ["path": "\(directories[place].path)", "reason": "\(defect)"])
+            } else if session.fullTold.remove(place) != nil {
+                log.info(
+                    "a device has room again", metadata: ["path": "\(directories[place].path)"])
+            }
+        }
+    }
+
+    private func devices(_ rooms: [DeviceRoom]) -> [ControlDevice] {
         let failed = outbox.failedDevices
-        return directories.enumerated().map { place, directory in
-            let (capacity, free) = directory.space()
+        return zip(directories, rooms).enumerated().map { place, of in
+            let (directory, room) = of
             var device = ControlDevice()
             device.failed = failed[place] != nil
             device.deviceID = Data(directory.device.bytes)
             device.location = identity.location
-            device.capacityBytes = capacity
-            device.freeBytes = free
-            device.usedBytes = capacity - min(capacity, free)
+            device.capacityBytes = room.capacity
+            device.freeBytes = room.usable
+            device.usedBytes = room.capacity - min(room.capacity, room.usable)
             device.path = directory.path
             return device
         }

@@ -18,8 +18,8 @@ public enum Mail: Sendable {
     case reportAll(UInt64)
     /// The device with this index is out of service, as the agent or another reactor found.
     case deviceFailed(Int, reason: String)
-    /// Which devices have room for new blocks, in their order, as the file systems say.
-    case room([Bool])
+    /// What room the devices have for new blocks, in their order, as the file systems say.
+    case room([DeviceRoom])
     /// Stop as soon as nothing is in the kernel's hands.
     case stop
 }
@@ -33,6 +33,8 @@ public protocol BlockObserver: AnyObject {
     func count(_ counters: DatanodeCounters)
     /// A device is out of service from now on.
     func deviceFailed(_ device: Int, _ reason: String)
+    /// Bytes in spare files of each device, about once a second.
+    func spares(_ bytes: [UInt64], by share: ReactorShare)
     /// How far the scrub of each device has come, about once a second.
     func scrubbed(_ progress: [ScrubProgress], by share: ReactorShare)
     /// Why a block counts as corrupt from now on; `blockChanged` was called before.
@@ -42,6 +44,7 @@ public protocol BlockObserver: AnyObject {
 extension BlockObserver {
     /// For observers of which nobody asks for devices.
     public func deviceFailed(_ device: Int, _ reason: String) {}
+    public func spares(_ bytes: [UInt64], by share: ReactorShare) {}
     /// For who does not keep it.
     public func scrubbed(_ progress: [ScrubProgress], by share: ReactorShare) {}
     public func found(_ block: BlockID, _ record: BlockRecord, _ reason: String) {}

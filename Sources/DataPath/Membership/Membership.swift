@@ -31,8 +31,6 @@ package struct Membership: Sendable {
 
     /// Changes in one heartbeat: a few tens of bytes each, far below the longest control message.
     package static let changesPerHeartbeat = 4096
-    /// A device with less free space than this takes no new blocks.
-    package static let roomBytes: UInt64 = 1 << 20
     private static let longestCall: Int64 = 2_000
     private static let longestPause: Int64 = 500
 

@@ -16,6 +16,8 @@ package final class Outbox: BlockObserver, Sendable {
         var findings: [Finding] = []
         /// By reactor.
         var scrubs: [[ScrubProgress]]
+        /// Bytes in spare files of each device, by reactor.
+        var spares: [[UInt64]]
         /// Devices out of service, each with the first reason that was given.
         var failedDevices: [Int: String] = [:]
     }
@@ -36,7 +38,8 @@ package final class Outbox: BlockObserver, Sendable {
         var contents = Contents(
             reactorsLeft: reactors,
             counters: Array(repeating: DatanodeCounters(), count: reactors),
-            scrubs: Array(repeating: [], count: reactors))
+            scrubs: Array(repeating: [], count: reactors),
+            spares: Array(repeating: [], count: reactors))
         for (device, blocks) in kept.enumerated() {
             for (block, epoch) in blocks { contents.corrupt[block] = (epoch, device) }
         }
@@ -69,6 +72,17 @@ package final class Outbox: BlockObserver, Sendable {
 
     package func scrubbed(_ progress: [ScrubProgress], by share: ReactorShare) {
         contents.withLock { $0.scrubs[share.number] = progress }
+    }
+
+    package func spares(_ bytes: [UInt64], by share: ReactorShare) {
+        contents.withLock { $0.spares[share.number] = bytes }
+    }
+
+    /// Of a device, all reactors together.
+    func spareBytes(on device: Int) -> UInt64 {
+        contents.withLock { contents in
+            contents.spares.reduce(0) { $0 + ($1.count > device ? $1[device] : 0) }
+        }
     }
 
     func corrupt(on device: Int) -> [BlockID: Epoch] {

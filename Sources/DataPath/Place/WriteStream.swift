@@ -70,6 +70,8 @@ struct WriteStream: ~Copyable {
     /// The duplicate was given up while the device was being read: what comes is compared with
     /// nothing.
     var isComparisonStale = false
+    /// Bytes of a fresh file that the block may come to take.
+    var claimed: UInt64 = 0
     /// Bytes counted on its device while it is open, for the choice of a device.
     var reserved: UInt64 = 0
     /// Payload buffers that count against this stream's window.

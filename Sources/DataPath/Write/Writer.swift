@@ -26,6 +26,7 @@ extension Datanode where Ring: ~Copyable {
             expected == 0 ? entry.pointee.maxLength : expected, entry.pointee.maxLength)
         let pages = BlockLayout.filePages(length: length)
         guard let spare = devices[entry.pointee.device].recycled.take(pages: pages) else {
+            claimRoom(stream, pages: pages)
             return openFile(stream, isNew: true)
         }
         entry.pointee.spare = spare

@@ -69,7 +69,7 @@ final class SimulatedAgent: ControlUser {
                 changes, isComplete: isComplete, devices: devices,
                 openStreams: datanode.openStreams)
             operation = .heartbeat(membership.proven(heartbeat, challenge: line.challenge))
-            datanode.post(.room(devices.map { $0.freeBytes >= Membership.roomBytes }))
+            datanode.post(.room(datanode.rooms))
         } else {
             operation = .register(
                 membership.register(challenge: line.challenge, devices: devices()))
@@ -78,12 +78,12 @@ final class SimulatedAgent: ControlUser {
     }
 
     private func devices() -> [ControlDevice] {
-        zip(datanode.devices, datanode.disks).map { device, disk in
+        zip(datanode.devices, datanode.rooms).map { device, room in
             var message = ControlDevice()
             message.deviceID = Data(device.id.bytes)
-            message.capacityBytes = UInt64(disk.capacity)
-            message.usedBytes = UInt64(disk.used)
-            message.freeBytes = UInt64(disk.capacity - disk.used)
+            message.capacityBytes = room.capacity
+            message.freeBytes = room.usable
+            message.usedBytes = room.capacity - min(room.capacity, room.usable)
             message.path = device.name
             return message
         }

@@ -99,6 +99,17 @@ final class SimulatedDatanode: SimulationParticipant {
                     random: world.challenges(of: name))))
     }
 
+    /// What each device has room for, as the agent sees it.
+    var rooms: [DeviceRoom] {
+        disks.enumerated().map { place, disk in
+            DeviceRoom(
+                capacity: UInt64(disk.capacity), free: UInt64(disk.capacity - disk.used),
+                spareBytes: reactors.reduce(0) {
+                    $0 + $1.node.devices[place].recycled.bytes
+                })
+        }
+    }
+
     private func offer(_ spares: [RecycledFiles.File], of device: Int) {
         let owners = ReactorShare(number: 0, of: share)
         for (place, reactor) in reactors.enumerated() {

@@ -63,6 +63,9 @@ package struct WriteRetry {
             .refused(.badHeaderChecksum, _):
             return canMove && resumed > 0 ? newBlock(excluding: head) : resume(canMove, head)
         case .refused(let status, _) where status.family == .stream && !canMove: return .giveUp
+        // The chain has given the block up: asked again, it would say only that the block is gone.
+        case .refused(.noSpace, _) where !canMove, .refused(.deviceFailed, _) where !canMove:
+            return .giveUp
         case .writtenBefore: return canMove ? newBlock(excluding: head) : .giveUp
         case .refused, .unreachable, .protocolError, .unproven, .corrupt, .otherBlock, .mixedBlock,
             .passedOn:
