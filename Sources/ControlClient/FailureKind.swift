@@ -29,7 +29,7 @@ public enum FailureKind: String, Sendable, CaseIterable {
             case .tooFewNodes, .noSpace: .unavailable
             case .leased, .leaseExpired, .notDurable, .busy, .staleSession, .staleEpoch:
                 .retryLater
-            case .badSecret, .incarnationReplaced: .denied
+            case .badSecret, .incarnationReplaced, .staleCopy: .denied
             case .wrongCluster: .configuration
             case .wrongVersion: .unavailable
             case .ok, .malformed, .blockMismatch, .internal, .UNRECOGNIZED: .software

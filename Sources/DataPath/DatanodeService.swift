@@ -121,6 +121,9 @@ public final class DatanodeService: Sendable {
                     "of": "\(progress.total)",
                 ])
         }
+        for notice in directories.flatMap(\.notices) {
+            log.warning("a directory is not private", metadata: ["reason": "\(notice)"])
+        }
         for stray in scan.strays.prefix(mostNamed) {
             log.warning("left alone", metadata: ["file": "\(stray)"])
         }

@@ -33,6 +33,35 @@ struct NodeTests {
         #expect(try desk.heartbeat(0).code == .ok)
     }
 
+    /// A process of the node of index 0, as one that its directories' generation lets in or not.
+    private func register(
+        _ desk: inout Desk, process: UInt64, generation: UInt64
+    ) throws -> ControlCode {
+        desk.nodes[0].incarnation = IncarnationID(high: process, low: process)
+        desk.nodes[0].generation = generation
+        return try desk.register(0).code
+    }
+
+    @Test func theDirectoryWithTheNewerStateStays() throws {
+        var desk = try Desk()
+        #expect(try register(&desk, process: 5, generation: 7) == .ok)
+        let original = desk.nodes[0]
+        // Older; the same, from a copy of one that runs.
+        #expect(try register(&desk, process: 6, generation: 6) == .staleCopy)
+        #expect(try register(&desk, process: 6, generation: 7) == .staleCopy)
+        desk.nodes[0] = original
+        #expect(try desk.heartbeat(0).code == .ok)
+        // Started again.
+        #expect(try register(&desk, process: 7, generation: 8) == .ok)
+        // Once it is dead, a copy of it may come, and an older one may not.
+        try desk.pass(10_000, beating: [1, 2])
+        #expect(try register(&desk, process: 8, generation: 7) == .staleCopy)
+        #expect(try register(&desk, process: 8, generation: 8) == .ok)
+        // Of a version that counts nothing.
+        #expect(try register(&desk, process: 9, generation: 0) == .ok)
+        #expect(try register(&desk, process: 10, generation: 7) == .staleCopy)
+    }
+
     @Test func theSameProcessMayRegisterAgain() throws {
         var desk = try Desk()
         let old = desk.nodes[0]

@@ -1,12 +1,14 @@
 """Data directories that vanish or are full of what nobody understands (D9, D10)."""
 
 import json
+import os
 import shutil
+import socket
 import unittest
 
 from catena_peer import values
 from catena_peer.case import ClusterCase
-from catena_peer.cluster import STANDIN, until
+from catena_peer.cluster import START_SECONDS, STANDIN, Node, until
 from catena_peer.mounts import SmallMount
 
 
@@ -110,6 +112,125 @@ class Strays(ClusterCase):
         with open(self.cluster.namenode.log, encoding="utf-8") as log:
             complete = [line for line in log if "block report complete" in line]
         self.assertIn(str(self.COUNT), complete[-1], "the namenode counts them as strays")
+
+
+@unittest.skipIf(STANDIN, "the stand-in names files its own way")
+class Copies(ClusterCase):
+    """Two directories that say they are the same node."""
+
+    settings = {"datanodes": 1, "replicas": 1, "min_nodes": 1}
+
+    def assert_the_original_stays(self, copy):
+        """`copy` is a directory of the node, started beside it."""
+        node = self.cluster.nodes[0]
+        other = Node(self.cluster, self._testMethodName, [copy], node.settings)
+        self.cluster.extra.append(other.daemon)
+        other.start()
+        self.assertEqual(other.daemon.wait(START_SECONDS), 78, other.daemon.tail())
+        self.assertIn("copy of node", other.daemon.tail())
+        data = self.bytes(100_000)
+        values.put(self.client, self.key("/after"), data)
+        self.assertEqual(values.get(self.client, self.key("/after")), data)
+        self.assertTrue(node.daemon.running(), node.daemon.tail())
+
+    def copied(self):
+        copy = self.cluster.folder / self._testMethodName
+        shutil.copytree(self.cluster.nodes[0].folders[0], copy)
+        return copy
+
+    def test_a_copy_from_before_the_last_start_does_not_displace_it(self):
+        node = self.cluster.nodes[0]
+        node.kill()
+        copy = self.copied()
+        node.start()
+        self.cluster.wait_settled()
+        self.assert_the_original_stays(copy)
+
+    def test_a_copy_of_a_node_that_runs_does_not_displace_it(self):
+        self.assert_the_original_stays(self.copied())
+
+    def test_a_copy_takes_the_place_of_one_that_is_dead(self):
+        values.put(self.client, self.key(), b"kept")
+        node = self.cluster.nodes[0]
+        node.kill()
+        copy = self.copied()
+        until(lambda: self.client.status().dead == 1, "the original to count as dead")
+        node.folders = [copy]
+        node.start()
+        self.cluster.wait_settled()
+        self.assertEqual(values.get(self.client, self.key()), b"kept")
+
+
+@unittest.skipIf(STANDIN, "the stand-in names files its own way")
+class Files(ClusterCase):
+    """What lies in a data directory."""
+
+    settings = {"datanodes": 1, "replicas": 1, "min_nodes": 1}
+
+    def again(self, node):
+        node.start()
+        self.cluster.wait_settled()
+
+    def test_what_is_no_file_is_named_and_left_alone(self):
+        data = self.bytes(50_000)
+        values.put(self.client, self.key(), data)
+        node = self.cluster.nodes[0]
+        node.kill()
+        blocks = node.folders[0] / "blocks"
+        odd = [blocks / f"{number:016x}{end}" for number, end in
+               ((1 << 40, ".blk"), ((1 << 40) + 1, ".free"), ((1 << 40) + 2, ".blk"))]
+        for path in odd[:2]:
+            os.mkfifo(path)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(odd[2]))
+        self.again(node)
+        self.assertEqual(values.get(self.client, self.key()), data)
+        for path in odd:
+            self.assertTrue(path.exists(), path)
+            self.assertIn(str(path), node.daemon.tail(200))
+
+    def open_to_others(self, folder):
+        return [str(path) for path in [folder, *folder.rglob("*")]
+                if path.stat().st_mode & 0o077]
+
+    def test_files_are_for_their_user_alone(self):
+        values.put(self.client, self.key(), self.bytes(50_000))
+        values.put(self.client, self.key("/gone"), self.bytes(50_000))
+        node = self.cluster.nodes[0]
+        self.client.delete(self.key("/gone"))
+        blocks = node.folders[0] / "blocks"
+        until(lambda: list(blocks.glob("*.free")), "a spare file")
+        self.assertEqual(self.open_to_others(node.folders[0]), [])
+        # An earlier version made them for everybody to read.
+        for path in [node.folders[0], *node.folders[0].rglob("*")]:
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        node.kill()
+        self.again(node)
+        self.assertEqual(self.open_to_others(node.folders[0]), [])
+
+
+@unittest.skipIf(STANDIN, "the stand-in has no devices")
+class Full(ClusterCase):
+    settings = {"datanodes": 1, "replicas": 1, "min_nodes": 1}
+
+    def test_a_device_without_any_room_serves_what_it_has(self):
+        mount = SmallMount(self.cluster.folder / "full", 24)
+        self.addCleanup(mount.unmount)
+        node = self.cluster.nodes[0]
+        self.addCleanup(node.daemon.stop)
+        node.daemon.stop()
+        node.folders = [mount.folder / "device"]
+        node.start()
+        self.cluster.wait_settled()
+        data = self.bytes(50_000)
+        values.put(self.client, self.key(), data)
+        node.daemon.stop()
+        mount.fill()
+        for _ in range(2):
+            node.start()
+            self.cluster.wait_settled()
+            self.assertEqual(values.get(self.client, self.key()), data)
+            node.daemon.stop()
 
 
 if __name__ == "__main__":

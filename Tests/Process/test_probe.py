@@ -1,13 +1,14 @@
 """`catena-datanode probe`: facts, measurements and recommendations of this host."""
 
 import json
+import os
 import pathlib
 import shutil
 import subprocess
 import tempfile
 import unittest
 
-from catena_peer.cluster import STANDIN, program
+from catena_peer.cluster import STANDIN, program, until
 
 FIT, UNFIT = 0, 69
 
@@ -45,6 +46,22 @@ class Probe(unittest.TestCase):
         self.assertIn(done.returncode, (FIT, UNFIT), done.stderr)
         for word in ("kernel", "cpus", "memory", "limits", "throughput", "recommended"):
             self.assertIn(word, done.stdout)
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_a_probe_that_is_killed_leaves_nothing_behind(self):
+        probe = subprocess.Popen(
+            program("catena-datanode") + ["probe", "--seconds", "30", str(self.folder)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(probe.wait)
+        self.addCleanup(probe.kill)
+
+        def is_writing():
+            files = pathlib.Path(f"/proc/{probe.pid}/fd")
+            return any("catena-probe-data" in os.readlink(file) for file in files.iterdir())
+
+        until(is_writing, "the probe to write its file")
+        probe.kill()
+        probe.wait()
         self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_without_a_directory_the_host_alone(self):

@@ -34,7 +34,7 @@ extension ClientError {
             case .blockMismatch: .blockMismatch(key: key, reason: message)
             case .notDurable: .notDurable(key: key, reason: message)
             case .busy, .staleEpoch, .staleSession: .busy(reason: message)
-            case .badSecret, .incarnationReplaced: .denied(reason: message)
+            case .badSecret, .incarnationReplaced, .staleCopy: .denied(reason: message)
             case .wrongVersion: .wrongVersion(reason: message)
             // It understood, and does not do what was asked: its words say what to change.
             case .malformed: .badArgument(message)

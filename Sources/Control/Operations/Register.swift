@@ -15,6 +15,7 @@ extension Namenode {
         if old?.replaced.contains(incarnation) == true {
             throw Refusal(.incarnationReplaced, "another process registered as node \(id)")
         }
+        try checkGeneration(request.generation, of: incarnation, old, now: turn.now)
         guard old != nil || nodes.count < settings.bounds.nodes else {
             throw Refusal(.busy, "this namenode keeps at most \(settings.bounds.nodes) datanodes")
         }
@@ -24,6 +25,7 @@ extension Namenode {
             port: UInt16(clamping: request.port), location: place, devices: request.devices,
             software: String(request.software.prefix(Self.softwareCharacters)),
             lastContact: turn.now)
+        entry.generation = max(request.generation, old?.generation ?? 0)
         if let kept = nodes[id] {
             entry.scrubs = kept.scrubs.carriedOver
             entry.replaced = kept.replaced
@@ -45,6 +47,28 @@ extension Namenode {
                     "location": "\(place)", "session": "\(entry.session)",
                 ]))
         return registerReply(entry, request.challenge, turn)
+    }
+
+    /// Two directories of one node cannot both be it: the one with the newer state stays. A copy
+    /// that was taken while its original ran says the same generation, and gives way to it.
+    private func checkGeneration(
+        _ generation: UInt64, of incarnation: IncarnationID, _ old: NodeEntry?, now: Int64
+    ) throws(Refusal) {
+        guard generation > 0, let old, old.incarnation != incarnation else { return }
+        guard generation >= old.generation else {
+            throw Refusal(
+                .staleCopy,
+                "this is an older copy of node \(old.id)'s directory (generation \(generation), "
+                    + "and \(old.generation) has registered): start the newer one, or an empty "
+                    + "directory"
+            )
+        }
+        guard generation > old.generation || liveness(of: old, now: now) == .dead else {
+            throw Refusal(
+                .staleCopy,
+                "this is a copy of node \(old.id)'s directory, and that node lives at "
+                    + "\(old.host):\(old.port): stop it first, or start an empty directory")
+        }
     }
 
     /// Characters of a software name that are kept for the log and the report.

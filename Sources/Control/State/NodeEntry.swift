@@ -13,6 +13,8 @@ package struct NodeEntry: Sendable {
     package let id: NodeID
     package var incarnation: IncarnationID
     package var session: UInt64
+    /// Of its directories, as it said at its last REGISTER; 0: it did not.
+    package var generation: UInt64 = 0
     package let host: String
     package let port: UInt16
     package let location: Location

@@ -55,7 +55,8 @@ public struct BlockScan: Sendable {
         guard let block = Self.block(of: name) else {
             return strays.append("\(place): not a block file's name")
         }
-        let file = openat(directory.blocks, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        let file = openat(
+            directory.blocks, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard file >= 0 else {
             strays.append("\(place): \(errorText(errno))")
             return mayBeLost(block, device)
@@ -64,6 +65,9 @@ public struct BlockScan: Sendable {
         var facts = stat()
         guard fstat(file, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
             return strays.append("\(place): not a regular file")
+        }
+        if facts.st_mode & 0o077 != 0, fchmod(file, 0o600) != 0 {
+            notices.append("\(place): others may read it: \(errorText(errno))")
         }
         var notice: String?
         let finding = recovery.examine(
@@ -142,6 +146,12 @@ public struct BlockScan: Sendable {
         var facts = stat()
         guard fstatat(directory.blocks, name, &facts, AT_SYMLINK_NOFOLLOW) == 0 else {
             return strays.append("\(directory.path)/blocks/\(name): \(errorText(errno))")
+        }
+        guard facts.st_mode & S_IFMT == S_IFREG else {
+            return strays.append("\(directory.path)/blocks/\(name): not a regular file")
+        }
+        if facts.st_mode & 0o077 != 0, fchmodat(directory.blocks, name, 0o600, 0) != 0 {
+            notices.append("\(directory.path)/blocks/\(name): others may read it")
         }
         let bytes = min(Int(facts.st_size), Int(facts.st_blocks) * 512)
         spares[device].append(

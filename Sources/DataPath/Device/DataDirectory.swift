@@ -17,33 +17,70 @@ public struct DataDirectory: Sendable {
     let blocks: Int32
     /// Kept open for the process's life: the lock ends with it.
     let lock: Int32
-    public let cluster: ClusterID?
-    public let node: NodeID
-    public let device: DeviceID
+    /// What its file `device` said at the start.
+    let identity: DeviceIdentity
+    /// Which folder it is on its file system: the inode of `blocks`, and when that was made, which
+    /// no copy keeps. `nil` where the file system does not say.
+    let origin: String?
     public let isDirect: Bool
+    /// What the operator should know of it.
+    let notices: [String]
+
+    public var cluster: ClusterID? { identity.cluster }
+    public var node: NodeID { identity.node }
+    public var device: DeviceID { identity.device }
+    /// Its bytes were copied from a directory that may still be in use.
+    var isCopy: Bool { identity.origin != nil && origin != nil && identity.origin != origin }
 
     /// Locks `path`, makes what is missing in it, and checks that it can be written.
     /// - Parameter node: the node's id when an earlier directory named it.
     public static func open(_ path: String, node: NodeID?) throws(StartFailure) -> DataDirectory {
-        if mkdir(path, 0o755) != 0, errno != EEXIST { throw refused("cannot make", path, errno) }
+        if mkdir(path, 0o700) != 0, errno != EEXIST { throw refused("cannot make", path, errno) }
         let directory = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard directory >= 0 else { throw refused("cannot open", path, errno) }
-        let lock = openat(directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        let lock = openat(directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard lock >= 0 else { throw refused("cannot write in", path, errno) }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
             throw StartFailure(
                 .taken, "\(path) is in use by another datanode: stop it, or use another directory")
         }
-        if mkdirat(directory, "blocks", 0o755) != 0, errno != EEXIST {
+        if mkdirat(directory, "blocks", 0o700) != 0, errno != EEXIST {
             throw refused("cannot write in", path, errno)
         }
         let blocks = openat(directory, "blocks", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard blocks >= 0 else { throw refused("cannot open", path + "/blocks", errno) }
-        let isDirect = try probe(blocks, path)
-        let identity = try identify(directory, path, node)
+        let notices = makePrivate(directory, blocks, path)
+        let isDirect = try isDirect(blocks, directory, path)
+        let origin = origin(of: blocks)
+        let identity = try identify(directory, path, node, origin)
         return DataDirectory(
-            path: path, directory: directory, blocks: blocks, lock: lock, cluster: identity.cluster,
-            node: identity.node, device: identity.device, isDirect: isDirect)
+            path: path, directory: directory, blocks: blocks, lock: lock, identity: identity,
+            origin: origin, isDirect: isDirect, notices: notices)
+    }
+
+    /// What an earlier version made for others to read is closed to them: `catena get` asks for a
+    /// token, and the files behind it are not to be had without one.
+    private static func makePrivate(_ directory: Int32, _ blocks: Int32, _ path: String) -> [String]
+    {
+        var notices: [String] = []
+        func tighten(_ result: Int32, _ name: String) {
+            guard result != 0, errno != ENOENT, errno != EROFS else { return }
+            notices.append("others may read \(path)\(name): \(errorText(errno))")
+        }
+        tighten(fchmod(directory, 0o700), "")
+        tighten(fchmod(blocks, 0o700), "/blocks")
+        for name in ["lock", "device", ScrubFile.name] {
+            tighten(fchmodat(directory, name, 0o600, 0), "/" + name)
+        }
+        return notices
+    }
+
+    private static func origin(of blocks: Int32) -> String? {
+        var facts = stat()
+        let birth = curing_birth_time(blocks)
+        guard birth != 0, fstat(blocks, &facts) == 0 else { return nil }
+        return hexadecimal(UInt64(facts.st_ino), digits: 16) + "."
+            + hexadecimal(birth, digits: 16)
     }
 
     /// Refuses a cluster that the directory does not belong to; an unbound one fits every cluster.
@@ -58,7 +95,12 @@ public struct DataDirectory: Sendable {
     /// Binds the directory to the cluster that took its node in, durably.
     func bind(to cluster: ClusterID) throws(StartFailure) {
         guard self.cluster == nil else { return }
-        let identity = DeviceIdentity(cluster: cluster, node: node, device: device)
+        var identity = identity
+        identity.cluster = cluster
+        try write(identity)
+    }
+
+    func write(_ identity: DeviceIdentity) throws(StartFailure) {
         try Self.write(identity, directory, path)
     }
 
@@ -119,11 +161,12 @@ public struct DataDirectory: Sendable {
     }
 
     private static func identify(
-        _ directory: Int32, _ path: String, _ node: NodeID?
+        _ directory: Int32, _ path: String, _ node: NodeID?, _ origin: String?
     ) throws(StartFailure) -> DeviceIdentity {
-        let file = openat(directory, "device", O_RDONLY | O_CLOEXEC)
+        let file = openat(directory, "device", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         if file < 0, errno == ENOENT {
-            let fresh = DeviceIdentity(cluster: nil, node: node ?? .random(), device: .random())
+            var fresh = DeviceIdentity(cluster: nil, node: node ?? .random(), device: .random())
+            fresh.origin = origin
             try write(fresh, directory, path)
             return fresh
         }
@@ -154,27 +197,66 @@ public struct DataDirectory: Sendable {
     private static func write(
         _ identity: DeviceIdentity, _ directory: Int32, _ path: String
     ) throws(StartFailure) {
-        let file = openat(directory, "device.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard file >= 0 else { throw refused("cannot write in", path, errno) }
-        defer { close(file) }
         let bytes = Array(identity.text.utf8)
-        guard Glibc.write(file, bytes, bytes.count) == bytes.count, fsync(file) == 0,
-            renameat(directory, "device.new", directory, "device") == 0, fsync(directory) == 0
-        else { throw refused("cannot write in", path, errno) }
+        let flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC
+        let file = openat(directory, "device.new", flags, 0o600)
+        var number = errno
+        if file >= 0 {
+            defer { close(file) }
+            if Glibc.write(file, bytes, bytes.count) == bytes.count, fsync(file) == 0,
+                renameat(directory, "device.new", directory, "device") == 0, fsync(directory) == 0
+            {
+                return
+            }
+            number = errno
+            unlinkat(directory, "device.new", 0)
+        }
+        guard isFull(number), overwrite(directory, bytes) else {
+            throw refused("cannot write in", path, number)
+        }
     }
 
-    /// Writes and removes one page: does the directory take bytes, and without the page cache?
+    /// A full device takes a text of the same length in the old one's place: less than a sector,
+    /// which is written whole or not at all.
+    private static func overwrite(_ directory: Int32, _ bytes: [UInt8]) -> Bool {
+        let file = openat(directory, "device", O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+        guard file >= 0 else { return false }
+        defer { close(file) }
+        var facts = stat()
+        return fstat(file, &facts) == 0 && Int(facts.st_size) == bytes.count && bytes.count <= 512
+            && pwrite(file, bytes, bytes.count, 0) == bytes.count && fdatasync(file) == 0
+    }
+
+    private static func isFull(_ number: Int32) -> Bool { number == ENOSPC || number == EDQUOT }
+
+    /// As `probe`; a device without any room serves the copies that it has.
+    private static func isDirect(
+        _ blocks: Int32, _ directory: Int32, _ path: String
+    ) throws(StartFailure) -> Bool {
+        do throws(StartFailure) {
+            return try probe(blocks, path)
+        } catch {
+            guard error.cause == .full, faccessat(directory, "device", F_OK, 0) == 0 else {
+                throw error
+            }
+            let flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
+            let file = openat(directory, "device", flags | CURING_O_DIRECT)
+            if file >= 0 { close(file) }
+            return file >= 0
+        }
+    }
+
+    /// Writes one page to a file without a name: does the directory take bytes, and without the
+    /// page cache?
     static func probe(_ blocks: Int32, _ path: String) throws(StartFailure) -> Bool {
         let name = ".probe"
         let flags = O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC
-        var file = openat(blocks, name, flags | CURING_O_DIRECT, 0o644)
+        var file = openat(blocks, name, flags | CURING_O_DIRECT, 0o600)
         let isDirect = file >= 0
-        if file < 0, errno == EINVAL { file = openat(blocks, name, flags, 0o644) }
+        if file < 0, errno == EINVAL { file = openat(blocks, name, flags, 0o600) }
         guard file >= 0 else { throw refused("cannot write in", path, errno) }
-        defer {
-            close(file)
-            unlinkat(blocks, name, 0)
-        }
+        unlinkat(blocks, name, 0)
+        defer { close(file) }
         let page = UnsafeMutableRawPointer.allocate(byteCount: 4096, alignment: 4096)
         defer { page.deallocate() }
         page.initializeMemory(as: UInt8.self, repeating: 0, count: 4096)
@@ -194,6 +276,7 @@ public struct DataDirectory: Sendable {
             case ENOENT: "it does not exist, or its parent directory does not: make it"
             default: errorText(number)
             }
-        return StartFailure(.directory, "\(what) \(path): \(advice)")
+        return StartFailure(
+            isFull(number) ? .full : .directory, "\(what) \(path): \(advice)")
     }
 }

@@ -7,23 +7,34 @@ import Wire
 /// cluster 0b9c...
 /// node 5f2e...
 /// device 77aa...
+/// generation 000000000000002a
+/// origin 0000000000000c05.18a3f21c5b6d7e8f
 /// ```
 /// A directory is bound to its cluster at the first registration; until then it has no `cluster`
-/// line.
+/// line. `generation` counts registrations: of two directories of one device, the one with the
+/// greater has the newer state. `origin` says which folder this is on its file system, so that a
+/// copy knows that it is one; older versions wrote neither.
 struct DeviceIdentity: Equatable, Sendable {
     static let format = "catena-device 1"
 
     var cluster: ClusterID?
     var node: NodeID
     var device: DeviceID
+    var generation: UInt64 = 0
+    var origin: String?
 
     var text: String {
         var lines = [Self.format]
         if let cluster { lines.append("cluster \(cluster)") }
         lines.append("node \(node)")
         lines.append("device \(device)")
+        // As long for every number: a full device takes the new text in the old one's place.
+        lines.append("generation \(hexadecimal(generation, digits: 16))")
+        if let origin { lines.append("origin \(origin)") }
         return lines.joined(separator: "\n") + "\n"
     }
+
+    private static let names: Set = ["cluster", "node", "device", "generation", "origin"]
 
     /// `nil` for anything but what `text` writes.
     init?(_ text: String) {
@@ -37,10 +48,15 @@ struct DeviceIdentity: Equatable, Sendable {
         }
         guard let node = fields["node"].flatMap({ NodeID($0) }),
             let device = fields["device"].flatMap({ DeviceID($0) }),
-            fields.keys.allSatisfy({ ["cluster", "node", "device"].contains($0) })
+            fields.keys.allSatisfy({ Self.names.contains($0) })
         else { return nil }
         self.node = node
         self.device = device
+        origin = fields["origin"]
+        if let written = fields["generation"] {
+            guard let generation = UInt64(written, radix: 16) else { return nil }
+            self.generation = generation
+        }
         if let written = fields["cluster"] {
             guard let cluster = ClusterID(written) else { return nil }
             self.cluster = cluster

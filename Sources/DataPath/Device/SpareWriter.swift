@@ -47,7 +47,7 @@ struct SpareWriter {
         let draft = file.name + Self.draftSuffix
         let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC
         let target = openat(
-            directory.blocks, draft, flags | (directory.isDirect ? CURING_O_DIRECT : 0), 0o644)
+            directory.blocks, draft, flags | (directory.isDirect ? CURING_O_DIRECT : 0), 0o600)
         guard target >= 0 else { throw refused(errno) }
         defer { close(target) }
         guard try zero(target, bytes: Int(file.bytes)) else {

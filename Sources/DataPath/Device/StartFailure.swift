@@ -3,8 +3,10 @@ public struct StartFailure: Error, Equatable, Sendable, CustomStringConvertible 
     public enum Cause: Sendable {
         /// Something in the settings or on the disk is not as it must be.
         case configuration
-        /// A directory cannot be used: full, read-only, not ours to write.
+        /// A directory cannot be used: read-only, not ours to write.
         case directory
+        /// A directory's file system has no room.
+        case full
         /// Another process has it.
         case taken
         /// The system or the network.

@@ -62,7 +62,7 @@ final class Agent: Sendable {
 
     /// Runs until `stop` or until the namenode refuses the node for good.
     func run() -> End {
-        var session = Session(identity)
+        var session = Session(identity, directories)
         let keeper = ScrubKeeper(directories, kept, log)
         defer { keeper.keep(outbox, now: MonotonicClock.milliseconds, isLast: true) }
         while isRunning {
@@ -72,7 +72,7 @@ final class Agent: Sendable {
                 } else {
                     try register(&session)
                 }
-                if let failure = bind() { return .failed(failure) }
+                if let failure = bind(&session) { return .failed(failure) }
                 while isRunning {
                     try heartbeat(&session)
                     keeper.keep(outbox, now: MonotonicClock.milliseconds)
@@ -99,6 +99,7 @@ final class Agent: Sendable {
 
     private struct Session {
         var connection: ControlConnection?
+        var records: DirectoryRecords
         var membership: Membership
         var lastWarning = ""
         /// Devices of which the log has said that they are out of service.
@@ -106,7 +107,8 @@ final class Agent: Sendable {
         /// Devices of which the log has said that they have no room.
         var fullTold: Set<Int> = []
 
-        init(_ identity: Identity) {
+        init(_ identity: Identity, _ directories: [DataDirectory]) {
+            records = DirectoryRecords(directories)
             membership = Membership(
                 Membership.Member(
                     node: identity.node, incarnation: identity.incarnation,
@@ -117,9 +119,9 @@ final class Agent: Sendable {
     }
 
     /// The cluster has taken this node in: its directories are that cluster's from now on.
-    private func bind() -> StartFailure? {
+    private func bind(_ session: inout Session) -> StartFailure? {
         do throws(StartFailure) {
-            for directory in directories { try directory.bind(to: identity.cluster) }
+            try session.records.accepted(by: identity.cluster)
             return nil
         } catch {
             return error
@@ -144,8 +146,13 @@ final class Agent: Sendable {
     private func register(_ session: inout Session) throws(ControlFailure) {
         let connection = try connect(session.membership.callMilliseconds)
         session.connection = connection
+        if let failure = session.records.begin() {
+            log.warning(
+                "a directory does not keep its generation", metadata: ["reason": "\(failure)"])
+        }
         let register = session.membership.register(
-            challenge: connection.challenge, devices: devices(rooms()))
+            challenge: connection.challenge, devices: devices(rooms()),
+            generation: session.records.generation)
         let reply = try call(.register(register), &session).register
         let mail = try session.membership.registered(reply, now: MonotonicClock.milliseconds)
         let report = outbox.beginReport()

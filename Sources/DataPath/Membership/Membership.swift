@@ -102,7 +102,8 @@ package struct Membership: Sendable {
     package static func finality(of failure: ControlFailure) -> String? {
         switch failure {
         case .refused(let refusal)
-        where [.badSecret, .incarnationReplaced, .wrongCluster, .malformed].contains(refusal.code):
+        where [.badSecret, .incarnationReplaced, .staleCopy, .wrongCluster, .malformed].contains(
+            refusal.code):
             refusal.message
         case .wrongCluster, .wrongVersion: "\(failure)"
         case .refused, .unreachable, .timedOut, .malformed: nil
@@ -120,9 +121,11 @@ package struct Membership: Sendable {
         return request
     }
 
-    /// - Parameter challenge: of the greeting of the connection that it goes over.
+    /// - Parameters:
+    ///   - challenge: of the greeting of the connection that it goes over.
+    ///   - generation: of the node's directories, 0 when nobody counts it.
     package mutating func register(
-        challenge: [UInt8], devices: [ControlDevice]
+        challenge: [UInt8], devices: [ControlDevice], generation: UInt64 = 0
     ) -> ControlRegister {
         var register = ControlRegister()
         register.nodeID = Data(member.node.bytes)
@@ -131,6 +134,7 @@ package struct Membership: Sendable {
         register.port = UInt32(member.port)
         register.devices = devices
         register.software = member.software
+        register.generation = generation
         register.proof = MembershipProof.make(
             MembershipProof.register(
                 challenge: challenge, node: member.node, incarnation: member.incarnation.bytes),

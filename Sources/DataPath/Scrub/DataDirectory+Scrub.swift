@@ -11,7 +11,8 @@ extension DataDirectory {
     ///   lost without a word.
     func readScrub() throws(StartFailure) -> ScrubFile {
         let place = "\(path)/\(ScrubFile.name)"
-        let file = openat(directory, ScrubFile.name, O_RDONLY | O_CLOEXEC)
+        let file = openat(
+            directory, ScrubFile.name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         if file < 0, errno == ENOENT { return ScrubFile() }
         guard file >= 0 else { throw Self.refused("cannot read", place, errno) }
         defer { close(file) }
@@ -40,7 +41,7 @@ extension DataDirectory {
     /// - Returns: `nil`, or why it could not be kept.
     func write(_ kept: ScrubFile) -> String? {
         let draft = ScrubFile.name + ".new"
-        let file = openat(directory, draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        let file = openat(directory, draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard file >= 0 else { return errorText(errno) }
         defer { close(file) }
         let bytes = Array(kept.text.utf8)

@@ -15,7 +15,7 @@ extension Datanode where Ring: ~Copyable {
         entry.pointee.pending += 1
         let context = OperationContext(kind: OperationKind.openFile.rawValue, owner: UInt32(stream))
         reactor.start(context) { memory in
-            .open(at: device.blocks, path: memory.storePath(name, at: 0), flags: flags, mode: 0o644)
+            .open(at: device.blocks, path: memory.storePath(name, at: 0), flags: flags, mode: 0o600)
         }
     }
 

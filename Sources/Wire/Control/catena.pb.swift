@@ -113,6 +113,9 @@ public nonisolated enum ControlCode: SwiftProtobuf.Enum, Swift.CaseIterable {
 
   /// the namenode could not commit
   case `internal` // = 18
+
+  /// REGISTER from a copy of a node's directory, and the namenode knows a newer state
+  case staleCopy // = 38
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -140,6 +143,7 @@ public nonisolated enum ControlCode: SwiftProtobuf.Enum, Swift.CaseIterable {
     case 16: self = .notDurable
     case 17: self = .busy
     case 18: self = .internal
+    case 38: self = .staleCopy
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -165,6 +169,7 @@ public nonisolated enum ControlCode: SwiftProtobuf.Enum, Swift.CaseIterable {
     case .notDurable: return 16
     case .busy: return 17
     case .internal: return 18
+    case .staleCopy: return 38
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -190,6 +195,7 @@ public nonisolated enum ControlCode: SwiftProtobuf.Enum, Swift.CaseIterable {
     .notDurable,
     .busy,
     .internal,
+    .staleCopy,
   ]
 
 }
@@ -871,6 +877,9 @@ public nonisolated struct ControlRegister: Sendable {
 
   /// 16 bytes, new for every message: the keys of the answer are sealed with it
   public var challenge: Data = Data()
+
+  /// of the node's directories, raised durably before each REGISTER; 0: not known
+  public var generation: UInt64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2123,7 +2132,7 @@ nonisolated extension ControlRole: SwiftProtobuf._ProtoNameProviding {
 }
 
 nonisolated extension ControlCode: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0OK\0\u{1}MALFORMED\0\u{1}WRONG_VERSION\0\u{1}WRONG_CLUSTER\0\u{1}BAD_SECRET\0\u{1}INCARNATION_REPLACED\0\u{1}STALE_SESSION\0\u{1}NOT_FOUND\0\u{1}EXISTS\0\u{1}LEASED\0\u{1}TOO_FEW_NODES\0\u{1}BAD_KEY\0\u{1}LEASE_EXPIRED\0\u{1}NO_SPACE\0\u{1}STALE_EPOCH\0\u{1}BLOCK_MISMATCH\0\u{1}NOT_DURABLE\0\u{1}BUSY\0\u{1}INTERNAL\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0OK\0\u{1}MALFORMED\0\u{1}WRONG_VERSION\0\u{1}WRONG_CLUSTER\0\u{1}BAD_SECRET\0\u{1}INCARNATION_REPLACED\0\u{1}STALE_SESSION\0\u{1}NOT_FOUND\0\u{1}EXISTS\0\u{1}LEASED\0\u{1}TOO_FEW_NODES\0\u{1}BAD_KEY\0\u{1}LEASE_EXPIRED\0\u{1}NO_SPACE\0\u{1}STALE_EPOCH\0\u{1}BLOCK_MISMATCH\0\u{1}NOT_DURABLE\0\u{1}BUSY\0\u{1}INTERNAL\0\u{2}\u{14}STALE_COPY\0")
 }
 
 nonisolated extension ControlLevel: SwiftProtobuf._ProtoNameProviding {
@@ -3190,7 +3199,7 @@ nonisolated extension ControlBlockState.State: SwiftProtobuf._ProtoNameProviding
 
 nonisolated extension ControlRegister: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Register"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}incarnation\0\u{1}host\0\u{1}port\0\u{1}devices\0\u{1}proof\0\u{1}software\0\u{4}!seen_incarnation\0\u{3}seen_commit\0\u{2}\u{9}challenge\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}incarnation\0\u{1}host\0\u{1}port\0\u{1}devices\0\u{1}proof\0\u{1}software\0\u{4}!seen_incarnation\0\u{3}seen_commit\0\u{2}\u{9}challenge\0\u{2}\u{a}generation\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3208,6 +3217,7 @@ nonisolated extension ControlRegister: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 40: try { try decoder.decodeSingularUInt32Field(value: &self.seenIncarnation) }()
       case 41: try { try decoder.decodeSingularUInt64Field(value: &self.seenCommit) }()
       case 50: try { try decoder.decodeSingularBytesField(value: &self.challenge) }()
+      case 60: try { try decoder.decodeSingularUInt64Field(value: &self.generation) }()
       default: break
       }
     }
@@ -3244,6 +3254,9 @@ nonisolated extension ControlRegister: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if !self.challenge.isEmpty {
       try visitor.visitSingularBytesField(value: self.challenge, fieldNumber: 50)
     }
+    if self.generation != 0 {
+      try visitor.visitSingularUInt64Field(value: self.generation, fieldNumber: 60)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3258,6 +3271,7 @@ nonisolated extension ControlRegister: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.seenIncarnation != rhs.seenIncarnation {return false}
     if lhs.seenCommit != rhs.seenCommit {return false}
     if lhs.challenge != rhs.challenge {return false}
+    if lhs.generation != rhs.generation {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -87,7 +87,7 @@ extension StartFailure: Presentable {
     public var kind: FailureKind {
         switch cause {
         case .configuration: .configuration
-        case .directory: .io
+        case .directory, .full: .io
         case .taken: .retryLater
         case .system, .stopped: .unavailable
         }

@@ -7,6 +7,7 @@ import Wire
 struct FakeNode {
     let id: NodeID
     var incarnation: IncarnationID
+    var generation: UInt64 = 0
     let device: DeviceID
     var session: UInt64 = 0
     var sequence: UInt64 = 0
@@ -44,6 +45,7 @@ struct FakeNode {
         message.host = host
         message.port = port
         message.devices = devices
+        message.generation = generation
         message.proof = proof(over: challenge + id.bytes + incarnation.bytes, secret)
         message.challenge = Data(Self.challenge)
         return message

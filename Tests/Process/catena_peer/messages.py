@@ -28,7 +28,7 @@ BlockState: 1 uint64 block; 2 uint64 epoch; 3 uint64 length; 4 uint32 crc; 5 enu
     device_id; 40 uint32 incarnation
 Register: 1 bytes node_id; 2 bytes incarnation; 3 string host; 4 uint32 port; 5 *Device devices; 6
     bytes proof; 7 string software; 40 uint32 seen_incarnation; 41 uint64 seen_commit; 50 bytes
-    challenge
+    challenge; 60 uint64 generation
 SigningKey: 1 uint64 key_id; 3 uint64 age_ms; 50 bytes sealed
 Timing: 1 uint32 heartbeat_ms; 2 uint32 stale_ms; 3 uint32 dead_ms
 RegisterReply: 1 bytes cluster_id; 2 uint64 session; 3 *SigningKey keys; 4 uint64 current_key; 5

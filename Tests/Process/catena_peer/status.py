@@ -70,6 +70,7 @@ class Code(enum.IntEnum):
     NOT_DURABLE = 16
     BUSY = 17
     INTERNAL = 18
+    STALE_COPY = 38
 
 
 class Level(enum.IntEnum):

@@ -10,7 +10,6 @@ struct DeviceBench: ~Copyable {
     static let unit = 512 << 10
     static let depth = 8
 
-    private let directory: Int32
     private let file: Int32
     private let path: String
     private let span: UInt64
@@ -25,7 +24,8 @@ struct DeviceBench: ~Copyable {
         let file = openat(
             directory, Self.name, flags | (facts.isDirect ? CURING_O_DIRECT : 0), 0o600)
         guard file >= 0 else { throw DataDirectory.refused("cannot write in", path, errno) }
-        self.directory = directory
+        // Without a name from here on: it goes with the process, however that ends.
+        unlinkat(directory, Self.name, 0)
         self.file = file
         self.path = path
         span = UInt64(seconds * 1_000_000_000)
@@ -38,7 +38,6 @@ struct DeviceBench: ~Copyable {
 
     deinit {
         close(file)
-        unlinkat(directory, Self.name, 0)
         written.deallocate()
     }
 

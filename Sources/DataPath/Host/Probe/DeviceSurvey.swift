@@ -58,12 +58,10 @@ enum DeviceSurvey {
         defer { page.deallocate() }
         page.initializeMemory(as: UInt8.self, repeating: 1, count: 4096)
         let name = ".catena-probe-sync"
-        let file = openat(directory, name, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        let file = openat(directory, name, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw DataDirectory.refused("cannot write in", path, errno) }
-        defer {
-            close(file)
-            unlinkat(directory, name, 0)
-        }
+        unlinkat(directory, name, 0)
+        defer { close(file) }
         var times: [Double] = []
         let end = MonotonicClock.nanoseconds + 3_000_000_000
         while times.count < syncCount, MonotonicClock.nanoseconds < end || times.count < 10 {
