@@ -60,6 +60,9 @@ extension Namenode {
         for id in corruptNodes where nodes[id]?.corrupt.remove(record.block) != nil {
             nodes[id]?.doomed[record.block] = DoomedCopy(epoch: record.epoch, since: turn.now)
         }
+        for id in record.chain where nodes[id]?.damaged.remove(record.block) != nil {
+            nodes[id]?.doomed[record.block] = DoomedCopy(epoch: record.epoch, since: turn.now)
+        }
         for id in record.chain { nodes[id]?.unsure.remove(record.block) }
         var doomed = record
         doomed.state = .doomed(since: turn.now, waiting: record.chain)

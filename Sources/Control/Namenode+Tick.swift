@@ -123,6 +123,7 @@ extension Namenode {
         nodes[id]?.doomed = OrderedMap()
         nodes[id]?.corrupt = []
         nodes[id]?.unsure = []
+        nodes[id]?.damaged = []
         corruptNodes.remove(id)
     }
 

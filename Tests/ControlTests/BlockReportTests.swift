@@ -144,14 +144,12 @@ struct BlockReportTests {
     }
 
     /// Its file may lie there, and would be a stray when the namespace had forgotten the block.
-    @Test(
-        "a copy that was lost when its key went is deleted all the same",
-        arguments: [ControlBlockState.State.lost, .maybeLost])
-    func lostThenDeleted(state: ControlBlockState.State) throws {
+    @Test("a copy that was lost when its key went is deleted all the same")
+    func lostThenDeleted() throws {
         var desk = try Desk { $0.keyRotationMs = 1_000 }
         let plan = try #require(try desk.put("a", blocks: [10]).first)
         for index in 0..<3 { try desk.heartbeat(index, [sealed(plan)]) }
-        try desk.heartbeat(0, [FakeNode.state(plan.block, state)])
+        try desk.heartbeat(0, [FakeNode.state(plan.block, .lost)])
         _ = try desk.delete("a")
         for index in 1...2 { try desk.heartbeat(index, [FakeNode.state(plan.block, .gone)]) }
         #expect(try desk.heartbeat(0).heartbeat.commands.isEmpty)
@@ -160,6 +158,16 @@ struct BlockReportTests {
         #expect(try desk.heartbeat(0).heartbeat.commands.map(\.block) == [plan.block])
         try desk.heartbeat(0, [FakeNode.state(plan.block, .gone)])
         #expect(desk.engine.store.tally.doomedBlocks == 0)
+    }
+
+    /// It has a file, so it is no other copy than those that are whole.
+    @Test func aDamagedCopyIsDeletedWithItsKey() throws {
+        var desk = try Desk()
+        let plan = try #require(try desk.put("a", blocks: [10]).first)
+        for index in 0..<3 { try desk.heartbeat(index, [sealed(plan)]) }
+        try desk.heartbeat(0, [FakeNode.state(plan.block, .maybeLost)])
+        _ = try desk.delete("a")
+        #expect(try desk.heartbeat(0).heartbeat.commands.map(\.block) == [plan.block])
     }
 
     @Test func aDeadNodeThatComesBackIsStillTold() throws {

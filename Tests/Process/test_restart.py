@@ -1,6 +1,7 @@
 """Datanodes that die and come back; a ledger outside the cluster says what must still be there."""
 
 import itertools
+import os
 import signal
 import unittest
 
@@ -163,6 +164,47 @@ class Restarts(ClusterCase):
         self.back(node)
         self.client.close_key(lease, receipts, Durability.WRITTEN)
         self.assertEqual(len(values.get(self.client, self.key())), 60_000)
+
+
+class Deleted(ClusterCase):
+    """A token that is good for longer than its block."""
+
+    settings = {"datanodes": 1, "replicas": 1, "min_nodes": 1, "delete_grace_ms": 0}
+
+    def test_a_good_token_does_not_bring_a_deleted_block_back(self):
+        data = self.bytes(100_000)
+        lease = self.lease()
+        target = self.target(lease)
+        stream = self.stream(target)
+        stream.data(0, data).seal(data)
+        self.client.close_key(lease, [stream.receipt()], Durability.WRITTEN)
+        blocks = self.cluster.nodes[0].folders[0] / "blocks"
+        name = f"{target.block:016x}.blk"
+        self.assertTrue((blocks / name).exists())
+        self.client.delete(self.key())
+        until(lambda: not (blocks / name).exists(), "the block's file to go")
+        self.assert_status(Status.notFound, self.stream(target).data(0, data).refusal())
+        self.assertFalse((blocks / name).exists())
+
+    def test_a_damaged_copy_goes_with_its_key_and_not_with_its_tokens(self):
+        node = self.cluster.nodes[0]
+        blocks = node.folders[0] / "blocks"
+        files = []
+        for number in range(2):
+            values.put(self.client, self.key(f"/{number}"), self.bytes(100_000))
+            block = self.client.open(self.key(f"/{number}")).blocks[0].block
+            files.append(blocks / f"{block:016x}.blk")
+        node.kill()
+        with open(files[0], "r+b") as file:
+            file.write(bytes(8192))  # both copies of its header
+        os.truncate(files[1], 0)
+        node.start()
+        self.cluster.wait_settled()
+        for number in range(2):
+            self.assertTrue(files[number].exists(), "it is left alone while it has a key")
+            self.client.delete(self.key(f"/{number}"))
+        for file in files:
+            until(lambda: not file.exists(), "the damaged copy to go")
 
 
 class Remains(ClusterCase):

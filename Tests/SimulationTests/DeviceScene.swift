@@ -37,7 +37,8 @@ final class DeviceScene {
     ///   - old: sealed blocks that the node has, every third on the second device, so that the
     ///     first has room for the next one.
     ///   - faults: of the node's ring.
-    init(old: Int = 0, faults: [RingFault] = []) throws {
+    ///   - remembersDeleted: `false`: a node with a bug, for which a deleted block never was.
+    init(old: Int = 0, faults: [RingFault] = [], remembersDeleted: Bool = true) throws {
         var settings = SimulationSettings()
         // Half of a page may be moved.
         settings.directAlignment = 512
@@ -60,6 +61,7 @@ final class DeviceScene {
         var random = world.random
         var limits = ChainSimulation.settings(&random)
         limits.budget.framesPerStream = 8
+        limits.remembersDeleted = remembersDeleted
         let listener = try ring.listen(on: address, backlog: 16)
         let datanode = try Datanode(
             ring: FaultRing(ring, faults), listener: listener,

@@ -14,6 +14,7 @@ extension Namenode {
             return
         }
         if record.state == .open { noteDoubt(report, record, from: id) }
+        noteDamage(report, from: id)
         guard Epoch(report.epoch) == record.epoch else {
             return takeMismatch(report, record, from: id, &turn)
         }
@@ -40,6 +41,19 @@ extension Namenode {
         case .lost, .maybeLost, .gone: nodes[id]?.unsure.insert(record.block)
         case .open, .sealed, .corrupt, .UNRECOGNIZED: break
         }
+    }
+
+    /// A file that its node does not vouch for is one all the same.
+    private mutating func noteDamage(_ report: ControlBlockState, from id: NodeID) {
+        let block = BlockID(report.block)
+        guard report.state == .maybeLost else {
+            nodes[id]?.damaged.remove(block)
+            return
+        }
+        guard let count = nodes[id]?.damaged.count, count < settings.bounds.corruptPerNode else {
+            return
+        }
+        nodes[id]?.damaged.insert(block)
     }
 
     private mutating func takeOpen(

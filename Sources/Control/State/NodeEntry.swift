@@ -45,6 +45,10 @@ package struct NodeEntry: Sendable {
     /// Blocks being written of which it said, in this session, that it may not have what it acked:
     /// their receipts do not speak for it. At most `Bounds.openBlocks`.
     package var unsure: Set<BlockID> = []
+    /// Blocks whose file it has and does not vouch for: nobody is sent there, and the file goes
+    /// with the block. At most `Bounds.corruptPerNode`; the others go when the block's tokens have
+    /// ended.
+    package var damaged: Set<BlockID> = []
     package var scrubs = NodeScrubs()
     /// Blocks it reported with another length, checksum or epoch than the namespace has.
     package var mismatches = 0
