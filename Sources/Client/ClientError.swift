@@ -22,6 +22,8 @@ public enum ClientError: Error, Equatable, Sendable {
     case noSpace(reason: String)
     case busy(reason: String)
     case unreachable(address: String, reason: String)
+    /// The namenode's name has no address.
+    case unknownHost(address: String, reason: String)
     /// `what` completes "... did not answer within".
     case timedOut(what: String, milliseconds: Int64)
     case wrongCluster(expected: ClusterID, found: ClusterID)
@@ -67,8 +69,8 @@ extension ClientError {
         case .exists: .exists
         case .leased, .leaseExpired, .notDurable, .busy: .retryLater
         case .badKey, .badRange, .badArgument: .usage
-        case .tooFewNodes, .noSpace, .unreachable, .timedOut, .unreadable, .unwritable,
-            .wrongVersion, .malformed, .ringUnavailable:
+        case .tooFewNodes, .noSpace, .unreachable, .unknownHost, .timedOut, .unreadable,
+            .unwritable, .wrongVersion, .malformed, .ringUnavailable:
             .unavailable
         case .wrongCluster: .configuration
         case .denied: .denied
@@ -143,6 +145,8 @@ extension ClientError: CustomStringConvertible {
         case .busy(let reason): "the cluster is busy (\(reason)): try again"
         case .unreachable(let address, let reason):
             ControlFailure.unreachable(address: address, reason: reason).description
+        case .unknownHost(let address, let reason):
+            ControlFailure.unknownHost(address: address, reason: reason).description
         case .timedOut(let what, let milliseconds):
             "\(what) did not answer within \(milliseconds) ms: try again, or check it"
         case .wrongCluster(let expected, let found):

@@ -48,6 +48,8 @@ package struct Bounds: Sendable, Equatable {
     package var replacedIncarnations = 8
     /// Retired signing keys kept to check receipts of long writes: a week at ten minutes each.
     package var retiredKeys = 1_024
+    /// Values of which it is remembered when they were last opened, twice.
+    package var openedValues = 65_536
     /// Leases ended in one turn of the machine.
     package var sweptLeases = 64
     /// Deleted blocks looked at in one tick.

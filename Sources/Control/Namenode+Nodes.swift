@@ -51,22 +51,29 @@ extension Namenode {
     /// Takes a block out of the namespace. The nodes that reported it are told to delete it; the
     /// others of its chain when they report it, or when its last token has ended (`tick`).
     mutating func doom(_ record: BlockRecord, _ turn: inout Turn<some NamespaceReader>) {
-        for holder in replicas.forget(record.block) {
-            if holder.reported {
-                nodes[holder.node]?.doomed[record.block] = DoomedCopy(
-                    epoch: record.epoch, since: turn.now)
-            }
+        let copy = DoomedCopy(epoch: record.epoch, due: due(record, since: turn.now))
+        for holder in replicas.forget(record.block) where holder.reported {
+            nodes[holder.node]?.doomed[record.block] = copy
         }
         for id in corruptNodes where nodes[id]?.corrupt.remove(record.block) != nil {
-            nodes[id]?.doomed[record.block] = DoomedCopy(epoch: record.epoch, since: turn.now)
+            nodes[id]?.doomed[record.block] = copy
         }
         for id in record.chain where nodes[id]?.damaged.remove(record.block) != nil {
-            nodes[id]?.doomed[record.block] = DoomedCopy(epoch: record.epoch, since: turn.now)
+            nodes[id]?.doomed[record.block] = copy
         }
         for id in record.chain { nodes[id]?.unsure.remove(record.block) }
         var doomed = record
         doomed.state = .doomed(since: turn.now, waiting: record.chain)
         turn.mutations.append(.putBlock(doomed))
+    }
+
+    /// When the copies of a block may go that lost its key at `since`; `nil`: it never had one.
+    func due(_ record: BlockRecord?, since: Int64) -> Int64 {
+        let isOfKey = record.map { $0.length > 0 } ?? false
+        let lastOpen = record.flatMap { opened.lastOpen(of: $0.value) }
+        return DeletionRules.due(
+            since: since, lastOpen: isOfKey ? lastOpen : nil, graceMs: settings.deleteGraceMs,
+            tokenMs: settings.honouredTokenMs)
     }
 
     /// All blocks of a value that nothing names any more.

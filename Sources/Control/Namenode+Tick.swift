@@ -7,6 +7,7 @@ extension Namenode {
         var decision = Decision()
         let saved = store.signingKeys
         if let saved { keys.resume(saved, now: moment.now, using: &generator) }
+        if saved != nil { opened.forget(before: moment.now) }
         if saved != keys.saved { decision.mutations.append(.setSigningKeys(keys.saved)) }
         let leases = store.leaseIDs
         for id in leases {
@@ -136,11 +137,12 @@ extension Namenode {
         doomedCursor =
             records.count < settings.bounds.sweptBlocks
             ? BlockID(0) : records.last?.block ?? BlockID(0)
-        let settled = settings.effectiveTokenMs + TokenCheck.graceMilliseconds + settings.deadMs
+        let settled = settings.honouredTokenMs + settings.deadMs
         for record in records {
             guard case .doomed(let since, let waiting) = record.state else { continue }
             for id in waiting where isToBeAsked(id, record.block, since: since + settled) {
-                nodes[id]?.doomed[record.block] = DoomedCopy(epoch: record.epoch, since: since)
+                nodes[id]?.doomed[record.block] = DoomedCopy(
+                    epoch: record.epoch, due: since + settled)
             }
         }
     }

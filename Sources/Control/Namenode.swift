@@ -22,6 +22,8 @@ package struct Namenode: Sendable {
     /// Nodes with copies that are corrupt.
     var corruptNodes: Set<NodeID> = []
     var census = Census()
+    var suspicions = Suspicions()
+    var opened: OpenedValues
     var chains = RecentMap<[NodeID], PreparedChain>(most: Self.preparedChains)
     /// The map's lines were compared with the nodes that came.
     var wasMapCompared = false
@@ -44,6 +46,7 @@ package struct Namenode: Sendable {
         self.locations = locations
         self.generator = generator
         started = now
+        opened = OpenedValues(most: settings.bounds.openedValues)
         lastTurn = now
         keys = SigningKeys(
             now: now, rotationMs: settings.keyRotationMs, retiredMost: settings.bounds.retiredKeys,

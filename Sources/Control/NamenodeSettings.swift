@@ -27,8 +27,11 @@ package struct NamenodeSettings: Sendable, Equatable {
     package var staleMs: Int64 = 3_000
     /// Silence after which a node's session is over and its replicas do not count.
     package var deadMs: Int64 = 10_000
+    /// How long a node that clients say is silent comes last.
+    package var suspectMs: Int64 = 30_000
     package var leaseMs: Int64 = 60_000
-    /// How long a deleted block's copies are left to readers that have opened its key.
+    /// How long a deleted block's copies are left at least. They also stay until the last token to
+    /// read them has ended.
     package var deleteGraceMs: Int64 = 3_000
     /// How long a stray block has to be shown before an operator's word can delete it.
     package var strayDelayMs: Int64 = 600_000
@@ -55,6 +58,9 @@ package struct NamenodeSettings: Sendable, Equatable {
     /// it does not make them lie.
     package var effectiveTokenMs: Int64 { min(tokenMs, keyRotationMs) }
 
+    /// How long nodes honour it, by whatever clock.
+    package var honouredTokenMs: Int64 { effectiveTokenMs + TokenCheck.graceMilliseconds }
+
     /// A sentence for each choice that cannot work, empty when all is well.
     package var problems: [String] {
         var found: [String] = []
@@ -76,6 +82,7 @@ package struct NamenodeSettings: Sendable, Equatable {
         check(staleMs > heartbeatMs, "stale-ms must be longer than heartbeat-ms")
         check(deadMs > staleMs, "dead-ms must be longer than stale-ms")
         check(deadMs <= Self.longestMs, "dead-ms must be at most \(Self.longestMs)")
+        check((0...Self.longestMs).contains(suspectMs), "suspect-ms must be 0 to \(Self.longestMs)")
         check((100...Self.longestMs).contains(leaseMs), "lease-ms must be 100 to \(Self.longestMs)")
         check(
             (0...Self.longestMs).contains(deleteGraceMs),

@@ -1,15 +1,32 @@
 import Glibc
 
-/// The addresses of an endpoint, as the system's resolver orders them.
-final class AddressList {
-    private let first: UnsafeMutablePointer<addrinfo>?
-    private let name: String
-    let count: Int
+/// The addresses of an endpoint, as the system's resolver orders them: the one place where a name
+/// becomes addresses.
+package struct AddressList: Sendable {
+    /// A socket address as the kernel takes it (`sockaddr`).
+    package struct Address: Sendable, Equatable {
+        package let family: CInt
+        package let bytes: [UInt8]
+
+        package init(family: CInt, bytes: [UInt8]) {
+            self.family = family
+            self.bytes = bytes
+        }
+    }
 
     /// More addresses of one name than this are not tried.
-    static let most = 8
+    package static let most = 8
 
-    init(_ endpoint: Endpoint) throws(ControlFailure) {
+    package let addresses: [Address]
+    private let name: String
+
+    package init(_ addresses: [Address], of name: String) {
+        self.addresses = Array(addresses.prefix(Self.most))
+        self.name = name
+    }
+
+    /// Asks the system's resolver, which takes what it takes; a numeric address costs nothing.
+    package init(_ endpoint: Endpoint) throws(ControlFailure) {
         var hints = addrinfo()
         hints.ai_family = AF_UNSPEC
         hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
@@ -19,60 +36,95 @@ final class AddressList {
         guard code == 0 else {
             let reason =
                 code == EAI_SYSTEM ? systemSentence(errno) : String(cString: gai_strerror(code))
-            throw .unreachable(address: endpoint.description, reason: reason)
+            // These can pass; the others say that there is no such name.
+            guard code != EAI_AGAIN, code != EAI_SYSTEM, code != EAI_MEMORY else {
+                throw .unreachable(address: endpoint.description, reason: reason)
+            }
+            throw .unknownHost(address: endpoint.description, reason: reason)
         }
-        first = found
-        name = endpoint.description
-        var counted = 0
+        defer { freeaddrinfo(found) }
+        var addresses: [Address] = []
         var entry = found
-        while let current = entry, counted < Self.most {
-            counted += 1
-            entry = current.pointee.ai_next
+        while let current = entry?.pointee {
+            let bytes = UnsafeRawBufferPointer(
+                start: current.ai_addr, count: Int(current.ai_addrlen))
+            addresses.append(Address(family: current.ai_family, bytes: Array(bytes)))
+            entry = current.ai_next
         }
-        count = counted
+        self.init(addresses, of: endpoint.description)
     }
 
-    deinit { freeaddrinfo(first) }
-
-    /// A connected, non-blocking descriptor, closed on exec.
-    func connect(_ index: Int, before deadline: Deadline) throws(ControlFailure) -> CInt {
-        var entry = first
-        for _ in 0..<index { entry = entry?.pointee.ai_next }
-        guard let info = entry?.pointee else { preconditionFailure("index is below count") }
-        let type = info.ai_socktype | CInt(SOCK_NONBLOCK.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
-        let descriptor = socket(info.ai_family, type, info.ai_protocol)
-        guard descriptor != -1 else { throw failed(errno) }
-        do throws(ControlFailure) {
-            try finish(descriptor, info, before: deadline)
-            return descriptor
-        } catch {
-            close(descriptor)
-            throw error
-        }
-    }
-
-    private func finish(
-        _ descriptor: CInt, _ info: addrinfo, before deadline: Deadline
-    ) throws(ControlFailure) {
-        if Glibc.connect(descriptor, info.ai_addr, info.ai_addrlen) == -1 {
-            let number = errno
-            guard number == EINPROGRESS || number == EINTR else { throw failed(number) }
-            guard wait(descriptor, CInt(POLLOUT), before: deadline) else {
+    /// Connects to the first address that answers, each dialled a quarter of a second after the one
+    /// before.
+    /// - Returns: its place, and a connected, non-blocking descriptor, closed on exec.
+    package func connect(
+        before deadline: Deadline
+    ) throws(ControlFailure) -> (place: Int, descriptor: CInt) {
+        var race = DialRace(addresses.count)
+        var running: [(place: Int, descriptor: CInt)] = []
+        defer { for entry in running { close(entry.descriptor) } }
+        var last = ControlFailure.unreachable(address: name, reason: "the name has no address")
+        while !race.isLost {
+            if deadline.passed {
                 throw .timedOut(address: name, milliseconds: deadline.duration)
             }
+            if let place = race.next(at: Deadline.now()) {
+                do throws(ControlFailure) {
+                    running.append((place, try dial(addresses[place])))
+                } catch {
+                    race.oneFailed()
+                    last = error
+                }
+                continue
+            }
+            let wake = min(race.wakeAt ?? .max, deadline.at) - Deadline.now()
+            guard let index = firstReady(running.map(\.descriptor), milliseconds: wake) else {
+                continue
+            }
+            let (place, descriptor) = running.remove(at: index)
+            let number = pendingError(descriptor)
+            if number == 0 { return (place, descriptor) }
+            close(descriptor)
+            race.oneFailed()
+            last = failed(number)
         }
+        throw last
+    }
+
+    private func dial(_ address: Address) throws(ControlFailure) -> CInt {
+        let type = SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
+        let descriptor = socket(address.family, CInt(type), 0)
+        guard descriptor != -1 else { throw failed(errno) }
+        let result = address.bytes.withUnsafeBytes { bytes in
+            Glibc.connect(
+                descriptor, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self),
+                socklen_t(bytes.count))
+        }
+        if result == -1, errno != EINPROGRESS, errno != EINTR {
+            let number = errno
+            close(descriptor)
+            throw failed(number)
+        }
+        return descriptor
+    }
+
+    private func pendingError(_ descriptor: CInt) -> CInt {
         var pending: CInt = 0
         var length = socklen_t(MemoryLayout<CInt>.size)
         getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &pending, &length)
-        guard pending == 0 else { throw failed(pending) }
-        // A request is one small write that waits for its answer: nothing to gather.
-        var on: CInt = 1
-        setsockopt(
-            descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, &on,
-            socklen_t(MemoryLayout<CInt>.size))
+        return pending
     }
 
     private func failed(_ number: CInt) -> ControlFailure {
         .unreachable(address: name, reason: systemSentence(number))
     }
+}
+
+/// Waits until one of them can be written to, which a finished connect can, well or not.
+/// - Returns: its index; `nil` when none was in time.
+private func firstReady(_ descriptors: [CInt], milliseconds: Int64) -> Int? {
+    var entries = descriptors.map { pollfd(fd: $0, events: Int16(POLLOUT), revents: 0) }
+    let ready = poll(&entries, nfds_t(entries.count), CInt(clamping: max(0, milliseconds)))
+    guard ready > 0 else { return nil }
+    return entries.firstIndex { $0.revents != 0 }
 }

@@ -4,27 +4,25 @@ import Wire
 
 /// Calls with one client id and counted request ids over whatever connection there is.
 ///
-/// A lost connection is made again and the *same* request id is sent again, within a total deadline
-/// (and a number of tries, while no call was answered yet): the namenode answers a repeated id with
-/// the first answer, so a mutation happens once (docs/PROTOCOL.md section 2). Calls from several
+/// What time can mend (`CallRetry`) is waited for within a total deadline: a lost connection is
+/// made again, and the *same* request id is sent again. The namenode answers a repeated id with the
+/// first answer, so a mutation happens once (docs/PROTOCOL.md section 2). Calls from several
 /// threads take turns.
 public final class ControlCaller: Sendable {
     public struct Retry: Sendable {
-        /// Connections tried for the first call. Once the namenode has answered, the total alone
-        /// bounds a call's tries: it is being started again.
-        public var tries: Int
         /// All tries of one call together, in milliseconds.
         public var totalMilliseconds: Int64
         /// The pause after the first failed try; it doubles up to `longestPause`. Milliseconds.
         public var pause: Int64
         public var longestPause: Int64
+        /// Called once in a call that waits for longer than `patientMilliseconds`, with what it
+        /// waits for.
+        public var waiting: (@Sendable (ControlFailure) -> Void)?
+        public static let patientMilliseconds: Int64 = 1_000
 
         public init(
-            tries: Int = 5, totalMilliseconds: Int64 = 20_000, pause: Int64 = 50,
-            longestPause: Int64 = 1_000
+            totalMilliseconds: Int64 = 20_000, pause: Int64 = 50, longestPause: Int64 = 1_000
         ) {
-            precondition(tries >= 1, "a call is tried at least once")
-            self.tries = tries
             self.totalMilliseconds = totalMilliseconds
             self.pause = pause
             self.longestPause = longestPause
@@ -66,10 +64,14 @@ public final class ControlCaller: Sendable {
     }
 
     /// Sends one operation, retrying as the type describes.
-    /// - Parameter limit: of all tries together, milliseconds; `nil`: as `Retry` says.
+    /// - Parameters:
+    ///   - limit: of all tries together, milliseconds; `nil`: as `Retry` says.
+    ///   - waitsForRefusals: a refusal that may pass is waited for too; otherwise it is told at
+    ///     once.
     /// - Returns: a reply with code `ok`.
     public func call(
-        _ operation: ControlRequest.OneOf_Operation, limit: Int64? = nil
+        _ operation: ControlRequest.OneOf_Operation, limit: Int64? = nil,
+        waitsForRefusals: Bool = true
     ) throws(ControlFailure) -> ControlReply {
         let deadline = Deadline(
             after: min(limit ?? retry.totalMilliseconds, retry.totalMilliseconds))
@@ -79,7 +81,7 @@ public final class ControlCaller: Sendable {
             request.clientID = Data(client.bytes)
             request.requestID = state.lastRequest
             request.operation = operation
-            return try send(request, before: deadline, &state)
+            return try send(request, before: deadline, waitsForRefusals, &state)
         }
     }
 
@@ -89,29 +91,36 @@ public final class ControlCaller: Sendable {
     }
 
     private func send(
-        _ request: ControlRequest, before deadline: Deadline, _ state: inout State
+        _ request: ControlRequest, before deadline: Deadline, _ waitsForRefusals: Bool,
+        _ state: inout State
     ) throws(ControlFailure) -> ControlReply {
-        var pause = retry.pause
-        var tried = 0
+        var again = CallRetry(pause: retry.pause, longest: retry.longestPause)
+        var isTold = false
         while true {
-            tried += 1
+            let pause: Int64
             do throws(ControlFailure) {
                 let connection = try connect(&state, before: deadline)
                 let reply = try connection.call(request, milliseconds: deadline.remaining)
                 state.wasAnswered = true
                 return reply
             } catch {
-                guard error.concernsConnection else {
+                if error.keepsConnection {
                     state.wasAnswered = true
-                    throw error
+                    guard waitsForRefusals else { throw error }
+                } else {
+                    state.connection = nil
                 }
-                state.connection = nil
-                guard state.wasAnswered || tried < retry.tries, deadline.remaining > pause else {
-                    throw error
+                guard let next = again.pause(after: error, wasAnswered: state.wasAnswered),
+                    deadline.remaining > next
+                else { throw error }
+                pause = next
+                let waited = deadline.duration - deadline.remaining
+                if waited >= Retry.patientMilliseconds, !isTold {
+                    isTold = true
+                    retry.waiting?(error)
                 }
             }
             Deadline.sleep(milliseconds: pause)
-            pause = min(pause * 2, retry.longestPause)
         }
     }
 

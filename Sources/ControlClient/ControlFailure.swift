@@ -4,6 +4,8 @@ import Wire
 public enum ControlFailure: Error, Equatable, Sendable {
     /// No connection, or the connection ended before the answer. `reason` is the system's sentence.
     case unreachable(address: String, reason: String)
+    /// The host's name has no address. `reason` is the resolver's sentence.
+    case unknownHost(address: String, reason: String)
     /// Connected, but nothing came within the deadline.
     case timedOut(address: String, milliseconds: Int64)
     /// The namenode understood the request and refused it.
@@ -39,14 +41,6 @@ public enum ControlFailure: Error, Equatable, Sendable {
             ? .refused(Refusal(code: .busy, message: reply.message))
             : .malformed("it said: \(reply.message)")
     }
-
-    /// Whether another connection may bring the answer to the same request.
-    var concernsConnection: Bool {
-        switch self {
-        case .unreachable, .timedOut, .malformed: true
-        case .refused, .wrongCluster, .wrongVersion: false
-        }
-    }
 }
 
 extension ControlFailure: CustomStringConvertible {
@@ -54,6 +48,8 @@ extension ControlFailure: CustomStringConvertible {
         switch self {
         case .unreachable(let address, let reason):
             "cannot reach the namenode at \(address) (\(reason)): is it running there?"
+        case .unknownHost(let address, let reason):
+            "the namenode's name in \(address) has no address (\(reason)): is it spelt right?"
         case .timedOut(let address, let milliseconds):
             "the namenode at \(address) did not answer within \(milliseconds) ms: try again later"
         case .refused(let refusal):
@@ -68,9 +64,20 @@ extension ControlFailure: CustomStringConvertible {
         }
     }
 
+    /// A line for who sits at a terminal while a call goes on in spite of this.
+    public func waiting(for namenode: Endpoint) -> String {
+        let reason =
+            switch self {
+            case .unreachable(_, let reason), .unknownHost(_, let reason): reason
+            case .timedOut: "it does not answer"
+            case .refused, .malformed, .wrongCluster, .wrongVersion: description
+            }
+        return "waiting for the namenode at \(namenode): \(reason)"
+    }
+
     public var kind: FailureKind {
         switch self {
-        case .unreachable, .timedOut: .unavailable
+        case .unreachable, .unknownHost, .timedOut: .unavailable
         case .refused(let refusal): FailureKind(refusal.code)
         case .malformed, .wrongVersion: .unavailable
         case .wrongCluster: .configuration

@@ -10,20 +10,13 @@ package struct Socket: ~Copyable {
     /// The deadline covers all addresses together; resolving a name takes what the system's
     /// resolver takes.
     package init(_ endpoint: Endpoint, before deadline: Deadline) throws(ControlFailure) {
-        let addresses = try AddressList(endpoint)
-        var last = ControlFailure.unreachable(
-            address: endpoint.description, reason: "the name has no address")
-        var connected: CInt = -1
-        for index in 0..<addresses.count where connected == -1 {
-            do throws(ControlFailure) {
-                connected = try addresses.connect(index, before: deadline)
-            } catch {
-                last = error
-            }
-        }
-        guard connected != -1 else { throw last }
-        descriptor = connected
+        descriptor = try AddressList(endpoint).connect(before: deadline).descriptor
         address = endpoint.description
+        // A request is one small write that waits for its answer: nothing to gather.
+        var on: CInt = 1
+        setsockopt(
+            descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, &on,
+            socklen_t(MemoryLayout<CInt>.size))
     }
 
     /// Takes a connected descriptor over; `address` is the peer's, for messages.

@@ -106,7 +106,8 @@ class Commands(CommandCase):
                 self.assert_cli(self.cluster.cli(*words), EXIT["usage"])
 
     def test_a_namenode_that_is_not_there_is_69(self):
-        done = self.cluster.cli("stat", "any", "--namenode", "127.0.0.1:1")
+        done = self.cluster.cli(
+            "stat", "any", "--namenode", "127.0.0.1:1", "--timeout", "500ms")
         self.assert_cli(done, EXIT["namenode unreachable"], "127.0.0.1:1")
 
     def test_remove_rename_and_test(self):
@@ -213,7 +214,7 @@ class TooFew(CommandCase):
     settings = {"datanodes": 1, "replicas": 1, "min_nodes": 3}
 
     def test_too_few_datanodes_is_69_with_both_counts(self):
-        done = self.cluster.cli("put", self.source(b"x"), self.key())
+        done = self.cluster.cli("put", self.source(b"x"), self.key(), "--timeout", "500ms")
         self.assert_cli(done, EXIT["too few nodes"], "1", "3")
         self.assertEqual(self.cluster.cli_json("status")["live"], 1, "an operator still sees")
 

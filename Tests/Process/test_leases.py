@@ -261,7 +261,7 @@ class TooFewNodes(ClusterCase):
         self.assertEqual(self.client.status().needed, 3)
         source = self.cluster.folder / "source"
         source.write_bytes(b"content")
-        done = self.cluster.cli("put", source, self.key())
+        done = self.cluster.cli("put", source, self.key(), "--timeout", "500ms")
         self.assert_cli(done, EXIT["too few nodes"], "2", "3")
         third = self.cluster.add_node(3).start()
         self.cluster.wait_settled()

@@ -7,6 +7,8 @@ extension ClientError {
         switch failure {
         case .unreachable(let address, let reason):
             self = .unreachable(address: address, reason: reason)
+        case .unknownHost(let address, let reason):
+            self = .unknownHost(address: address, reason: reason)
         case .timedOut(let address, let milliseconds):
             self = .timedOut(what: "the namenode at \(address)", milliseconds: milliseconds)
         case .malformed(let reason): self = .malformed(reason: reason)

@@ -66,6 +66,8 @@ public struct NodeSummary: Equatable, Sendable {
     public let corrupt: UInt64
     public let strays: UInt64
     public let mismatches: UInt64
+    /// A client says that it does not answer.
+    public let isSuspected: Bool
 
     public init(_ message: ControlNodeReport) {
         node = NodeID(bytes: message.node.nodeID) ?? .none
@@ -81,6 +83,7 @@ public struct NodeSummary: Equatable, Sendable {
         corrupt = message.corrupt
         strays = message.strays
         mismatches = message.mismatches
+        isSuspected = message.suspected
     }
 }
 

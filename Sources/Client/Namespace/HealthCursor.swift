@@ -73,6 +73,14 @@ extension NamespaceClient {
         _ = try call(.reportBad(message), key: "", limit: Self.shortCall)
     }
 
+    /// Says that a node does not answer: the namenode names it last for a while.
+    public func reportSilent(_ node: NodeID) throws(ClientError) {
+        var message = ControlReportBad()
+        message.nodeID = Data(node.bytes)
+        message.reason = .silent
+        _ = try call(.reportBad(message), key: "", limit: Self.shortCall)
+    }
+
     /// How far scrubs are; with `start`, asks for one now.
     /// - Parameters:
     ///   - node: `nil` for every node.

@@ -6,28 +6,12 @@ import Wire
 /// on one connection, which is made again when it is lost.
 public final class NamespaceClient: Sendable {
     private let caller: ControlCaller
-    private let closeRetry: CloseRetry
-
-    /// How CLOSE is repeated while the namenode answers `notDurable`.
-    public struct CloseRetry: Sendable {
-        /// All tries together, in milliseconds.
-        public var totalMilliseconds: Int64
-        public var pause: Int64
-
-        public init(totalMilliseconds: Int64 = 30_000, pause: Int64 = 100) {
-            self.totalMilliseconds = totalMilliseconds
-            self.pause = pause
-        }
-    }
 
     /// For calls that somebody waits behind, milliseconds. Streams have to go on between them, so
     /// it is below the deadline for their progress.
     static let shortCall: Int64 = 5_000
 
-    public init(_ caller: ControlCaller, closeRetry: CloseRetry = CloseRetry()) {
-        self.caller = caller
-        self.closeRetry = closeRetry
-    }
+    public init(_ caller: ControlCaller) { self.caller = caller }
 
     /// Who this process is to the namenode.
     public var client: ClientID { caller.client }
@@ -71,7 +55,8 @@ public final class NamespaceClient: Sendable {
     }
 
     /// Plans the next blocks of an open value in one call: at most `count`, at least one, and no
-    /// more than `sizeHint` bytes need.
+    /// more than `sizeHint` bytes need. It is not waited for long: a writer may do better with
+    /// other nodes, and its streams have to go on (`PlanRetry`).
     ///
     /// - Parameter blockBytes: the longest block that the writer will make; 0: the namenode's.
     public func addBlocks(
@@ -102,11 +87,8 @@ public final class NamespaceClient: Sendable {
             call(.renew(message), key: held.key, limit: Self.shortCall).renew, key: held.key)
     }
 
-    /// Commits the value: its blocks in order, each by its receipt.
-    ///
-    /// `notDurable` is asked again, each time under a new request id, for as long as `CloseRetry`
-    /// says; and so is `tooFewNodes`, which a namenode says that was started again until its
-    /// datanodes are back.
+    /// Commits the value: its blocks in order, each by its receipt. A value that is not as durable
+    /// yet as asked is waited for.
     /// - Parameter more: these are the value's next blocks, and not the last.
     public func close(
         _ lease: Lease, blocks: [SignedReceipt], durability: CloseDurability = .durable,
@@ -117,20 +99,7 @@ public final class NamespaceClient: Sendable {
         message.durability = durability.code
         message.more = more
         message.blocks = blocks.map(receiptMessage)
-        let deadline = Deadline(after: closeRetry.totalMilliseconds)
-        while true {
-            do throws(ClientError) {
-                _ = try call(.close(message), key: lease.key)
-                return
-            } catch {
-                switch error {
-                case .notDurable, .tooFewNodes:
-                    guard deadline.remaining > closeRetry.pause else { throw error }
-                default: throw error
-                }
-            }
-            Deadline.sleep(milliseconds: closeRetry.pause)
-        }
+        _ = try call(.close(message), key: lease.key)
     }
 
     /// Drops the value being written; the committed one, if any, stays.
@@ -228,11 +197,12 @@ public final class NamespaceClient: Sendable {
         return (ClusterSummary(reply.status), reply.nodes.map(NodeSummary.init))
     }
 
+    /// - Parameter limit: `nil`: as long as the caller's timeout, refusals that may pass included.
     func call(
         _ operation: ControlRequest.OneOf_Operation, key: String, limit: Int64? = nil
     ) throws(ClientError) -> ControlReply {
         do throws(ControlFailure) {
-            return try caller.call(operation, limit: limit)
+            return try caller.call(operation, limit: limit, waitsForRefusals: limit == nil)
         } catch {
             throw ClientError(error, key: key)
         }

@@ -81,6 +81,8 @@ public struct ValueBlock: Equatable, Sendable {
     /// OPEN: nearest to the reader first. INFO: the chain, head first. Empty when nobody holds it
     /// now.
     public let replicas: [Replica]
+    /// OPEN: a node of the chain has yet to say whether it holds the block.
+    public let isIncomplete: Bool
     /// OPEN: the payload of `read`, over the replicas in this order; `nil` without replicas.
     public let credentials: Credentials?
     /// OPEN: by which a replica proves itself.
@@ -88,7 +90,7 @@ public struct ValueBlock: Equatable, Sendable {
 
     public init(
         block: BlockID, epoch: Epoch, offset: UInt64, length: UInt64, checksum: UInt32,
-        replicas: [Replica], credentials: Credentials?, key: StreamKey?
+        replicas: [Replica], isIncomplete: Bool = false, credentials: Credentials?, key: StreamKey?
     ) {
         self.block = block
         self.epoch = epoch
@@ -96,6 +98,7 @@ public struct ValueBlock: Equatable, Sendable {
         self.length = length
         self.checksum = checksum
         self.replicas = replicas
+        self.isIncomplete = isIncomplete
         self.credentials = credentials
         self.key = key
     }

@@ -57,6 +57,7 @@ func valueBlock(_ message: ControlBlockLocation) throws(ClientError) -> ValueBlo
     return ValueBlock(
         block: BlockID(message.block), epoch: Epoch(message.epoch), offset: message.offset,
         length: message.length, checksum: message.crc, replicas: replicas,
+        isIncomplete: message.reportsIncomplete,
         credentials: isReadable ? try credentials(message.token, replicas.map(\.node)) : nil,
         key: isReadable ? try streamKey(message.streamKey) : nil)
 }

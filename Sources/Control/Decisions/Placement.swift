@@ -15,10 +15,12 @@ package enum Placement {
         package let roomBytes: UInt64
         /// Blocks planned for it since it last reported.
         package let planned: Int
+        /// Clients say that it does not answer.
+        package let isSuspected: Bool
 
         package init(
             node: NodeID, location: Location, capacityBytes: UInt64, usedBytes: UInt64,
-            roomBytes: UInt64, planned: Int = 0
+            roomBytes: UInt64, planned: Int = 0, isSuspected: Bool = false
         ) {
             self.node = node
             self.location = location
@@ -26,6 +28,7 @@ package enum Placement {
             self.usedBytes = usedBytes
             self.roomBytes = roomBytes
             self.planned = planned
+            self.isSuspected = isSuspected
         }
     }
 
@@ -36,6 +39,8 @@ package enum Placement {
         case noSpace(found: Int)
     }
 
+    /// Suspected nodes are left out when there is a chain without them.
+    ///
     /// - Parameters:
     ///   - candidates: live nodes that are not excluded.
     ///   - needBytes: room a node must have.
@@ -44,6 +49,13 @@ package enum Placement {
         _ candidates: [Candidate], replicas: Int, needBytes: UInt64, blockBytes: UInt64,
         writer: Location?, using generator: inout some RandomNumberGenerator
     ) -> Outcome {
+        let trusted = candidates.filter { !$0.isSuspected }
+        if trusted.count < candidates.count {
+            let outcome = choose(
+                trusted, replicas: replicas, needBytes: needBytes, blockBytes: blockBytes,
+                writer: writer, using: &generator)
+            if case .chain = outcome { return outcome }
+        }
         guard candidates.count >= replicas else { return .tooFew(found: candidates.count) }
         let roomy = candidates.filter { $0.roomBytes >= needBytes }
         guard roomy.count >= replicas else { return .noSpace(found: roomy.count) }

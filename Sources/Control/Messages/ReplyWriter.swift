@@ -78,6 +78,7 @@ package enum ReplyWriter {
         for node in block.replicas { writer.message(6) { write(node, &$0) } }
         writer.data(7, block.token)
         writer.data(50, block.streamKey)
+        writer.number(80, block.reportsIncomplete ? 1 : 0)
     }
 
     private static func write(_ open: ControlOpenReply, _ writer: inout ProtoWriter) {

@@ -131,7 +131,7 @@ extension Namenode {
                 node: node.id, location: node.location, capacityBytes: space.capacityBytes,
                 usedBytes: space.usedBytes,
                 roomBytes: space.roomBytes - min(space.roomBytes, planning.promised[node.id] ?? 0),
-                planned: node.planned)
+                planned: node.planned, isSuspected: suspicions.contains(node.id, now: now))
         }
         let outcome = Placement.choose(
             candidates, replicas: replicas, needBytes: planning.needBytes,

@@ -147,7 +147,8 @@ extension Namenode {
             // is asked again now and then (`tick`).
             nodes[id]?.doomed[record.block] = nil
         default:
-            nodes[id]?.doomed[record.block] = DoomedCopy(epoch: Epoch(report.epoch), since: since)
+            let copy = DoomedCopy(epoch: Epoch(report.epoch), due: due(record, since: since))
+            nodes[id]?.doomed[record.block] = copy
         }
     }
 }

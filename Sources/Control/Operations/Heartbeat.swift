@@ -24,7 +24,10 @@ extension Namenode {
             nodes[id]?.devices = request.devices
             nodes[id]?.planned = 0
         }
-        if !wasLive { census.invalidate() }
+        if !wasLive {
+            census.invalidate()
+            suspicions.remove(id)
+        }
         if request.sequence == sequence + 1 {
             nodes[id]?.sequence = request.sequence
             for block in request.blocks { take(block, from: id, &turn) }
@@ -87,7 +90,7 @@ extension Namenode {
                 ]))
     }
 
-    /// Deletions for blocks this node reported and whose grace is over, the next ones in turn;
+    /// Deletions for blocks this node reported that nobody reads any more, the next ones in turn;
     /// repeated with later heartbeats until the node says that they are gone.
     private mutating func commands(for id: NodeID, now: Int64) -> [ControlCommand] {
         guard var node = nodes[id], !node.doomed.isEmpty else { return [] }
@@ -99,7 +102,7 @@ extension Namenode {
         }
         node.doomedCursor = BlockID((next.last?.key.number ?? 0) &+ 1)
         nodes[id]?.doomedCursor = node.doomedCursor
-        let due = next.filter { now - $0.value.since >= settings.deleteGraceMs }
+        let due = next.filter { now >= $0.value.due }
         return due.map { block, copy in
             var command = ControlCommand()
             command.kind = .delete

@@ -34,6 +34,7 @@ extension Namenode {
             }
             position = last.position + last.length
         }
+        if !reply.blocks.isEmpty { opened.open(record.value, at: turn.now) }
         return reply
     }
 
@@ -52,6 +53,7 @@ extension Namenode {
         _ block: BlockRecord, reader: Location?, now: Int64
     ) -> ControlBlockLocation {
         var message = location(of: block)
+        message.reportsIncomplete = isIncomplete(block)
         let order = ReplicaOrder.order(
             candidates(for: block, now: now), reader: reader, using: &generator)
         let chosen = order.prefix(Limits.chainNodes.upperBound)
@@ -76,8 +78,17 @@ extension Namenode {
             nodes[id].map { node in
                 ReplicaOrder.Replica(
                     node: id, location: node.location, liveness: liveness(of: node, now: now),
-                    load: node.planned + Int(node.openStreams))
+                    load: node.planned + Int(node.openStreams),
+                    isSuspected: suspicions.contains(id, now: now))
             }
+        }
+    }
+
+    /// Whether a node of its chain has yet to say that it holds the block, or that it does not: it
+    /// has not come since the namenode was started, or has not named everything.
+    private func isIncomplete(_ block: BlockRecord) -> Bool {
+        block.chain.contains { id in
+            nodes[id].map { !$0.reportComplete } ?? true
         }
     }
 

@@ -37,6 +37,7 @@ extension Namenode {
             }
         }
         nodes[id] = entry
+        suspicions.remove(id)
         chains.removeAll()
         census.invalidate()
         turn.note(

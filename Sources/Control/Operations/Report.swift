@@ -49,6 +49,7 @@ extension Namenode {
         report.strays = UInt64(node.strays.count)
         report.mismatches = UInt64(node.mismatches)
         report.scrubs = node.scrubs.progress
+        report.suspected = suspicions.contains(node.id, now: now)
         return report
     }
 }

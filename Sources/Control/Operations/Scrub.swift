@@ -1,14 +1,21 @@
 import Wire
 
 extension Namenode {
-    /// REPORT_BAD: a reader met a chunk that is not what was written. A reader's word condemns no
-    /// copy: the node is told to look for itself, and reports what it finds.
+    /// REPORT_BAD: a client met a node that does not answer, or a chunk that is not what was
+    /// written. A reader's word condemns no copy: the node is told to look for itself, and reports
+    /// what it finds.
     mutating func reportBad(
         _ request: ControlReportBad, _ turn: inout Turn<some NamespaceReader>
     ) throws(Refusal) -> ControlEmpty {
         let block = BlockID(request.block)
         guard let id = NodeID(bytes: request.nodeID) else {
             throw Refusal(.malformed, "a node id has 16 bytes")
+        }
+        switch request.reason {
+        case .badBytes: break
+        case .silent: return try suspect(id, &turn)
+        case .UNRECOGNIZED(let number):
+            throw Refusal(.malformed, "reason \(number) is not known")
         }
         guard let record = turn.store.block(block), record.state == .sealed,
             record.epoch == Epoch(request.epoch), let node = nodes[id],
@@ -23,6 +30,22 @@ extension Namenode {
             Notice(
                 .warning, "a reader met a bad chunk: its node is told to scrub the block",
                 ["node": "\(id)", "block": "\(block)"]))
+        return ControlEmpty()
+    }
+
+    private mutating func suspect(
+        _ id: NodeID, _ turn: inout Turn<some NamespaceReader>
+    ) throws(Refusal) -> ControlEmpty {
+        guard nodes[id] != nil else { throw Refusal(.notFound, "node \(id) is not known") }
+        let isNew = suspicions.add(
+            id, by: turn.caller.address, now: turn.now, until: turn.now + settings.suspectMs,
+            of: nodes.count)
+        if isNew {
+            turn.note(
+                Notice(
+                    .warning, "a client says that a node does not answer: it is named last",
+                    ["node": "\(id)", "client": turn.caller.peer]))
+        }
         return ControlEmpty()
     }
 

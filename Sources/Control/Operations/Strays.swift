@@ -48,7 +48,8 @@ extension Namenode {
         _ turn: inout Turn<some NamespaceReader>
     ) {
         nodes[id]?.strays.markDeleting(block)
-        nodes[id]?.doomed[block] = DoomedCopy(epoch: stray.epoch, since: turn.now)
+        let copy = DoomedCopy(epoch: stray.epoch, due: due(nil, since: turn.now))
+        nodes[id]?.doomed[block] = copy
         turn.note(
             Notice(
                 .warning, "a stray block is to be deleted, as the operator said",

@@ -4,8 +4,8 @@ import Wire
 /// A copy that is to be deleted.
 package struct DoomedCopy: Sendable {
     package let epoch: Epoch
-    /// When the block lost its key, on the namenode's monotonic clock.
-    package let since: Int64
+    /// From when on the node is told, on the namenode's monotonic clock.
+    package let due: Int64
 }
 
 /// What the namenode knows of one datanode. All of it is soft: the node tells it again at REGISTER.

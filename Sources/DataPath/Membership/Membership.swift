@@ -106,7 +106,7 @@ package struct Membership: Sendable {
             refusal.code):
             refusal.message
         case .wrongCluster, .wrongVersion: "\(failure)"
-        case .refused, .unreachable, .timedOut, .malformed: nil
+        case .refused, .unreachable, .unknownHost, .timedOut, .malformed: nil
         }
     }
 

@@ -66,7 +66,8 @@ package struct HostLink: ~Copyable {
     /// The other side is no namenode, so its failure is told in other words.
     private static func failure(_ failure: ControlFailure) -> LoadFailure {
         switch failure {
-        case .unreachable(_, let reason): LoadFailure(.unavailable, reason)
+        case .unreachable(_, let reason), .unknownHost(_, let reason):
+            LoadFailure(.unavailable, reason)
         case .timedOut(_, let milliseconds):
             LoadFailure(.unavailable, "it took nothing for \(milliseconds) ms")
         default: LoadFailure(failure)

@@ -18,6 +18,9 @@ struct Lane {
     /// Bytes of the object.
     var length: UInt64 = 0
 
+    /// Until it is given up.
+    var patience = Patience()
+
     // A put.
     var lease = Data()
     /// When to renew, nanoseconds.
@@ -32,7 +35,8 @@ struct Lane {
     var writing: [LaneBlock] = []
     var receipts: [ControlReceipt] = []
     var planning = PlanRetry()
-    var closes = 0
+    /// When CLOSE is not repeated any more, nanoseconds.
+    var closeEnd: UInt64?
 
     // A get.
     var value: UInt64?
@@ -40,6 +44,8 @@ struct Lane {
     var place = 0
     var position: UInt64 = 0
     var choice = ReplicaChoice([])
+    /// The OPEN on its way is for a step `reopen`.
+    var isReopening = false
     var read: ReadID?
     /// The first byte that is not what was put.
     var wrongAt: UInt64?

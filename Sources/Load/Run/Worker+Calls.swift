@@ -68,8 +68,6 @@ extension Worker {
         let note = notes[Int(id.index)]
         if reply.code == .ok {
             answered(note, .success(reply))
-        } else if reply.code == .notDurable, note.purpose == .close {
-            notDurable(note)
         } else if let failure = LoadFailure(reply) {
             answered(note, .failure(failure), code: reply.code)
         }
@@ -104,6 +102,7 @@ extension Worker {
             if code == .leaseExpired { fail(lane, failure) }
         case (.addBlock, .failure(let failure)), (.replaceBlock, .failure(let failure)):
             notPlanned(lane, note, failure, code)
+        case (.close, .failure(let failure)) where code.canPass: notClosed(lane, failure)
         case (_, .failure(let failure)): fail(lane, failure)
         }
     }

@@ -24,6 +24,7 @@ extension Worker {
         case .progress(let id, let acked):
             guard phase.task != .ping else { return pinged(acked) }
             let lane = writeLane[Int(id.index)]
+            lanes[lane].patience.progressed()
             if let index = block(lane, id) { lanes[lane].writing[index].retry.progressed() }
         case .sealed(let id, let seal):
             guard phase.task != .ping else {
@@ -42,15 +43,17 @@ extension Worker {
             check(lane, offset, memory)
             moved &+= UInt64(memory.count)
             engine.consumed(id, slot: slot)
-        case .verified(let id, _): lanes[readLane[Int(id.index)]].choice.progressed()
+        case .verified(let id, _):
+            lanes[readLane[Int(id.index)]].patience.progressed()
+            lanes[readLane[Int(id.index)]].choice.progressed()
         case .readCompleted(let id, _): readCompleted(readLane[Int(id.index)])
         case .readFailed(let id, let failure): readFailed(readLane[Int(id.index)], failure)
         case .controlOpened(let id, _): opened(id)
         case .replied(let id, let reply): replied(id, reply)
         case .callFailed(let id, let failure): callFailed(id, LoadFailure(failure))
         case .controlFailed(let id, let failure): closed(id, failure)
-        case .filled, .peeked, .peekFailed:
-            preconditionFailure("every byte is made here, and nobody peeks")
+        case .filled, .peeked, .peekFailed, .readNarrowed:
+            preconditionFailure("every byte is made here, nobody peeks, one replica is asked")
         }
     }
 

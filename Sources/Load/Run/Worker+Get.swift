@@ -64,8 +64,8 @@ extension Worker {
             return open(lane, .open, at: lanes[lane].position)
         }
         let block = lanes[lane].blocks[lanes[lane].place]
-        lanes[lane].choice = ReplicaChoice(block.replicas.map(\.node.node))
-        take(lane, lanes[lane].choice.first())
+        lanes[lane].choice = ReplicaChoice(block)
+        takeLater(lane, lanes[lane].choice.first())
     }
 
     /// Asks a replica, or for another token, or gives up.
@@ -73,11 +73,14 @@ extension Worker {
         let block = lanes[lane].blocks[lanes[lane].place]
         switch step {
         case .exhausted: exhausted(lane, block)
-        case .refetch: open(lane, .openAgain, at: block.offset)
+        case .refetch, .reopen:
+            // A chain without a namenode is all there is.
+            guard chain == nil else { return exhausted(lane, block) }
+            open(lane, .openAgain, at: block.offset)
         case .ask(let place):
             let node = block.replicas[place].node
             guard let address = address(of: node), let opening = block.opening(at: place) else {
-                return take(lane, lanes[lane].choice.failed(.unreachable(EHOSTUNREACH)))
+                return readFailed(lane, .unreachable(EHOSTUNREACH))
             }
             if let read = lanes[lane].read {
                 guard engine.redirect(read, to: address, opening: opening) else {
@@ -100,14 +103,14 @@ extension Worker {
 
     mutating func readFailed(_ lane: Int, _ failure: StreamFailure) {
         if !failure.status.blamesToken { tally.retries += 1 }
-        let step = lanes[lane].choice.failed(failure)
-        // Every replica was asked once: a moment for the busy ones.
-        let isSecondRound =
-            lanes[lane].choice.asked
-            > lanes[lane].blocks[lanes[lane].place]
-            .replicas.count
-        guard isSecondRound, case .ask = step else { return take(lane, step) }
-        sleep(lane, 200_000_000, .read(step))
+        takeLater(lane, lanes[lane].choice.failed(failure, isOver: isOver(lane, failure)))
+    }
+
+    /// Takes a step when its pause is over.
+    private mutating func takeLater(_ lane: Int, _ step: ReplicaChoice.Step) {
+        lanes[lane].isReopening = step == .reopen
+        let pause = lanes[lane].choice.pause
+        if pause > 0 { sleep(lane, pause, .read(step)) } else { take(lane, step) }
     }
 
     private mutating func exhausted(_ lane: Int, _ block: ValueBlock) {
@@ -131,11 +134,15 @@ extension Worker {
                 return wasReplaced(lane)
             }
             lanes[lane].blocks[lanes[lane].place] = same
-            lanes[lane].choice.replace(same.replicas.map(\.node.node))
+            guard lanes[lane].isReopening else {
+                lanes[lane].choice.replace(same)
+                return take(lane, lanes[lane].choice.again())
+            }
+            let isOver = lanes[lane].patience.isOver(at: engine.now)
+            takeLater(lane, lanes[lane].choice.reopen(same, isOver: isOver))
         } catch {
             return fail(lane, LoadFailure(error))
         }
-        take(lane, lanes[lane].choice.again())
     }
 
     mutating func readCompleted(_ lane: Int) {

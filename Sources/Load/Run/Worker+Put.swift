@@ -11,8 +11,6 @@ extension Worker {
     /// Blocks that one ADDBLOCK is asked for: they cost the namenode one commit.
     private static let mostPlanned: UInt32 = 16
     private static let closePause: UInt64 = 100_000_000
-    /// `notDurable` is asked again for 30 s.
-    private static let mostCloses = 300
 
     mutating func beginPut(_ lane: Int, bytes: UInt64) {
         lanes[lane].work = .put
@@ -88,7 +86,7 @@ extension Worker {
             lanes[lane].planned.append(
                 LaneBlock(
                     order: lanes[lane].receipts.count, start: start, length: length, plan: plan,
-                    retry: WriteRetry(excluded: lanes[lane].planning.excluded)))
+                    retry: WriteRetry()))
             lanes[lane].receipts.append(ControlReceipt())
             lanes[lane].plannedBytes += length
         }
@@ -107,9 +105,12 @@ extension Worker {
     mutating func notPlanned(
         _ lane: Int, _ note: CallNote, _ failure: LoadFailure, _ code: ControlCode
     ) {
-        guard lanes[lane].planning.waits(after: code) else { return fail(lane, failure) }
+        let isOver = lanes[lane].patience.isOver(at: engine.now)
+        guard let pause = lanes[lane].planning.pause(after: code, isOver: isOver) else {
+            return fail(lane, failure)
+        }
         sleep(
-            lane, PlanRetry.pause,
+            lane, pause,
             .plan(order: note.purpose == .replaceBlock ? note.order : nil))
     }
 
@@ -176,14 +177,11 @@ extension Worker {
         call(lane, .close, .close(message))
     }
 
-    mutating func notDurable(_ note: CallNote) {
-        let lane = Int(note.lane)
-        guard lanes[lane].generation == note.generation else { return }
-        lanes[lane].closes += 1
-        guard lanes[lane].closes < Self.mostCloses else {
-            return fail(
-                lane, LoadFailure(.retryLater, "the value did not become durable within 30 s"))
-        }
+    /// CLOSE was refused with a code that may pass.
+    mutating func notClosed(_ lane: Int, _ failure: LoadFailure) {
+        let end = lanes[lane].closeEnd ?? engine.now + Patience.usual
+        lanes[lane].closeEnd = end
+        guard engine.now < end else { return fail(lane, failure) }
         sleep(lane, Self.closePause, .close)
     }
 

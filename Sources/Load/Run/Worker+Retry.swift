@@ -11,22 +11,27 @@ extension Worker {
         let block = lanes[lane].writing[index]
         let head = block.plan.credentials.chain.nodes[0]
         let step = lanes[lane].writing[index].retry.failed(
-            failure, head: head.node, canMove: chain == nil)
+            failure, head: head.node, canMove: chain == nil, isOver: isOver(lane, failure))
         switch step {
         case .resume:
             tally.retries += 1
             sleep(lane, lanes[lane].writing[index].retry.pause, .resume(order: block.order))
-        case .newBlock:
+        case .newBlock(let node):
             tally.retries += 1
-            lanes[lane].planning.failed(lanes[lane].writing[index].retry.excluded)
+            if let node { lanes[lane].planning.failed(node) }
             lanes[lane].writing[index].isReplacing = true
             lanes[lane].writing[index].isFilled = false
             lanes[lane].writing[index].write = nil
             engine.end(id)
-            askForBlock(lane, replacing: block.order)
+            sleep(lane, lanes[lane].writing[index].retry.pause, .plan(order: block.order))
             forgetPlanned(lane)
         case .giveUp: fail(lane, LoadFailure(failure, node: head, block: block.plan.block))
         }
+    }
+
+    /// Whether a lane whose stream failed has been without progress for too long.
+    mutating func isOver(_ lane: Int, _ failure: StreamFailure) -> Bool {
+        lanes[lane].patience.isOver(at: engine.now, after: failure.silence(engine.settings))
     }
 
     mutating func resume(_ lane: Int, _ order: Int) {

@@ -60,22 +60,23 @@ package struct Worker: ~Copyable {
         var failure: ControlFailure?
     }
 
-    /// Where the namenode is, resolved once.
+    /// Where the namenode is: which of its name's addresses answers is found out once.
     package struct NamenodeAddress: Sendable {
         let endpoint: Endpoint
         let address: SocketAddress
+        private static let dialMilliseconds: Int64 = 5_000
 
         package init(_ text: String) throws(ToolFailure) {
             guard let endpoint = Endpoint(text) else {
                 throw ToolFailure(.usage, "the namenode is HOST:PORT, not '\(text)'")
             }
-            let node = ChainNode(node: .none, host: endpoint.host, port: endpoint.port)
-            guard let address = SocketAddress(resolving: node) else {
-                throw ToolFailure(
-                    .unavailable, "the namenode's name \(endpoint.host) has no address")
+            do throws(ControlFailure) {
+                address = try SocketAddress(
+                    answering: endpoint, before: Deadline(after: Self.dialMilliseconds))
+            } catch {
+                throw ToolFailure(error.kind, error.description)
             }
             self.endpoint = endpoint
-            self.address = address
         }
     }
 

@@ -11,7 +11,9 @@ final class GetJob: ClientJob {
         case opening
         case connecting(until: UInt64, Int)
         case reading(Int)
-        case refetching(Int)
+        case refetching
+        case pausing(until: UInt64)
+        case reopening
         case over
     }
 
@@ -29,7 +31,10 @@ final class GetJob: ClientJob {
     private var blocks: ArraySlice<ValueBlock> = []
     private var block: ValueBlock?
     private var choice = ReplicaChoice([])
+    private var patience = Patience()
     private var read: ReadID?
+    /// When a second replica is asked, while the first has sent nothing.
+    private var hedgeAt = UInt64.max
     private var sum = PieceSum()
 
     init(
@@ -47,7 +52,13 @@ final class GetJob: ClientJob {
     private var position: Int { range.lowerBound + Int(sum.length) }
 
     var isOver: Bool { if case .over = stage { true } else { false } }
-    var nextDeadline: UInt64? { if case .connecting(let until, _) = stage { until } else { nil } }
+    var nextDeadline: UInt64? {
+        switch stage {
+        case .connecting(let until, _), .pausing(let until): until
+        case .reading: canHedge ? hedgeAt : nil
+        default: nil
+        }
+    }
 
     // MARK: Steps
 
@@ -63,10 +74,17 @@ final class GetJob: ClientJob {
         case .connecting(let until, let place):
             guard now >= until else { return false }
             ask(place)
-        case .refetching(let place):
+        case .refetching, .reopening:
             guard let answer = client.caller.takeAnswer() else { return false }
-            refetched(answer, place)
-        case .reading, .over: return false
+            refetched(answer)
+        case .pausing(let until):
+            guard now >= until else { return false }
+            open(at: position)
+            stage = .reopening
+        case .reading:
+            guard canHedge, now >= hedgeAt else { return false }
+            hedge()
+        case .over: return false
         }
         return true
     }
@@ -118,7 +136,7 @@ final class GetJob: ClientJob {
             return cluster.oracle.wrong("no block of \(key) holds byte \(position)")
         }
         block = next
-        choice = ReplicaChoice(next.replicas.map(\.node.node))
+        choice = ReplicaChoice(next)
         if cluster.plant == .skippedCRC { return readBlindly(next) }
         take(choice.first())
     }
@@ -129,11 +147,11 @@ final class GetJob: ClientJob {
         switch step {
         case .exhausted: fail(choice.last?.sentence ?? "no replica is known")
         case .ask(let place):
-            let isAgain = choice.asked > (block?.replicas.count ?? 0)
-            stage = .connecting(until: isAgain ? now + 200_000_000 : now, place)
-        case .refetch(let place):
+            stage = .connecting(until: now + choice.pause, place)
+        case .refetch:
             open(at: position)
-            stage = .refetching(place)
+            stage = .refetching
+        case .reopen: stage = .pausing(until: now + choice.pause)
         }
     }
 
@@ -161,14 +179,38 @@ final class GetJob: ClientJob {
             isBegun = read != nil
         }
         stage = isBegun ? .reading(place) : .connecting(until: now + 10_000_000, place)
+        hedgeAt = now + client.box.engine.settings.hedgePause
     }
 
-    private func refetched(_ answer: SimulatedCaller.Answer, _ place: Int) {
+    private var canHedge: Bool {
+        guard let read, hedgeAt < .max else { return false }
+        return client.box.engine.canHedge(read)
+    }
+
+    private func hedge() {
+        hedgeAt = .max
+        guard let read, let block, let place = choice.hedge() else { return }
+        let node = block.replicas[place].node
+        guard let address = SocketAddress(host: node.host, port: node.port) else {
+            preconditionFailure("a numeric address")
+        }
+        if let opening = block.opening(at: place),
+            client.box.engine.hedge(read, to: address, opening: opening)
+        {
+            return
+        }
+        _ = choice.narrowed(isRival: true, nil)
+    }
+
+    private func refetched(_ answer: SimulatedCaller.Answer) {
         guard case .ok(let reply) = answer, reply.open.value == value?.value,
             let same = valueBlocks(reply.open).first(where: { $0.block == block?.block })
         else { return fail("the key was replaced or cannot be opened again") }
         block = same
-        choice.replace(same.replicas.map(\.node.node))
+        if case .reopening = stage {
+            return take(choice.reopen(same, isOver: patience.isOver(at: now)))
+        }
+        choice.replace(same)
         take(choice.again())
     }
 
@@ -187,7 +229,16 @@ final class GetJob: ClientJob {
             cluster.note(
                 [31, UInt64(client.number)], "\(client.name): read of \(asked): \(failure.sentence)"
             )
-            take(choice.failed(failure))
+            let silence = failure.silence(client.box.engine.settings)
+            let isOver = patience.isOver(at: now, after: silence)
+            take(choice.failed(failure, isOver: isOver))
+        case .readNarrowed(let id, let isRival, let failure) where id == read:
+            _ = choice.narrowed(isRival: isRival, failure)
+            // Of two that are left out, the third may be asked.
+            hedgeAt = now
+        case .verified(let id, _) where id == read:
+            patience.progressed()
+            choice.progressed()
         default: break
         }
     }

@@ -14,7 +14,6 @@ final class PutJob: ClientJob {
         case writing
         case pausing(until: UInt64, AfterPause)
         case closing
-        case closePause(until: UInt64)
         case abandoning(isKnown: Bool)
         case over
     }
@@ -37,16 +36,17 @@ final class PutJob: ClientJob {
     private var isRenewing = false
     /// A call that waits until the renewal is answered.
     private var deferred: ControlRequest.OneOf_Operation?
+    private var isDeferredPatient = true
 
     private var retry = WriteRetry()
     private var planning = PlanRetry()
+    private var patience = Patience()
     private var plan: BlockPlan?
     private var write: WriteID?
     private var writeBegan: UInt64 = 0
     private var position = 0
     private var receipts: [SignedReceipt] = []
     private var blocks: [WrittenBlock] = []
-    private var closeEnd: UInt64 = 0
 
     init(
         _ cluster: SimulatedCluster, _ client: SimulatedClient, key: String,
@@ -76,7 +76,6 @@ final class PutJob: ClientJob {
         guard !isRenewing else { return nil }
         switch stage {
         case .connecting(let until, _), .pausing(let until, _): return min(until, renewAt)
-        case .closePause(let until): return until
         case .writing: return renewAt
         case .begin, .creating, .planning, .closing, .abandoning, .over: return nil
         }
@@ -89,7 +88,9 @@ final class PutJob: ClientJob {
             guard let answer = caller.takeAnswer() else { return false }
             isRenewing = false
             renewed(answer)
-            if let next = deferred, !isOver { caller.call(next) }
+            if let next = deferred, !isOver {
+                caller.call(next, waitsForRefusals: isDeferredPatient)
+            }
             deferred = nil
             return true
         }
@@ -111,9 +112,6 @@ final class PutJob: ClientJob {
         case .closing:
             guard let answer = caller.takeAnswer() else { return false }
             closed(answer)
-        case .closePause(let until):
-            guard now >= until else { return false }
-            close()
         case .abandoning(let isKnown):
             guard let answer = caller.takeAnswer() else { return false }
             abandoned(answer, isKnown: isKnown)
@@ -151,14 +149,20 @@ final class PutJob: ClientJob {
         guard now >= renewAt, caller.isIdle else { return false }
         var message = ControlRenew()
         message.leaseID = lease
-        caller.call(.renew(message))
+        caller.call(.renew(message), waitsForRefusals: false)
         isRenewing = true
         return true
     }
 
     /// One call at a time.
-    private func call(_ operation: ControlRequest.OneOf_Operation) {
-        if isRenewing { deferred = operation } else { caller.call(operation) }
+    private func call(
+        _ operation: ControlRequest.OneOf_Operation, waitsForRefusals: Bool = true
+    ) {
+        guard isRenewing else {
+            return caller.call(operation, waitsForRefusals: waitsForRefusals)
+        }
+        deferred = operation
+        isDeferredPatient = waitsForRefusals
     }
 
     private func renewed(_ answer: SimulatedCaller.Answer) {
@@ -176,7 +180,7 @@ final class PutJob: ClientJob {
     /// The next block, or the end.
     private func next() {
         guard position < value.length else { return close() }
-        retry = WriteRetry(excluded: planning.excluded)
+        retry = WriteRetry()
         planBlock()
     }
 
@@ -185,7 +189,7 @@ final class PutJob: ClientJob {
         message.leaseID = lease
         message.sizeHint = UInt64(value.length - position)
         message.exclude = planning.excluded.map { Data($0.bytes) }
-        call(.addBlock(message))
+        call(.addBlock(message), waitsForRefusals: false)
         stage = .planning
     }
 
@@ -197,11 +201,17 @@ final class PutJob: ClientJob {
             }
             planning.planned()
             stage = .connecting(until: now, write == nil ? .write : .move)
-        case .refused(let code) where planning.waits(after: code):
-            stage = .pausing(until: now + PlanRetry.pause, .plan)
-        case .refused(let code): abandon("ADDBLOCK: \(code)")
-        case .lost: abandon("ADDBLOCK: no answer")
+        case .refused(let code): notPlanned(code, "\(code)")
+        case .lost: notPlanned(.busy, "no answer")
         }
+    }
+
+    private func notPlanned(_ code: ControlCode, _ word: String) {
+        let isOver = patience.isOver(at: now)
+        guard let pause = planning.pause(after: code, isOver: isOver) else {
+            return abandon("ADDBLOCK: \(word)")
+        }
+        stage = .pausing(until: now + pause, .plan)
     }
 
     private func paused(_ what: AfterPause) {
@@ -259,6 +269,7 @@ final class PutJob: ClientJob {
             client.box.engine.provide(id, slot: slot, count: memory.count)
         case .progress(let id, let acked) where id == write:
             retry.progressed()
+            patience.progressed()
             guard let plan else { return }
             cluster.oracle.acked(
                 acked, plan, of: value, at: position, since: writeBegan, client: client.name)
@@ -288,13 +299,15 @@ final class PutJob: ClientJob {
         let head = plan.credentials.chain.nodes[0].node
         cluster.note([20, UInt64(client.number)], "\(client.name): stream: \(failure.sentence)")
         // The bytes can be made again, so a block can always move.
-        switch retry.failed(failure, head: head, canMove: true) {
+        let isOver = patience.isOver(
+            at: now, after: failure.silence(client.box.engine.settings))
+        switch retry.failed(failure, head: head, canMove: true, isOver: isOver) {
         case .resume:
             stage = .pausing(until: now + retry.pause, .resume)
-        case .newBlock:
-            planning.failed(retry.excluded)
+        case .newBlock(let node):
+            if let node { planning.failed(node) }
             if !client.box.engine.canMove(write) { endWrite() }
-            planBlock()
+            stage = .pausing(until: now + retry.pause, .plan)
         case .giveUp:
             endWrite()
             abandon("stream: \(failure.sentence)")
@@ -304,7 +317,6 @@ final class PutJob: ClientJob {
     // MARK: The end
 
     private func close() {
-        if case .closePause = stage {} else { closeEnd = now + 30_000_000_000 }
         var message = ControlClose()
         message.leaseID = lease
         message.durability =
@@ -329,8 +341,6 @@ final class PutJob: ClientJob {
                     + "\(value.durability), blocks \(blocks.map(\.block.number))")
             cluster.ledger.acked(key, candidate)
             cluster.oracle.closed(key, value, blocks)
-        case .refused(.notDurable) where now < closeEnd:
-            stage = .closePause(until: now + 100_000_000)
         case .refused(let code):
             if code == .leaseExpired { return failed("CLOSE: \(code)") }
             abandon("CLOSE: \(code)")

@@ -3,8 +3,8 @@ import Foundation
 import Reactor
 import Wire
 
-/// A client's calls, as `ControlCaller` makes them: one at a time, the same request id again over a
-/// new connection when one is lost, within a total time (and a number of tries, at first).
+/// A client's calls, as `ControlCaller` makes them: one at a time, the same request id again for as
+/// long as `CallRetry` says, within a total time.
 final class SimulatedCaller: ControlUser {
     enum Answer {
         case ok(ControlReply)
@@ -28,9 +28,9 @@ final class SimulatedCaller: ControlUser {
     private var line: ControlLine?
     private var request = ControlRequest()
     private var lastRequest: UInt64 = 0
-    private var tried = 0
+    private var again: CallRetry
+    private var waitsForRefusals = true
     private var wasAnswered = false
-    private var pause: Int64 = 0
     private var end: UInt64 = 0
     /// One try, nanoseconds.
     private static let callTime: UInt64 = 10_000_000_000
@@ -39,21 +39,23 @@ final class SimulatedCaller: ControlUser {
         self.cluster = cluster
         self.name = name
         client = ClientID(using: &cluster.world.random)
+        again = CallRetry(pause: retry.pause, longest: retry.longestPause)
     }
 
     private var now: UInt64 { cluster.world.time }
 
     var isIdle: Bool { if case .idle = state { true } else { false } }
 
-    func call(_ operation: ControlRequest.OneOf_Operation) {
+    /// - Parameter waitsForRefusals: refusals that may pass are waited for.
+    func call(_ operation: ControlRequest.OneOf_Operation, waitsForRefusals: Bool = true) {
         precondition(isIdle, "one call at a time")
         lastRequest += 1
         request = ControlRequest()
         request.clientID = Data(client.bytes)
         request.requestID = lastRequest
         request.operation = operation
-        tried = 0
-        pause = retry.pause
+        again = CallRetry(pause: retry.pause, longest: retry.longestPause)
+        self.waitsForRefusals = waitsForRefusals
         end = now + UInt64(retry.totalMilliseconds) * 1_000_000
         attempt()
     }
@@ -66,23 +68,30 @@ final class SimulatedCaller: ControlUser {
     }
 
     private func attempt() {
-        tried += 1
         if line == nil { line = cluster.network.connect(self, caller: name, role: .client) }
-        guard let line else { return failed() }
+        guard let line else { return failed(Self.silence) }
         cluster.network.send(request, on: line)
         state = .waiting(until: min(end, now + Self.callTime))
     }
 
-    private func failed() {
-        if let line { cluster.network.hangUp(line) }
-        line = nil
-        let next = now + UInt64(pause) * 1_000_000
-        guard wasAnswered || tried < retry.tries, next < end else {
-            state = .answered(.lost)
-            return
+    private static let silence = ControlFailure.unreachable(
+        address: SimulatedNamenode.name, reason: "no answer")
+
+    private func failed(_ failure: ControlFailure) {
+        if case .refused = failure {
+        } else {
+            if let line { cluster.network.hangUp(line) }
+            line = nil
         }
-        state = .pausing(until: next)
-        pause = min(pause * 2, retry.longestPause)
+        if let pause = again.pause(after: failure, wasAnswered: wasAnswered),
+            now + UInt64(pause) * 1_000_000 < end
+        {
+            state = .pausing(until: now + UInt64(pause) * 1_000_000)
+        } else if case .refused(let refusal) = failure {
+            state = .answered(.refused(refusal.code))
+        } else {
+            state = .answered(.lost)
+        }
     }
 
     func replied(_ reply: ControlReply, on line: ControlLine) {
@@ -90,18 +99,24 @@ final class SimulatedCaller: ControlUser {
         precondition(reply.requestID == request.requestID, "the answer of the only call")
         wasAnswered = true
         if reply.code == .ok { cluster.oracle.answered(request, reply, client: name) }
-        state = .answered(reply.code == .ok ? .ok(reply) : .refused(reply.code))
+        if reply.code == .ok {
+            state = .answered(.ok(reply))
+        } else if waitsForRefusals {
+            failed(.refused(.init(code: reply.code, message: reply.message)))
+        } else {
+            state = .answered(.refused(reply.code))
+        }
     }
 
     func broke(_ line: ControlLine) {
         guard line === self.line else { return }
         self.line = nil
-        if case .waiting = state { failed() }
+        if case .waiting = state { failed(Self.silence) }
     }
 
     func turn() -> Bool {
         switch state {
-        case .waiting(let until) where now >= until: failed()
+        case .waiting(let until) where now >= until: failed(Self.silence)
         case .pausing(let until) where now >= until: attempt()
         default: return false
         }

@@ -19,7 +19,8 @@ extension ControlFailure: Presentable {
 
     public var facts: [(String, JSONValue)] {
         switch self {
-        case .unreachable(let address, _): [("address", .string(address))]
+        case .unreachable(let address, _), .unknownHost(let address, _):
+            [("address", .string(address))]
         case .timedOut(let address, let milliseconds):
             [("address", .string(address)), ("milliseconds", .integer(milliseconds))]
         case .refused(let refusal) where refusal.code == .tooFewNodes:

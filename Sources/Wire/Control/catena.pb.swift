@@ -1381,6 +1381,9 @@ public nonisolated struct ControlBlockLocation: Sendable {
   /// 32 bytes, by which a replica proves itself
   public var streamKey: Data = Data()
 
+  /// a node of its chain has yet to say whether it holds the block
+  public var reportsIncomplete: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1741,6 +1744,9 @@ public nonisolated struct ControlNodeReport: Sendable {
 
   public var scrubs: [ControlDeviceScrub] = []
 
+  /// a client says that it does not answer
+  public var suspected: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1783,7 +1789,47 @@ public nonisolated struct ControlReportBad: Sendable {
 
   public var nodeID: Data = Data()
 
+  public var reason: ControlReportBad.Reason = .badBytes
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public nonisolated enum Reason: SwiftProtobuf.Enum, Swift.CaseIterable {
+    public typealias RawValue = Int
+
+    /// a chunk is not what was written: block and epoch say where
+    case badBytes // = 0
+
+    /// the node does not answer; block and epoch do not count
+    case silent // = 1
+    case UNRECOGNIZED(Int)
+
+    public init() {
+      self = .badBytes
+    }
+
+    public init?(rawValue: Int) {
+      switch rawValue {
+      case 0: self = .badBytes
+      case 1: self = .silent
+      default: self = .UNRECOGNIZED(rawValue)
+      }
+    }
+
+    public var rawValue: Int {
+      switch self {
+      case .badBytes: return 0
+      case .silent: return 1
+      case .UNRECOGNIZED(let i): return i
+      }
+    }
+
+    // The compiler won't synthesize support with the UNRECOGNIZED case.
+    public static let allCases: [ControlReportBad.Reason] = [
+      .badBytes,
+      .silent,
+    ]
+
+  }
 
   public init() {}
 }
@@ -4141,7 +4187,7 @@ nonisolated extension ControlOpen: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension ControlBlockLocation: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".BlockLocation"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}block\0\u{1}epoch\0\u{1}offset\0\u{1}length\0\u{1}crc\0\u{1}replicas\0\u{1}token\0\u{4}+stream_key\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}block\0\u{1}epoch\0\u{1}offset\0\u{1}length\0\u{1}crc\0\u{1}replicas\0\u{1}token\0\u{4}+stream_key\0\u{4}\u{1e}reports_incomplete\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4157,6 +4203,7 @@ nonisolated extension ControlBlockLocation: SwiftProtobuf.Message, SwiftProtobuf
       case 6: try { try decoder.decodeRepeatedMessageField(value: &self.replicas) }()
       case 7: try { try decoder.decodeSingularBytesField(value: &self.token) }()
       case 50: try { try decoder.decodeSingularBytesField(value: &self.streamKey) }()
+      case 80: try { try decoder.decodeSingularBoolField(value: &self.reportsIncomplete) }()
       default: break
       }
     }
@@ -4187,6 +4234,9 @@ nonisolated extension ControlBlockLocation: SwiftProtobuf.Message, SwiftProtobuf
     if !self.streamKey.isEmpty {
       try visitor.visitSingularBytesField(value: self.streamKey, fieldNumber: 50)
     }
+    if self.reportsIncomplete != false {
+      try visitor.visitSingularBoolField(value: self.reportsIncomplete, fieldNumber: 80)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4199,6 +4249,7 @@ nonisolated extension ControlBlockLocation: SwiftProtobuf.Message, SwiftProtobuf
     if lhs.replicas != rhs.replicas {return false}
     if lhs.token != rhs.token {return false}
     if lhs.streamKey != rhs.streamKey {return false}
+    if lhs.reportsIncomplete != rhs.reportsIncomplete {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4851,7 +4902,7 @@ nonisolated extension ControlReport: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension ControlNodeReport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".NodeReport"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{1}state\0\u{3}last_contact_ms\0\u{1}devices\0\u{1}blocks\0\u{3}open_streams\0\u{1}software\0\u{3}report_complete\0\u{2}\u{2}corrupt\0\u{1}strays\0\u{1}mismatches\0\u{1}scrubs\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{1}state\0\u{3}last_contact_ms\0\u{1}devices\0\u{1}blocks\0\u{3}open_streams\0\u{1}software\0\u{3}report_complete\0\u{2}\u{2}corrupt\0\u{1}strays\0\u{1}mismatches\0\u{1}scrubs\0\u{2}C\u{1}suspected\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4871,6 +4922,7 @@ nonisolated extension ControlNodeReport: SwiftProtobuf.Message, SwiftProtobuf._M
       case 11: try { try decoder.decodeSingularUInt64Field(value: &self.strays) }()
       case 12: try { try decoder.decodeSingularUInt64Field(value: &self.mismatches) }()
       case 13: try { try decoder.decodeRepeatedMessageField(value: &self.scrubs) }()
+      case 80: try { try decoder.decodeSingularBoolField(value: &self.suspected) }()
       default: break
       }
     }
@@ -4917,6 +4969,9 @@ nonisolated extension ControlNodeReport: SwiftProtobuf.Message, SwiftProtobuf._M
     if !self.scrubs.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.scrubs, fieldNumber: 13)
     }
+    if self.suspected != false {
+      try visitor.visitSingularBoolField(value: self.suspected, fieldNumber: 80)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4933,6 +4988,7 @@ nonisolated extension ControlNodeReport: SwiftProtobuf.Message, SwiftProtobuf._M
     if lhs.strays != rhs.strays {return false}
     if lhs.mismatches != rhs.mismatches {return false}
     if lhs.scrubs != rhs.scrubs {return false}
+    if lhs.suspected != rhs.suspected {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4979,7 +5035,7 @@ nonisolated extension ControlReportReply: SwiftProtobuf.Message, SwiftProtobuf._
 
 nonisolated extension ControlReportBad: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ReportBad"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}block\0\u{1}epoch\0\u{3}node_id\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}block\0\u{1}epoch\0\u{3}node_id\0\u{2}M\u{1}reason\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4990,6 +5046,7 @@ nonisolated extension ControlReportBad: SwiftProtobuf.Message, SwiftProtobuf._Me
       case 1: try { try decoder.decodeSingularUInt64Field(value: &self.block) }()
       case 2: try { try decoder.decodeSingularUInt64Field(value: &self.epoch) }()
       case 3: try { try decoder.decodeSingularBytesField(value: &self.nodeID) }()
+      case 80: try { try decoder.decodeSingularEnumField(value: &self.reason) }()
       default: break
       }
     }
@@ -5005,6 +5062,9 @@ nonisolated extension ControlReportBad: SwiftProtobuf.Message, SwiftProtobuf._Me
     if !self.nodeID.isEmpty {
       try visitor.visitSingularBytesField(value: self.nodeID, fieldNumber: 3)
     }
+    if self.reason != .badBytes {
+      try visitor.visitSingularEnumField(value: self.reason, fieldNumber: 80)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -5012,9 +5072,14 @@ nonisolated extension ControlReportBad: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.block != rhs.block {return false}
     if lhs.epoch != rhs.epoch {return false}
     if lhs.nodeID != rhs.nodeID {return false}
+    if lhs.reason != rhs.reason {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
+}
+
+nonisolated extension ControlReportBad.Reason: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0BAD_BYTES\0\u{1}SILENT\0")
 }
 
 nonisolated extension ControlScrub: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {

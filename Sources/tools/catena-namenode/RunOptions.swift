@@ -46,6 +46,10 @@ struct RunOptions: ParsableArguments {
     @Option(help: "Silence after which a datanode has to register again. (default: 10000)")
     var deadMs: String?
 
+    @Option(
+        help: "How long a node that a client found silent is named last. (default: 30000)")
+    var suspectMs: String?
+
     @Option(help: "How long a lease lasts without being renewed. (default: 60000)")
     var leaseMs: String?
 
@@ -85,7 +89,7 @@ struct RunOptions: ParsableArguments {
             "dir": dir, "listen": listen, "port-file": portFile, "replicas": replicas,
             "min-nodes": minNodes, "block-bytes": blockBytes,
             "longest-block-bytes": longestBlockBytes, "heartbeat-ms": heartbeatMs,
-            "stale-ms": staleMs, "dead-ms": deadMs, "lease-ms": leaseMs,
+            "stale-ms": staleMs, "dead-ms": deadMs, "suspect-ms": suspectMs, "lease-ms": leaseMs,
             "delete-grace-ms": deleteGraceMs, "stray-delay-ms": strayDelayMs,
             "token-ms": tokenMs,
             "key-rotation-ms": keyRotationMs, "location-map": locationMap,
@@ -125,7 +129,8 @@ struct RunOptions: ParsableArguments {
     ) throws(ToolFailure) {
         let times: [(String, WritableKeyPath<NamenodeSettings, Int64>)] = [
             ("heartbeat-ms", \.heartbeatMs), ("stale-ms", \.staleMs), ("dead-ms", \.deadMs),
-            ("lease-ms", \.leaseMs), ("delete-grace-ms", \.deleteGraceMs),
+            ("suspect-ms", \.suspectMs), ("lease-ms", \.leaseMs),
+            ("delete-grace-ms", \.deleteGraceMs),
             ("stray-delay-ms", \.strayDelayMs), ("token-ms", \.tokenMs),
             ("key-rotation-ms", \.keyRotationMs),
         ]

@@ -14,7 +14,8 @@ extension ClientError: Presentable {
             [("key", .string(key))]
         case .tooFewNodes(let live, let needed, _):
             [("live", .integer(Int64(live))), ("needed", .integer(Int64(needed)))]
-        case .unreachable(let address, _): [("address", .string(address))]
+        case .unreachable(let address, _), .unknownHost(let address, _):
+            [("address", .string(address))]
         case .timedOut(_, let milliseconds): [("milliseconds", .integer(milliseconds))]
         case .corrupt(let key, let block, let replicas),
             .unreadable(let key, let block, let replicas, _):

@@ -8,7 +8,9 @@ struct ClientFlags: ParsableArguments {
     @Option(help: .init("The namenode's address (CATENA_NAMENODE).", valueName: "host:port"))
     var namenode: String?
 
-    @Option(help: .init("How long one answer may take (CATENA_TIMEOUT).", valueName: "duration"))
+    @Option(
+        help: .init(
+            "How long to go on without progress (CATENA_TIMEOUT).", valueName: "duration"))
     var timeout: String?
 
     @Option(
@@ -47,7 +49,14 @@ struct ClientFlags: ParsableArguments {
         }
         var options = ClientOptions()
         if let timeout = try settings.milliseconds("timeout", in: 1...86_400_000) {
-            options.callMilliseconds = timeout
+            options.timeoutMilliseconds = timeout
+        }
+        if !json, StandardStream.error.isTerminal {
+            options.waiting = { failure in
+                // A progress bar may stand there.
+                let line = "catena: \(failure.waiting(for: namenode))\n"
+                StandardStream.error.write("\r\u{1b}[K" + line)
+            }
         }
         let client = try CatenaClient(namenode: namenode, options: options)
         return (client, try settings.string("location") ?? "")

@@ -105,7 +105,7 @@ struct Put: ParsableCommand {
             Interruption.tidy {
                 var settings = ControlConnection.Settings(role: .client, software: "catena")
                 settings.connectMilliseconds = 1_000
-                let retry = ControlCaller.Retry(tries: 1, totalMilliseconds: 1_000)
+                let retry = ControlCaller.Retry(totalMilliseconds: 1_000)
                 let caller = ControlCaller(namenode, settings: settings, retry: retry)
                 do throws(ClientError) {
                     try NamespaceClient(caller).abandon(lease)

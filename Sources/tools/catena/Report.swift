@@ -34,7 +34,8 @@ struct Report: ParsableCommand {
             let failed = node.devices.count { $0.failed }
             let devices = "\(node.devices.count)" + (failed > 0 ? " (\(failed) failed)" : "")
             table.add([
-                "\(node.node)", node.address, node.state,
+                "\(node.node)", node.address,
+                node.isSuspected ? "\(node.state), silent" : node.state,
                 TimeSpan.format(Int64(clamping: node.lastContactMilliseconds)) + " ago",
                 node.reportComplete ? "\(node.blocks)" : "\(node.blocks)+", "\(node.openStreams)",
                 ByteSize.format(sum(node, \.used)), ByteSize.format(sum(node, \.capacity)),
@@ -53,6 +54,7 @@ struct Report: ParsableCommand {
             JSONValue.object([
                 ("node", .string("\(node.node)")), ("address", .string(node.address)),
                 ("location", .string(node.location)), ("state", .string(node.state)),
+                ("suspected", .bool(node.isSuspected)),
                 ("last_contact_milliseconds", .unsigned(node.lastContactMilliseconds)),
                 ("blocks", .unsigned(node.blocks)),
                 ("open_streams", .integer(Int64(node.openStreams))),

@@ -217,6 +217,13 @@ CONTROL = [
             "lease_id": LEASE.hex(), "durability": 1, "blocks": [
                 {"block": 5, "epoch": 1, "length": 65537, "crc": 0xE3069283, "level": 1,
                  "key_id": 0x700000001, "signature": bytes(range(32)).hex()}]}}),
+    ("a silent node", "Request", {
+        "client_id": LEASE.hex(), "request_id": 10,
+        "report_bad": {"node_id": LEASE.hex(), "reason": 1}}),
+    ("a block whose nodes have yet to report", "Reply", {
+        "request_id": 11, "open": {
+            "key": "k", "length": 9, "value": 3, "blocks": [
+                {"block": 5, "epoch": 1, "length": 9, "reports_incomplete": True}]}}),
 ]
 
 

@@ -57,7 +57,7 @@ Close: 1 bytes lease_id; 2 *Receipt blocks; 3 enum durability; 70 bool more
 Abandon: 1 bytes lease_id
 Open: 1 string key; 2 string location; 3 uint64 offset; 4 uint64 length
 BlockLocation: 1 uint64 block; 2 uint64 epoch; 3 uint64 offset; 4 uint64 length; 5 uint32 crc; 6
-    *Node replicas; 7 bytes token; 50 bytes stream_key
+    *Node replicas; 7 bytes token; 50 bytes stream_key; 80 bool reports_incomplete
 OpenReply: 1 string key; 2 uint64 length; 3 *BlockLocation blocks; 4 uint64 value
 Info: 1 string key
 KeyInfo: 1 string key; 2 bool exists; 3 uint64 length; 4 int64 created_unix_ms; 5 *BlockLocation
@@ -78,9 +78,9 @@ NamespaceBehind: 1 bytes node_id; 2 uint32 incarnation; 3 uint64 commit; 4 uint6
 Report: 1 bool dead_only
 NodeReport: 1 Node node; 2 string state; 3 uint64 last_contact_ms; 4 *Device devices; 5 uint64
     blocks; 6 uint32 open_streams; 7 string software; 8 bool report_complete; 10 uint64 corrupt;
-    11 uint64 strays; 12 uint64 mismatches; 13 *DeviceScrub scrubs
+    11 uint64 strays; 12 uint64 mismatches; 13 *DeviceScrub scrubs; 80 bool suspected
 ReportReply: 1 ClusterStatusReply status; 2 *NodeReport nodes
-ReportBad: 1 uint64 block; 2 uint64 epoch; 3 bytes node_id
+ReportBad: 1 uint64 block; 2 uint64 epoch; 3 bytes node_id; 80 enum reason
 Scrub: 1 bool start; 2 bytes node_id; 3 uint64 block
 ScrubReply: 1 uint32 asked; 2 *NodeScrub nodes
 NodeScrub: 1 Node node; 2 string state; 3 uint64 waiting; 4 bool waiting_all; 5 uint64 corrupt; 6

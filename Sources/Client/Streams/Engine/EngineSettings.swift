@@ -22,6 +22,9 @@ package struct EngineSettings: Sendable {
     /// the datanodes' own 10 s, so that the node next to a fault gets to name it before its client
     /// gives up.
     package var progressTimeout: UInt64 = 12_000_000_000
+    /// A replica that was asked is left alone this long before a second one is asked as well;
+    /// `nil`: a quarter of `progressTimeout`.
+    package var hedgeAfter: UInt64?
     /// A durable seal waits for every device's flush: this many progress deadlines.
     package var sealPatience: UInt64 = 6
     /// Connections to a namenode; 0 for an owner that makes its calls elsewhere.
@@ -49,6 +52,7 @@ package struct EngineSettings: Sendable {
     /// Receive, send, and one of socket, connect or close for each connection; a fill or a sink
     /// write for each slot; the wake-up and room for a peek.
     package var operations: Int { 3 * (connections + controls) + slots + 8 }
+    package var hedgePause: UInt64 { hedgeAfter ?? progressTimeout / 4 }
     /// A deadline for each stream and each connection to a namenode.
     var timers: Int { writes + reads + controls }
 
@@ -57,6 +61,12 @@ package struct EngineSettings: Sendable {
         self.packetBytes = packetBytes
         slots = min(64, max(4, bytes / slotBytes))
         windowFrames = slots
+    }
+
+    /// Deadlines for an owner who waits `milliseconds` for progress: what a silent peer costs has
+    /// to leave time for another one.
+    package mutating func fit(patience milliseconds: Int64) {
+        progressTimeout = min(progressTimeout, UInt64(max(1, milliseconds)) * 600_000)
     }
 
     package func check() {

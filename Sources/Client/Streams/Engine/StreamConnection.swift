@@ -36,6 +36,8 @@ struct StreamConnection {
     /// The payload slot being sent, or -1 for a frame from the connection's own memory.
     var sendingSlot: Int32 = -1
 
+    /// A read's request was sent, of the stream that it carries now.
+    var isRequestSent = false
     var streamNumber: UInt32 = 0
     var sequence: UInt32 = 0
 

@@ -36,6 +36,7 @@ extension StreamEngine where Ring: ~Copyable {
         entry.pointee.owner = owner
         entry.pointee.streamNumber &+= 1
         entry.pointee.sequence = 0
+        entry.pointee.isRequestSent = false
     }
 
     private mutating func dial(
@@ -95,7 +96,7 @@ extension StreamEngine where Ring: ~Copyable {
         switch entry.pointee.owner {
         case .nobody: break
         case .write(let write): pumpWrite(write)
-        case .read(let read): pumpRead(read)
+        case .read(let read): pumpRead(read, index)
         }
     }
 
@@ -106,7 +107,7 @@ extension StreamEngine where Ring: ~Copyable {
         switch owner {
         case .nobody: break
         case .write(let write): writeStopped(write, failure)
-        case .read(let read): readStopped(read, failure)
+        case .read(let read): readStopped(read, on: index, failure)
         }
     }
 

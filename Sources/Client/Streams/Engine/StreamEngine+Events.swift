@@ -111,6 +111,11 @@ extension StreamEngine where Ring: ~Copyable {
             removeIfSettled(read: read)
             return nil
         }
+        if let lost = entry.pointee.lost {
+            entry.pointee.lost = nil
+            tell(read: read)
+            return .readNarrowed(id, isRival: lost.isRival, lost.failure)
+        }
         if entry.pointee.sink == nil, let slot = entry.pointee.arrived.popFirst() {
             if !entry.pointee.arrived.isEmpty { tell(read: read) }
             let record = records[Int(slot)]

@@ -51,7 +51,7 @@ extension StreamEngine where Ring: ~Copyable {
         guard header.operation == .error || header.stream == entry.pointee.streamNumber else {
             return fail(index, .protocolError("an answer for stream \(header.stream)"))
         }
-        hear(header, entry.pointee.owner)
+        hear(header, on: index)
         switch (header.operation, entry.pointee.owner) {
         case (_, .nobody): close(index)
         case (.error, _), (.sealed, .write): beginAnswer(index)
@@ -66,18 +66,22 @@ extension StreamEngine where Ring: ~Copyable {
     // MARK: Who says it
 
     /// The first answer of a stream shows whether it comes from the node it was asked of.
-    private mutating func hear(_ header: FrameHeader, _ owner: StreamConnection.Owner) {
-        switch owner {
+    private mutating func hear(_ header: FrameHeader, on index: Int32) {
+        switch connections.at(index).pointee.owner {
         case .nobody: break
         case .write(let write): _ = writes.at(write).pointee.proof?.believes(header)
+        case .read(let read) where reads.at(read).pointee.rival == index:
+            _ = reads.at(read).pointee.rivalProof?.believes(header)
         case .read(let read): _ = reads.at(read).pointee.proof?.believes(header)
         }
     }
 
-    private func isKnown(_ owner: StreamConnection.Owner) -> Bool {
-        switch owner {
+    private func isKnown(_ index: Int32) -> Bool {
+        switch connections.at(index).pointee.owner {
         case .nobody: false
         case .write(let write): writes.at(write).pointee.proof?.isGiven ?? false
+        case .read(let read) where reads.at(read).pointee.rival == index:
+            reads.at(read).pointee.rivalProof?.isGiven ?? false
         case .read(let read): reads.at(read).pointee.proof?.isGiven ?? false
         }
     }
@@ -85,7 +89,7 @@ extension StreamEngine where Ring: ~Copyable {
     /// Whether what a connection's peer says of its stream is believed. `false`: the stream ended
     /// over it.
     mutating func isProven(_ index: Int32) -> Bool {
-        if isKnown(connections.at(index).pointee.owner) { return true }
+        if isKnown(index) { return true }
         fail(index, .unproven)
         return false
     }
@@ -138,7 +142,7 @@ extension StreamEngine where Ring: ~Copyable {
         let report =
             ErrorReport(decoding: bytes)
             ?? ErrorReport(node: .none, text: header.status.explanation)
-        guard !isKnown(entry.pointee.owner) else {
+        guard !isKnown(index) else {
             return fail(index, .refused(header.status, report))
         }
         // It may be anybody, and is heard for itself alone. That a token is bad is believed, for
@@ -155,6 +159,8 @@ extension StreamEngine where Ring: ~Copyable {
 
     private mutating func beginPayload(_ index: Int32, _ read: Int32) {
         let entry = connections.at(index)
+        guard isProven(index) else { return }
+        answered(read, on: index)
         guard judged(read, entry.pointee.header) else { return }
         guard Int(entry.pointee.header.payloadLength) <= settings.packetBytes else {
             return fail(index, .protocolError("a frame that is longer than a buffer"))

@@ -217,6 +217,7 @@ package struct EngineCounters: Sendable, BitwiseCopyable {
     package var flushesSent: UInt64 = 0
     package var framesReceived: UInt64 = 0
     package var bytesReceived: UInt64 = 0
+    package var readsHedged: UInt64 = 0
     package var connectionsMade: UInt64 = 0
     package var connectionsReused: UInt64 = 0
     package var deadlinesMissed: UInt64 = 0

@@ -31,6 +31,9 @@ package enum StreamEvent {
     case verified(ReadID, UInt64)
     /// Every byte is verified and with the sink. The read is over.
     case readCompleted(ReadID, checksum: UInt32)
+    /// Of the two replicas that a read asked, one is out: it failed, or, `nil`, the other answered
+    /// first.
+    case readNarrowed(ReadID, isRival: Bool, StreamFailure?)
     /// The read stopped; what was verified is with the sink: `redirect` or `end` it.
     case readFailed(ReadID, StreamFailure)
 

@@ -1,3 +1,4 @@
+import Glibc
 import Reactor
 import Wire
 
@@ -50,10 +51,30 @@ package enum StreamFailure: Error, Equatable, Sendable {
         }
     }
 
+    /// How long nothing was heard before it, nanoseconds.
+    package func silence(_ settings: EngineSettings) -> UInt64 {
+        switch self {
+        case .timedOut, .unreachable(ETIMEDOUT): settings.progressTimeout
+        default: 0
+        }
+    }
+
     /// The node an error frame blames, if it names one.
     package var blamed: NodeID? {
         guard case .refused(let status, let report) = self, report.node != .none else { return nil }
         return status.blamesToken ? nil : report.node
+    }
+
+    /// The node that says nothing, when that is what this failure means; `asked` is the one that
+    /// was talked to.
+    package func silentNode(asked: NodeID) -> NodeID? {
+        switch self {
+        case .timedOut, .unreachable(ETIMEDOUT): asked
+        // With its own id a node complains of its client.
+        case .refused(.slowPeer, let report), .refused(.nextHopUnreachable, let report):
+            report.node == .none || report.node == asked ? nil : report.node
+        default: nil
+        }
     }
 
     /// A sentence for people.

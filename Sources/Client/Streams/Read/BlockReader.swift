@@ -36,9 +36,14 @@ struct BlockReader: ~Copyable {
     var address: SocketAddress
     let sink: ReadSink?
     var connection: Int32 = -1
-    var isRequestSent = false
     /// What the replica has to show before anything it says is believed.
     var proof: ProofCheck?
+    /// To the replica that was asked as well because the first one is slow, and the same of it.
+    var rival: Int32 = -1
+    var rivalOpening: StreamOpening?
+    var rivalProof: ProofCheck?
+    /// Data came since the replica was asked.
+    var isAnswered = false
 
     /// Slots with verified bytes that wait for the sink or the owner, in order.
     var arrived: FixedRing<Int32>
@@ -52,6 +57,7 @@ struct BlockReader: ~Copyable {
     var isTeller = false
     var hasProgress = false
     var failure: StreamFailure?
+    var lost: (isRival: Bool, failure: StreamFailure?)?
 
     init(_ request: ReadRequest, slots: Int) {
         assembly = request.assembly

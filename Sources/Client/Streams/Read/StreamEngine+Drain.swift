@@ -60,8 +60,8 @@ extension StreamEngine where Ring: ~Copyable {
             entry.pointee.held -= 1
             releaseSlot(slot)
         }
-        if entry.pointee.connection >= 0 { close(entry.pointee.connection) }
-        readStopped(read, .sink(number))
+        closeConnections(ofRead: read)
+        readStopped(read, on: -1, .sink(number))
     }
 
     /// A slot's bytes are with the sink or the owner.

@@ -1,3 +1,4 @@
+import Glibc
 import Reactor
 import Wire
 
@@ -34,7 +35,7 @@ extension StreamEngine where Ring: ~Copyable {
             return false
         }
         entry.pointee.connection = connection
-        entry.pointee.isRequestSent = false
+        entry.pointee.isAnswered = false
         entry.pointee.isStopped = false
         watchRead(read)
         pump(connection)
@@ -47,24 +48,26 @@ extension StreamEngine where Ring: ~Copyable {
     /// Gives a slot of a `payload` event back.
     package mutating func consumed(_ id: ReadID, slot: Int32) { slotDrained(id.index, slot) }
 
-    mutating func pumpRead(_ read: Int32) {
+    mutating func pumpRead(_ read: Int32, _ index: Int32) {
         let entry = reads.at(read)
-        guard !entry.pointee.isRequestSent else { return }
-        entry.pointee.isRequestSent = true
+        guard !connections.at(index).pointee.isRequestSent else { return }
+        connections.at(index).pointee.isRequestSent = true
         var header = FrameHeader(.read)
         header.block = entry.pointee.assembly.block
         header.epoch = entry.pointee.assembly.epoch
         header.offset = entry.pointee.assembly.request.lowerBound
         header.length = UInt64(entry.pointee.assembly.request.count)
+        if index == entry.pointee.rival, let opening = entry.pointee.rivalOpening {
+            entry.pointee.rivalProof = opening.complete(&header, using: &random)
+            return sendControl(index, header, payload: opening.payload)
+        }
         entry.pointee.proof = entry.pointee.opening.complete(&header, using: &random)
-        sendControl(
-            entry.pointee.connection, header, payload: entry.pointee.opening.payload)
+        sendControl(index, header, payload: entry.pointee.opening.payload)
     }
 
     /// 1. Whether a data frame is the one that must come next. `false`: the stream ended over it.
     mutating func judged(_ read: Int32, _ header: FrameHeader) -> Bool {
         let entry = reads.at(read)
-        guard isProven(entry.pointee.connection) else { return false }
         do throws(ReadAssembly.Violation) {
             try entry.pointee.assembly.judge(header)
             return true
@@ -140,15 +143,18 @@ extension StreamEngine where Ring: ~Copyable {
 
     mutating func readExpired(_ read: Int32) {
         guard reads.isUsed(read), reads.at(read).pointee.connection >= 0 else { return }
-        let connection = reads.at(read).pointee.connection
-        let isOpen = connections.at(connection).pointee.life == .open
-        fail(connection, isOpen ? .timedOut : .unreachable(110))
+        for connection in [reads.at(read).pointee.rival, reads.at(read).pointee.connection]
+        where connection >= 0 {
+            let isOpen = connections.at(connection).pointee.life == .open
+            fail(connection, isOpen ? .timedOut : .unreachable(ETIMEDOUT))
+        }
     }
 
     // MARK: Stopping
 
-    mutating func readStopped(_ read: Int32, _ failure: StreamFailure) {
+    mutating func readStopped(_ read: Int32, on index: Int32, _ failure: StreamFailure) {
         let entry = reads.at(read)
+        if entry.pointee.rival >= 0 { return narrow(read, without: index, failure) }
         entry.pointee.connection = -1
         reactor.timers.clear(timer(ofRead: read))
         guard !entry.pointee.isEnding else { return }
@@ -161,8 +167,7 @@ extension StreamEngine where Ring: ~Copyable {
         let entry = reads.at(read)
         guard !entry.pointee.isEnding else { return }
         entry.pointee.isEnding = true
-        if entry.pointee.connection >= 0 { close(entry.pointee.connection) }
-        entry.pointee.connection = -1
+        closeConnections(ofRead: read)
         reactor.timers.clear(timer(ofRead: read))
         while let slot = entry.pointee.arrived.popFirst() {
             entry.pointee.held -= 1

@@ -5,8 +5,11 @@ import Wire
 public struct ClientOptions: Sendable {
     /// Name and version, for the namenode's log.
     public var software = "catena"
-    /// How long one answer of the namenode may take, retries over a lost connection included.
-    public var callMilliseconds: Int64 = 20_000
+    /// How long a call goes on without progress: what can pass, a daemon that is started again or
+    /// a connection that breaks, is waited for so long.
+    public var timeoutMilliseconds: Int64 = 20_000
+    /// Called once in a call to the namenode that has waited for a second, with what it waits for.
+    public var waiting: (@Sendable (ControlFailure) -> Void)?
     /// Memory for payload of one put or get, at least four packets. The default fits the 8 MiB that
     /// a process may lock on most systems; a process that may lock less works all the same, at a
     /// little more cost per byte.
@@ -27,9 +30,10 @@ public final class CatenaClient {
     /// Connects at the first call.
     public init(namenode: Endpoint, options: ClientOptions = ClientOptions()) throws(ClientError) {
         var settings = ControlConnection.Settings(role: .client, software: options.software)
-        settings.callMilliseconds = options.callMilliseconds
+        settings.callMilliseconds = options.timeoutMilliseconds
         var retry = ControlCaller.Retry()
-        retry.totalMilliseconds = options.callMilliseconds
+        retry.totalMilliseconds = options.timeoutMilliseconds
+        retry.waiting = options.waiting
         namespace = NamespaceClient(ControlCaller(namenode, settings: settings, retry: retry))
         self.namenode = namenode
         self.options = options
@@ -51,7 +55,7 @@ public final class CatenaClient {
         defer { file.restore(wasNonBlocking) }
         var session = PutSession(
             engine: try engine(packetBytes: wanted.packetBytes), namespace: namespace, key: key,
-            source: PutSource(file, length: source.length), options: wanted)
+            source: PutSource(file, length: source.length), options: wanted, patience: patience)
         return try session.run(progress)
     }
 
@@ -72,15 +76,18 @@ public final class CatenaClient {
             engine: try engine(packetBytes: Limits.payloadBytes), namespace: namespace, key: key,
             sink: ReadSink(
                 descriptor: sink.descriptor, position: isPositional ? file.position : nil),
-            options: wanted)
+            options: wanted, patience: patience)
         let summary = try session.run(progress)
         if isPositional, let start = file.position { file.stand(at: start + summary.length) }
         return summary
     }
 
+    private var patience: Patience { Patience(UInt64(options.timeoutMilliseconds) * 1_000_000) }
+
     private func engine(packetBytes: Int) throws(ClientError) -> StreamEngine<KernelRing> {
         var settings = EngineSettings()
         settings.fit(packetBytes: packetBytes, bytes: options.bufferBytes)
+        settings.fit(patience: options.timeoutMilliseconds)
         var ring = KernelRing.Settings()
         ring.submissions = 64
         ring.completions = 1024

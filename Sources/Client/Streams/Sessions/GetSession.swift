@@ -10,6 +10,10 @@ struct GetSession: ~Copyable {
     private let key: String
     private let sink: ReadSink
     private let options: GetOptions
+    private var patience: Patience
+    /// Of the block that is read.
+    private var choice = ReplicaChoice([])
+    private var silent = SilentNodes()
 
     private var sum = PieceSum()
     private var tried = 0
@@ -23,13 +27,14 @@ struct GetSession: ~Copyable {
 
     init(
         engine: consuming StreamEngine<KernelRing>, namespace: NamespaceClient, key: String,
-        sink: ReadSink, options: GetOptions
+        sink: ReadSink, options: GetOptions, patience: Patience
     ) {
         self.engine = engine
         self.namespace = namespace
         self.key = key
         self.sink = sink
         self.options = options
+        self.patience = patience
     }
 
     mutating func run(_ progress: (UInt64) -> Void) throws(ClientError) -> GetSummary {
@@ -37,6 +42,7 @@ struct GetSession: ~Copyable {
             try readAll(progress)
         } catch {
             engine.shutDown()
+            silent.tell(namespace)
             reportBad()
             throw error
         }
@@ -83,6 +89,7 @@ struct GetSession: ~Copyable {
             else { throw .malformed(reason: "no block holds byte \(position)") }
             let stop = min(end, block.offset + block.length)
             try readBlock(block, position - block.offset..<stop - block.offset, progress)
+            silent.tell(namespace)
         }
         progress(sum.length)
     }
@@ -109,7 +116,7 @@ struct GetSession: ~Copyable {
         _ wanted: ValueBlock, _ range: Range<UInt64>, _ progress: (UInt64) -> Void
     ) throws(ClientError) {
         var block = wanted
-        var choice = ReplicaChoice(block.replicas.map(\.node.node))
+        choice = ReplicaChoice(block, slow: silent.nodes)
         var step = choice.first()
         var read: ReadID?
         while true {
@@ -119,22 +126,26 @@ struct GetSession: ~Copyable {
                 if choice.faults.contains(where: { $0.failure.status == .notFound }) {
                     _ = try open(at: max(block.offset, options.offset))
                 }
-                throw exhausted(block, choice)
+                throw exhausted(block)
             case .refetch:
                 block = try refetch(block)
-                choice.replace(block.replicas.map(\.node.node))
+                choice.replace(block)
                 step = choice.again()
+            case .reopen:
+                wait(choice.pause)
+                block = try refetch(block)
+                step = choice.reopen(block, isOver: patience.isOver(at: engine.now))
             case .ask(let place):
-                if choice.asked > block.replicas.count { pause() }
+                wait(choice.pause)
                 guard let address = SocketAddress(resolving: block.replicas[place].node),
                     let opening = block.opening(at: place)
                 else {
-                    step = choice.failed(.unreachable(EHOSTUNREACH))
+                    step = failed(.unreachable(EHOSTUNREACH))
                     continue
                 }
                 let id = try ask(read, address, opening, block, range)
                 read = id
-                switch try follow(id, progress) {
+                switch try follow(id, block, progress) {
                 case .success(let checksum):
                     tried += choice.asked
                     return sum.append(checksum, length: UInt64(range.count))
@@ -143,11 +154,19 @@ struct GetSession: ~Copyable {
                     throw .sinkFailed(reason: errorText(number))
                 case .failure(.passedOn): throw .corruptOutput(key: key, block: block.block)
                 case .failure(let failure):
-                    note(failure, block.replicas[place].node.node, block)
-                    step = choice.failed(failure)
+                    note(failure, choice.node ?? block.replicas[place].node.node, block)
+                    step = failed(failure)
                 }
             }
         }
+    }
+
+    private mutating func failed(_ failure: StreamFailure) -> ReplicaChoice.Step {
+        if let asked = choice.node, let node = failure.silentNode(asked: asked) {
+            silent.add(node)
+        }
+        let isOver = patience.isOver(at: engine.now, after: failure.silence(engine.settings))
+        return choice.failed(failure, isOver: isOver)
     }
 
     private mutating func ask(
@@ -173,19 +192,48 @@ struct GetSession: ~Copyable {
     }
 
     private mutating func follow(
-        _ read: ReadID, _ progress: (UInt64) -> Void
+        _ read: ReadID, _ block: ValueBlock, _ progress: (UInt64) -> Void
     ) throws(ClientError) -> Result<UInt32, StreamFailure> {
+        let hedgeAt = engine.now + engine.settings.hedgePause
         while true {
             while let event = engine.nextEvent() {
                 switch event {
-                case .verified(_, let bytes): progress(sum.length + bytes)
+                case .verified(_, let bytes):
+                    patience.progressed()
+                    choice.progressed()
+                    progress(sum.length + bytes)
+                case .readNarrowed(_, let isRival, let failure):
+                    narrowed(isRival: isRival, failure, block)
                 case .readCompleted(_, let checksum): return .success(checksum)
                 case .readFailed(_, let failure): return .failure(failure)
                 default: break
                 }
             }
-            engine.turn(waitUntil: .max)
+            let mayHedge = engine.canHedge(read)
+            if mayHedge, engine.now >= hedgeAt { hedge(read, block) }
+            engine.turn(waitUntil: mayHedge && engine.now < hedgeAt ? hedgeAt : .max)
         }
+    }
+
+    /// The replica that was asked is slow: the next one is asked as well.
+    private mutating func hedge(_ read: ReadID, _ block: ValueBlock) {
+        guard let place = choice.hedge() else { return }
+        guard let address = SocketAddress(resolving: block.replicas[place].node),
+            let opening = block.opening(at: place),
+            engine.hedge(read, to: address, opening: opening)
+        else {
+            _ = choice.narrowed(isRival: true, .unreachable(EHOSTUNREACH))
+            return
+        }
+    }
+
+    private mutating func narrowed(
+        isRival: Bool, _ failure: StreamFailure?, _ block: ValueBlock
+    ) {
+        guard let node = choice.narrowed(isRival: isRival, failure) else { return }
+        if let failure { note(failure, node, block) }
+        // It was asked first and is passed by: the next block is asked for elsewhere.
+        if !isRival, failure == nil { silent.add(node) }
     }
 
     private mutating func note(_ failure: StreamFailure, _ node: NodeID, _ block: ValueBlock) {
@@ -193,6 +241,7 @@ struct GetSession: ~Copyable {
         if failure.status == .corrupt, bad.count < Self.mostBad {
             bad.append((block.block, block.epoch, node))
         }
+        guard faults.count < Self.mostFaults else { return }
         faults.append(
             ReplicaFault(
                 node: node, block: block.block, isCorrupt: failure.status == .corrupt,
@@ -212,13 +261,16 @@ struct GetSession: ~Copyable {
     /// Copies one get reports; the rest of a device that bad is the scrub's.
     private static var mostBad: Int { 100 }
 
-    /// Every replica was asked once: a moment for the busy ones.
-    private mutating func pause() {
-        let end = engine.now + 200_000_000
+    /// Faults one get remembers: a node that comes and goes has more.
+    private static var mostFaults: Int { 1_000 }
+
+    /// Waits so many nanoseconds, with the ring kept going.
+    private mutating func wait(_ nanoseconds: UInt64) {
+        let end = engine.now + nanoseconds
         while engine.now < end { engine.turn(waitUntil: end) }
     }
 
-    private func exhausted(_ block: ValueBlock, _ choice: ReplicaChoice) -> ClientError {
+    private func exhausted(_ block: ValueBlock) -> ClientError {
         let faults = choice.faults
         let count = Set(faults.map(\.node)).count
         let isCorrupt = faults.contains { $0.failure.status == .corrupt }

@@ -21,7 +21,7 @@ extension PutSession {
         var block = PutBlock(
             order: sealed.count, start: taken,
             length: source.length.map { min(most, $0 - taken) }, plan: plan,
-            write: WriteID(index: -1), retry: WriteRetry(excluded: planning.excluded))
+            write: WriteID(index: -1), retry: WriteRetry())
         let peeked = self.peeked
         self.peeked = nil
         block.write = try begin(block, peeked)
@@ -64,6 +64,8 @@ extension PutSession {
         _ keeper: inout LeaseKeeper, count: Int, longest: UInt64, bytes: UInt64
     ) throws(ClientError) -> [BlockPlan] {
         while true {
+            let pause: UInt64
+            let asked = MonotonicClock.nanoseconds
             do throws(ClientError) {
                 let plans = try namespace.addBlocks(
                     keeper.lease, count: count, blockBytes: longest,
@@ -72,9 +74,14 @@ extension PutSession {
                 planning.planned()
                 return plans
             } catch {
-                guard planning.waits(after: code(of: error)) else { throw error }
+                let now = MonotonicClock.nanoseconds
+                let isOver = patience.isOver(at: now, after: now - asked)
+                guard let next = planning.pause(after: code(of: error), isOver: isOver) else {
+                    throw error
+                }
+                pause = next
             }
-            try pause(PlanRetry.pause, &keeper)
+            try wait(pause, &keeper)
         }
     }
 
@@ -142,14 +149,20 @@ extension PutSession {
         let block = writing[place]
         let canMove = source.start != nil || engine.canMove(block.write)
         let head = block.plan.credentials.chain.nodes[0].node
-        switch writing[place].retry.failed(failure, head: head, canMove: canMove) {
+        if let node = failure.silentNode(asked: head) { silent.add(node) }
+        let isOver = patience.isOver(at: engine.now, after: failure.silence(engine.settings))
+        switch writing[place].retry.failed(failure, head: head, canMove: canMove, isOver: isOver) {
         case .resume:
-            try pause(writing[place].retry.pause, &keeper)
+            try wait(writing[place].retry.pause, &keeper)
             try connecting { engine in engine.resume(block.write) ? true : nil }
-        case .newBlock:
-            planning.failed(writing[place].retry.excluded)
-            // What was planned ahead may need the node that failed; CLOSE frees it.
+        case .newBlock(let node):
+            if let node { planning.failed(node) }
+            silent.tell(namespace)
+            // What was planned ahead may need the node that failed; CLOSE frees it, and a value has
+            // a bounded number of blocks.
             planned = []
+            planCount = 1
+            try wait(writing[place].retry.pause, &keeper)
             writing[place].plan = try addBlocks(
                 &keeper, count: 1, longest: block.plan.maxLength, bytes: block.length ?? 0)[0]
             try move(place)
@@ -179,7 +192,7 @@ extension PutSession {
     }
 
     /// Waits so many nanoseconds, with the ring and the lease kept going.
-    private mutating func pause(
+    private mutating func wait(
         _ nanoseconds: UInt64, _ keeper: inout LeaseKeeper
     ) throws(ClientError) {
         let end = engine.now + nanoseconds

@@ -36,6 +36,8 @@ struct PutSession: ~Copyable {
     var peeked: (slot: Int32, count: Int)?
     var isPeeking = false
     var planning = PlanRetry()
+    var patience: Patience
+    var silent = SilentNodes()
     private var shown: UInt64 = 0
 
     static let mostWriting = 2
@@ -48,13 +50,14 @@ struct PutSession: ~Copyable {
 
     init(
         engine: consuming StreamEngine<KernelRing>, namespace: NamespaceClient, key: String,
-        source: PutSource, options: PutOptions
+        source: PutSource, options: PutOptions, patience: Patience
     ) {
         self.engine = engine
         self.namespace = namespace
         self.key = key
         self.source = source
         self.options = options
+        self.patience = patience
     }
 
     mutating func run(_ progress: (UInt64) -> Void) throws(ClientError) -> PutSummary {
@@ -168,12 +171,14 @@ struct PutSession: ~Copyable {
         case .progress(let id, let acked):
             guard let place = place(of: id) else { return }
             writing[place].retry.progressed()
+            patience.progressed()
             writing[place].written = max(writing[place].written, acked[.written])
         case .sealed(let id, let seal):
             guard let place = place(of: id) else { return }
             let block = writing.remove(at: place)
             sealed[block.order] = (block.plan, seal.receipt)
             sealedBytes += seal.receipt.receipt.length
+            patience.progressed()
             try listIfMany(keeper.lease)
         case .writeFailed(let id, let failure):
             guard let place = place(of: id) else { return }

@@ -1,3 +1,4 @@
+import ControlClient
 import Glibc
 import Reactor
 import Wire
@@ -10,21 +11,29 @@ extension SocketAddress {
             self = address
             return
         }
-        var hints = addrinfo()
-        hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
-        hints.ai_flags = AI_NUMERICSERV
-        var found: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(node.host, String(node.port), &hints, &found) == 0, let first = found
-        else { return nil }
-        defer { freeaddrinfo(found) }
-        self.init()
-        let count = Int(first.pointee.ai_addrlen)
-        guard let bytes = first.pointee.ai_addr, count <= MemoryLayout<sockaddr_storage>.size else {
+        do throws(ControlFailure) {
+            let list = try AddressList(Endpoint(host: node.host, port: node.port))
+            guard let first = list.addresses.first else { return nil }
+            self.init(first)
+        } catch {
             return nil
         }
-        withUnsafeMutableBytes(of: &storage) {
-            $0.copyMemory(from: UnsafeRawBufferPointer(start: bytes, count: count))
-        }
-        length = first.pointee.ai_addrlen
+    }
+
+    /// The address of an endpoint that answers first. Blocks.
+    package init(answering endpoint: Endpoint, before deadline: Deadline) throws(ControlFailure) {
+        let list = try AddressList(endpoint)
+        let (place, descriptor) = try list.connect(before: deadline)
+        close(descriptor)
+        self.init(list.addresses[place])
+    }
+
+    private init(_ address: AddressList.Address) {
+        self.init()
+        precondition(
+            address.bytes.count <= MemoryLayout<sockaddr_storage>.size,
+            "the resolver gives socket addresses")
+        withUnsafeMutableBytes(of: &storage) { $0.copyBytes(from: address.bytes) }
+        length = socklen_t(address.bytes.count)
     }
 }

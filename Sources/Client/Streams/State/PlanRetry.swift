@@ -1,51 +1,49 @@
 import Wire
 
 /// With which nodes ADDBLOCK is asked, and what is done when there is no chain, as a pure state for
-/// one value that is written. Bounded: `waits` pauses in a row.
+/// one value that is written.
 package struct PlanRetry {
-    /// Until it is asked again, nanoseconds: time for a node to come back, and for the namenode to
-    /// notice that one is gone.
-    package static let pause: UInt64 = 1_600_000_000
-    /// As long as a namenode takes to be started again and to hear from its nodes, or to miss one.
-    package static let waits = 8
+    /// The longest until it is asked again, nanoseconds: time for a node to come back, and for the
+    /// namenode to notice that one is gone.
+    package static let longestPause: UInt64 = 1_600_000_000
     /// More failed nodes are not remembered.
     package static let mostExcluded = 16
 
     /// Nodes that failed under this value's blocks. The namenode needs seconds to notice what a
     /// writer sees at once.
     package private(set) var excluded: [NodeID] = []
-    private var wasPlanned = false
+    /// Pauses in a row.
     private var waited = 0
 
     package init() {}
 
-    /// Nodes failed under a block. Of several blocks under way each knows only its own.
-    package mutating func failed(_ nodes: [NodeID]) {
-        for node in nodes where !excluded.contains(node) { excluded.append(node) }
-        excluded = excluded.suffix(Self.mostExcluded)
+    /// A node failed under a block.
+    package mutating func failed(_ node: NodeID) {
+        excluded.removeAll { $0 == node }
+        excluded = (excluded + [node]).suffix(Self.mostExcluded)
     }
 
     /// ADDBLOCK gave a chain.
-    package mutating func planned() {
-        wasPlanned = true
-        waited = 0
-    }
+    package mutating func planned() { waited = 0 }
 
     /// ADDBLOCK was refused, or not answered: `busy`.
-    /// - Returns: whether it is asked again after `pause`; with the nodes that failed too when
-    ///   there is no chain without them. A first block is not waited for when nodes are missing,
-    ///   since the cluster may never have had enough.
-    package mutating func waits(after code: ControlCode) -> Bool {
-        let most =
-            switch code {
-            case .busy: Self.waits
-            case .tooFewNodes: wasPlanned ? Self.waits : 0
-            case .noSpace: excluded.isEmpty ? 0 : Self.waits
-            default: 0
+    ///
+    /// When there is no chain without the nodes that failed, they are asked for too: the others are
+    /// all there is.
+    /// - Parameter isOver: nothing went on for as long as the value is waited for.
+    /// - Returns: nanoseconds until it is asked again; `nil`: the refusal is told.
+    package mutating func pause(after code: ControlCode, isOver: Bool) -> UInt64? {
+        switch code {
+        case .tooFewNodes, .noSpace:
+            if !excluded.isEmpty {
+                excluded = []
+                return 0
             }
-        guard waited < most else { return false }
-        waited += 1
-        if code != .busy { excluded = [] }
-        return true
+            guard code.canPass else { return nil }
+        default: guard code.canPass else { return nil }
+        }
+        guard !isOver else { return nil }
+        defer { waited += 1 }
+        return min(Self.longestPause, 100_000_000 << UInt64(min(waited, 4)))
     }
 }

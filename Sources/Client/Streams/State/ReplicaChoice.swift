@@ -1,7 +1,8 @@
 import Wire
 
 /// Which replica of a block is asked next, as a pure state: nearest first, the next one after a
-/// fault, each at most `rounds` times.
+/// fault, each at most `rounds` times; then the namenode is asked where the block is now, for as
+/// long as its owner's `Patience` lasts.
 ///
 /// A token error blames nobody at first: the token is fetched again, at most `refetches` times, and
 /// the same replica asked. One that refuses fresh tokens is left for the next. A replica that said
@@ -9,12 +10,16 @@ import Wire
 package struct ReplicaChoice {
     package static let rounds = 2
     package static let refetches = 2
+    /// Faults that are remembered; beyond it they are the same ones again.
+    package static let mostFaults = 64
 
     package enum Step: Equatable {
-        /// Ask this replica, by its place in the list.
+        /// Ask this replica, by its place in the list, after `pause`.
         case ask(Int)
-        /// OPEN again, then ask this place.
+        /// OPEN again and `replace`, then ask this place.
         case refetch(Int)
+        /// OPEN again after `pause` and `reopen`: nobody on the list answers.
+        case reopen
         case exhausted
     }
 
@@ -28,26 +33,62 @@ package struct ReplicaChoice {
     package private(set) var asked = 0
     package private(set) var last: StreamFailure?
     private var nodes: [NodeID]
+    /// A node of the chain has yet to say whether it has the block.
+    private var isIncomplete: Bool
     private var tries: [NodeID: Int] = [:]
     private var isOut: Set<NodeID> = []
     private var current = 0
     private var refetched = 0
+    private var reopened = 0
+    private var isReopening = false
+    /// Asked as well, by its place, because `current` is slow.
+    private var rival: Int?
+    /// Nodes that were silent before: asked when the others were.
+    private let slow: Set<NodeID>
 
-    package init(_ nodes: [NodeID]) { self.nodes = nodes }
+    package init(_ nodes: [NodeID], isIncomplete: Bool = false, slow: Set<NodeID> = []) {
+        self.nodes = nodes
+        self.isIncomplete = isIncomplete
+        self.slow = slow
+    }
 
-    package mutating func first() -> Step { choose(from: 0) }
+    package init(_ block: ValueBlock, slow: Set<NodeID> = []) {
+        self.init(
+            block.replicas.map(\.node.node), isIncomplete: block.isIncomplete, slow: slow)
+    }
+
+    /// Who is asked.
+    package var node: NodeID? { current < nodes.count ? nodes[current] : nil }
+
+    package mutating func first() -> Step { choose(from: 0, false) }
+
+    /// Before the step, nanoseconds: a moment for who was asked before, and for a node to come
+    /// back, 200 ms to 1.6 s.
+    package var pause: UInt64 {
+        if isReopening { return 100_000_000 << UInt64(min(reopened, 4)) }
+        let isAgain = current < nodes.count && tries[nodes[current], default: 0] > 1
+        return isAgain ? 200_000_000 : 0
+    }
 
     /// The list as a new OPEN gave it; what is known of a node stays known.
-    package mutating func replace(_ nodes: [NodeID]) {
+    package mutating func replace(_ block: ValueBlock) {
         let wanted = current < self.nodes.count ? self.nodes[current] : nil
-        self.nodes = nodes
+        nodes = block.replicas.map(\.node.node)
+        isIncomplete = block.isIncomplete
         current = nodes.firstIndex { $0 == wanted } ?? 0
     }
 
-    /// After a new OPEN: the same replica, or the first that may be asked.
-    package mutating func again() -> Step { choose(from: current) }
+    /// After `replace`: the same replica, or the first that may be asked.
+    package mutating func again() -> Step { choose(from: current, false) }
 
-    package mutating func failed(_ failure: StreamFailure) -> Step {
+    /// The answer to `reopen`: everybody who may have the block is asked again.
+    package mutating func reopen(_ block: ValueBlock, isOver: Bool) -> Step {
+        replace(block)
+        tries = [:]
+        return choose(from: 0, isOver)
+    }
+
+    package mutating func failed(_ failure: StreamFailure, isOver: Bool) -> Step {
         last = failure
         let isToken =
             if case .refused(let status, _) = failure { status.blamesToken } else { false }
@@ -57,29 +98,77 @@ package struct ReplicaChoice {
             return .refetch(current)
         }
         let node = nodes[current]
-        faults.append(Fault(node: node, failure: failure))
-        if failure.isFinal || isToken { isOut.insert(node) }
-        return choose(from: current + 1)
+        blame(node, failure, isOut: failure.isFinal || isToken)
+        return choose(from: current + 1, isOver)
+    }
+
+    private mutating func blame(_ node: NodeID, _ failure: StreamFailure, isOut: Bool) {
+        last = failure
+        if faults.count < Self.mostFaults { faults.append(Fault(node: node, failure: failure)) }
+        if isOut { self.isOut.insert(node) }
+    }
+
+    /// The replica that is asked is slow: who is asked as well, if there is anybody.
+    package mutating func hedge() -> Int? {
+        let place = best(from: current + 1, rounds: 1)
+        guard let place, place != current else { return nil }
+        tries[nodes[place]] = 1
+        asked += 1
+        rival = place
+        return place
+    }
+
+    /// One of the two that were asked is out: it failed, or the other was faster.
+    /// - Returns: its node.
+    package mutating func narrowed(isRival: Bool, _ failure: StreamFailure?) -> NodeID? {
+        guard let rival else { return nil }
+        let node = nodes[isRival ? rival : current]
+        if !isRival { current = rival }
+        self.rival = nil
+        if let failure { blame(node, failure, isOut: failure.isFinal) }
+        return node
     }
 
     /// Bytes came: the replica is good for as many tries again.
-    package mutating func progressed() { tries[nodes[current]] = 1 }
+    package mutating func progressed() {
+        tries[nodes[current]] = 1
+        reopened = 0
+    }
 
-    private mutating func choose(from start: Int) -> Step {
-        var best: Int?
-        for step in 0..<nodes.count {
-            let place = (start + step) % nodes.count
-            let node = nodes[place]
-            guard !isOut.contains(node), tries[node, default: 0] < Self.rounds else { continue }
-            if let known = best, tries[nodes[known], default: 0] <= tries[node, default: 0] {
-                continue
-            }
-            best = place
+    private mutating func choose(from start: Int, _ isOver: Bool) -> Step {
+        isReopening = false
+        rival = nil
+        guard let best = best(from: start, rounds: isOver ? 1 : Self.rounds) else {
+            return reopenOrEnd(isOver)
         }
-        guard let best else { return .exhausted }
         tries[nodes[best], default: 0] += 1
         asked += 1
         current = best
         return .ask(best)
+    }
+
+    /// Who was asked least often of those that may be asked, the next one in turn; those that were
+    /// silent before come behind.
+    private func best(from start: Int, rounds: Int) -> Int? {
+        func rank(_ place: Int) -> (Int, Int) {
+            (tries[nodes[place], default: 0], slow.contains(nodes[place]) ? 1 : 0)
+        }
+        var best: Int?
+        for step in 0..<nodes.count {
+            let place = (start + step) % nodes.count
+            guard !isOut.contains(nodes[place]), rank(place).0 < rounds else { continue }
+            if let known = best, rank(known) <= rank(place) { continue }
+            best = place
+        }
+        return best
+    }
+
+    private mutating func reopenOrEnd(_ isOver: Bool) -> Step {
+        guard !isOver, isIncomplete || nodes.contains(where: { !isOut.contains($0) }) else {
+            return .exhausted
+        }
+        reopened += 1
+        isReopening = true
+        return .reopen
     }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import Reactor
 import Wire
 
@@ -102,7 +103,7 @@ extension StreamEngine where Ring: ~Copyable {
         guard writes.isUsed(write), writes.at(write).pointee.connection >= 0 else { return }
         let connection = writes.at(write).pointee.connection
         let isOpen = connections.at(connection).pointee.life == .open
-        fail(connection, isOpen ? .timedOut : .unreachable(110))
+        fail(connection, isOpen ? .timedOut : .unreachable(ETIMEDOUT))
     }
 
     // MARK: Stopping

@@ -17,7 +17,8 @@ from .oracle import Findings, Oracle
 NODES = 4
 ANSWER_SECONDS = 90  # after which a client that has not come back is a finding
 NAMENODE = {"heartbeat_ms": 50, "stale_ms": 600, "dead_ms": 1500, "lease_ms": 3000,
-            "delete_grace_ms": 300, "block_bytes": 1 << 18, "min_nodes": plan.REPLICAS,
+            "delete_grace_ms": 300, "token_ms": 20_000, "key_rotation_ms": 20_000,
+            "block_bytes": 1 << 18, "min_nodes": plan.REPLICAS,
             "replicas": plan.REPLICAS}
 DATANODE = {"progress_timeout_ms": 2000, "recycle_bytes": 64 << 20}
 
