@@ -224,7 +224,7 @@ extension Datanode where Ring: ~Copyable {
             guard isProven else {
                 // It may be anybody, and is heard for itself alone.
                 return successorLost(
-                    stream, header.status.withoutProof, "it says, unproved: \(report.text)")
+                    stream, header.status.withoutProof, "it says, without a proof: \(report.text)")
             }
             return successorLost(stream, header.status, report)
         }

@@ -14,8 +14,8 @@
 /// | 40 | 4 | payload length |
 /// | 44 | 2 | status |
 /// | 46 | 2 | piece count |
-/// | 48 | 64 | `data`: a CRC32C per piece; `ack`, `sealed`: received, written, durable, 8 each;
-///   `write`, `read`: challenge (16), place (4) |
+/// | 48 | 64 | `data`: a CRC32C per piece; `ack`, `sealed`: received, written, durable, 8 each |
+/// | 48 | 20 | `write`, `read`: challenge (16), place (4) |
 /// | 80 | 32 | the first answer of a stream: the proof that its sender holds the token's key |
 /// | 112 | 8 | length: of the block (`seal`, `sealed`), the range (`read`), the prefix (`flush`) |
 /// | 120 | 4 | checksum: of the block (`seal`, `sealed`) or the payload (others) |

@@ -32,10 +32,14 @@ func addWireBenchmarks() {
         chain: chain)
     let check = TokenCheck(
         cluster: cluster.cluster, node: nodes[1].node, keys: cluster.keys(now: 0), now: 0)
+    var opening = FrameHeader(.write)
+    opening.block = BlockID(42)
+    opening.epoch = BenchCluster.epoch
+    opening.place = 1
+    let asked = opening
     Benchmark("token-check") { benchmark in
         for _ in benchmark.scaledIterations {
-            let answer = check.admit(
-                credentials, mode: .write, block: BlockID(42), epoch: BenchCluster.epoch)
+            let answer = check.admit(credentials, mode: .write, opening: asked)
             guard case .success = answer else { preconditionFailure("the token is good") }
             blackHole(answer)
         }
