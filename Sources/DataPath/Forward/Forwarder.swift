@@ -243,7 +243,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// Judges the next node's receipt by what it was asked for.
-    private func receiptOfChain(
+    private mutating func receiptOfChain(
         _ stream: Int32, _ bytes: [UInt8]
     ) throws(ReceiptDefect) -> Level {
         let entry = streams.at(stream)

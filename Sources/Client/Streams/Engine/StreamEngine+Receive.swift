@@ -76,7 +76,8 @@ extension StreamEngine where Ring: ~Copyable {
         }
     }
 
-    private func isKnown(_ index: Int32) -> Bool {
+    /// `mutating`, for a call that only borrows `self` copies all of it to the stack first.
+    private mutating func isKnown(_ index: Int32) -> Bool {
         switch connections.at(index).pointee.owner {
         case .nobody: false
         case .write(let write): writes.at(write).pointee.proof?.isGiven ?? false
