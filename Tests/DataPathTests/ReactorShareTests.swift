@@ -57,9 +57,9 @@ import Wire
         #expect(!outbox.take(10).isComplete)
         outbox.blockChanged(BlockID(2), record(5, device: 0))
         outbox.reportCompleted(report)
-        let (changes, isComplete) = outbox.take(10)
-        #expect(changes.map(\.0) == [BlockID(2)])
-        #expect(isComplete)
+        let batch = outbox.take(10)
+        #expect(batch.changes.map(\.block) == [BlockID(2)])
+        #expect(batch.isComplete)
     }
 
     @Test func countsOfReactorsAreAdded() {

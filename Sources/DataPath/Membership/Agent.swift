@@ -76,7 +76,7 @@ final class Agent: Sendable {
                 while isRunning {
                     try heartbeat(&session)
                     keeper.keep(outbox, now: MonotonicClock.milliseconds)
-                    rest(session.membership.heartbeatMilliseconds)
+                    rest(session.membership.restMilliseconds)
                 }
             } catch {
                 if let reason = Membership.finality(of: error) { return .refused(reason) }
@@ -106,6 +106,8 @@ final class Agent: Sendable {
         var failuresTold: Set<Int> = []
         /// Devices of which the log has said that they have no room.
         var fullTold: Set<Int> = []
+        /// Kinds of command of which the log has said that they are not known here.
+        var kindsTold: Set<Int> = []
 
         init(_ identity: Identity, _ directories: [DataDirectory]) {
             records = DirectoryRecords(directories)
@@ -166,12 +168,11 @@ final class Agent: Sendable {
     private func heartbeat(_ session: inout Session) throws(ControlFailure) {
         checkDevices()
         tellFailures(&session)
-        let (changes, isComplete) = outbox.take(Membership.changesPerHeartbeat)
         let rooms = rooms()
         tellRoom(rooms, &session)
         let devices = devices(rooms)
         let heartbeat = session.membership.heartbeat(
-            changes, isComplete: isComplete, devices: devices,
+            outbox.take(Membership.changesPerHeartbeat), devices: devices,
             openStreams: outbox.counters.writeStreamsOpen,
             scrubs: directories.indices.compactMap(scrub))
         post(.room(rooms))
@@ -184,6 +185,7 @@ final class Agent: Sendable {
         let proven = session.membership.proven(
             heartbeat, challenge: session.connection?.challenge ?? [])
         let reply = try call(.heartbeat(proven), &session).heartbeat
+        tellUnknown(Membership.unknownKinds(in: reply), &session)
         heard(try session.membership.answered(reply, now: MonotonicClock.milliseconds), &session)
     }
 
@@ -229,6 +231,19 @@ final class Agent: Sendable {
             log.error("every device is out of service: this node takes no writes")
         }
     }
+
+    /// Each kind once, and few of them: whoever speaks nonsense may invent as many as it likes.
+    private func tellUnknown(_ kinds: Set<Int>, _ session: inout Session) {
+        for kind in kinds.subtracting(session.kindsTold).sorted()
+        where session.kindsTold.count < Self.mostKindsTold {
+            session.kindsTold.insert(kind)
+            log.error(
+                "the namenode asks for what this datanode does not know: nothing is done",
+                metadata: ["command": "\(kind)", "hint": "is this node older than its namenode?"])
+        }
+    }
+
+    private static let mostKindsTold = 16
 
     private func call(
         _ operation: ControlRequest.OneOf_Operation, _ session: inout Session

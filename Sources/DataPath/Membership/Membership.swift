@@ -33,6 +33,8 @@ package struct Membership: Sendable {
     package static let changesPerHeartbeat = 4096
     private static let longestCall: Int64 = 2_000
     private static let longestPause: Int64 = 500
+    /// A reactor names every block in one turn.
+    private static let gatherPause: Int64 = 50
 
     private let member: Member
     private let client: ClientID
@@ -51,6 +53,8 @@ package struct Membership: Sendable {
     /// Sent, or about to be, and not answered: what a new connection begins with, under its
     /// sequence, so that what it reported stays reported.
     package private(set) var unanswered: ControlHeartbeat?
+    /// What the last heartbeat left unsaid.
+    private var backlog = Outbox.Backlog.none
     /// When the last answer came.
     package private(set) var lastContact: Int64
     package private(set) var isFenced = false
@@ -71,10 +75,17 @@ package struct Membership: Sendable {
     // MARK: Time
 
     /// Between an answer and the next heartbeat.
-    package var heartbeatMilliseconds: Int64 { Int64(timing.heartbeatMs) }
+    package var restMilliseconds: Int64 {
+        switch backlog {
+        case .none: Int64(timing.heartbeatMs)
+        // A report goes as fast as the namenode takes it: one heartbeat at a time.
+        case .waiting: 0
+        case .gathering: min(Self.gatherPause, Int64(timing.heartbeatMs))
+        }
+    }
 
     /// Between a failed call and the next try.
-    package var pauseMilliseconds: Int64 { min(Self.longestPause, heartbeatMilliseconds) }
+    package var pauseMilliseconds: Int64 { min(Self.longestPause, Int64(timing.heartbeatMs)) }
 
     /// What a connect may take, and what a call may. The fence is looked at when a call has failed:
     /// half the dead time, a pause, a connect and a call together stay below the dead time.
@@ -153,12 +164,11 @@ package struct Membership: Sendable {
     }
 
     /// - Parameters:
-    ///   - changes: at most `changesPerHeartbeat`; they are kept in `unanswered` until the answer.
-    ///   - isComplete: with these, every block was named since the registration.
+    ///   - batch: at most `changesPerHeartbeat`; it is kept in `unanswered` until the answer.
     ///   - devices: in the order in which the records number them.
     package mutating func heartbeat(
-        _ changes: [(block: BlockID, record: BlockRecord)], isComplete: Bool,
-        devices: [ControlDevice], openStreams: Int, scrubs: [ControlDeviceScrub] = []
+        _ batch: Outbox.Batch, devices: [ControlDevice], openStreams: Int,
+        scrubs: [ControlDeviceScrub] = []
     ) -> ControlHeartbeat {
         var heartbeat = ControlHeartbeat()
         heartbeat.nodeID = Data(member.node.bytes)
@@ -166,13 +176,14 @@ package struct Membership: Sendable {
         sequence += 1
         heartbeat.sequence = sequence
         // In the order of their numbers, so that a message depends on nothing but what it says.
-        heartbeat.blocks = changes.sorted { $0.block < $1.block }.map { change in
+        heartbeat.blocks = batch.changes.sorted { $0.block < $1.block }.map { change in
             Self.state(change.block, change.record, devices[change.record.device].deviceID)
         }
-        heartbeat.reportComplete = isComplete
+        heartbeat.reportComplete = batch.isComplete
         heartbeat.devices = devices
         heartbeat.openStreams = UInt32(clamping: openStreams)
         heartbeat.scrubs = scrubs
+        backlog = batch.backlog
         unanswered = heartbeat
         return heartbeat
     }
@@ -268,9 +279,14 @@ package struct Membership: Sendable {
                     content: command.sealed
                         ? Deletion.Content(length: command.length, checksum: command.crc) : nil))
         case .scrub: .scrub(command.block == 0 ? nil : BlockID(command.block))
-        // A newer namenode's, which it repeats until a newer datanode does it.
-        case .UNRECOGNIZED: nil
+        case .unspecified, .UNRECOGNIZED: nil
         }
+    }
+
+    /// Kinds of command in an answer that this datanode does not know. Nothing is done for them: a
+    /// newer namenode repeats what matters until a newer datanode does it.
+    package static func unknownKinds(in reply: ControlHeartbeatReply) -> Set<Int> {
+        Set(reply.commands.filter { mail($0) == nil }.map(\.kind.rawValue))
     }
 
     /// An answer came: contact, and the keys that are valid now.

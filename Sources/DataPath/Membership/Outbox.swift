@@ -157,10 +157,24 @@ package final class Outbox: BlockObserver, Sendable {
         }
     }
 
-    /// Takes up to `most` changes. `isComplete`: with these, every block was named.
-    package func take(
-        _ most: Int
-    ) -> (changes: [(block: BlockID, record: BlockRecord)], isComplete: Bool) {
+    /// What a heartbeat says of blocks.
+    package struct Batch: Sendable {
+        package let changes: [(block: BlockID, record: BlockRecord)]
+        package let backlog: Backlog
+        /// With these, every block was named.
+        package var isComplete: Bool { backlog == .none }
+    }
+
+    /// What is still to be said after a batch.
+    package enum Backlog: Sendable {
+        case none
+        /// A reactor has yet to name its blocks.
+        case gathering
+        case waiting
+    }
+
+    /// Takes up to `most` changes.
+    package func take(_ most: Int) -> Batch {
         contents.withLock { contents in
             // One walk: `first` again and again would pass the places emptied before each time, and
             // the reactor waits for this lock.
@@ -170,7 +184,10 @@ package final class Outbox: BlockObserver, Sendable {
             } else {
                 for (block, _) in taken { contents.changes[block] = nil }
             }
-            return (taken, contents.reactorsLeft == 0 && contents.changes.isEmpty)
+            let backlog: Backlog =
+                !contents.changes.isEmpty
+                ? .waiting : contents.reactorsLeft > 0 ? .gathering : .none
+            return Batch(changes: taken, backlog: backlog)
         }
     }
 }

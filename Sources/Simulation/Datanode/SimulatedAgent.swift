@@ -63,10 +63,9 @@ final class SimulatedAgent: ControlUser {
         if membership.isOpen, let unanswered = membership.unanswered {
             operation = .heartbeat(membership.proven(unanswered, challenge: line.challenge))
         } else if membership.isOpen {
-            let (changes, isComplete) = outbox.take(Membership.changesPerHeartbeat)
             let devices = devices()
             let heartbeat = membership.heartbeat(
-                changes, isComplete: isComplete, devices: devices,
+                outbox.take(Membership.changesPerHeartbeat), devices: devices,
                 openStreams: datanode.openStreams)
             operation = .heartbeat(membership.proven(heartbeat, challenge: line.challenge))
             datanode.post(.room(datanode.rooms))
@@ -107,7 +106,7 @@ final class SimulatedAgent: ControlUser {
 
     private func answered(_ message: ControlHeartbeatReply) throws(ControlFailure) {
         for mail in try membership.answered(message, now: milliseconds) { datanode.post(mail) }
-        state = .resting(until: after(membership.heartbeatMilliseconds))
+        state = .resting(until: after(membership.restMilliseconds))
     }
 
     private func registered(_ message: ControlRegisterReply) throws(ControlFailure) {

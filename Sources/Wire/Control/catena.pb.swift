@@ -1030,7 +1030,7 @@ public nonisolated struct ControlCommand: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  public var kind: ControlCommand.Kind = .delete
+  public var kind: ControlCommand.Kind = .unspecified
 
   public var block: UInt64 = 0
 
@@ -1048,38 +1048,43 @@ public nonisolated struct ControlCommand: Sendable {
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
+  /// A kind that the datanode does not know, and none at all, is an error in its log and nothing more.
   public nonisolated enum Kind: SwiftProtobuf.Enum, Swift.CaseIterable {
     public typealias RawValue = Int
-    case delete // = 0
+    case unspecified // = 0
 
     /// read the block and compare it; block 0: every block of the node
     case scrub // = 1
+    case delete // = 2
     case UNRECOGNIZED(Int)
 
     public init() {
-      self = .delete
+      self = .unspecified
     }
 
     public init?(rawValue: Int) {
       switch rawValue {
-      case 0: self = .delete
+      case 0: self = .unspecified
       case 1: self = .scrub
+      case 2: self = .delete
       default: self = .UNRECOGNIZED(rawValue)
       }
     }
 
     public var rawValue: Int {
       switch self {
-      case .delete: return 0
+      case .unspecified: return 0
       case .scrub: return 1
+      case .delete: return 2
       case .UNRECOGNIZED(let i): return i
       }
     }
 
     // The compiler won't synthesize support with the UNRECOGNIZED case.
     public static let allCases: [ControlCommand.Kind] = [
-      .delete,
+      .unspecified,
       .scrub,
+      .delete,
     ]
 
   }
@@ -3625,7 +3630,7 @@ nonisolated extension ControlCommand: SwiftProtobuf.Message, SwiftProtobuf._Mess
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if self.kind != .delete {
+    if self.kind != .unspecified {
       try visitor.visitSingularEnumField(value: self.kind, fieldNumber: 1)
     }
     if self.block != 0 {
@@ -3663,7 +3668,7 @@ nonisolated extension ControlCommand: SwiftProtobuf.Message, SwiftProtobuf._Mess
 }
 
 nonisolated extension ControlCommand.Kind: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0DELETE\0\u{1}SCRUB\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0UNSPECIFIED\0\u{1}SCRUB\0\u{1}DELETE\0")
 }
 
 nonisolated extension ControlHeartbeatReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {

@@ -51,6 +51,11 @@ def serve(listening, port_file, connection):
         with open(port_file + ".new", "w", encoding="ascii") as file:
             file.write(f"{listening.getsockname()[1]}\n")
         os.rename(port_file + ".new", port_file)
+    accept(listening, connection)
+
+
+def accept(listening, connection):
+    """Runs `connection(socket)` in a thread for each that comes."""
     while True:
         sock, _ = listening.accept()
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
