@@ -33,8 +33,10 @@ package struct Bounds: Sendable, Equatable {
     package var commandsPerHeartbeat = 1_000
     /// Blocks that one ADDBLOCK plans: one commit for all of them.
     package var blocksPerPlan = 16
-    /// Corrupt copies of one node that are remembered as such; others are not live either.
+    /// Corrupt copies of one node that are remembered as such, and stale ones; others are not live
+    /// either.
     package var corruptPerNode = 65_536
+    package var stalePerNode = 65_536
     /// Stray blocks of one node that are remembered; all are counted.
     package var straysPerNode = 1_000
     /// Blocks that one node has yet to be told to scrub.

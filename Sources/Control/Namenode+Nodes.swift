@@ -55,7 +55,7 @@ extension Namenode {
         for holder in replicas.forget(record.block) where holder.reported {
             nodes[holder.node]?.doomed[record.block] = copy
         }
-        for id in corruptNodes where nodes[id]?.corrupt.remove(record.block) != nil {
+        for id in unfitNodes where nodes[id]?.dropUnfit(record.block) == true {
             nodes[id]?.doomed[record.block] = copy
         }
         for id in record.chain where nodes[id]?.damaged.remove(record.block) != nil {

@@ -123,9 +123,10 @@ extension Namenode {
         replicas.retire(id)
         nodes[id]?.doomed = OrderedMap()
         nodes[id]?.corrupt = []
+        nodes[id]?.stale = []
         nodes[id]?.unsure = []
         nodes[id]?.damaged = []
-        corruptNodes.remove(id)
+        unfitNodes.remove(id)
     }
 
     /// Has the nodes delete what they did not say they have: a copy that was lost to its node when

@@ -19,8 +19,8 @@ package struct Namenode: Sendable {
     package internal(set) var replicas = ReplicaMap()
     package internal(set) var leaseClocks = LeaseClocks()
     var leaseHolders = LeaseHolders()
-    /// Nodes with copies that are corrupt.
-    var corruptNodes: Set<NodeID> = []
+    /// Nodes with copies that are corrupt or stale.
+    var unfitNodes: Set<NodeID> = []
     var census = Census()
     var suspicions = Suspicions()
     var opened: OpenedValues

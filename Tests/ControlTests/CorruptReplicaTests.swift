@@ -78,7 +78,7 @@ struct CorruptReplicaTests {
         "M5: another length, checksum or epoch is not a copy",
         arguments: [
             FakeNode.state(1, .sealed, length: 9), FakeNode.state(1, .sealed, length: 11),
-            FakeNode.state(1, .sealed, length: 10, epoch: 0),
+            FakeNode.state(1, .sealed, length: 10, epoch: 2),
             {
                 var state = FakeNode.state(1, .sealed, length: 10)
                 state.crc ^= 1
@@ -100,6 +100,55 @@ struct CorruptReplicaTests {
         // What the node says next is the truth about it.
         try desk.heartbeat(bad, [FakeNode.state(plan.block, .sealed, length: 10)])
         #expect(try states(try fsck(&desk)) == [.live, .live, .live])
+    }
+
+    @Test(arguments: [ControlBlockState.State.sealed, .corrupt])
+    func aCopyOfAnEpochThatIsOverIsStaleAndNotCorrupt(state: ControlBlockState.State) throws {
+        var desk = try Desk()
+        let plan = try #require(try desk.put("a", blocks: [10]).first)
+        for node in 0..<3 {
+            try desk.heartbeat(node, [FakeNode.state(plan.block, .sealed, length: 10)])
+        }
+        // It goes on under another epoch, as when a chain is made anew.
+        var record = try #require(desk.engine.store.block(BlockID(plan.block)))
+        record.epoch = Epoch(2)
+        try desk.edit([.putBlock(record)])
+        let late = try index(desk, plan, 1)
+        for node in 0..<3 {
+            let said: ControlBlockState.State = node == late ? state : .sealed
+            let epoch: UInt64 = node == late ? 1 : 2
+            try desk.heartbeat(
+                node, [FakeNode.state(plan.block, said, length: 10, epoch: epoch)])
+        }
+        #expect(try states(try fsck(&desk)) == [.live, .stale, .live])
+        let key = try #require(try fsck(&desk).keys.first)
+        #expect(key.staleReplicas == 1 && key.corruptReplicas == 0 && key.underReplicated == 1)
+        #expect(try desk.status().corruptReplicas == 0)
+        #expect(!desk.notices.contains { $0.level == .error }, "nobody is called for it")
+        #expect(desk.engine.namenode.nodes[desk.nodes[late].id]?.mismatches == 0)
+        let readers = try #require(try desk.open("a").open.blocks.first).replicas.map(\.nodeID)
+        #expect(!readers.contains(Data(desk.nodes[late].id.bytes)))
+        // It goes with the block, and not before.
+        #expect(try desk.heartbeat(late).heartbeat.commands.isEmpty)
+        #expect(try desk.delete("a").code == .ok)
+        #expect(try desk.heartbeat(late).heartbeat.commands.map(\.block) == [plan.block])
+    }
+
+    @Test func whatIsGoneIsNotAskedForAgain() throws {
+        var desk = try Desk { $0.strayDelayMs = 0 }
+        let plan = try #require(try desk.put("a", blocks: [10]).first)
+        let record = try #require(desk.engine.store.block(BlockID(plan.block)))
+        #expect(try desk.delete("a").code == .ok)
+        for node in 0..<3 { try desk.heartbeat(node, [FakeNode.state(plan.block, .gone)]) }
+        try desk.heartbeat(0, [FakeNode.state(plan.block, .sealed, length: 10)])
+        var message = ControlStrays()
+        message.delete = true
+        #expect(try desk.send(.strays(message)).strays.deleting == 1)
+        #expect(try desk.heartbeat(0).heartbeat.commands.map(\.block) == [plan.block])
+        // The namespace knows it after all when the answer comes.
+        try desk.edit([.putBlock(record)])
+        try desk.heartbeat(0, [FakeNode.state(plan.block, .gone)])
+        #expect(try desk.heartbeat(0).heartbeat.commands.isEmpty)
     }
 
     @Test func m5AMissingBlockIsMissedWhenTheReportIsComplete() throws {

@@ -61,9 +61,11 @@ public struct NodeSummary: Equatable, Sendable {
     /// Whether the node has named every block it holds since it registered.
     public let reportComplete: Bool
     public let devices: [DeviceSummary]
-    /// Copies of this node that are corrupt, blocks it holds that the namespace does not know, and
-    /// reports of another length, checksum or epoch than the namespace has.
+    /// Copies of this node that are corrupt, copies of an epoch that is over, blocks it holds that
+    /// the namespace does not know, and reports of another length, checksum or epoch than the
+    /// namespace has.
     public let corrupt: UInt64
+    public let stale: UInt64
     public let strays: UInt64
     public let mismatches: UInt64
     /// A client says that it does not answer.
@@ -81,6 +83,7 @@ public struct NodeSummary: Equatable, Sendable {
         reportComplete = message.reportComplete
         devices = message.devices.map(DeviceSummary.init)
         corrupt = message.corrupt
+        stale = message.stale
         strays = message.strays
         mismatches = message.mismatches
         isSuspected = message.suspected

@@ -71,6 +71,8 @@ public struct KeyHealth: Equatable, Sendable {
     public internal(set) var wantedReplicas: Int
     public internal(set) var liveReplicas: Int
     public internal(set) var corruptReplicas: Int
+    /// Of an epoch that is over.
+    public internal(set) var staleReplicas: Int
     /// When they were asked for.
     public internal(set) var detail: [BlockState]
 
@@ -83,6 +85,7 @@ public struct KeyHealth: Equatable, Sendable {
         public let wanted: Int
         public let live: Int
         public let corrupt: Int
+        public let stale: Int
         public let replicas: [ReplicaState]
     }
 
@@ -91,7 +94,7 @@ public struct KeyHealth: Equatable, Sendable {
         /// Empty for a node that has not registered since the namenode started.
         public let address: String
         public let location: String
-        /// `live`, `corrupt`, `missing`, `dead` or `unreported`.
+        /// `live`, `corrupt`, `stale`, `missing`, `dead` or `unreported`.
         public let state: String
     }
 
@@ -105,6 +108,7 @@ public struct KeyHealth: Equatable, Sendable {
         wantedReplicas = Int(message.wantedReplicas)
         liveReplicas = Int(message.liveReplicas)
         corruptReplicas = Int(message.corruptReplicas)
+        staleReplicas = Int(message.staleReplicas)
         detail = message.detail.map(Self.block)
     }
 
@@ -112,7 +116,7 @@ public struct KeyHealth: Equatable, Sendable {
         BlockState(
             block: BlockID(message.block), epoch: Epoch(message.epoch), offset: message.offset,
             length: message.length, wanted: Int(message.wanted), live: Int(message.live),
-            corrupt: Int(message.corrupt),
+            corrupt: Int(message.corrupt), stale: Int(message.stale),
             replicas: message.replicas.map { copy in
                 ReplicaState(
                     node: NodeID(bytes: copy.node.nodeID) ?? .none,
@@ -125,6 +129,7 @@ public struct KeyHealth: Equatable, Sendable {
         switch state {
         case .live: "live"
         case .corrupt: "corrupt"
+        case .stale: "stale"
         case .missing: "missing"
         case .dead: "dead"
         case .unreported: "unreported"
@@ -141,6 +146,7 @@ public struct KeyHealth: Equatable, Sendable {
         wantedReplicas += more.wantedReplicas
         liveReplicas += more.liveReplicas
         corruptReplicas += more.corruptReplicas
+        staleReplicas += more.staleReplicas
         detail += more.detail
     }
 }

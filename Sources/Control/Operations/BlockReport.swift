@@ -6,6 +6,9 @@ extension Namenode {
         _ report: ControlBlockState, from id: NodeID, _ turn: inout Turn<some NamespaceReader>
     ) {
         let block = BlockID(report.block)
+        // What the node said before is over. Once nothing is left, there is nothing to delete.
+        nodes[id]?.stale.remove(block)
+        if report.state == .gone { nodes[id]?.doomed[block] = nil }
         guard let record = turn.store.block(block) else {
             return takeStray(report, from: id, now: turn.now)
         }
@@ -87,7 +90,6 @@ extension Namenode {
         let block = BlockID(report.block)
         guard report.state != .gone else {
             nodes[id]?.strays.remove(block)
-            nodes[id]?.doomed[block] = nil
             return
         }
         let stray = StrayBlocks.Stray(
@@ -102,6 +104,10 @@ extension Namenode {
         _ report: ControlBlockState, _ record: BlockRecord, from id: NodeID,
         _ turn: inout Turn<some NamespaceReader>
     ) {
+        let isSealed = report.state == .sealed || report.state == .corrupt
+        if isSealed, Epoch(report.epoch) < record.epoch {
+            return setAside(record.block, on: id)
+        }
         nodes[id]?.mismatches += 1
         switch report.state {
         case .sealed, .corrupt:
@@ -114,6 +120,18 @@ extension Namenode {
         }
     }
 
+    /// A copy of an epoch that is over, of a node that was away while the block went on without it:
+    /// not live, no alarm, and kept until the block goes.
+    private mutating func setAside(_ block: BlockID, on id: NodeID) {
+        lose(block, on: id)
+        nodes[id]?.corrupt.remove(block)
+        guard let count = nodes[id]?.stale.count, count < settings.bounds.stalePerNode else {
+            return
+        }
+        nodes[id]?.stale.insert(block)
+        unfitNodes.insert(id)
+    }
+
     /// A copy that is not what was sealed: not live from now on, and kept until the block goes.
     private mutating func condemn(
         _ block: BlockID, on id: NodeID, _ reason: String,
@@ -123,7 +141,7 @@ extension Namenode {
         guard let count = nodes[id]?.corrupt.count, count < settings.bounds.corruptPerNode,
             nodes[id]?.corrupt.insert(block).inserted == true
         else { return }
-        corruptNodes.insert(id)
+        unfitNodes.insert(id)
         turn.note(
             Notice(
                 .error, "a replica is corrupt: \(reason)",
@@ -137,7 +155,6 @@ extension Namenode {
         guard case .doomed(let since, let waiting) = record.state else { return }
         switch report.state {
         case .gone:
-            nodes[id]?.doomed[record.block] = nil
             guard waiting.contains(id) else { return }
             var left = record
             left.state = .doomed(since: since, waiting: waiting.filter { $0 != id })

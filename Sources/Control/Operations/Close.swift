@@ -129,7 +129,7 @@ extension Namenode {
         }
         for id in block.chain {
             let isUnsure = nodes[id]?.unsure.remove(block.block) != nil
-            guard !isUnsure, let node = nodes[id], !node.isDead, !node.corrupt.contains(block.block)
+            guard !isUnsure, let node = nodes[id], !node.isDead, !node.hasUnfit(block.block)
             else { continue }
             let reported = replicas.holds(id, block.block)?.reported ?? false
             hold(

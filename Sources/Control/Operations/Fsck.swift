@@ -76,6 +76,8 @@ extension Namenode {
         entry.wantedReplicas += UInt32(health.wanted)
         entry.liveReplicas += UInt32(health.live)
         entry.corruptReplicas += UInt32(health.corrupt)
+        let stale = UInt32(copies.count { $0.state == .stale })
+        entry.staleReplicas += stale
         switch health.verdict {
         case .healthy: break
         case .underReplicated: entry.underReplicated += 1
@@ -92,6 +94,7 @@ extension Namenode {
         message.wanted = UInt32(health.wanted)
         message.live = UInt32(health.live)
         message.corrupt = UInt32(health.corrupt)
+        message.stale = stale
         if page.showsLocations { message.replicas = copies }
         page.take(message, in: &entry)
     }
@@ -115,6 +118,7 @@ extension Namenode {
         guard let node = nodes[id], !node.isDead else { return .dead }
         if isHeld { return .live }
         if node.corrupt.contains(block) { return .corrupt }
+        if node.stale.contains(block) { return .stale }
         return node.reportComplete ? .missing : .unreported
     }
 }

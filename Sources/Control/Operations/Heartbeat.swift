@@ -85,7 +85,7 @@ extension Namenode {
                 [
                     "node": "\(id)", "blocks": "\(replicas.count(of: id))",
                     "stray": "\(node.strays.count)", "mismatched": "\(node.mismatches)",
-                    "corrupt": "\(node.corrupt.count)",
+                    "corrupt": "\(node.corrupt.count)", "stale": "\(node.stale.count)",
                     "to_delete": "\(node.doomed.count)",
                 ]))
     }

@@ -71,7 +71,7 @@ extension Namenode {
     private func candidates(for block: BlockRecord, now: Int64) -> [ReplicaOrder.Replica] {
         var ids = replicas.holders(of: block.block).filter(\.sealed).map(\.node)
         for id in block.chain where !ids.contains(id) {
-            guard let node = nodes[id], !node.corrupt.contains(block.block) else { continue }
+            guard let node = nodes[id], !node.hasUnfit(block.block) else { continue }
             if node.isDead || !node.reportComplete { ids.append(id) }
         }
         return ids.compactMap { id in

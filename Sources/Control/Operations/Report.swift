@@ -46,6 +46,7 @@ extension Namenode {
         report.software = node.software
         report.reportComplete = node.reportComplete
         report.corrupt = UInt64(node.corrupt.count)
+        report.stale = UInt64(node.stale.count)
         report.strays = UInt64(node.strays.count)
         report.mismatches = UInt64(node.mismatches)
         report.scrubs = node.scrubs.progress

@@ -21,7 +21,7 @@ extension Namenode {
             record.epoch == Epoch(request.epoch), let node = nodes[id],
             record.chain.contains(id) || replicas.holds(id, block) != nil
         else { throw Refusal(.notFound, "node \(id) is not known to hold block \(block)") }
-        guard !node.corrupt.contains(block) else { return ControlEmpty() }
+        guard !node.hasUnfit(block) else { return ControlEmpty() }
         let most = settings.bounds.scrubsPerNode
         guard nodes[id]?.scrubs.ask(block, most: most) == true else {
             throw Refusal(.busy, "node \(id) has \(most) blocks to scrub")

@@ -42,6 +42,9 @@ package struct NodeEntry: Sendable {
     /// Blocks of which its copy is corrupt, or is another one than was sealed: not live, not handed
     /// to readers. Said again in each session.
     package var corrupt: Set<BlockID> = []
+    /// Blocks of which its copy is of an epoch that is over: it was away while the block went on
+    /// without it. Not live either, and nobody's fault.
+    package var stale: Set<BlockID> = []
     /// Blocks being written of which it said, in this session, that it may not have what it acked:
     /// their receipts do not speak for it. At most `Bounds.openBlocks`.
     package var unsure: Set<BlockID> = []
@@ -80,6 +83,15 @@ package struct NodeEntry: Sendable {
         message.port = UInt32(port)
         message.location = location.description
         self.message = message
+    }
+
+    /// Its copy of this block is known not to be the block.
+    func hasUnfit(_ block: BlockID) -> Bool { corrupt.contains(block) || stale.contains(block) }
+
+    /// Whether there was such a copy.
+    mutating func dropUnfit(_ block: BlockID) -> Bool {
+        let wasCorrupt = corrupt.remove(block) != nil
+        return stale.remove(block) != nil || wasCorrupt
     }
 
     package var chainNode: ChainNode { ChainNode(node: id, host: host, port: port) }

@@ -1709,54 +1709,96 @@ public nonisolated struct ControlReport: Sendable {
   public init() {}
 }
 
-public nonisolated struct ControlNodeReport: Sendable {
+public nonisolated struct ControlNodeReport: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   public var node: ControlNode {
-    get {_node ?? ControlNode()}
-    set {_node = newValue}
+    get {_storage._node ?? ControlNode()}
+    set {_uniqueStorage()._node = newValue}
   }
   /// Returns true if `node` has been explicitly set.
-  public var hasNode: Bool {self._node != nil}
+  public var hasNode: Bool {_storage._node != nil}
   /// Clears the value of `node`. Subsequent reads from it will return its default value.
-  public mutating func clearNode() {self._node = nil}
+  public mutating func clearNode() {_uniqueStorage()._node = nil}
 
   /// live, stale, dead
-  public var state: String = String()
+  public var state: String {
+    get {_storage._state}
+    set {_uniqueStorage()._state = newValue}
+  }
 
-  public var lastContactMs: UInt64 = 0
+  public var lastContactMs: UInt64 {
+    get {_storage._lastContactMs}
+    set {_uniqueStorage()._lastContactMs = newValue}
+  }
 
-  public var devices: [ControlDevice] = []
+  public var devices: [ControlDevice] {
+    get {_storage._devices}
+    set {_uniqueStorage()._devices = newValue}
+  }
 
-  public var blocks: UInt64 = 0
+  public var blocks: UInt64 {
+    get {_storage._blocks}
+    set {_uniqueStorage()._blocks = newValue}
+  }
 
-  public var openStreams: UInt32 = 0
+  public var openStreams: UInt32 {
+    get {_storage._openStreams}
+    set {_uniqueStorage()._openStreams = newValue}
+  }
 
-  public var software: String = String()
+  public var software: String {
+    get {_storage._software}
+    set {_uniqueStorage()._software = newValue}
+  }
 
-  public var reportComplete: Bool = false
+  public var reportComplete: Bool {
+    get {_storage._reportComplete}
+    set {_uniqueStorage()._reportComplete = newValue}
+  }
 
   /// blocks of which this node's copy is corrupt
-  public var corrupt: UInt64 = 0
+  public var corrupt: UInt64 {
+    get {_storage._corrupt}
+    set {_uniqueStorage()._corrupt = newValue}
+  }
 
   /// blocks it holds that the namespace does not know
-  public var strays: UInt64 = 0
+  public var strays: UInt64 {
+    get {_storage._strays}
+    set {_uniqueStorage()._strays = newValue}
+  }
 
   /// reports of another length, checksum or epoch than the namespace has
-  public var mismatches: UInt64 = 0
+  public var mismatches: UInt64 {
+    get {_storage._mismatches}
+    set {_uniqueStorage()._mismatches = newValue}
+  }
 
-  public var scrubs: [ControlDeviceScrub] = []
+  public var scrubs: [ControlDeviceScrub] {
+    get {_storage._scrubs}
+    set {_uniqueStorage()._scrubs = newValue}
+  }
 
   /// a client says that it does not answer
-  public var suspected: Bool = false
+  public var suspected: Bool {
+    get {_storage._suspected}
+    set {_uniqueStorage()._suspected = newValue}
+  }
+
+  /// blocks of which this node's copy is of an epoch that is over
+  public var stale: UInt64 {
+    get {_storage._stale}
+    set {_uniqueStorage()._stale = newValue}
+  }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
-  fileprivate var _node: ControlNode? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 public nonisolated struct ControlReportReply: Sendable {
@@ -1990,6 +2032,9 @@ public nonisolated struct ControlFsckKey: Sendable {
 
   public var wantedReplicas: UInt32 = 0
 
+  /// copies of an epoch that is over: not live, and no fault
+  public var staleReplicas: UInt32 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -2015,6 +2060,8 @@ public nonisolated struct ControlFsckBlock: Sendable {
   public var corrupt: UInt32 = 0
 
   public var replicas: [ControlFsckReplica] = []
+
+  public var stale: UInt32 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2052,6 +2099,9 @@ public nonisolated struct ControlFsckReplica: Sendable {
 
     /// the node has yet to name all it holds
     case unreported // = 4
+
+    /// of an epoch that is over: kept until the block goes
+    case stale // = 5
     case UNRECOGNIZED(Int)
 
     public init() {
@@ -2065,6 +2115,7 @@ public nonisolated struct ControlFsckReplica: Sendable {
       case 2: self = .missing
       case 3: self = .dead
       case 4: self = .unreported
+      case 5: self = .stale
       default: self = .UNRECOGNIZED(rawValue)
       }
     }
@@ -2076,6 +2127,7 @@ public nonisolated struct ControlFsckReplica: Sendable {
       case .missing: return 2
       case .dead: return 3
       case .unreported: return 4
+      case .stale: return 5
       case .UNRECOGNIZED(let i): return i
       }
     }
@@ -2087,6 +2139,7 @@ public nonisolated struct ControlFsckReplica: Sendable {
       .missing,
       .dead,
       .unreported,
+      .stale,
     ]
 
   }
@@ -4907,93 +4960,160 @@ nonisolated extension ControlReport: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension ControlNodeReport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".NodeReport"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{1}state\0\u{3}last_contact_ms\0\u{1}devices\0\u{1}blocks\0\u{3}open_streams\0\u{1}software\0\u{3}report_complete\0\u{2}\u{2}corrupt\0\u{1}strays\0\u{1}mismatches\0\u{1}scrubs\0\u{2}C\u{1}suspected\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{1}state\0\u{3}last_contact_ms\0\u{1}devices\0\u{1}blocks\0\u{3}open_streams\0\u{1}software\0\u{3}report_complete\0\u{2}\u{2}corrupt\0\u{1}strays\0\u{1}mismatches\0\u{1}scrubs\0\u{2}C\u{1}suspected\0\u{2}\u{14}stale\0")
+
+  fileprivate class _StorageClass {
+    var _node: ControlNode? = nil
+    var _state: String = String()
+    var _lastContactMs: UInt64 = 0
+    var _devices: [ControlDevice] = []
+    var _blocks: UInt64 = 0
+    var _openStreams: UInt32 = 0
+    var _software: String = String()
+    var _reportComplete: Bool = false
+    var _corrupt: UInt64 = 0
+    var _strays: UInt64 = 0
+    var _mismatches: UInt64 = 0
+    var _scrubs: [ControlDeviceScrub] = []
+    var _suspected: Bool = false
+    var _stale: UInt64 = 0
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _node = source._node
+      _state = source._state
+      _lastContactMs = source._lastContactMs
+      _devices = source._devices
+      _blocks = source._blocks
+      _openStreams = source._openStreams
+      _software = source._software
+      _reportComplete = source._reportComplete
+      _corrupt = source._corrupt
+      _strays = source._strays
+      _mismatches = source._mismatches
+      _scrubs = source._scrubs
+      _suspected = source._suspected
+      _stale = source._stale
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularMessageField(value: &self._node) }()
-      case 2: try { try decoder.decodeSingularStringField(value: &self.state) }()
-      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.lastContactMs) }()
-      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.devices) }()
-      case 5: try { try decoder.decodeSingularUInt64Field(value: &self.blocks) }()
-      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.openStreams) }()
-      case 7: try { try decoder.decodeSingularStringField(value: &self.software) }()
-      case 8: try { try decoder.decodeSingularBoolField(value: &self.reportComplete) }()
-      case 10: try { try decoder.decodeSingularUInt64Field(value: &self.corrupt) }()
-      case 11: try { try decoder.decodeSingularUInt64Field(value: &self.strays) }()
-      case 12: try { try decoder.decodeSingularUInt64Field(value: &self.mismatches) }()
-      case 13: try { try decoder.decodeRepeatedMessageField(value: &self.scrubs) }()
-      case 80: try { try decoder.decodeSingularBoolField(value: &self.suspected) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularMessageField(value: &_storage._node) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._state) }()
+        case 3: try { try decoder.decodeSingularUInt64Field(value: &_storage._lastContactMs) }()
+        case 4: try { try decoder.decodeRepeatedMessageField(value: &_storage._devices) }()
+        case 5: try { try decoder.decodeSingularUInt64Field(value: &_storage._blocks) }()
+        case 6: try { try decoder.decodeSingularUInt32Field(value: &_storage._openStreams) }()
+        case 7: try { try decoder.decodeSingularStringField(value: &_storage._software) }()
+        case 8: try { try decoder.decodeSingularBoolField(value: &_storage._reportComplete) }()
+        case 10: try { try decoder.decodeSingularUInt64Field(value: &_storage._corrupt) }()
+        case 11: try { try decoder.decodeSingularUInt64Field(value: &_storage._strays) }()
+        case 12: try { try decoder.decodeSingularUInt64Field(value: &_storage._mismatches) }()
+        case 13: try { try decoder.decodeRepeatedMessageField(value: &_storage._scrubs) }()
+        case 80: try { try decoder.decodeSingularBoolField(value: &_storage._suspected) }()
+        case 100: try { try decoder.decodeSingularUInt64Field(value: &_storage._stale) }()
+        default: break
+        }
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    try { if let v = self._node {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
-    } }()
-    if !self.state.isEmpty {
-      try visitor.visitSingularStringField(value: self.state, fieldNumber: 2)
-    }
-    if self.lastContactMs != 0 {
-      try visitor.visitSingularUInt64Field(value: self.lastContactMs, fieldNumber: 3)
-    }
-    if !self.devices.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.devices, fieldNumber: 4)
-    }
-    if self.blocks != 0 {
-      try visitor.visitSingularUInt64Field(value: self.blocks, fieldNumber: 5)
-    }
-    if self.openStreams != 0 {
-      try visitor.visitSingularUInt32Field(value: self.openStreams, fieldNumber: 6)
-    }
-    if !self.software.isEmpty {
-      try visitor.visitSingularStringField(value: self.software, fieldNumber: 7)
-    }
-    if self.reportComplete != false {
-      try visitor.visitSingularBoolField(value: self.reportComplete, fieldNumber: 8)
-    }
-    if self.corrupt != 0 {
-      try visitor.visitSingularUInt64Field(value: self.corrupt, fieldNumber: 10)
-    }
-    if self.strays != 0 {
-      try visitor.visitSingularUInt64Field(value: self.strays, fieldNumber: 11)
-    }
-    if self.mismatches != 0 {
-      try visitor.visitSingularUInt64Field(value: self.mismatches, fieldNumber: 12)
-    }
-    if !self.scrubs.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.scrubs, fieldNumber: 13)
-    }
-    if self.suspected != false {
-      try visitor.visitSingularBoolField(value: self.suspected, fieldNumber: 80)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      try { if let v = _storage._node {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+      } }()
+      if !_storage._state.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._state, fieldNumber: 2)
+      }
+      if _storage._lastContactMs != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._lastContactMs, fieldNumber: 3)
+      }
+      if !_storage._devices.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._devices, fieldNumber: 4)
+      }
+      if _storage._blocks != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._blocks, fieldNumber: 5)
+      }
+      if _storage._openStreams != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._openStreams, fieldNumber: 6)
+      }
+      if !_storage._software.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._software, fieldNumber: 7)
+      }
+      if _storage._reportComplete != false {
+        try visitor.visitSingularBoolField(value: _storage._reportComplete, fieldNumber: 8)
+      }
+      if _storage._corrupt != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._corrupt, fieldNumber: 10)
+      }
+      if _storage._strays != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._strays, fieldNumber: 11)
+      }
+      if _storage._mismatches != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._mismatches, fieldNumber: 12)
+      }
+      if !_storage._scrubs.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._scrubs, fieldNumber: 13)
+      }
+      if _storage._suspected != false {
+        try visitor.visitSingularBoolField(value: _storage._suspected, fieldNumber: 80)
+      }
+      if _storage._stale != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._stale, fieldNumber: 100)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: ControlNodeReport, rhs: ControlNodeReport) -> Bool {
-    if lhs._node != rhs._node {return false}
-    if lhs.state != rhs.state {return false}
-    if lhs.lastContactMs != rhs.lastContactMs {return false}
-    if lhs.devices != rhs.devices {return false}
-    if lhs.blocks != rhs.blocks {return false}
-    if lhs.openStreams != rhs.openStreams {return false}
-    if lhs.software != rhs.software {return false}
-    if lhs.reportComplete != rhs.reportComplete {return false}
-    if lhs.corrupt != rhs.corrupt {return false}
-    if lhs.strays != rhs.strays {return false}
-    if lhs.mismatches != rhs.mismatches {return false}
-    if lhs.scrubs != rhs.scrubs {return false}
-    if lhs.suspected != rhs.suspected {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._node != rhs_storage._node {return false}
+        if _storage._state != rhs_storage._state {return false}
+        if _storage._lastContactMs != rhs_storage._lastContactMs {return false}
+        if _storage._devices != rhs_storage._devices {return false}
+        if _storage._blocks != rhs_storage._blocks {return false}
+        if _storage._openStreams != rhs_storage._openStreams {return false}
+        if _storage._software != rhs_storage._software {return false}
+        if _storage._reportComplete != rhs_storage._reportComplete {return false}
+        if _storage._corrupt != rhs_storage._corrupt {return false}
+        if _storage._strays != rhs_storage._strays {return false}
+        if _storage._mismatches != rhs_storage._mismatches {return false}
+        if _storage._scrubs != rhs_storage._scrubs {return false}
+        if _storage._suspected != rhs_storage._suspected {return false}
+        if _storage._stale != rhs_storage._stale {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5333,7 +5453,7 @@ nonisolated extension ControlFsckReply: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension ControlFsckKey: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".FsckKey"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}length\0\u{1}blocks\0\u{3}under_replicated\0\u{1}corrupt\0\u{1}missing\0\u{3}corrupt_replicas\0\u{3}live_replicas\0\u{1}detail\0\u{3}wanted_replicas\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}length\0\u{1}blocks\0\u{3}under_replicated\0\u{1}corrupt\0\u{1}missing\0\u{3}corrupt_replicas\0\u{3}live_replicas\0\u{1}detail\0\u{3}wanted_replicas\0\u{4}Z\u{1}stale_replicas\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5351,6 +5471,7 @@ nonisolated extension ControlFsckKey: SwiftProtobuf.Message, SwiftProtobuf._Mess
       case 8: try { try decoder.decodeSingularUInt32Field(value: &self.liveReplicas) }()
       case 9: try { try decoder.decodeRepeatedMessageField(value: &self.detail) }()
       case 10: try { try decoder.decodeSingularUInt32Field(value: &self.wantedReplicas) }()
+      case 100: try { try decoder.decodeSingularUInt32Field(value: &self.staleReplicas) }()
       default: break
       }
     }
@@ -5387,6 +5508,9 @@ nonisolated extension ControlFsckKey: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if self.wantedReplicas != 0 {
       try visitor.visitSingularUInt32Field(value: self.wantedReplicas, fieldNumber: 10)
     }
+    if self.staleReplicas != 0 {
+      try visitor.visitSingularUInt32Field(value: self.staleReplicas, fieldNumber: 100)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -5401,6 +5525,7 @@ nonisolated extension ControlFsckKey: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if lhs.liveReplicas != rhs.liveReplicas {return false}
     if lhs.detail != rhs.detail {return false}
     if lhs.wantedReplicas != rhs.wantedReplicas {return false}
+    if lhs.staleReplicas != rhs.staleReplicas {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5408,7 +5533,7 @@ nonisolated extension ControlFsckKey: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension ControlFsckBlock: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".FsckBlock"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}block\0\u{1}epoch\0\u{1}offset\0\u{1}length\0\u{1}wanted\0\u{1}live\0\u{1}corrupt\0\u{1}replicas\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}block\0\u{1}epoch\0\u{1}offset\0\u{1}length\0\u{1}wanted\0\u{1}live\0\u{1}corrupt\0\u{1}replicas\0\u{2}\\\u{1}stale\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5424,6 +5549,7 @@ nonisolated extension ControlFsckBlock: SwiftProtobuf.Message, SwiftProtobuf._Me
       case 6: try { try decoder.decodeSingularUInt32Field(value: &self.live) }()
       case 7: try { try decoder.decodeSingularUInt32Field(value: &self.corrupt) }()
       case 8: try { try decoder.decodeRepeatedMessageField(value: &self.replicas) }()
+      case 100: try { try decoder.decodeSingularUInt32Field(value: &self.stale) }()
       default: break
       }
     }
@@ -5454,6 +5580,9 @@ nonisolated extension ControlFsckBlock: SwiftProtobuf.Message, SwiftProtobuf._Me
     if !self.replicas.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.replicas, fieldNumber: 8)
     }
+    if self.stale != 0 {
+      try visitor.visitSingularUInt32Field(value: self.stale, fieldNumber: 100)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -5466,6 +5595,7 @@ nonisolated extension ControlFsckBlock: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.live != rhs.live {return false}
     if lhs.corrupt != rhs.corrupt {return false}
     if lhs.replicas != rhs.replicas {return false}
+    if lhs.stale != rhs.stale {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5511,7 +5641,7 @@ nonisolated extension ControlFsckReplica: SwiftProtobuf.Message, SwiftProtobuf._
 }
 
 nonisolated extension ControlFsckReplica.State: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0LIVE\0\u{1}CORRUPT\0\u{1}MISSING\0\u{1}DEAD\0\u{1}UNREPORTED\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0LIVE\0\u{1}CORRUPT\0\u{1}MISSING\0\u{1}DEAD\0\u{1}UNREPORTED\0\u{1}STALE\0")
 }
 
 nonisolated extension ControlStrays: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {

@@ -70,6 +70,7 @@ struct Fsck: ParsableCommand {
             out += "  block \(block.block) epoch \(block.epoch)  offset \(block.offset)  "
             out += "length \(block.length)  live \(block.live) of \(block.wanted)"
             if block.corrupt > 0 { out += "  corrupt \(block.corrupt)" }
+            if block.stale > 0 { out += "  stale \(block.stale)" }
             out += "\n"
             for copy in block.replicas {
                 let place = copy.address.isEmpty ? "\(copy.node)" : copy.address
@@ -89,6 +90,7 @@ struct Fsck: ParsableCommand {
             ("wanted_replicas", .integer(Int64(key.wantedReplicas))),
             ("live_replicas", .integer(Int64(key.liveReplicas))),
             ("corrupt_replicas", .integer(Int64(key.corruptReplicas))),
+            ("stale_replicas", .integer(Int64(key.staleReplicas))),
         ]
         if blocks || locations { members.append(("detail", .array(key.detail.map(blockJSON)))) }
         return JSONLine(members).text
@@ -100,6 +102,7 @@ struct Fsck: ParsableCommand {
             ("offset", .unsigned(block.offset)), ("length", .unsigned(block.length)),
             ("wanted", .integer(Int64(block.wanted))), ("live", .integer(Int64(block.live))),
             ("corrupt", .integer(Int64(block.corrupt))),
+            ("stale", .integer(Int64(block.stale))),
         ]
         if locations {
             let copies = block.replicas.map { copy in

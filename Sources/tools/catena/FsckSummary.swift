@@ -13,6 +13,7 @@ struct FsckSummary {
     var wantedReplicas: UInt64 = 0
     var liveReplicas: UInt64 = 0
     var corruptReplicas: UInt64 = 0
+    var staleReplicas: UInt64 = 0
     var incompleteReports = 0
     var deadNodes = 0
 
@@ -26,6 +27,7 @@ struct FsckSummary {
         wantedReplicas += UInt64(key.wantedReplicas)
         liveReplicas += UInt64(key.liveReplicas)
         corruptReplicas += UInt64(key.corruptReplicas)
+        staleReplicas += UInt64(key.staleReplicas)
     }
 
     /// In the word of the exit code.
@@ -48,7 +50,7 @@ struct FsckSummary {
             blocks            \(blocks): \(underReplicated) under-replicated, \(corrupt) corrupt, \
             \(missing) missing
             copies            \(liveReplicas) live of \(wantedReplicas) wanted, \
-            \(corruptReplicas) corrupt
+            \(corruptReplicas) corrupt, \(staleReplicas) stale
 
             """
         if exitCode != nil { out += "where             catena fsck --locations shows the copies\n" }
@@ -72,6 +74,7 @@ struct FsckSummary {
                     ("wanted_replicas", .unsigned(wantedReplicas)),
                     ("live_replicas", .unsigned(liveReplicas)),
                     ("corrupt_replicas", .unsigned(corruptReplicas)),
+                    ("stale_replicas", .unsigned(staleReplicas)),
                     ("dead_datanodes", .integer(Int64(deadNodes))),
                     ("reports_incomplete", .integer(Int64(incompleteReports))),
                 ])

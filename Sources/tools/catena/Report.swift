@@ -28,7 +28,8 @@ struct Report: ParsableCommand {
         var table = Table([
             ("NODE", .left), ("ADDRESS", .left), ("STATE", .left), ("HEARD", .right),
             ("BLOCKS", .right), ("STREAMS", .right), ("USED", .right), ("CAPACITY", .right),
-            ("DEVICES", .right), ("CORRUPT", .right), ("STRAY", .right), ("LOCATION", .left),
+            ("DEVICES", .right), ("CORRUPT", .right), ("STALE", .right), ("STRAY", .right),
+            ("LOCATION", .left),
         ])
         for node in nodes {
             let failed = node.devices.count { $0.failed }
@@ -39,7 +40,7 @@ struct Report: ParsableCommand {
                 TimeSpan.format(Int64(clamping: node.lastContactMilliseconds)) + " ago",
                 node.reportComplete ? "\(node.blocks)" : "\(node.blocks)+", "\(node.openStreams)",
                 ByteSize.format(sum(node, \.used)), ByteSize.format(sum(node, \.capacity)),
-                devices, "\(node.corrupt)", "\(node.strays)", node.location,
+                devices, "\(node.corrupt)", "\(node.stale)", "\(node.strays)", node.location,
             ])
         }
         return table.text
@@ -61,6 +62,7 @@ struct Report: ParsableCommand {
                 ("report_complete", .bool(node.reportComplete)),
                 ("software", .string(node.software)),
                 ("corrupt_replicas", .unsigned(node.corrupt)),
+                ("stale_replicas", .unsigned(node.stale)),
                 ("stray_blocks", .unsigned(node.strays)),
                 ("mismatched_reports", .unsigned(node.mismatches)),
                 ("devices", .array(node.devices.map(deviceJSON))),

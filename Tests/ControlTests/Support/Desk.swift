@@ -120,6 +120,13 @@ struct Desk {
         }
     }
 
+    /// Changes the namespace behind the machine's back.
+    mutating func edit(_ mutations: [Mutation]) throws {
+        var store = engine.store
+        try store.apply(mutations)
+        engine = Engine(namenode: engine.namenode, store: store)
+    }
+
     // MARK: Clients
 
     mutating func create(

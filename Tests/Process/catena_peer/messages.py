@@ -78,7 +78,8 @@ NamespaceBehind: 1 bytes node_id; 2 uint32 incarnation; 3 uint64 commit; 4 uint6
 Report: 1 bool dead_only
 NodeReport: 1 Node node; 2 string state; 3 uint64 last_contact_ms; 4 *Device devices; 5 uint64
     blocks; 6 uint32 open_streams; 7 string software; 8 bool report_complete; 10 uint64 corrupt;
-    11 uint64 strays; 12 uint64 mismatches; 13 *DeviceScrub scrubs; 80 bool suspected
+    11 uint64 strays; 12 uint64 mismatches; 13 *DeviceScrub scrubs; 80 bool suspected; 100 uint64
+    stale
 ReportReply: 1 ClusterStatusReply status; 2 *NodeReport nodes
 ReportBad: 1 uint64 block; 2 uint64 epoch; 3 bytes node_id; 80 enum reason
 Scrub: 1 bool start; 2 bytes node_id; 3 uint64 block
@@ -91,9 +92,9 @@ FsckReply: 1 *FsckKey keys; 2 bool more; 3 string next; 4 uint64 next_offset; 5 
     reports_incomplete; 6 uint32 dead
 FsckKey: 1 string key; 2 uint64 length; 3 uint32 blocks; 4 uint32 under_replicated; 5 uint32
     corrupt; 6 uint32 missing; 7 uint32 corrupt_replicas; 8 uint32 live_replicas; 9 *FsckBlock
-    detail; 10 uint32 wanted_replicas
+    detail; 10 uint32 wanted_replicas; 100 uint32 stale_replicas
 FsckBlock: 1 uint64 block; 2 uint64 epoch; 3 uint64 offset; 4 uint64 length; 5 uint32 wanted; 6
-    uint32 live; 7 uint32 corrupt; 8 *FsckReplica replicas
+    uint32 live; 7 uint32 corrupt; 8 *FsckReplica replicas; 100 uint32 stale
 FsckReplica: 1 Node node; 2 enum state
 Strays: 1 bytes node_id; 2 bool delete
 StraysReply: 1 *Stray strays; 2 uint64 total; 3 uint64 deleting; 4 uint64 kept
