@@ -42,7 +42,6 @@ let package = Package(
         .package(
             url: "https://github.com/apple/swift-configuration", from: "1.4.0",
             traits: ["YAML"]),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
@@ -56,6 +55,10 @@ let package = Package(
         .systemLibrary(
             name: "CISAL", path: "Sources/CISAL", pkgConfig: "libisal",
             providers: [.apt(["libisal-dev"])]),
+        // SHA-256, HMAC and ChaCha20-Poly1305, through Debian's OpenSSL.
+        .systemLibrary(
+            name: "CCrypto", path: "Sources/CCrypto", pkgConfig: "libcrypto",
+            providers: [.apt(["libssl-dev"])]),
         // The namespace's database, through Debian's SQLite.
         .systemLibrary(
             name: "CSQLite", path: "Sources/CSQLite", pkgConfig: "sqlite3",
@@ -68,8 +71,7 @@ let package = Package(
         .target(
             name: "Wire",
             dependencies: [
-                "CISAL", .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                "CCrypto", "CISAL", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ], exclude: ["Control/catena.proto"], swiftSettings: strict),
         // Bytes, descriptors and time on one ring and one thread. Knows nothing of blocks.
         .target(name: "Reactor", dependencies: ["CURing"], swiftSettings: strict),
@@ -80,7 +82,6 @@ let package = Package(
             name: "DataPath",
             dependencies: [
                 "Wire", "Reactor", "ControlClient",
-                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
         // The namenode: decides, and is never on the data path.
@@ -88,7 +89,6 @@ let package = Package(
             name: "Control",
             dependencies: [
                 "Wire", "CEpoll", "CMalloc", "CSQLite",
-                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
         // The client library: put, get and the streams under them, on the same reactor.

@@ -11,7 +11,7 @@ die() {
 }
 
 # Debian packages that building and testing need. Nothing happens when all are there.
-packages=(liburing-dev libisal-dev libsqlite3-dev pkg-config python3 git ca-certificates libc6-dev strace)
+packages=(liburing-dev libisal-dev libsqlite3-dev libssl-dev pkg-config python3 git ca-certificates libc6-dev strace)
 
 install_packages() {
     command -v swift >/dev/null || die "no Swift on the PATH: install Swift 6.3 (https://swift.org/install/linux)"

@@ -1,4 +1,3 @@
-import Crypto
 import Foundation
 
 /// How a datanode shows on a connection that it knows the cluster's secret: HMAC-SHA256 over the
@@ -21,14 +20,11 @@ public enum MembershipProof {
     }
 
     public static func make(_ covered: [UInt8], secret: [UInt8]) -> Data {
-        Data(
-            HMAC<SHA256>.authenticationCode(
-                for: covered, using: SymmetricKey(data: secret)))
+        Data(HMACKey(secret).code(of: covered))
     }
 
     /// Compares in constant time.
     public static func isValid(_ proof: Data, _ covered: [UInt8], secret: [UInt8]) -> Bool {
-        HMAC<SHA256>.isValidAuthenticationCode(
-            proof, authenticating: covered, using: SymmetricKey(data: secret))
+        HMACKey(secret).isCode(proof, of: covered)
     }
 }

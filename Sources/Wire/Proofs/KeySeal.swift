@@ -1,5 +1,3 @@
-import Crypto
-
 /// How signing keys travel from the namenode to one datanode: sealed with a key that both derive
 /// from the cluster's secret and from a challenge of either's.
 ///
@@ -10,49 +8,31 @@ import Crypto
 /// bytes of the secret; the tag of 16 follows them.
 public struct KeySeal: Sendable {
     public static let challengeBytes = 16
-    public static let sealedBytes = SigningKey.secretBytes + tagBytes
-    private static let tagBytes = 16
+    public static let sealedBytes = SigningKey.secretBytes + ChaChaPoly.tagBytes
 
-    private let key: SymmetricKey
+    private let key: [UInt8]
 
     /// - Parameters:
     ///   - namenode: the challenge of the connection's greeting.
     ///   - datanode: the challenge of the message that is answered.
     public init(secret: [UInt8], node: NodeID, namenode: [UInt8], datanode: [UInt8]) {
-        key = HKDF<SHA256>.deriveKey(
-            inputKeyMaterial: SymmetricKey(data: secret), salt: namenode + datanode,
-            info: Array("catena signing keys".utf8) + node.bytes, outputByteCount: 32)
+        key = HMACKey.derive(
+            from: secret, salt: namenode + datanode,
+            info: Array("catena signing keys".utf8) + node.bytes, count: ChaChaPoly.keyBytes)
     }
 
     public func close(_ secret: [UInt8], id: KeyID) -> [UInt8] {
-        do {
-            let box = try ChaChaPoly.seal(secret, using: key, nonce: Self.nonce(id))
-            return Array(box.ciphertext) + Array(box.tag)
-        } catch {
-            preconditionFailure("32 bytes can be sealed: \(error)")
-        }
+        ChaChaPoly.seal(secret, key: key, nonce: Self.nonce(id))
     }
 
     /// `nil`: whoever closed it does not know the cluster's secret, or it is an answer to another
     /// challenge or to another node.
     public func open(_ sealed: [UInt8], id: KeyID) -> [UInt8]? {
         guard sealed.count == Self.sealedBytes else { return nil }
-        do {
-            let box = try ChaChaPoly.SealedBox(
-                nonce: Self.nonce(id), ciphertext: sealed.dropLast(Self.tagBytes),
-                tag: sealed.suffix(Self.tagBytes))
-            return Array(try ChaChaPoly.open(box, using: key))
-        } catch {
-            return nil
-        }
+        return ChaChaPoly.open(sealed, key: key, nonce: Self.nonce(id))
     }
 
-    private static func nonce(_ id: KeyID) -> ChaChaPoly.Nonce {
-        let bytes = withUnsafeBytes(of: id.number.littleEndian) { Array($0) }
-        do {
-            return try ChaChaPoly.Nonce(data: bytes + [0, 0, 0, 0])
-        } catch {
-            preconditionFailure("a nonce has twelve bytes: \(error)")
-        }
+    private static func nonce(_ id: KeyID) -> [UInt8] {
+        withUnsafeBytes(of: id.number.littleEndian) { Array($0) } + [0, 0, 0, 0]
     }
 }

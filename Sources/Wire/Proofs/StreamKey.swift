@@ -1,20 +1,19 @@
-import Crypto
-
 /// What the two ends of a stream know and its path does not: a key of one token, derived from the
 /// token's signing key. A datanode derives it from the keys that came with its heartbeats; the
 /// namenode hands it to the client beside the token. It travels on no data connection.
 public struct StreamKey: Equatable, Sendable {
     public static let byteCount = 32
 
-    private let symmetric: SymmetricKey
+    public let bytes: [UInt8]
+    /// The bytes, made ready once.
+    private let key: HMACKey
 
     /// `nil` when there are not 32 bytes.
     public init?(bytes: some Collection<UInt8>) {
         guard bytes.count == Self.byteCount else { return nil }
-        symmetric = SymmetricKey(data: Array(bytes))
+        self.bytes = Array(bytes)
+        key = HMACKey(self.bytes)
     }
-
-    public var bytes: [UInt8] { symmetric.withUnsafeBytes { Array($0) } }
 
     /// What a node answers to a `write` or `read` frame, to show that it knows this key.
     ///
@@ -32,8 +31,8 @@ public struct StreamKey: Equatable, Sendable {
             base.storeLittle(opening.block.number, at: 40)
             base.storeLittle(opening.epoch.number, at: 48)
         }
-        let code = HMAC<SHA256>.authenticationCode(for: covered, using: symmetric)
-        return code.withUnsafeBytes { code in
+        let code = covered.withUnsafeBytes { key.digest(of: $0) }
+        return withUnsafeBytes(of: code) { code in
             var proof = StreamProof()
             guard let base = code.baseAddress else { return proof }
             proof.first = base.loadLittle(UInt64.self, at: 0)

@@ -1,14 +1,12 @@
-import Crypto
-
 /// A cluster without a namenode, for benchmarks of the data plane alone: whoever holds its secret
 /// derives the same cluster id, node ids and signing key, so a load generator can sign what a
 /// namenode would.
 ///
 /// A datanode of a real cluster never accepts such a token: its keys come from its namenode.
 public struct BenchCluster: Sendable {
-    private let secret: SymmetricKey
+    private let key: HMACKey
 
-    public init(secret: [UInt8]) { self.secret = SymmetricKey(data: secret) }
+    public init(secret: [UInt8]) { key = HMACKey(secret) }
 
     public var cluster: ClusterID {
         guard let id = ClusterID(bytes: derive("cluster").prefix(16)) else {
@@ -58,8 +56,6 @@ public struct BenchCluster: Sendable {
     private static var keyID: KeyID { KeyID(counter: 1, random: 0) }
 
     private func derive(_ purpose: String) -> [UInt8] {
-        Array(
-            HMAC<SHA256>.authenticationCode(
-                for: Array("catena bench \(purpose)".utf8), using: secret))
+        key.code(of: Array("catena bench \(purpose)".utf8))
     }
 }

@@ -1,5 +1,3 @@
-import Crypto
-
 /// One datanode of a chain, and where it is reached.
 public struct ChainNode: Hashable, Sendable {
     public let node: NodeID
@@ -61,5 +59,5 @@ public struct Chain: Hashable, Sendable {
     }
 
     /// What a token carries of the chain.
-    public var hash: [UInt8] { Array(SHA256.hash(data: encoded()).prefix(16)) }
+    public var hash: [UInt8] { Array(SHA256.hash(encoded()).prefix(16)) }
 }

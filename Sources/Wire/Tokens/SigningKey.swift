@@ -1,5 +1,3 @@
-import Crypto
-
 /// A key of the namenode, named by the nonce that heartbeats refresh.
 ///
 /// `made` is the holder's own monotonic time at which the key was made: a datanode computes it from
@@ -11,7 +9,7 @@ public struct SigningKey: Sendable, Equatable {
     /// clock.
     public let made: Int64
     /// The secret, made ready once.
-    private let symmetric: SymmetricKey
+    private let key: HMACKey
 
     public static let secretBytes = 32
 
@@ -21,18 +19,14 @@ public struct SigningKey: Sendable, Equatable {
         self.id = id
         self.secret = secret
         self.made = made
-        symmetric = SymmetricKey(data: secret)
+        key = HMACKey(secret)
     }
 
-    func signature(of bytes: [UInt8]) -> [UInt8] {
-        let code = HMAC<SHA256>.authenticationCode(for: bytes, using: symmetric)
-        return code.withUnsafeBytes { Array($0) }
-    }
+    func signature(of bytes: [UInt8]) -> [UInt8] { key.code(of: bytes) }
 
     /// Compares in constant time.
-    func signed(_ bytes: some Sequence<UInt8>, as signature: some Sequence<UInt8>) -> Bool {
-        HMAC<SHA256>.isValidAuthenticationCode(
-            Array(signature), authenticating: Array(bytes), using: symmetric)
+    func signed(_ bytes: some Collection<UInt8>, as signature: some Collection<UInt8>) -> Bool {
+        key.isCode(signature, of: bytes)
     }
 }
 

@@ -1,5 +1,4 @@
 import Control
-import Crypto
 import Foundation
 import Wire
 
@@ -64,9 +63,7 @@ struct FakeNode {
     }
 
     private func proof(over covered: [UInt8], _ secret: [UInt8]) -> Data {
-        Data(
-            HMAC<SHA256>.authenticationCode(
-                for: covered, using: SymmetricKey(data: secret)))
+        MembershipProof.make(covered, secret: secret)
     }
 
     mutating func accept(_ keys: [ControlSigningKey], current: UInt64, now: Int64) {
