@@ -51,6 +51,7 @@ package struct Engine<Store: NamespaceStore> {
     }
 
     package mutating func tick(at moment: Moment) throws(StoreFailure) -> [Notice] {
+        try store.checkPlace()
         var notices: [Notice] = []
         if let ended = namenode.endLeases(at: moment, in: store) {
             try apply(ended.mutations)

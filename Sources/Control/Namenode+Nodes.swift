@@ -51,7 +51,7 @@ extension Namenode {
     /// Takes a block out of the namespace. The nodes that reported it are told to delete it; the
     /// others of its chain when they report it, or when its last token has ended (`tick`).
     mutating func doom(_ record: BlockRecord, _ turn: inout Turn<some NamespaceReader>) {
-        let copy = DoomedCopy(epoch: record.epoch, due: due(record, since: turn.now))
+        let copy = DoomedCopy(deletion: record.deletion, due: due(record, since: turn.now))
         for holder in replicas.forget(record.block) where holder.reported {
             nodes[holder.node]?.doomed[record.block] = copy
         }
@@ -100,7 +100,8 @@ extension Namenode {
         let token = Token(
             modes: modes, issued: UInt32(clamping: now - key.made), key: key.id, cluster: cluster,
             block: block.block, epoch: block.epoch, lease: lease, chainHash: chain,
-            maxLength: maxLength, duration: UInt32(clamping: settings.effectiveTokenMs))
+            maxLength: maxLength, duration: UInt32(clamping: settings.effectiveTokenMs),
+            incarnation: block.incarnation)
         let signed = token.signed(with: key)
         return (Data(signed), Data(key.streamKeyBytes(of: signed)))
     }

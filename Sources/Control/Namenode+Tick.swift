@@ -9,6 +9,12 @@ extension Namenode {
         if let saved { keys.resume(saved, now: moment.now, using: &generator) }
         if saved != nil { opened.forget(before: moment.now) }
         if saved != keys.saved { decision.mutations.append(.setSigningKeys(keys.saved)) }
+        history = store.history
+        history.begin(firstCommit: store.commits + 1, using: &generator)
+        decision.mutations.append(.setHistory(history))
+        if let behind = history.behind {
+            decision.notices.append(Notice(.error, behind.description))
+        }
         let leases = store.leaseIDs
         for id in leases {
             leaseClocks.set(id, to: moment.now + settings.leaseMs)
@@ -22,7 +28,8 @@ extension Namenode {
                 .info, "namespace opened",
                 [
                     "keys": "\(tally.keys)", "blocks": "\(tally.blocks)",
-                    "leases": "\(leases.count)", "to_delete": "\(tally.doomedBlocks)",
+                    "incarnation": "\(history.current)", "leases": "\(leases.count)",
+                    "to_delete": "\(tally.doomedBlocks)",
                 ]))
         return decision
     }
@@ -143,7 +150,7 @@ extension Namenode {
             guard case .doomed(let since, let waiting) = record.state else { continue }
             for id in waiting where isToBeAsked(id, record.block, since: since + settled) {
                 nodes[id]?.doomed[record.block] = DoomedCopy(
-                    epoch: record.epoch, due: since + settled)
+                    deletion: record.deletion, due: since + settled)
             }
         }
     }

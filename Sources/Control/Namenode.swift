@@ -15,6 +15,7 @@ package struct Namenode: Sendable {
 
     var generator: any RandomNumberGenerator & Sendable
     package internal(set) var keys: SigningKeys
+    package internal(set) var history = NamespaceHistory()
     package internal(set) var nodes: [NodeID: NodeEntry] = [:]
     package internal(set) var replicas = ReplicaMap()
     package internal(set) var leaseClocks = LeaseClocks()

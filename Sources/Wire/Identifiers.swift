@@ -163,6 +163,19 @@ public struct NamespaceIncarnation: Hashable, Sendable, BitwiseCopyable, CustomS
     public var description: String { hexadecimal(UInt64(number), digits: 8) }
 }
 
+/// A state of the namespace: what a datanode keeps of the one that answered it last.
+public struct NamespaceMark: Equatable, Sendable {
+    public let incarnation: NamespaceIncarnation
+    public let commit: UInt64
+
+    public static let none = NamespaceMark(incarnation: .unknown, commit: 0)
+
+    public init(incarnation: NamespaceIncarnation, commit: UInt64) {
+        self.incarnation = incarnation
+        self.commit = commit
+    }
+}
+
 /// Names a token-signing key (the notes' nonce): an ordered counter and a random part, so that keys
 /// can be told apart by age and not only by equality (`systems.md` 5.12).
 public struct KeyID: Hashable, Sendable, BitwiseCopyable, CustomStringConvertible {

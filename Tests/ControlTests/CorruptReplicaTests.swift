@@ -227,7 +227,7 @@ struct CorruptReplicaTests {
         }
         #expect(desk.engine.store.tally.doomedBlocks == 0)
         try desk.heartbeat(0, [FakeNode.state(plan.block, .sealed, length: 10)])
-        try desk.heartbeat(1, [FakeNode.state(4_711, .sealed, length: 10)])
+        try desk.heartbeat(1, [FakeNode.state(4_711, .maybeLost, epoch: 0)])
         var reply = try strays(&desk, delete: true)
         #expect(reply.total == 2 && reply.deleting == 0 && reply.kept == 2)
         try desk.pass(6_000)

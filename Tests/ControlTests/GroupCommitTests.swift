@@ -37,6 +37,8 @@ private struct SlowStore: NamespaceStore, Sendable {
     var nodeIDs: [NodeID] { memory.nodeIDs }
     var tally: Tally { memory.tally }
     var signingKeys: SigningKeys.Saved? { memory.signingKeys }
+    var history: NamespaceHistory { memory.history }
+    var commits: UInt64 { memory.commits }
     var leaseIDs: [LeaseID] { memory.leaseIDs }
     var failure: StoreFailure? { nil }
     mutating func committed() { memory.committed() }

@@ -136,6 +136,7 @@ struct PlacementTests {
             node.location = "/az\(number)/p/r/n\(number)/d"
             desk.nodes.append(node)
             try desk.register(Int(number) - 1)
+            try desk.heartbeat(Int(number) - 1, complete: true)
         }
         try desk.put("a", blocks: [10])
         for number in 1...3 {

@@ -19,6 +19,10 @@ public struct ClusterSummary: Equatable, Sendable {
     public let corruptReplicas: UInt64
     /// Blocks on datanodes that the namespace does not know.
     public let strays: UInt64
+    /// Live datanodes that have named all they hold: new blocks wait for as many as are needed.
+    public let reportsComplete: Int
+    /// There: the namespace is an older one than its datanodes have heard of, or hold blocks of.
+    public let behind: NamespaceBehind?
     public let uptimeMilliseconds: UInt64
     /// Copies of a block unless a client asks otherwise.
     public let replicas: Int
@@ -40,9 +44,41 @@ public struct ClusterSummary: Equatable, Sendable {
         missing = message.missingBlocks
         corruptReplicas = message.corruptReplicas
         strays = message.strayBlocks
+        reportsComplete = Int(message.reportsComplete)
+        behind = message.hasBehind ? NamespaceBehind(message.behind) : nil
         uptimeMilliseconds = message.uptimeMs
         replicas = Int(message.replicas)
         blockBytes = message.blockBytes
+    }
+}
+
+/// What one datanode knows of a later state of the namespace.
+public struct NamespaceBehind: Equatable, Sendable {
+    public let node: NodeID
+    /// The commit it has heard of, and the namespace's own; 0 when a block says it.
+    public let commit: UInt64
+    public let ownCommit: UInt64
+    /// The highest block that was never given, and the next to be given; 0 when a commit says it.
+    public let block: BlockID
+    public let ownBlock: BlockID
+
+    public init(_ message: ControlNamespaceBehind) {
+        node = NodeID(bytes: message.nodeID) ?? .none
+        commit = message.commit
+        ownCommit = message.ownCommit
+        block = BlockID(message.block)
+        ownBlock = BlockID(message.ownBlock)
+    }
+
+    /// For the operator.
+    public var sentence: String {
+        let what =
+            block == BlockID(0)
+            ? "datanode \(node) has heard of its commit \(commit), and it was at \(ownCommit)"
+            : "datanode \(node) holds block \(block), and the next to be given was \(ownBlock)"
+        return "this namespace is OLDER than its datanodes: \(what). Nothing is deleted: stop the "
+            + "namenode and start the newest namespace, or go on with this one by "
+            + "'catena-namenode accept'"
     }
 }
 

@@ -5,6 +5,7 @@ package enum DirectoryFailure: Error, Equatable, Sendable, CustomStringConvertib
     case damaged(String, reason: String)
     case newerFormat(String, found: Int)
     case locked(String)
+    case backup(String)
     case system(String, SystemFailure)
 
     package var description: String {
@@ -19,6 +20,10 @@ package enum DirectoryFailure: Error, Equatable, Sendable, CustomStringConvertib
         case .newerFormat(let directory, let found):
             "\(directory) has format \(found), this program knows up to "
                 + "\(NamespaceDirectory.formatVersion): use a newer one"
+        case .backup(let directory):
+            "\(directory) is a backup, which is older than its cluster: a namenode is never run on "
+                + "it. Make a directory of it with: catena-namenode restore --from \(directory) "
+                + "--dir NEW"
         case .locked(let directory): "another namenode is using \(directory)"
         case .system(let path, let failure): "\(path): \(failure)"
         }

@@ -9,7 +9,7 @@ package enum NamespaceBackup {
         _ = try NamespaceDirectory.open(directory)
         try prepare(target)
         try StoreCare.copy(from: directory, to: target)
-        try finish(from: directory, to: target)
+        try finish(from: directory, to: target, isBackup: true)
     }
 
     /// Makes a directory from a backup, which is checked first. Numbers given away since the backup
@@ -26,8 +26,17 @@ package enum NamespaceBackup {
         let lock = try NamespaceDirectory.lock(directory)
         defer { _ = close(lock) }
         try StoreCare.copy(from: backup, to: directory)
-        try StoreCare.skipNumbers(in: directory)
-        try finish(from: backup, to: directory)
+        try StoreCare.giveUpLater(in: directory)
+        try finish(from: backup, to: directory, isBackup: false)
+    }
+
+    /// Goes on with a namespace that is older than what its datanodes have heard of, or whose log
+    /// has lost its end: as after a restore of it, in its place.
+    package static func accept(_ directory: String) throws {
+        _ = try NamespaceDirectory.open(directory).served()
+        let lock = try NamespaceDirectory.lock(directory)
+        defer { _ = close(lock) }
+        try StoreCare.giveUpLater(in: directory)
     }
 
     private static func prepare(_ target: String) throws(DirectoryFailure) {
@@ -40,17 +49,16 @@ package enum NamespaceBackup {
         for name in names where access("\(target)/\(name)", F_OK) == 0 { throw .exists(target) }
     }
 
-    private static func finish(from source: String, to target: String) throws(DirectoryFailure) {
-        let files: [(String, mode_t)] = [
-            (NamespaceDirectory.secretFile, 0o600), (NamespaceDirectory.namespaceFile, 0o644),
-        ]
-        for (name, mode) in files {
-            let text: String
-            do { text = try String(contentsOfFile: "\(source)/\(name)", encoding: .utf8) } catch {
-                throw .damaged("\(source)/\(name)", reason: "it cannot be read as text")
-            }
-            try DurableFile.create("\(target)/\(name)", mode: mode, text: text)
+    private static func finish(
+        from source: String, to target: String, isBackup: Bool
+    ) throws(DirectoryFailure) {
+        let name = NamespaceDirectory.secretFile
+        let secret: String
+        do { secret = try String(contentsOfFile: "\(source)/\(name)", encoding: .utf8) } catch {
+            throw .damaged("\(source)/\(name)", reason: "it cannot be read as text")
         }
+        try DurableFile.create("\(target)/\(name)", mode: 0o600, text: secret)
+        try NamespaceDirectory.copyNamespace(from: source, to: target, isBackup: isBackup)
         try DurableFile.syncDirectory(target)
     }
 }

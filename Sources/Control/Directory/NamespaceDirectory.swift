@@ -20,12 +20,15 @@ package struct NamespaceDirectory: Sendable, Equatable {
     package let format: Int
     /// 32 bytes.
     package let secret: [UInt8]
+    /// A backup is restored, and never served itself: it is older than its cluster.
+    package var isBackup = false
 
     private struct Namespace: Codable {
         var format: Int
         var cluster: String
         /// For people; nothing depends on it.
         var made: String
+        var backup: Bool?
     }
 
     /// Makes an empty namespace; the directory may exist, but not with a namespace in it.
@@ -70,7 +73,23 @@ package struct NamespaceDirectory: Sendable, Equatable {
             throw .damaged(file, reason: "\"\(namespace.cluster)\" is not a cluster id")
         }
         return NamespaceDirectory(
-            path: path, cluster: cluster, format: namespace.format, secret: try readSecret(path))
+            path: path, cluster: cluster, format: namespace.format, secret: try readSecret(path),
+            isBackup: namespace.backup == true)
+    }
+
+    /// The directory, unless it is one that no namenode may serve.
+    package func served() throws(DirectoryFailure) -> NamespaceDirectory {
+        if isBackup { throw .backup(path) }
+        return self
+    }
+
+    static func copyNamespace(
+        from source: String, to target: String, isBackup: Bool
+    ) throws(DirectoryFailure) {
+        var namespace = try readNamespace(source)
+        namespace.backup = isBackup ? true : nil
+        try DurableFile.create(
+            "\(target)/\(namespaceFile)", mode: 0o644, text: try text(of: namespace) + "\n")
     }
 
     private static func readNamespace(_ path: String) throws(DirectoryFailure) -> Namespace {

@@ -8,6 +8,7 @@ extension Namenode {
         _ request: ControlAddBlock, _ turn: inout Turn<some NamespaceReader>
     ) throws(Refusal) -> ControlBlockPlan {
         try requireNodes(forNewBytes: true, in: turn.store, now: turn.now)
+        try requireReports(now: turn.now)
         let lease = try lease(request.leaseID, turn)
         let most = try blockBytes(request)
         let count = blocks(request, of: most)
@@ -50,7 +51,8 @@ extension Namenode {
         }
         let record = BlockRecord(
             block: BlockID(planning.number + UInt64(planning.plans.count)), epoch: Epoch(1),
-            value: planning.lease.value, position: UInt64(planning.lease.blocks), chain: nodes)
+            value: planning.lease.value, position: UInt64(planning.lease.blocks), chain: nodes,
+            incarnation: history.current)
         turn.mutations.append(.putBlock(record))
         var plan = ControlBlockPlan()
         plan.block = record.block.number

@@ -8,9 +8,15 @@ extension Namenode {
         let block = BlockID(report.block)
         // What the node said before is over. Once nothing is left, there is nothing to delete.
         nodes[id]?.stale.remove(block)
-        if report.state == .gone { nodes[id]?.doomed[block] = nil }
+        if report.state == .gone {
+            nodes[id]?.doomed[block] = nil
+            nodes[id]?.strays.remove(block)
+        }
         guard let record = turn.store.block(block) else {
-            return takeStray(report, from: id, now: turn.now)
+            return takeStray(report, from: id, &turn)
+        }
+        guard Self.isCopy(report, of: record) else {
+            return takeOther(report, record, from: id, &turn)
         }
         if record.isDoomed {
             takeDoomed(report, record, from: id, &turn)
@@ -33,6 +39,38 @@ extension Namenode {
             nodes[id]?.corrupt.remove(block)
         case .UNRECOGNIZED: nodes[id]?.mismatches += 1
         }
+    }
+
+    /// Whether the node speaks of this block, and not of one that another history of the namespace
+    /// made under the same number. A name alone says nothing else.
+    private static func isCopy(_ report: ControlBlockState, of record: BlockRecord) -> Bool {
+        if report.state == .gone || report.epoch == 0 { return true }
+        let incarnation = NamespaceIncarnation(report.incarnation)
+        guard record.isDoomed else { return incarnation == record.incarnation }
+        return record.deletion.covers(
+            epoch: Epoch(report.epoch), incarnation: incarnation, content: content(report))
+    }
+
+    private static func content(_ report: ControlBlockState) -> Deletion.Content? {
+        guard report.state == .sealed else { return nil }
+        return Deletion.Content(length: report.length, checksum: report.crc)
+    }
+
+    /// The node has another block under this number: none of this one, and a stray.
+    private mutating func takeOther(
+        _ report: ControlBlockState, _ record: BlockRecord, from id: NodeID,
+        _ turn: inout Turn<some NamespaceReader>
+    ) {
+        if record.isDoomed {
+            release(record, from: id, &turn)
+        } else {
+            lose(record.block, on: id)
+            nodes[id]?.corrupt.remove(record.block)
+            if record.state == .open, record.chain.contains(id) {
+                nodes[id]?.unsure.insert(record.block)
+            }
+        }
+        takeStray(report, from: id, &turn)
     }
 
     /// What a node says of a block that is still being written outlives the receipt of its chain.
@@ -86,15 +124,16 @@ extension Namenode {
 
     /// Only what the namespace itself deleted may be deleted: a block it never knew is left alone,
     /// and shown to the operator (`Strays`).
-    private mutating func takeStray(_ report: ControlBlockState, from id: NodeID, now: Int64) {
+    private mutating func takeStray(
+        _ report: ControlBlockState, from id: NodeID, _ turn: inout Turn<some NamespaceReader>
+    ) {
         let block = BlockID(report.block)
-        guard report.state != .gone else {
-            nodes[id]?.strays.remove(block)
-            return
-        }
+        guard report.state != .gone else { return }
+        noteBeyond(report, &turn)
         let stray = StrayBlocks.Stray(
-            epoch: Epoch(report.epoch), length: report.length, device: Array(report.deviceID),
-            seen: now)
+            epoch: Epoch(report.epoch), incarnation: NamespaceIncarnation(report.incarnation),
+            content: Self.content(report), length: report.length, device: Array(report.deviceID),
+            seen: turn.now, isForeign: block.number >= turn.store.counter(.block))
         let most = settings.bounds.straysPerNode
         nodes[id]?.strays.add(block, stray, most: most)
     }
@@ -152,20 +191,28 @@ extension Namenode {
         _ report: ControlBlockState, _ record: BlockRecord, from id: NodeID,
         _ turn: inout Turn<some NamespaceReader>
     ) {
-        guard case .doomed(let since, let waiting) = record.state else { return }
+        guard case .doomed(let since, _) = record.state else { return }
         switch report.state {
-        case .gone:
-            guard waiting.contains(id) else { return }
-            var left = record
-            left.state = .doomed(since: since, waiting: waiting.filter { $0 != id })
-            turn.mutations.append(waiting == [id] ? .removeBlock(record.block) : .putBlock(left))
+        case .gone: release(record, from: id, &turn)
         case .lost:
             // Out of reach, which is not gone: the node names it again when the device is back, and
             // is asked again now and then (`tick`).
             nodes[id]?.doomed[record.block] = nil
         default:
-            let copy = DoomedCopy(epoch: Epoch(report.epoch), due: due(record, since: since))
+            let copy = DoomedCopy(deletion: record.deletion, due: due(record, since: since))
             nodes[id]?.doomed[record.block] = copy
         }
+    }
+
+    /// Nothing of a doomed block is left on this node.
+    private mutating func release(
+        _ record: BlockRecord, from id: NodeID, _ turn: inout Turn<some NamespaceReader>
+    ) {
+        guard case .doomed(let since, let waiting) = record.state else { return }
+        nodes[id]?.doomed[record.block] = nil
+        guard waiting.contains(id) else { return }
+        var left = record
+        left.state = .doomed(since: since, waiting: waiting.filter { $0 != id })
+        turn.mutations.append(waiting == [id] ? .removeBlock(record.block) : .putBlock(left))
     }
 }

@@ -21,6 +21,8 @@ extension Namenode {
                 reply.usedBytes &+= node.space.usedBytes
             }
         }
+        if let behind = behindMessage { reply.behind = behind }
+        reply.reportsComplete = UInt32(clamping: reportedNodes(now: turn.now))
         let tally = turn.store.tally
         reply.needed = UInt32(clamping: settings.neededNodes)
         reply.keys = UInt64(tally.keys)

@@ -31,12 +31,18 @@ extension Namenode {
         if request.sequence == sequence + 1 {
             nodes[id]?.sequence = request.sequence
             for block in request.blocks { take(block, from: id, &turn) }
+            leaveBehind(id, &turn)
             if request.reportComplete { completeReport(of: id, &turn) }
         }
         var reply = ControlHeartbeatReply()
         reply.keys = signingKeys(for: id, request.challenge, turn.caller, now: turn.now)
         reply.currentKey = keys.current.id.number
-        reply.commands = commands(for: id, now: turn.now)
+        if mayDelete(now: turn.now) {
+            // What is answered is covered by this commit, or by one that was before it.
+            reply.incarnation = history.current.number
+            reply.commit = turn.store.commits
+            reply.commands = commands(for: id, now: turn.now)
+        }
         let left = settings.bounds.commandsPerHeartbeat - reply.commands.count
         reply.commands += scrubCommands(for: id, most: left, isRepeated: isRepeated)
         return reply
@@ -107,7 +113,13 @@ extension Namenode {
             var command = ControlCommand()
             command.kind = .delete
             command.block = block.number
-            command.epoch = copy.epoch.number
+            command.epoch = copy.deletion.epoch.number
+            command.incarnation = copy.deletion.incarnation.number
+            if let content = copy.deletion.content {
+                command.sealed = true
+                command.length = content.length
+                command.crc = content.checksum
+            }
             return command
         }
     }

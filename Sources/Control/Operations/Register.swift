@@ -36,6 +36,7 @@ extension Namenode {
                 entry.replacedSessions = (kept.replacedSessions + [kept.session]).suffix(most)
             }
         }
+        compare(request, &turn)
         nodes[id] = entry
         suspicions.remove(id)
         chains.removeAll()

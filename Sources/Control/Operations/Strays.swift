@@ -6,13 +6,12 @@ extension Namenode {
     /// they may go.
     ///
     /// A stray is deleted only when it was shown for `strayDelayMs` at least, and never when its
-    /// number is one that this namespace has not given yet: then the namespace is an older one than
-    /// the block, put back from a backup, and the block may be somebody's only copy.
+    /// number is one that this namespace had not given yet, nor while it is known to be older than
+    /// its datanodes: then the block may be somebody's only copy.
     mutating func strays(
         _ request: ControlStrays, _ turn: inout Turn<some NamespaceReader>
     ) throws(Refusal) -> ControlStraysReply {
         let named = try node(named: request.nodeID)
-        let beyond = BlockID(turn.store.counter(.block))
         var reply = ControlStraysReply()
         var room = settings.bounds.replyListBytes
         let shown = nodes.values.filter { named == nil || $0.id == named }
@@ -21,7 +20,9 @@ extension Namenode {
             for (block, stray) in node.strays.known.sorted(by: { $0.key < $1.key }) {
                 var isDeleting = stray.isDeleting
                 if request.delete, !isDeleting {
-                    if block < beyond, turn.now - stray.seen >= settings.strayDelayMs {
+                    if history.behind == nil, !stray.isForeign,
+                        turn.now - stray.seen >= settings.strayDelayMs
+                    {
                         isDeleting = true
                         order(block, stray, on: node.id, &turn)
                     } else {
@@ -31,8 +32,7 @@ extension Namenode {
                 if isDeleting { reply.deleting += 1 }
                 guard room > 0 else { continue }
                 let message = Self.message(
-                    block, stray, node, isForeign: block >= beyond, isDeleting: isDeleting,
-                    now: turn.now)
+                    block, stray, node, isDeleting: isDeleting, now: turn.now)
                 room -= Self.strayBytes + message.path.utf8.count + node.host.utf8.count
                 reply.strays.append(message)
             }
@@ -48,7 +48,10 @@ extension Namenode {
         _ turn: inout Turn<some NamespaceReader>
     ) {
         nodes[id]?.strays.markDeleting(block)
-        let copy = DoomedCopy(epoch: stray.epoch, due: due(nil, since: turn.now))
+        let deletion = Deletion(
+            block: block, epoch: stray.epoch, incarnation: stray.incarnation,
+            content: stray.content)
+        let copy = DoomedCopy(deletion: deletion, due: due(nil, since: turn.now))
         nodes[id]?.doomed[block] = copy
         turn.note(
             Notice(
@@ -57,8 +60,8 @@ extension Namenode {
     }
 
     private static func message(
-        _ block: BlockID, _ stray: StrayBlocks.Stray, _ node: NodeEntry, isForeign: Bool,
-        isDeleting: Bool, now: Int64
+        _ block: BlockID, _ stray: StrayBlocks.Stray, _ node: NodeEntry, isDeleting: Bool,
+        now: Int64
     ) -> ControlStray {
         var message = ControlStray()
         message.node = node.message
@@ -70,7 +73,7 @@ extension Namenode {
             message.path = "\(device.path)/blocks/\(block).blk"
         }
         message.seenMs = UInt64(clamping: now - stray.seen)
-        message.foreign = isForeign
+        message.foreign = stray.isForeign
         message.deleting = isDeleting
         return message
     }

@@ -2,6 +2,8 @@
 struct Census: Sendable {
     /// Whether K nodes were live at one time since the start.
     var wasComplete = false
+    /// Whether K nodes had named all they hold at one time since the start.
+    var wasReported = false
     private var live = 0
     /// Until then nobody counted as live can have gone stale.
     private var validUntil = Int64.min

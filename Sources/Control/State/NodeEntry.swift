@@ -3,7 +3,7 @@ import Wire
 
 /// A copy that is to be deleted.
 package struct DoomedCopy: Sendable {
-    package let epoch: Epoch
+    package let deletion: Deletion
     /// From when on the node is told, on the namenode's monotonic clock.
     package let due: Int64
 }

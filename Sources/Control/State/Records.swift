@@ -68,10 +68,13 @@ package struct BlockRecord: Sendable, Equatable {
     package var state: State
     /// Head first.
     package var chain: [NodeID]
+    /// Of the start that gave its number.
+    package var incarnation: NamespaceIncarnation
 
     package init(
         block: BlockID, epoch: Epoch, value: ValueID, position: UInt64, length: UInt64 = 0,
-        checksum: UInt32 = 0, state: State = .open, chain: [NodeID]
+        checksum: UInt32 = 0, state: State = .open, chain: [NodeID],
+        incarnation: NamespaceIncarnation = .unknown
     ) {
         self.block = block
         self.epoch = epoch
@@ -81,10 +84,18 @@ package struct BlockRecord: Sendable, Equatable {
         self.checksum = checksum
         self.state = state
         self.chain = chain
+        self.incarnation = incarnation
     }
 
     package var isDoomed: Bool {
         if case .doomed = state { true } else { false }
+    }
+
+    /// What datanodes are told to delete. A block that was a key's has bytes.
+    package var deletion: Deletion {
+        Deletion(
+            block: block, epoch: epoch, incarnation: incarnation,
+            content: length > 0 ? Deletion.Content(length: length, checksum: checksum) : nil)
     }
 }
 

@@ -5,10 +5,15 @@ import Wire
 package struct StrayBlocks: Sendable {
     package struct Stray: Sendable {
         package let epoch: Epoch
+        package let incarnation: NamespaceIncarnation
+        /// What its node takes it for, when it is sealed.
+        package let content: Deletion.Content?
         package let length: UInt64
         package let device: [UInt8]
         /// When the node named it first, on the namenode's monotonic clock.
-        package let seen: Int64
+        package var seen: Int64
+        /// Its number was never given here.
+        package var isForeign: Bool
         /// The operator has said that it may go.
         package var isDeleting = false
     }
@@ -23,9 +28,11 @@ package struct StrayBlocks: Sendable {
 
     mutating func add(_ block: BlockID, _ stray: Stray, most: Int) {
         if let old = known[block] {
-            known[block] = Stray(
-                epoch: stray.epoch, length: stray.length, device: stray.device, seen: old.seen,
-                isDeleting: old.isDeleting)
+            var stray = stray
+            stray.seen = old.seen
+            stray.isForeign = stray.isForeign || old.isForeign
+            stray.isDeleting = old.isDeleting
+            known[block] = stray
         } else if known.count < most {
             known[block] = stray
         } else {

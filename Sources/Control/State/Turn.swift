@@ -8,6 +8,8 @@ struct Turn<Store: NamespaceReader> {
     let moment: Moment
     var mutations: [Mutation] = []
     var notices: [Notice] = []
+    /// The highest block in a report whose number was never given here.
+    var beyond: BlockID?
 
     init(store: Store, caller: Caller, client: ClientID, moment: Moment) {
         self.store = store

@@ -23,6 +23,8 @@ package struct MemoryStore: NamespaceStore, Sendable {
     private var counters: [Mutation.Counter: UInt64] = [:]
 
     package private(set) var signingKeys: SigningKeys.Saved?
+    package private(set) var history = NamespaceHistory()
+    package private(set) var commits: UInt64 = 0
 
     private let firstNumber: UInt64
 
@@ -76,10 +78,13 @@ package struct MemoryStore: NamespaceStore, Sendable {
     }
 
     package mutating func commit(_ done: @escaping @Sendable (Result<Void, StoreFailure>) -> Void) {
+        beginCommit()
         done(.success(()))
     }
 
     package mutating func committed() {}
+
+    package mutating func beginCommit() { commits += 1 }
 
     private mutating func apply(_ mutation: Mutation) {
         switch mutation {
@@ -98,6 +103,7 @@ package struct MemoryStore: NamespaceStore, Sendable {
         case .removeBlock(let block): drop(block)
         case .setCounter(let counter, let next): counters[counter] = next
         case .setSigningKeys(let keys): signingKeys = keys
+        case .setHistory(let history): self.history = history
         case .putOutcome(let name, let sequence, let reply):
             answers.keep(reply, for: name, sequence: sequence)
         case .removeOutcome(let sequence): answers.forget(sequence)

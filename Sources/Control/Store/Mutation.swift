@@ -16,6 +16,7 @@ package enum Mutation: Sendable, Equatable {
     case removeOutcome(sequence: UInt64)
     /// All of them, in the place of those before.
     case setSigningKeys(SigningKeys.Saved)
+    case setHistory(NamespaceHistory)
 
     /// Numbers that never go back. Each is the next one to give away.
     package enum Counter: Sendable, Hashable, CaseIterable {

@@ -17,6 +17,9 @@ package protocol NamespaceReader {
     var answers: KeptAnswers { get }
     func counter(_ counter: Mutation.Counter) -> UInt64
     var signingKeys: SigningKeys.Saved? { get }
+    var history: NamespaceHistory { get }
+    /// Commits that were begun so far, over all processes: the number of the newest one.
+    var commits: UInt64 { get }
     /// Every lease; there are at most `Bounds.leases`.
     var leaseIDs: [LeaseID] { get }
     /// Nodes that hold or held blocks.
@@ -53,6 +56,8 @@ package protocol NamespaceStore: NamespaceReader {
     mutating func commit(_ done: @escaping @Sendable (Result<Void, StoreFailure>) -> Void)
     /// The commit that called back with success is over, on the store's own queue.
     mutating func committed()
+    /// Its files are still under their names: what is committed will be found again.
+    func checkPlace() throws(StoreFailure)
     /// Forgets what was read before.
     func startReading()
     /// Since `startReading`, a read of keys or sealed blocks gave what no finished commit covers.
@@ -69,6 +74,8 @@ extension NamespaceReader {
 extension NamespaceStore {
     /// A store that does not know takes everything for uncommitted.
     package func startReading() {}
+    /// Memory has no place.
+    package func checkPlace() throws(StoreFailure) {}
     package var sawUncommitted: Bool { true }
 }
 

@@ -9,6 +9,8 @@ import Wire
 /// ```
 /// DIR/lock      held (flock) by the process that uses the directory
 /// DIR/device    DeviceIdentity
+/// DIR/namespace MarkKeeper
+/// DIR/scrub     ScrubFile
 /// DIR/blocks/   one file a block, named by its number in hexadecimal
 /// ```
 public struct DataDirectory: Sendable {

@@ -62,7 +62,8 @@ final class Agent: Sendable {
 
     /// Runs until `stop` or until the namenode refuses the node for good.
     func run() -> End {
-        var session = Session(identity, directories)
+        let marks = MarkKeeper(directories, log)
+        var session = Session(identity, directories, seen: marks.newest)
         let keeper = ScrubKeeper(directories, kept, log)
         defer { keeper.keep(outbox, now: MonotonicClock.milliseconds, isLast: true) }
         while isRunning {
@@ -75,6 +76,7 @@ final class Agent: Sendable {
                 if let failure = bind(&session) { return .failed(failure) }
                 while isRunning {
                     try heartbeat(&session)
+                    marks.keep(session.membership.seen)
                     keeper.keep(outbox, now: MonotonicClock.milliseconds)
                     rest(session.membership.restMilliseconds)
                 }
@@ -109,14 +111,16 @@ final class Agent: Sendable {
         /// Kinds of command of which the log has said that they are not known here.
         var kindsTold: Set<Int> = []
 
-        init(_ identity: Identity, _ directories: [DataDirectory]) {
+        init(
+            _ identity: Identity, _ directories: [DataDirectory], seen: NamespaceMark
+        ) {
             records = DirectoryRecords(directories)
             membership = Membership(
                 Membership.Member(
                     node: identity.node, incarnation: identity.incarnation,
                     secret: identity.secret, host: identity.host, port: identity.port,
                     software: identity.software),
-                client: .random(), now: MonotonicClock.milliseconds)
+                client: .random(), seen: seen, now: MonotonicClock.milliseconds)
         }
     }
 

@@ -61,11 +61,16 @@ package struct Membership: Sendable {
     /// Opens the keys of the next answer: made with what was asked last.
     private var seal: KeySeal?
     private var random: ChallengeRandom
+    /// The newest state of the namespace that this node has heard of: said at REGISTER, so that a
+    /// namenode on an older copy hears of it.
+    package private(set) var seen: NamespaceMark
 
+    /// - Parameter seen: as an earlier process of this node kept it.
     package init(
-        _ member: Member, client: ClientID, now: Int64,
+        _ member: Member, client: ClientID, seen: NamespaceMark = .none, now: Int64,
         random: ChallengeRandom = ChallengeRandom()
     ) {
+        self.seen = seen
         self.member = member
         self.client = client
         self.random = random
@@ -146,6 +151,8 @@ package struct Membership: Sendable {
         register.devices = devices
         register.software = member.software
         register.generation = generation
+        register.seenIncarnation = seen.incarnation.number
+        register.seenCommit = seen.commit
         register.proof = MembershipProof.make(
             MembershipProof.register(
                 challenge: challenge, node: member.node, incarnation: member.incarnation.bytes),
@@ -247,6 +254,11 @@ package struct Membership: Sendable {
     ) throws(ControlFailure) -> [Mail] {
         let ring = try opened(reply.keys, reply.currentKey, now: now)
         unanswered = nil
+        // A namespace that knows itself to be older than its datanodes says nothing.
+        if reply.incarnation != 0 {
+            seen = NamespaceMark(
+                incarnation: NamespaceIncarnation(reply.incarnation), commit: reply.commit)
+        }
         return heard(ring, now: now) + reply.commands.compactMap(Self.mail)
     }
 

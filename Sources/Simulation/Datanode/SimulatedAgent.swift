@@ -35,7 +35,8 @@ final class SimulatedAgent: ControlUser {
             Membership.Member(
                 node: datanode.identity.node, incarnation: IncarnationID(using: &generator),
                 secret: cluster.secret, host: datanode.host, port: 7500, software: "simulation"),
-            client: ClientID(using: &generator), now: Int64(cluster.world.time / 1_000_000),
+            client: ClientID(using: &generator), seen: datanode.seen,
+            now: Int64(cluster.world.time / 1_000_000),
             random: cluster.world.challenges(of: datanode.name))
         cluster.world.random = generator
         state = .resting(until: cluster.world.time)
@@ -106,6 +107,7 @@ final class SimulatedAgent: ControlUser {
 
     private func answered(_ message: ControlHeartbeatReply) throws(ControlFailure) {
         for mail in try membership.answered(message, now: milliseconds) { datanode.post(mail) }
+        datanode.seen = membership.seen
         state = .resting(until: after(membership.restMilliseconds))
     }
 

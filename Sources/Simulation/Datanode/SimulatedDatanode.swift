@@ -20,6 +20,8 @@ final class SimulatedDatanode: SimulationParticipant {
     private var impostor: Impostor?
     private var log = ReportLog(reactors: 1)
     private(set) var startedAt: UInt64 = 0
+    /// What the agent keeps on disk of the namespace.
+    var seen = NamespaceMark.none
     private var nextReport: UInt64 = 0
 
     init(_ cluster: SimulatedCluster, number: Int, reactors: Int, devices: Int) {

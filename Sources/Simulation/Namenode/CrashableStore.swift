@@ -17,6 +17,7 @@ final class NamespaceDisk {
             preconditionFailure("memory takes every mutation: \(error.reason)")
         }
         committing = []
+        durable.beginCommit()
     }
 
     /// The namenode's process ended: what was not on the disk is gone.
@@ -114,6 +115,8 @@ package struct CrashableStore: NamespaceStore {
     package var answers: KeptAnswers { memory.answers }
     package func counter(_ counter: Mutation.Counter) -> UInt64 { memory.counter(counter) }
     package var signingKeys: SigningKeys.Saved? { memory.signingKeys }
+    package var history: NamespaceHistory { memory.history }
+    package var commits: UInt64 { memory.commits }
     /// In order, so that a hash table's own order decides nothing.
     package var leaseIDs: [LeaseID] {
         memory.leaseIDs.sorted { ($0.high, $0.low) < ($1.high, $1.low) }
@@ -133,6 +136,7 @@ package struct CrashableStore: NamespaceStore {
         precondition(disk.committing.isEmpty, "one commit at a time")
         (disk.committing, disk.pending) = (disk.pending, [])
         disk.uncommitted.begin()
+        memory.beginCommit()
     }
 
     package mutating func committed() { disk.uncommitted.end() }

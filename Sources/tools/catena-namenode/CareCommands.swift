@@ -79,6 +79,29 @@ struct RestoreCommand: ParsableCommand {
     }
 }
 
+struct AcceptCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "accept",
+        abstract: "Go on with a namespace that is older than its datanodes.",
+        discussion: """
+            For when there is no newer one: 'catena status' says that the namespace is older than \
+            its datanodes, or a start says that its log has lost its end. What came later is given \
+            up, as by a restore: keys written since are lost, and their blocks are strays, which \
+            are deleted on an operator's word alone. Numbers are left out as by restore. Stop the \
+            namenode first.
+            """)
+
+    @OptionGroup var directory: DirectoryFlag
+
+    func run() throws {
+        try presenting("catena-namenode") {
+            try NamespaceBackup.accept(directory.dir)
+            try StandardStream.output.writeResult(
+                "\(directory.dir) counts from now on; what was later is given up\n")
+        }
+    }
+}
+
 struct ExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",

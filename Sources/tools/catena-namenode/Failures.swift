@@ -11,7 +11,7 @@ extension DirectoryFailure: Presentable {
         case .exists: .exists
         case .notFormatted: .notFound
         case .damaged: .corrupt
-        case .newerFormat: .configuration
+        case .newerFormat, .backup: .configuration
         case .locked: .retryLater
         case .system(_, let failure):
             switch failure.code {

@@ -35,7 +35,7 @@ struct FillCommand: ParsableCommand {
             throw ValidationError("--node takes 1 to 5 node ids, --keys a count")
         }
         try presenting("catena-namenode") {
-            let opened = try NamespaceDirectory.open(directory.dir)
+            let opened = try NamespaceDirectory.open(directory.dir).served()
             _ = try NamespaceDirectory.lock(directory.dir)
             let store = try SQLiteStore.open(
                 in: directory.dir, cluster: opened.cluster, now: MonotonicClock.milliseconds(),

@@ -18,7 +18,7 @@ struct NamenodeCommand: ParsableCommand {
             """,
         subcommands: [
             FormatCommand.self, RunCommand.self, CheckCommand.self, BackupCommand.self,
-            RestoreCommand.self, ExportCommand.self, FillCommand.self,
+            RestoreCommand.self, AcceptCommand.self, ExportCommand.self, FillCommand.self,
         ])
 
     static func main() { Program.run(Self.self) }

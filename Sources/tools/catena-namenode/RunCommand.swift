@@ -14,9 +14,10 @@ struct RunCommand: ParsableCommand {
             Every change of the namespace is in its database, on stable storage, before it is \
             answered. A write that fails ends the process: nothing that it covered was answered.
 
-            Exit status: 0 after SIGTERM or SIGINT, 64 wrong flags, 65 damaged directory, 66 not \
-            formatted, 69 address or port not available, 75 another namenode uses the directory, \
-            78 bad location map.
+            Exit status: 0 after SIGTERM or SIGINT, 64 wrong flags, 65 damaged directory or a log \
+            that lost its end, 66 not formatted, 69 address or port not available, 74 the \
+            directory is gone or cannot be written, 75 another namenode uses the directory, 78 \
+            bad location map, or a backup.
             """)
 
     @OptionGroup var options: RunOptions
@@ -32,7 +33,7 @@ struct RunCommand: ParsableCommand {
 
     private func serve(_ settings: NamenodeSettings, _ log: Logger) throws {
         let map = try locationMap(settings)
-        let directory = try formatted(settings.directory)
+        let directory = try formatted(settings.directory).served()
         // Held until the process ends.
         _ = try NamespaceDirectory.lock(settings.directory)
         var settings = settings
@@ -47,6 +48,7 @@ struct RunCommand: ParsableCommand {
         let store = try SQLiteStore.open(
             in: settings.directory, cluster: directory.cluster,
             now: MonotonicClock.milliseconds(), boot: try NamenodeService.boot())
+        for remark in store.remarks { log.warning("\(remark)") }
         let server = NamenodeService.server(
             directory, settings: settings, map: map, store: store,
             faults: try NamenodeService.faults(log: log), log: log)

@@ -40,8 +40,12 @@ func clusterText(_ status: ClusterSummary) -> String {
         copies     \(status.replicas) by default; \(status.underReplicated) blocks have too few, \
         \(status.missing) have none\(damage)
         blocks     up to \(ByteSize.format(status.blockBytes))
-
+        \(behindText(status))
         """
+}
+
+private func behindText(_ status: ClusterSummary) -> String {
+    status.behind.map { "WARNING    \($0.sentence)\n" } ?? ""
 }
 
 func clusterJSON(_ status: ClusterSummary) -> [(String, JSONValue)] {
@@ -56,8 +60,18 @@ func clusterJSON(_ status: ClusterSummary) -> [(String, JSONValue)] {
         ("missing_blocks", .unsigned(status.missing)),
         ("corrupt_replicas", .unsigned(status.corruptReplicas)),
         ("stray_blocks", .unsigned(status.strays)),
+        ("reports_complete", .integer(Int64(status.reportsComplete))),
+        ("behind", status.behind.map(behindJSON) ?? .null),
         ("replicas", .integer(Int64(status.replicas))),
         ("block_bytes", .unsigned(status.blockBytes)),
         ("uptime_milliseconds", .unsigned(status.uptimeMilliseconds)),
     ]
+}
+
+private func behindJSON(_ behind: NamespaceBehind) -> JSONValue {
+    .object([
+        ("sentence", .string(behind.sentence)), ("node", .string("\(behind.node)")),
+        ("commit", .unsigned(behind.commit)), ("own_commit", .unsigned(behind.ownCommit)),
+        ("block", .unsigned(behind.block.number)), ("own_block", .unsigned(behind.ownBlock.number)),
+    ])
 }

@@ -37,13 +37,18 @@ struct Desk {
         }
     }
 
-    /// The namenode is started anew over what its store has; answers what an OPEN hears first.
-    mutating func restarted() throws -> ControlReply {
+    /// Another process on the same namespace, which nobody has registered with.
+    mutating func restartNamenode() {
         engine = Engine(
             namenode: Namenode(
                 cluster: Self.cluster, secret: Self.secret, settings: engine.namenode.settings,
                 locations: LocationMap(), now: now, generator: Seeded(99)),
             store: engine.store)
+    }
+
+    /// The namenode is started anew over what its store has; answers what an OPEN hears first.
+    mutating func restarted() throws -> ControlReply {
+        restartNamenode()
         notices += try engine.start(at: Moment(now: now))
         return try open("a")
     }
@@ -74,8 +79,11 @@ struct Desk {
     // MARK: Datanodes
 
     @discardableResult
-    mutating func register(_ index: Int) throws -> ControlReply {
-        let message = nodes[index].register(challenge: Self.challenge, secret: Self.secret)
+    mutating func register(
+        _ index: Int, _ edit: (inout ControlRegister) -> Void = { _ in }
+    ) throws -> ControlReply {
+        var message = nodes[index].register(challenge: Self.challenge, secret: Self.secret)
+        edit(&message)
         let reply = try send(.register(message), role: .datanode)
         if reply.code == .ok {
             nodes[index].session = reply.register.session

@@ -106,7 +106,7 @@ struct FakeNode {
         message.block = block
         message.epoch = epoch
         message.length = length
-        message.crc = UInt32(truncatingIfNeeded: block * 7)
+        message.crc = UInt32(truncatingIfNeeded: block &* 7)
         message.state = state
         return message
     }

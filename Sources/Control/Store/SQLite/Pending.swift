@@ -26,6 +26,7 @@ struct Pending: Sendable {
     var outcomes: [Outcome] = []
     var nodes: [NodeID] = []
     var signing: SigningKeys.Saved?
+    var history: NamespaceHistory?
     /// As it is after all of this; set when the transaction is closed.
     var state: StoreState
 

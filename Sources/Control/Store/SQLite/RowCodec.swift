@@ -52,6 +52,7 @@ struct RowCodec: Sendable {
         writer.number(block.length)
         writer.number(UInt64(block.checksum))
         write(block.chain, &writer)
+        writer.number(UInt64(block.incarnation.number))
         return writer.bytes
     }
 
@@ -64,10 +65,19 @@ struct RowCodec: Sendable {
         let length = try reader.number()
         let checksum = UInt32(truncatingIfNeeded: try reader.number())
         let chain = try readNodes(&reader)
+        let incarnation = try Self.incarnation(&reader)
         try reader.end()
         return BlockRecord(
             block: id, epoch: epoch, value: value, position: position, length: length,
-            checksum: checksum, state: .sealed, chain: chain)
+            checksum: checksum, state: .sealed, chain: chain, incarnation: incarnation)
+    }
+
+    /// The last in a row; rows of before it was kept have none.
+    private static func incarnation(
+        _ reader: inout RecordReader
+    ) throws(Malformed) -> NamespaceIncarnation {
+        reader.isAtEnd
+            ? .unknown : NamespaceIncarnation(UInt32(truncatingIfNeeded: try reader.number()))
     }
 
     /// Where a sealed block's extent is.
@@ -100,12 +110,14 @@ struct RowCodec: Sendable {
             writer.signed(since)
             write(waiting, &writer)
         }
+        writer.number(UInt64(block.incarnation.number))
         return writer.bytes
     }
 
     func open(_ bytes: [UInt8], block: BlockID) throws(Malformed) -> BlockRecord {
         var reader = RecordReader(bytes)
-        let record = try head(&reader, block)
+        var record = try head(&reader, block)
+        record.incarnation = try Self.incarnation(&reader)
         try reader.end()
         return record
     }
@@ -121,6 +133,7 @@ struct RowCodec: Sendable {
         let written = try reader.number()
         let since = try reader.signed()
         let waiting = try readNodes(&reader)
+        record.incarnation = try Self.incarnation(&reader)
         try reader.end()
         record.state = .doomed(since: written == start ? since : opened, waiting: waiting)
         return record

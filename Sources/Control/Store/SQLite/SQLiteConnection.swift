@@ -9,6 +9,8 @@ final class SQLiteConnection {
         case read
         /// The main file alone, as if nothing else were there.
         case mainFileOnly
+        /// The same, and its pages' checksums do not count.
+        case mainFileUnchecked
     }
 
     /// How long a statement waits for another process's lock.
@@ -24,12 +26,14 @@ final class SQLiteConnection {
         switch mode {
         case .create: flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
         case .write, .read: flags |= SQLITE_OPEN_READWRITE
-        case .mainFileOnly: flags |= SQLITE_OPEN_READONLY
+        case .mainFileOnly, .mainFileUnchecked: flags |= SQLITE_OPEN_READONLY
         }
-        let options = mode == .mainFileOnly ? "?immutable=1" : ""
+        let isAlone = mode == .mainFileOnly || mode == .mainFileUnchecked
+        let options = isAlone ? "?immutable=1" : ""
         name = "file:" + Self.escaped(path) + options
         var opened: OpaquePointer?
-        let code = sqlite3_open_v2(name, &opened, flags, PageChecks.fileSystem)
+        let system: String? = mode == .mainFileUnchecked ? nil : PageChecks.fileSystem
+        let code = sqlite3_open_v2(name, &opened, flags, system)
         guard code == SQLITE_OK, let opened else {
             let reason = opened.map(Self.message) ?? "out of memory"
             sqlite3_close_v2(opened)

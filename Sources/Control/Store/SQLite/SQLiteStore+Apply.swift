@@ -35,6 +35,9 @@ extension SQLiteStore {
         case .setSigningKeys(let keys):
             signingKeys = keys
             open.signing = keys
+        case .setHistory(let history):
+            self.history = history
+            open.history = history
         }
     }
 

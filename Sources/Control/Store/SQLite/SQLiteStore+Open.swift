@@ -33,30 +33,41 @@ extension SQLiteStore {
     ) throws(StoreFailure) -> SQLiteStore {
         let path = "\(directory)/\(file)"
         let marker = "\(directory)/\(markerFile)"
-        let check = StartCheck(path: path, marker: marker)
-        try check.run()
+        let check = StartCheck(directory: directory)
+        let remarks = try check.run()
         let connection = try SQLiteConnection(path, .write, cacheKiB: writerCacheKiB)
         try Schema.check(connection)
         try connection.run("PRAGMA synchronous = FULL")
         var state = try StoreLoader.state(connection)
-        try check.requireNoOlder(than: state)
+        let history = try StoreLoader.history(connection)
+        try check.requireWhole(state, hasHistory: history != NamespaceHistory())
         guard state.cluster == cluster else {
             throw StoreFailure(
                 "\(path) is the namespace of cluster \(state.cluster), "
                     + "this directory is cluster \(cluster)'s")
         }
+        try Schema.upgrade(connection)
         // From here on there is a WAL, which a start that does not find it is to miss.
         state.starts += 1
         state.commits += 1
         try StoreLoader.put(state, connection)
+        let end = try LogEnd(in: directory)
+        try end.write(state.commits)
+        try end.sync()
         try mark(marker, directory)
+        let place = StorePlace(
+            [path, path + "-wal", "\(directory)/\(LogEnd.file)"]
+                + ["\(directory)/\(NamespaceDirectory.lockFile)"])
         let codec = RowCodec(nodes: try StoreLoader.nodes(connection))
-        let writer = try StoreWriter(connection, codec: codec, start: state.starts, boot: boot)
+        let writer = try StoreWriter(
+            connection, codec: codec, start: state.starts, boot: boot, end: end, place: place)
         let reader = try StoreReader(
             try SQLiteConnection(path, .read, cacheKiB: readerCacheKiB), codec: codec,
             start: state.starts, opened: now)
-        let store = SQLiteStore(path: path, reader: reader, writer: writer, state: state) {
-            () throws(StoreFailure) in
+        let store = SQLiteStore(
+            path: path, reader: reader, writer: writer, state: state, place: place,
+            remarks: remarks
+        ) { () throws(StoreFailure) in
             guard unlink(marker) == 0 else {
                 throw StoreFailure("\(marker): \(SystemFailure("unlink"))")
             }

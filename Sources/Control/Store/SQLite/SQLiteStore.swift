@@ -21,6 +21,9 @@ package final class SQLiteStore: NamespaceStore, @unchecked Sendable {
     let path: String
     let reader: StoreReader
     let writer: StoreWriter
+    private let place: StorePlace
+    /// What the operator should know of the start.
+    package let remarks: [String]
     private let onClose: () throws(StoreFailure) -> Void
 
     var state: StoreState
@@ -29,6 +32,7 @@ package final class SQLiteStore: NamespaceStore, @unchecked Sendable {
     package internal(set) var sawUncommitted = false
     package internal(set) var failure: StoreFailure?
     package internal(set) var signingKeys: SigningKeys.Saved?
+    package internal(set) var history = NamespaceHistory()
 
     var leases: [LeaseID: LeaseRecord] = [:]
     var writing: [Key: LeaseID] = [:]
@@ -44,12 +48,15 @@ package final class SQLiteStore: NamespaceStore, @unchecked Sendable {
 
     init(
         path: String, reader: StoreReader, writer: StoreWriter, state: StoreState,
+        place: StorePlace, remarks: [String],
         onClose: @escaping () throws(StoreFailure) -> Void
     ) {
         self.path = path
         self.reader = reader
         self.writer = writer
         self.state = state
+        self.place = place
+        self.remarks = remarks
         self.onClose = onClose
         open = Pending(state: state)
     }
@@ -60,11 +67,15 @@ package final class SQLiteStore: NamespaceStore, @unchecked Sendable {
         try onClose()
     }
 
+    package func checkPlace() throws(StoreFailure) { try place.check() }
+
     package func startReading() { sawUncommitted = false }
 
     package var tally: Tally { state.tally }
 
     package var nodeIDs: [NodeID] { reader.codec.nodes.nodes }
+
+    package var commits: UInt64 { state.commits }
 
     package func counter(_ counter: Mutation.Counter) -> UInt64 { state[counter] }
 

@@ -2,7 +2,9 @@
 enum Schema {
     /// "Ctna": no other program's database has it.
     static let applicationID: Int64 = 0x4374_6e61
-    static let version: Int64 = 1
+    /// 1 had no history, and no incarnations in its rows: it is read, and becomes 2 when it is
+    /// opened to be served.
+    static let versions: ClosedRange<Int64> = 1...2
     static let pageBytes = 4_096
 
     static let tables = [
@@ -30,7 +32,7 @@ enum Schema {
         try connection.run("PRAGMA synchronous = FULL")
         try connection.run("BEGIN IMMEDIATE")
         try connection.run("PRAGMA application_id = \(applicationID)")
-        try connection.run("PRAGMA user_version = \(version)")
+        try connection.run("PRAGMA user_version = \(versions.upperBound)")
         for table in tables { try connection.run(table) }
         let put = try connection.prepare("INSERT INTO meta (name, record) VALUES ('state', ?1)")
         put.bind(1, state.bytes)
@@ -44,13 +46,20 @@ enum Schema {
             throw StoreFailure("\(connection.path) is a database, but not a namespace")
         }
         let found = try connection.number("PRAGMA user_version")
-        guard found == version else {
+        guard versions.contains(found) else {
             throw StoreFailure(
-                "\(connection.path) has schema \(found), this program knows \(version)")
+                "\(connection.path) has schema \(found), this program knows up to "
+                    + "\(versions.upperBound): use a newer one")
         }
         let made = try connection.texts("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")
         guard Set(made) == Set(tables) else {
             throw StoreFailure("\(connection.path) does not have a namespace's tables")
         }
+    }
+
+    /// Older programs do not understand what is written from now on, and must say so.
+    static func upgrade(_ connection: SQLiteConnection) throws(StoreFailure) {
+        guard try connection.number("PRAGMA user_version") < versions.upperBound else { return }
+        try connection.run("PRAGMA user_version = \(versions.upperBound)")
     }
 }

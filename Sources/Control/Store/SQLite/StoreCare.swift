@@ -8,14 +8,21 @@ package enum StoreCare {
 
     private static func path(_ directory: String) -> String { "\(directory)/\(SQLiteStore.file)" }
 
-    private static func open(_ directory: String) throws(StoreFailure) -> SQLiteConnection {
-        let path = path(directory)
-        // A namenode that has it open writes to the WAL meanwhile, and has looked itself.
-        if !NamespaceDirectory.isLocked(directory) {
-            try StartCheck(path: path, marker: "\(directory)/\(SQLiteStore.markerFile)").run()
+    /// - Parameter check: `nil` when a namenode may have it open: then it writes to the WAL
+    ///   meanwhile, and has looked itself.
+    private static func open(
+        _ directory: String, _ check: StartCheck? = nil
+    ) throws(StoreFailure) -> SQLiteConnection {
+        var check = check
+        if check == nil, !NamespaceDirectory.isLocked(directory) {
+            check = StartCheck(directory: directory)
         }
-        let connection = try SQLiteConnection(path, .write, cacheKiB: cacheKiB)
+        _ = try check?.run()
+        let connection = try SQLiteConnection(path(directory), .write, cacheKiB: cacheKiB)
         try Schema.check(connection)
+        try check?.requireWhole(
+            StoreLoader.state(connection),
+            hasHistory: StoreLoader.history(connection) != NamespaceHistory())
         return connection
     }
 
@@ -89,22 +96,41 @@ package enum StoreCare {
         try sync(made)
     }
 
-    /// Has the counters begin behind all that the namespace can have given away since this copy
-    /// was made: 2^32 numbers of each kind are left out, and as many again up to 2^16 times, drawn
-    /// by chance, so that a copy that is restored twice does not give the same numbers twice.
-    package static func skipNumbers(in directory: String) throws(StoreFailure) {
-        let connection = try open(directory)
+    /// Makes a state that may be older than its datanodes the one that counts, under the lock.
+    ///
+    /// The counters begin behind all that the namespace can have given away since: 2^32 numbers of
+    /// each kind are left out, and as many again up to 2^16 times, drawn by chance, so that a copy
+    /// that is restored twice does not give the same numbers twice. So does the number of commits,
+    /// which tells datanodes that the later states they have heard of are given up. What was being
+    /// written is forgotten and not deleted: its writer may have come to its end since, and then
+    /// its blocks are somebody's value in the state that is lost.
+    package static func giveUpLater(in directory: String) throws(StoreFailure) {
+        let connection = try open(directory, StartCheck(directory: directory, acceptsLess: true))
         try connection.run("PRAGMA synchronous = FULL")
+        try connection.run("BEGIN IMMEDIATE")
+        try Schema.upgrade(connection)
+        for table in ["open", "lease"] { try connection.run("DELETE FROM \(table)") }
         var state = try StoreLoader.state(connection)
-        state.commits += 1
+        state.tally.blocks = state.tally.sealedBlocks
+        state.tally.leases = 0
         let skipped = UInt64.random(in: 1...(1 << 16))
         // Kept answers are numbered for the store alone, and without a gap.
         for counter in Mutation.Counter.allCases where counter != .outcome {
             state[counter] = ((state[counter] >> 32) + skipped) << 32 | 1
         }
+        state.commits = ((state.commits >> 32) + skipped) << 32
+        var history = try StoreLoader.history(connection)
+        history.giveUpOthers(below: state.commits)
         try StoreLoader.put(state, connection)
+        try StoreLoader.put(history, connection)
+        try connection.run("COMMIT")
         try connection.run("PRAGMA wal_checkpoint(TRUNCATE)")
         try sync(path(directory))
+        // Whatever was in the WAL is given up, or in the file.
+        let marker = "\(directory)/\(SQLiteStore.markerFile)"
+        guard unlink(marker) == 0 || errno == ENOENT else {
+            throw StoreFailure("\(marker): \(SystemFailure("unlink"))")
+        }
     }
 
     private static func sync(_ file: String) throws(StoreFailure) {

@@ -16,6 +16,25 @@ enum StoreLoader {
         try row.run()
     }
 
+    /// Empty in a namespace that no namenode has opened since histories are kept.
+    static func history(
+        _ connection: SQLiteConnection
+    ) throws(StoreFailure) -> NamespaceHistory {
+        let row = try connection.prepare("SELECT record FROM meta WHERE name = 'history'")
+        guard try row.step() else { return NamespaceHistory() }
+        do { return try HistoryRow.read(row.bytes(0)) } catch {
+            throw StoreFailure("\(connection.path): the row of the history cannot be read")
+        }
+    }
+
+    static func put(
+        _ history: NamespaceHistory, _ connection: SQLiteConnection
+    ) throws(StoreFailure) {
+        let row = try connection.prepare(HistoryRow.statement)
+        row.bind(1, HistoryRow.write(history))
+        try row.run()
+    }
+
     static func nodes(_ connection: SQLiteConnection) throws(StoreFailure) -> NodeNumbers {
         var nodes = NodeNumbers()
         for row in try rows("SELECT number, record FROM node ORDER BY number", connection) {
@@ -54,6 +73,7 @@ enum StoreLoader {
                 store.keep(outcome)
             }
         }
+        store.history = try history(connection)
         let keys = try rows("SELECT place, record FROM signing ORDER BY place", connection)
         store.signingKeys = try reader.whole("a signing key") { () throws(RowCodec.Malformed) in
             try SigningRows.read(keys.map { ($0.number, $0.record) }, boot: boot)

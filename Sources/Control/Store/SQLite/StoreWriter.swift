@@ -16,12 +16,15 @@ final class StoreWriter: @unchecked Sendable {
     private var codec: RowCodec
     private let start: UInt64
     private let boot: String
+    private let logEnd: LogEnd
+    private let place: StorePlace
     private var broken: StoreFailure?
     private let walPages = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
 
     private let begin: SQLiteStatement
     private let end: SQLiteStatement
     private let putState: SQLiteStatement
+    private let putHistory: SQLiteStatement
     private let putKey: SQLiteStatement
     private let removeKey: SQLiteStatement
     private let putExtent: SQLiteStatement
@@ -47,8 +50,11 @@ final class StoreWriter: @unchecked Sendable {
 
     /// - Parameter boot: names the run of the kernel whose clock signing keys are timed on.
     init(
-        _ connection: SQLiteConnection, codec: RowCodec, start: UInt64, boot: String
+        _ connection: SQLiteConnection, codec: RowCodec, start: UInt64, boot: String,
+        end logEnd: LogEnd, place: StorePlace
     ) throws(StoreFailure) {
+        self.logEnd = logEnd
+        self.place = place
         self.connection = connection
         self.codec = codec
         self.start = start
@@ -58,6 +64,7 @@ final class StoreWriter: @unchecked Sendable {
         begin = try connection.prepare("BEGIN IMMEDIATE")
         end = try connection.prepare("COMMIT")
         putState = try connection.prepare("UPDATE meta SET record = ?1 WHERE name = 'state'")
+        putHistory = try connection.prepare(HistoryRow.statement)
         putKey = try connection.prepare("INSERT OR REPLACE INTO key (name, record) VALUES (?1, ?2)")
         removeKey = try connection.prepare("DELETE FROM key WHERE name = ?1")
         putExtent = try connection.prepare(
@@ -102,6 +109,7 @@ final class StoreWriter: @unchecked Sendable {
         try queue.sync {
             if let broken { throw broken }
             try connection.run("PRAGMA wal_checkpoint(TRUNCATE)")
+            try logEnd.sync()
         }
     }
 
@@ -111,6 +119,10 @@ final class StoreWriter: @unchecked Sendable {
             try begin.run()
             try put(batch)
             try end.run()
+            // Both come before the answer: what is answered is where a start will look for it, and
+            // a start that does not find it is to miss it.
+            try place.check()
+            try logEnd.write(batch.state.commits)
             return .success(())
         } catch {
             broken = error
@@ -124,8 +136,11 @@ final class StoreWriter: @unchecked Sendable {
         guard walPages.pointee >= Self.checkpointPages else { return }
         let code = sqlite3_wal_checkpoint_v2(
             connection.handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
-        guard code != SQLITE_OK, code != SQLITE_BUSY, code != SQLITE_LOCKED else { return }
-        broken = connection.failure("moving the WAL into the database")
+        guard code == SQLITE_OK || code == SQLITE_BUSY || code == SQLITE_LOCKED else {
+            broken = connection.failure("moving the WAL into the database")
+            return
+        }
+        do throws(StoreFailure) { try logEnd.sync() } catch { broken = error }
     }
 
     // MARK: Rows
@@ -139,6 +154,10 @@ final class StoreWriter: @unchecked Sendable {
             try put(.node, number, node.bytes)
         }
         if let keys = batch.signing { try put(keys) }
+        if let history = batch.history {
+            putHistory.bind(1, HistoryRow.write(history))
+            try putHistory.run()
+        }
         // In the order of the tables, so that neighbours share a page while it is at hand.
         for key in batch.keys.keys.sorted() {
             guard let record = batch.keys[key] ?? nil else {
