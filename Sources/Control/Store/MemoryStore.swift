@@ -84,7 +84,10 @@ package struct MemoryStore: NamespaceStore, Sendable {
 
     package mutating func committed() {}
 
-    package mutating func beginCommit() { commits += 1 }
+    /// - Parameter least: numbers below it are left out.
+    package mutating func beginCommit(atLeast least: UInt64 = 0) {
+        commits = max(commits + 1, least)
+    }
 
     private mutating func apply(_ mutation: Mutation) {
         switch mutation {

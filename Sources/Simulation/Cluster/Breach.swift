@@ -18,6 +18,8 @@ package struct Breach: Sendable, Equatable {
         case generation
         /// A node that was cut off is silent before it counts as dead.
         case fence
+        /// An older namespace deletes nothing that the newest one has.
+        case older
         /// When nothing goes wrong any more, everything works again.
         case liveness
     }

@@ -13,4 +13,6 @@ package enum Plant: String, CaseIterable, Sendable {
     case replyBeforeCommit = "reply-before-commit"
     /// The impostors at dead datanodes' addresses have the cluster's signing keys.
     case leakedKeys = "leaked-keys"
+    /// Datanodes keep to themselves what they know of a later state of the namespace.
+    case silentWitnesses = "silent-witnesses"
 }

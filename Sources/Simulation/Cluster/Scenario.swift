@@ -41,7 +41,25 @@ package struct Scenario: Sendable {
             name: "seal-after-power-cut",
             about: "A writer comes back to a block whose seal outlived its bytes.", seed: 10_787,
             cycles: 2
-        ) { plan in plan.impostorsPerCycle = 0 },
+        ) { plan in
+            plan.impostorsPerCycle = 0
+            plan.copyAt = nil
+        },
+        Scenario(
+            name: "older-namespace",
+            about: "A namenode is started on a copy of its namespace that is older than its nodes.",
+            seed: 4, cycles: 6
+        ) { plan in
+            plan.victim = nil
+            plan.copyAt = 0.3
+        },
+        Scenario(
+            name: "cut-log", about: "A namenode is started on a log that lost its last commits.",
+            seed: 5, cycles: 6
+        ) { plan in
+            plan.victim = nil
+            plan.copyAt = 0.98
+        },
     ]
 
     package static func named(_ name: String) -> Scenario? { all.first { $0.name == name } }

@@ -1,3 +1,4 @@
+import Control
 import Reactor
 
 /// What breaks in a cycle, and when: drawn at its beginning, done in its turn.
@@ -20,11 +21,14 @@ final class SimulatedChaos: SimulationParticipant {
         case breakLines(String)
         case jumpWallClock
         case flipBit
+        case copyNamespace
     }
 
     private unowned let cluster: SimulatedCluster
     private var actions: [(time: UInt64, action: Action)] = []
     private(set) var crashes = 0
+    /// Of the namespace, as it was at a moment of this cycle's load.
+    var copy: MemoryStore?
 
     /// Apart from all other draws, so that a seed's other faults are the same with and without.
     private var impostors: SimulationRandom
@@ -52,6 +56,9 @@ final class SimulatedChaos: SimulationParticipant {
         }
         for _ in 0..<cluster.plan.flipsPerCycle {
             add(.flipBit, at: world.time + world.random.pick(0...span))
+        }
+        if let share = cluster.plan.copyAt {
+            add(.copyNamespace, at: world.time + UInt64(Double(span) * share))
         }
         // Durability shows when everybody loses power at once.
         if world.random.below(2) == 0 { add(.powerOff, at: world.time + span - 1) }
@@ -158,6 +165,7 @@ final class SimulatedChaos: SimulationParticipant {
             let jump = Int64(world.random.pick(0...20 * 365 * 86_400_000))
             cluster.wallClock += jump - 10 * 365 * 86_400_000
         case .flipBit: flipBit()
+        case .copyNamespace: copy = cluster.namenode.disk.durable
         default: break
         }
     }

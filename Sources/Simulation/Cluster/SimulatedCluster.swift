@@ -34,7 +34,7 @@ package final class SimulatedCluster {
     private(set) lazy var namenode = makeNamenode()
     private(set) lazy var network = ControlNetwork(self)
     private(set) lazy var oracle = SimulationOracle(self, blackBox: isBlackBox)
-    private lazy var chaos = SimulatedChaos(self)
+    lazy var chaos = SimulatedChaos(self)
     private let isBlackBox: Bool
 
     package init(
@@ -101,7 +101,9 @@ package final class SimulatedCluster {
             switch plant {
             case .ackBeforeWrite: disk.lies.writesAhead = 30_000_000
             case .missingDirectoryFsync: disk.lies.directorySyncs = true
-            case .closeBeforeDurable, .skippedCRC, .replyBeforeCommit, .leakedKeys, nil: break
+            case .closeBeforeDurable, .skippedCRC, .replyBeforeCommit, .leakedKeys,
+                .silentWitnesses, nil:
+                break
             }
         }
     }
@@ -128,6 +130,7 @@ package final class SimulatedCluster {
             heal()
             settle()
             oracle.auditAll()
+            serveOlder()
             verify()
         }
         trace.mix(world.digest)
@@ -137,7 +140,7 @@ package final class SimulatedCluster {
             acks: ledger.acks, checks: oracle.checks, crashes: chaos.crashes)
     }
 
-    private func drive(for span: UInt64, until condition: () -> Bool) -> Bool {
+    func drive(for span: UInt64, until condition: () -> Bool) -> Bool {
         let end = driver.run(for: span, rounds: 3_000_000) {
             oracle.isBroken || condition()
         }
@@ -184,7 +187,7 @@ package final class SimulatedCluster {
 
     /// Until every job is over and every node is known to the namenode with all it has, and has
     /// said something in peace: a node that was cut off may be stale without being dead.
-    private func settle() {
+    func settle() {
         guard !oracle.isBroken else { return }
         guard !drive(for: 120_000_000_000, until: { isSettled }) else { return }
         oracle.stuck("the cluster does not come to rest within two minutes of peace")

@@ -36,6 +36,10 @@ package struct SimulationPlan: Sendable {
     package var eventsPerCycle = 3
     /// Impostors at dead datanodes' addresses in a cycle; `nil`: one in every other.
     package var impostorsPerCycle: Int?
+    /// When in a cycle's load the namespace is copied, as a share of it; the copy is started in
+    /// place of the newest one when there is peace again. Early, it is an older namespace; late, it
+    /// is the newest one whose log has lost its end.
+    package var copyAt: Double?
 
     package init(using random: inout SimulationRandom) {
         replicas = random.below(4) == 0 ? 2 : 3
@@ -56,6 +60,9 @@ package struct SimulationPlan: Sendable {
         longestRest = random.pick([20_000_000, 200_000_000, 500_000_000])
         drawVictim(&random)
         eventsPerCycle = random.below(6)
+        // Beside the others' draws, which mean what they meant.
+        var aside = random
+        copyAt = aside.pick([nil, nil, nil, 0.2, 0.5, 0.98])
     }
 
     private mutating func drawVictim(_ random: inout SimulationRandom) {

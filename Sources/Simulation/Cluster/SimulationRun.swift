@@ -26,6 +26,7 @@ package struct SimulationRun: Sendable {
             adjust: { plan in
                 if plant == .skippedCRC { plan.rot() }
                 if plant == .leakedKeys { plan.invite() }
+                if plant == .silentWitnesses { plan.copyAt = 0.5 }
                 scenario?.adjust(&plan)
             }, print: print)
         return cluster.run(cycles: cycles)

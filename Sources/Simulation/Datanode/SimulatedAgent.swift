@@ -65,16 +65,25 @@ final class SimulatedAgent: ControlUser {
             operation = .heartbeat(membership.proven(unanswered, challenge: line.challenge))
         } else if membership.isOpen {
             let devices = devices()
-            let heartbeat = membership.heartbeat(
+            var heartbeat = membership.heartbeat(
                 outbox.take(Membership.changesPerHeartbeat), devices: devices,
                 openStreams: datanode.openStreams)
+            if cluster.plant == .silentWitnesses { heartbeat.blocks.removeAll(where: isLater) }
             operation = .heartbeat(membership.proven(heartbeat, challenge: line.challenge))
             datanode.post(.room(datanode.rooms))
         } else {
-            operation = .register(
-                membership.register(challenge: line.challenge, devices: devices()))
+            var register = membership.register(challenge: line.challenge, devices: devices())
+            if cluster.plant == .silentWitnesses {
+                register.seenIncarnation = 0
+                register.seenCommit = 0
+            }
+            operation = .register(register)
         }
         cluster.network.send(membership.request(operation), on: line)
+    }
+
+    private func isLater(_ state: ControlBlockState) -> Bool {
+        BlockID(state.block) >= cluster.namenode.nextBlock
     }
 
     private func devices() -> [ControlDevice] {

@@ -11,6 +11,20 @@ final class NamespaceDisk {
 
     init() {}
 
+    /// Puts a whole namespace in the place of what is there, while no process has it open: an older
+    /// copy of it, or the newest one back.
+    func replace(with other: MemoryStore) { durable = other }
+
+    /// The operator goes on with this namespace, whatever others there were.
+    /// - Parameter commit: above all of theirs.
+    func accept(above commit: UInt64) {
+        var history = durable.history
+        history.giveUpOthers(below: commit)
+        committing = [.setHistory(history)]
+        land()
+        durable.beginCommit(atLeast: commit)
+    }
+
     /// The commit under way is on the disk from now on.
     func land() {
         do throws(StoreFailure) { try durable.apply(committing) } catch {

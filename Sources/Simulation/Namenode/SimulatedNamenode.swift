@@ -91,6 +91,12 @@ final class SimulatedNamenode: SimulationParticipant {
         cluster.network.breakLines()
     }
 
+    /// Another namespace lies on the disk: it is as its last process left it.
+    func restartDisk() { disk.restart(at: milliseconds, sameClock: true) }
+
+    /// The next block to be given; 0 while the namenode is down.
+    var nextBlock: BlockID { BlockID(machine?.engine.store.counter(.block) ?? 0) }
+
     // MARK: Requests
 
     func take(_ body: [UInt8], on line: ControlLine) {

@@ -44,6 +44,11 @@ final class KeyLedger {
         for key in keys { entries[key] = Entry(candidates: [Candidate(value: nil, cuts: 0)]) }
     }
 
+    /// A key that nobody looks at.
+    func add(_ key: String) {
+        entries[key] = Entry(candidates: [Candidate(value: nil, cuts: cuts)])
+    }
+
     private func entry(_ key: String) -> Entry {
         guard let entry = entries[key] else { preconditionFailure("a key of the simulation") }
         return entry

@@ -16,7 +16,13 @@ final class SimulationOracle {
     private(set) var isBroken = false
     private(set) var checks: UInt64 = 0
     /// Who was told each block's number: client and request.
-    private var planned: [BlockID: RequestName] = [:]
+    private var planned: [PlannedBlock: RequestName] = [:]
+
+    /// A number may be given by two histories of the namespace, and then is of two blocks.
+    private struct PlannedBlock: Hashable {
+        let block: BlockID
+        let incarnation: NamespaceIncarnation
+    }
     /// Bytes of open blocks that were compared on a member's disk.
     private var compared: [BlockID: [UInt64]] = [:]
 
@@ -44,9 +50,10 @@ final class SimulationOracle {
         guard let id = ClientID(bytes: request.clientID) else { return }
         let name = RequestName(client: id, request: request.requestID)
         if case .addBlock(let plan) = reply.result {
-            let block = BlockID(plan.block)
+            let incarnation = Token(decoding: Array(plan.token))?.incarnation ?? .unknown
+            let block = PlannedBlock(block: BlockID(plan.block), incarnation: incarnation)
             if let other = planned[block], other != name {
-                fail(.generation, "block \(block) was given to two requests")
+                fail(.generation, "block \(block.block) was given to two requests")
             }
             planned[block] = name
         }
@@ -167,6 +174,13 @@ final class SimulationOracle {
                         + "was sealed")
             }
         }
+    }
+
+    /// A copy that the newest namespace had before an older one ran.
+    func kept(_ block: BlockID, on node: SimulatedDatanode) {
+        checks += 1
+        guard !blackBox, node.disk(of: block) == nil else { return }
+        fail(.older, "an older namespace had \(node.name) delete block \(block)")
     }
 
     // MARK: What readers see
