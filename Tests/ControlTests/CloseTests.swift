@@ -190,7 +190,10 @@ struct CloseTests {
         let lease = try desk.create("a").create.leaseID
         #expect(try listed(&desk, lease, [100, 200], more: true).code == .ok)
         _ = try desk.restarted()
-        for index in desk.nodes.indices { try desk.register(index) }
+        for index in desk.nodes.indices {
+            try desk.register(index)
+            try desk.heartbeat(index, complete: true)
+        }
         #expect(try listed(&desk, lease, [300], more: true).code == .ok)
         #expect(try listed(&desk, lease, [], more: false).code == .ok)
         #expect(try desk.open("a").open.length == 600)

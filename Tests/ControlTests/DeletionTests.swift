@@ -19,9 +19,10 @@ struct DeletionTests {
     /// Puts a key of one block that all nodes have reported.
     private func put(_ desk: inout Desk, _ key: String, overwrite: Bool = false) throws -> UInt64 {
         let plan = try #require(try desk.put(key, blocks: [10], overwrite: overwrite).first)
-        for node in desk.nodes.indices {
-            try desk.heartbeat(node, [FakeNode.state(plan.block, .sealed, length: 10)])
-        }
+        let report = FakeNode.state(
+            plan.block, .sealed, length: 10,
+            incarnation: desk.engine.namenode.history.current.number)
+        for node in desk.nodes.indices { try desk.heartbeat(node, [report]) }
         return plan.block
     }
 

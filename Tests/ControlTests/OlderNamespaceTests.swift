@@ -9,9 +9,7 @@ struct OlderNamespaceTests {
     private func sealed(
         _ block: UInt64, length: UInt64 = 10, incarnation: UInt32 = 0
     ) -> ControlBlockState {
-        var state = FakeNode.state(block, .sealed, length: length)
-        state.incarnation = incarnation
-        return state
+        FakeNode.state(block, .sealed, length: length, incarnation: incarnation)
     }
 
     private func started(_ nodes: UInt64 = 3) throws -> Desk {
@@ -110,6 +108,7 @@ struct OlderNamespaceTests {
         #expect(try desk.status().corruptReplicas == 0)
         // It is not of the block that goes.
         _ = try desk.delete("a")
+        try desk.pass(desk.engine.namenode.settings.honouredTokenMs)
         try desk.heartbeat(0, [sealed(block, incarnation: own ^ 1)])
         #expect(try desk.heartbeat(0).heartbeat.commands.isEmpty)
         let command = try #require(try desk.heartbeat(1).heartbeat.commands.first)

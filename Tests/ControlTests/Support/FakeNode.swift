@@ -100,7 +100,8 @@ struct FakeNode {
     }
 
     static func state(
-        _ block: UInt64, _ state: ControlBlockState.State, length: UInt64 = 0, epoch: UInt64 = 1
+        _ block: UInt64, _ state: ControlBlockState.State, length: UInt64 = 0, epoch: UInt64 = 1,
+        incarnation: UInt32 = 0
     ) -> ControlBlockState {
         var message = ControlBlockState()
         message.block = block
@@ -108,6 +109,7 @@ struct FakeNode {
         message.length = length
         message.crc = UInt32(truncatingIfNeeded: block &* 7)
         message.state = state
+        message.incarnation = incarnation
         return message
     }
 }
