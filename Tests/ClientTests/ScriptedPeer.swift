@@ -31,7 +31,7 @@ final class ScriptedPeer: Sendable {
             var number = 0
             while true {
                 let accepted = accept(listener, nil, nil)
-                guard accepted >= 0 else { return }
+                guard accepted >= 0 else { break }
                 self?.connections.add(1, ordering: .relaxed)
                 var patience = timeval(tv_sec: PeerSocket.patience, tv_usec: 0)
                 setsockopt(
@@ -41,12 +41,13 @@ final class ScriptedPeer: Sendable {
                 close(accepted)
                 number += 1
             }
+            close(listener)
         }.start()
     }
 
     deinit {
-        // An accept that waits ends with it; the descriptor is closed after that.
+        // Every accept ends with it, and then the thread closes the descriptor: closed here, its
+        // number would be another peer's while this script still accepts on it.
         shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
     }
 }
