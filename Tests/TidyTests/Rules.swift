@@ -12,6 +12,7 @@ enum Rules {
     static let fileLines = 500
     static let functionLines = 60
     static let columns = 100
+    static let cellCharacters = 120
 
     static func fileLength(_ file: SourceFile) -> [Finding] {
         file.lines.count <= fileLines

@@ -80,6 +80,32 @@ struct RulesTests {
         #expect(found("/etc/catena /tmp/x /dev/null") == 0)
     }
 
+    @Test func longLinesOfAPageAreFound() {
+        func found(_ text: String) -> [Int] {
+            lines(Rules.pageLines(path: "F.md", text: text))
+        }
+        let hundred = String(repeating: "x", count: 100)
+        #expect(found("\(hundred)\n\(hundred)y\n") == [2])
+        #expect(found("- a\n  \(hundred)\n") == [2])
+        // What is typed or shown stays as it is.
+        #expect(found("```\n\(hundred)y\n```\n\(hundred)y\n") == [4])
+        #expect(found("1. a\n   ~~~\n   ```\n   \(hundred)\n   ~~~\n\(hundred)y\n") == [6])
+    }
+
+    @Test func longCellsOfATableAreFound() {
+        func found(_ row: String) -> Bool {
+            !Rules.pageLines(path: "F.md", text: "| a | b |\n|---|---|\n\(row)\n").isEmpty
+        }
+        let cell = String(repeating: "x", count: 120)
+        #expect(!found("| \(cell) |  \(cell)   |"))
+        #expect(found("| a | \(cell)y |"))
+        #expect(found("  | \(cell)y"))
+        #expect(found("| `\(cell)` | a |"))
+        // An escaped bar belongs to its cell.
+        #expect(found("| \(cell)\\| | a |"))
+        #expect(!found("| \(cell.dropLast(60))\\| `a` | \(cell.dropLast(60)) |"))
+    }
+
     @Test func codeLosesCommentsAndStrings() {
         let code = CodeOnly.lines([
             "a /* b", "c */ d", "let e = \"\\\"f\" // g", "h = #\"i\"j\"# k", "\"\"\"", "l",

@@ -41,6 +41,21 @@ enum Repository {
         }
         .map { ($0, text($0)) }
 
+    /// The pages of Markdown: at the root, and in every folder.
+    static let pages: [(path: String, text: String)] = {
+        let folders = ["docs", "dev", "Sources", "Tests", "Benchmarks"].flatMap { below($0) }
+        return (atRoot() + folders).filter { $0.hasSuffix(".md") }.sorted()
+            .map { ($0, text($0)) }
+    }()
+
+    private static func atRoot() -> [String] {
+        do {
+            return try FileManager.default.contentsOfDirectory(atPath: root.path)
+        } catch {
+            preconditionFailure("\(root.path) cannot be listed: \(error)")
+        }
+    }
+
     private static func below(_ folder: String) -> [String] {
         let base = root.appending(path: folder)
         guard

@@ -9,6 +9,9 @@ struct TidyTests {
         #expect(paths.contains("Package.swift"))
         #expect(!paths.contains { $0.hasSuffix(".pb.swift") })
         #expect(Repository.otherTexts.contains { $0.path == "dev/test" })
+        let pages = Set(Repository.pages.map(\.path))
+        let some = ["README.md", "docs/PROTOCOL.md", "Benchmarks/README.md"]
+        #expect(pages.isSuperset(of: some))
     }
 
     @Test func filesAreShort() { expectNone(Rules.fileLength) }
@@ -30,6 +33,13 @@ struct TidyTests {
         }
         let findings = Repository.otherTexts.flatMap {
             Rules.machinePaths(path: $0.path, text: $0.text)
+        }
+        #expect(findings.isEmpty, "\(findings.map(\.description).joined(separator: "\n"))")
+    }
+
+    @Test func pagesHaveShortLines() {
+        let findings = Repository.pages.flatMap {
+            Rules.pageLines(path: $0.path, text: $0.text)
         }
         #expect(findings.isEmpty, "\(findings.map(\.description).joined(separator: "\n"))")
     }
