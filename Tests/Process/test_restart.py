@@ -192,7 +192,7 @@ class Deleted(ClusterCase):
         files = []
         for number in range(2):
             values.put(self.client, self.key(f"/{number}"), self.bytes(100_000))
-            block = self.client.open(self.key(f"/{number}")).blocks[0].block
+            block = self.client.info(self.key(f"/{number}")).blocks[0].block
             files.append(blocks / f"{block:016x}.blk")
         node.kill()
         with open(files[0], "r+b") as file:
