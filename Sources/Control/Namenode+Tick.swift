@@ -19,7 +19,10 @@ extension Namenode {
         for id in leases {
             leaseClocks.set(id, to: moment.now + settings.leaseMs)
             guard let lease = store.lease(id) else { continue }
-            leaseHolders.take(id, client: lease.client, address: nil, blocks: lease.blocks)
+            // What a part of CLOSE has listed is not open any more.
+            let open = store.blocks(of: lease.value, holding: 0, limit: .max)
+                .count { $0.state == .open }
+            leaseHolders.take(id, client: lease.client, address: nil, blocks: open)
         }
         decision.mutations += Retries.trim(store.answers, bounds: settings.bounds)
         let tally = store.tally

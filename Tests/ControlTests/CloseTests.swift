@@ -155,11 +155,13 @@ struct CloseTests {
     // MARK: Long values
 
     private func listed(
-        _ desk: inout Desk, _ lease: Data, _ lengths: [UInt64], more: Bool
+        _ desk: inout Desk, _ lease: Data, _ lengths: [UInt64], more: Bool,
+        _ durability: ControlClose.Durability = .durable
     ) throws -> ControlReply {
         var close = ControlClose()
         close.leaseID = lease
         close.more = more
+        close.durability = durability
         for length in lengths {
             let plan = try desk.addBlock(lease).addBlock
             close.blocks.append(try desk.receipt(plan, length: length))
@@ -190,10 +192,7 @@ struct CloseTests {
         let lease = try desk.create("a").create.leaseID
         #expect(try listed(&desk, lease, [100, 200], more: true).code == .ok)
         _ = try desk.restarted()
-        for index in desk.nodes.indices {
-            try desk.register(index)
-            try desk.heartbeat(index, complete: true)
-        }
+        try desk.cameBack()
         #expect(try listed(&desk, lease, [300], more: true).code == .ok)
         #expect(try listed(&desk, lease, [], more: false).code == .ok)
         #expect(try desk.open("a").open.length == 600)
@@ -202,6 +201,33 @@ struct CloseTests {
         #expect(try desk.status().blocks == 5)
         try desk.pass(60_000)
         #expect(try desk.status().blocks == 3)
+    }
+
+    @Test func thePartsOfAValueSayTheSameDurability() throws {
+        var desk = try Desk()
+        let lease = try desk.create("a").create.leaseID
+        #expect(try listed(&desk, lease, [100], more: true, .none).code == .ok)
+        #expect(try listed(&desk, lease, [], more: false).code == .malformed)
+        #expect(try listed(&desk, lease, [100], more: true, .written).code == .malformed)
+        _ = try desk.restarted()
+        try desk.cameBack()
+        #expect(try listed(&desk, lease, [], more: false).code == .malformed)
+        #expect(try desk.info("a").info.exists == false)
+        #expect(try listed(&desk, lease, [50], more: false, .none).code == .ok)
+        #expect(try desk.open("a").open.length == 150)
+    }
+
+    @Test func whatWasListedIsNotOpenAfterARestartEither() throws {
+        var desk = try Desk { $0.bounds.openBlocksPerClient = 2 }
+        let lease = try desk.create("a").create.leaseID
+        for _ in 0..<3 {
+            #expect(try listed(&desk, lease, [5], more: true).code == .ok)
+        }
+        _ = try desk.addBlock(lease)
+        _ = try desk.restarted()
+        try desk.cameBack()
+        #expect(try desk.addBlock(lease).code == .ok)
+        #expect(try desk.addBlock(lease).code == .busy)
     }
 
     @Test func aBlockIsListedOnceAndAValueIsBounded() throws {

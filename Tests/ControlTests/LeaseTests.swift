@@ -85,6 +85,27 @@ struct LeaseTests {
         #expect(try desk.send(.renew(renew)).code == .leaseExpired)
     }
 
+    @Test func aLeaseIsRenewedAndGivenBackWhileTheNamenodeWaitsForDatanodes() throws {
+        var desk = try Desk()
+        let leases = try ["a", "b"].map { try desk.create($0).create.leaseID }
+        let plan = try desk.addBlock(leases[0]).addBlock
+        #expect(try desk.restarted().code == .tooFewNodes)
+        var renew = ControlRenew()
+        renew.leaseID = leases[0]
+        for _ in 0..<3 {
+            try desk.pass(50_000, beating: [])
+            #expect(try desk.send(.renew(renew)).renew.durationMs == 60_000)
+            if desk.now < 1_060_000 {
+                var abandon = ControlAbandon()
+                abandon.leaseID = leases[1]
+                #expect(try desk.send(.abandon(abandon)).code == .ok)
+            }
+        }
+        try desk.cameBack()
+        #expect(try desk.close(leases[0], [desk.receipt(plan, length: 10)]).code == .ok)
+        #expect(try desk.create("b", client: 2).code == .ok)
+    }
+
     @Test func abandonDropsTheOpenValueAndKeepsTheOld() throws {
         var desk = try Desk()
         try desk.put("a", blocks: [10])

@@ -24,7 +24,7 @@ struct SQLiteStoreTests {
             let record = KeyRecord(value: ValueID(1), length: 77, createdUnixMs: -5)
             let lease = LeaseRecord(
                 id: LeaseID(high: 5, low: 6), client: Desk.client(1), key: try key("open"),
-                overwrite: true, value: ValueID(2), blocks: 2)
+                overwrite: true, value: ValueID(2), blocks: 2, listed: .written)
             let name = RequestName(client: Desk.client(1), request: 9)
             var generator = Seeded(1)
             var keys = SigningKeys(now: 0, rotationMs: 10, retiredMost: 5, using: &generator)

@@ -8,12 +8,16 @@ extension Namenode {
         _ request: ControlClose, _ turn: inout Turn<some NamespaceReader>
     ) throws(Refusal) -> ControlEmpty {
         try requireNodes(forNewBytes: false, in: turn.store, now: turn.now)
-        let lease = try lease(request.leaseID, turn)
+        var lease = try lease(request.leaseID, turn)
         let old = turn.store.key(lease.key)
         guard old == nil || lease.overwrite else {
             throw Refusal(.exists, "\(lease.key) exists")
         }
         let level = try Self.level(request.durability)
+        // What holds of a value holds of all its blocks.
+        guard lease.listed == nil || lease.listed == level else {
+            throw Refusal(.malformed, "all CLOSEs of a value say the same durability")
+        }
         // Until the value is closed, what was listed before is sealed and the rest is open.
         let planned = turn.store.blocks(of: lease.value, holding: 0, limit: .max)
         let sealed = try seal(
@@ -25,6 +29,10 @@ extension Namenode {
         }
         if request.more {
             leaseHolders.plan(lease.id, blocks: -sealed.blocks.count)
+            if lease.listed == nil {
+                lease.listed = level
+                turn.mutations.append(.putLease(lease))
+            }
             return ControlEmpty()
         }
         // What the writer planned and did not list, and blocks without bytes, are of no value.

@@ -1,11 +1,11 @@
 import Wire
 
 extension Namenode {
-    /// RENEW: the lease's full time from now.
+    /// RENEW: the lease's full time from now. The clock runs while the namenode waits for
+    /// datanodes, so it renews then too.
     mutating func renew(
         _ request: ControlRenew, _ turn: inout Turn<some NamespaceReader>
     ) throws(Refusal) -> ControlLease {
-        try requireNodes(forNewBytes: false, in: turn.store, now: turn.now)
         let lease = try lease(request.leaseID, turn)
         leaseHolders.seen(lease.id, from: turn.caller.address)
         return extend(lease.id, now: turn.now)

@@ -32,9 +32,12 @@ package struct LeaseRecord: Sendable, Equatable {
     package var value: ValueID
     /// Blocks planned so far; the next one's ordinal.
     package var blocks: Int
+    /// At which level blocks were listed before the last CLOSE; `nil`: none were.
+    package var listed: Level?
 
     package init(
-        id: LeaseID, client: ClientID, key: Key, overwrite: Bool, value: ValueID, blocks: Int = 0
+        id: LeaseID, client: ClientID, key: Key, overwrite: Bool, value: ValueID, blocks: Int = 0,
+        listed: Level? = nil
     ) {
         self.id = id
         self.client = client
@@ -42,6 +45,7 @@ package struct LeaseRecord: Sendable, Equatable {
         self.overwrite = overwrite
         self.value = value
         self.blocks = blocks
+        self.listed = listed
     }
 }
 

@@ -31,10 +31,7 @@ struct Desk {
                 now: now, generator: Seeded(seed)),
             store: MemoryStore())
         nodes = (0..<count).map { FakeNode($0 + 1) }
-        for index in nodes.indices {
-            try register(index)
-            try heartbeat(index, complete: true)
-        }
+        try cameBack()
     }
 
     /// Another process on the same namespace, which nobody has registered with.
@@ -92,6 +89,14 @@ struct Desk {
                 reply.register.keys, current: reply.register.currentKey, now: now)
         }
         return reply
+    }
+
+    /// Every datanode registers again and names all that it holds: nothing.
+    mutating func cameBack() throws {
+        for index in nodes.indices {
+            try register(index)
+            try heartbeat(index, complete: true)
+        }
     }
 
     @discardableResult

@@ -24,13 +24,14 @@ struct RowCodec: Sendable {
     }
 
     /// Without its value, which is the row's number, and its count of blocks, which is what is
-    /// planned for it.
+    /// planned for it. The level is there once blocks are listed.
     static func write(_ lease: LeaseRecord) -> [UInt8] {
         var writer = RecordWriter(capacity: 64 + lease.key.bytes.count)
         writer.identifier(lease.id)
         writer.identifier(lease.client)
         writer.flag(lease.overwrite)
         writer.counted(lease.key.bytes)
+        if let listed = lease.listed { writer.number(UInt64(listed.rawValue)) }
         return writer.bytes
     }
 
@@ -40,8 +41,14 @@ struct RowCodec: Sendable {
         let client = try reader.identifier(ClientTag.self)
         let overwrite = try reader.flag()
         let key = Key(point: try reader.counted())
+        var listed: Level?
+        if !reader.isAtEnd {
+            listed = Level(rawValue: UInt8(truncatingIfNeeded: try reader.number()))
+            guard listed != nil else { throw Malformed() }
+        }
         try reader.end()
-        return LeaseRecord(id: id, client: client, key: key, overwrite: overwrite, value: value)
+        return LeaseRecord(
+            id: id, client: client, key: key, overwrite: overwrite, value: value, listed: listed)
     }
 
     /// A sealed block, in the row of its value and position.
