@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import signal
 import subprocess
 import unittest
 
@@ -208,6 +209,28 @@ class NamenodeGone(CommandCase):
             self.cluster.wait_settled()
         self.assertIn(put.returncode, EXIT["namenode unreachable"], error)
         self.assertIn(f"'{self.key()}' is still leased", error.decode())
+
+
+@unittest.skipIf(STANDIN, "the stand-in reads its source before it asks for a lease")
+class LeaseOver(CommandCase):
+    settings = {"datanodes": 1, "replicas": 1, "min_nodes": 1, "lease_ms": 1000}
+
+    def test_an_interrupted_put_whose_lease_is_over_says_nothing_of_it(self):
+        reader, writer = os.pipe()
+        put = subprocess.Popen(
+            [*program("catena"), "put", "-", self.key()], stdin=reader, stderr=subprocess.PIPE,
+            env=command_environment(self.cluster.address))
+        os.close(reader)
+        try:
+            until(lambda: self.cluster.status().leases, "the lease")
+            put.send_signal(signal.SIGSTOP)
+            until(lambda: not self.cluster.status().leases, "the lease to end")
+            put.send_signal(signal.SIGINT)
+            put.send_signal(signal.SIGCONT)
+            _, error = put.communicate(timeout=60)
+        finally:
+            os.close(writer)
+        self.assertNotIn("still leased", error.decode())
 
 
 class TooFew(CommandCase):

@@ -31,9 +31,9 @@ def needs_root(test):
 class Sources(CommandCase):
     settings = {"datanodes": 3}
 
-    def put_while(self, change):
+    def put_while(self, change, source=None):
         """Puts a file that `change` works on after the put has begun and before it has an end."""
-        source = self.source(self.bytes(12_000_000))
+        source = source or self.source(self.bytes(12_000_000))
         nodes = [node.daemon for node in self.cluster.nodes]
         for node in nodes:
             node.send_signal(signal.SIGSTOP)
@@ -76,6 +76,18 @@ class Sources(CommandCase):
         self.assert_not_stored(
             self.put_while(lambda source: os.truncate(source, 11_000_000)),
             "changed while it was read")
+
+    def test_nor_one_that_takes_no_blocks_of_its_device(self):
+        source = self.source(b"")
+        os.truncate(source, 500_000)
+        if source.stat().st_blocks:
+            self.skipTest("SKIPPED: this file system has no holes")
+
+        def write(source):
+            with open(source, "r+b") as file:
+                file.write(b"other")
+
+        self.assert_not_stored(self.put_while(write, source), "changed while it was read")
 
     def test_files_that_a_kernel_makes_up(self):
         for path in ("/proc/version", "/sys/kernel/mm/transparent_hugepage/enabled",

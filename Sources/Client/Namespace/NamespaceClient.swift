@@ -102,11 +102,16 @@ public final class NamespaceClient: Sendable {
         _ = try call(.close(message), key: lease.key)
     }
 
-    /// Drops the value being written; the committed one, if any, stays.
+    /// Drops the value being written; the committed one, if any, stays. A lease that is over, by
+    /// its time or by a CLOSE that was answered to nobody, leaves nothing to drop.
     public func abandon(_ lease: Lease) throws(ClientError) {
         var message = ControlAbandon()
         message.leaseID = Data(lease.id.bytes)
-        _ = try call(.abandon(message), key: lease.key, limit: Self.shortCall)
+        do throws(ClientError) {
+            _ = try call(.abandon(message), key: lease.key, limit: Self.shortCall)
+        } catch .leaseExpired {
+            return
+        }
     }
 
     // MARK: Reading

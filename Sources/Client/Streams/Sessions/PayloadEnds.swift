@@ -39,14 +39,17 @@ struct LocalFile {
     let descriptor: CInt
     /// Where it stands, when it is a regular file; bytes are then moved by place.
     let position: UInt64?
-    /// Of a regular file that says how many bytes it has, and 0 of others.
+    /// Of a regular file, as it says, and 0 of others.
     let size: UInt64
+    /// Its size need not be how many bytes can be read.
+    private let isMadeUp: Bool
     /// When the bytes, and when anything of the file, changed last (inode.7).
     private let modified: timespec
     private let changed: timespec
 
     /// A file without blocks of a device says nothing by its size, unless it is longer than any
-    /// that a kernel makes up: proc(5) has 0 and sysfs(5) has 4096, whatever can be read.
+    /// that a kernel makes up: proc(5) has 0 and sysfs(5) has 4096, whatever can be read. A short
+    /// file of ext4 or FUSE, or one that is all hole, has no blocks either.
     private static let madeUpBytes = 1 << 20
 
     /// The errno when there is nothing open.
@@ -57,8 +60,8 @@ struct LocalFile {
         let isRegular = facts.st_mode & S_IFMT == S_IFREG
         let place = isRegular ? lseek(descriptor, 0, SEEK_CUR) : -1
         position = place >= 0 ? UInt64(place) : nil
-        let isMadeUp = facts.st_blocks == 0 && facts.st_size <= Self.madeUpBytes
-        size = isRegular && !isMadeUp ? UInt64(facts.st_size) : 0
+        isMadeUp = facts.st_blocks == 0 && facts.st_size <= Self.madeUpBytes
+        size = isRegular ? UInt64(facts.st_size) : 0
         modified = facts.st_mtim
         changed = facts.st_ctim
     }
@@ -76,7 +79,7 @@ struct LocalFile {
 
     /// Bytes from where it stands to its end, when that is known.
     var rest: UInt64? {
-        guard let position, size > 0 else { return nil }
+        guard let position, size > 0, !isMadeUp else { return nil }
         return size - min(position, size)
     }
 

@@ -37,10 +37,11 @@ struct PutSource {
         if let promised, promised != read {
             throw .sourceLength(expected: promised, found: read)
         }
-        guard let start, let expected = file.rest else { return }
+        guard let place = file.position else { return }
         let now = try LocalFile.inspect(descriptor) { .sourceFailed(reason: $0) }
         guard now.size == file.size else {
-            throw .sourceLength(expected: expected, found: now.size - min(start, now.size))
+            func rest(_ size: UInt64) -> UInt64 { size - min(place, size) }
+            throw .sourceLength(expected: rest(file.size), found: rest(now.size))
         }
         guard now.isUnchanged(since: file) else { throw .sourceChanged }
     }
