@@ -42,6 +42,14 @@ public struct Progress: Equatable, Sendable, BitwiseCopyable {
             durable: min(durable, other.durable))
     }
 
+    /// What one of both has come to.
+    @inlinable
+    public func maximum(_ other: Self) -> Self {
+        Self(
+            received: max(received, other.received), written: max(written, other.written),
+            durable: max(durable, other.durable))
+    }
+
     /// Whether `other` promises less than this at some level.
     @inlinable
     public func exceeds(_ other: Self) -> Bool {

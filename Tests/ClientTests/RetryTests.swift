@@ -156,7 +156,7 @@ struct RetryTests {
         #expect(failed(&retry, broken, canMove: true) == .newBlock(without: nodes[1]))
         // A new chain has its own chances.
         #expect(failed(&retry, .disconnected(0), 1, canMove: true) == .resume)
-        retry.progressed()
+        #expect(retry.progressed(Progress(received: 1)) == true)
         #expect(failed(&retry, refused(.busy), canMove: true) == .newBlock(without: nodes[0]))
         let gone = refused(.nextHopUnreachable, by: nodes[1])
         #expect(failed(&retry, gone, 2, canMove: true) == .newBlock(without: nodes[1]))
@@ -183,6 +183,23 @@ struct RetryTests {
         #expect(failed(&retry, .disconnected(104), canMove: true, isOver: true) == .giveUp)
     }
 
+    @Test("bytes that are sent again are no progress, and only so many blocks are left for them")
+    func sentAgain() {
+        var retry = WriteRetry()
+        let received = Progress(received: 10)
+        let written = Progress(received: 10, written: 10)
+        let gone = refused(.nextHopUnreachable, by: nodes[1])
+        #expect(retry.progressed(received) == true)
+        #expect(retry.progressed(written) == true)
+        for _ in 1..<WriteRetry.leftBlocks {
+            #expect(failed(&retry, gone, canMove: true) == .newBlock(without: nodes[1]))
+            #expect(retry.progressed(received) == false)
+            #expect(retry.progressed(written) == false)
+        }
+        #expect(retry.progressed(Progress(received: 11, written: 10)) == true)
+        #expect(failed(&retry, gone, canMove: true) == .giveUp)
+    }
+
     @Test("what cannot be had again is sent to the same chain as long")
     func pipe() {
         var retry = WriteRetry()
@@ -192,7 +209,7 @@ struct RetryTests {
             pauses.append(retry.pause / 1_000_000)
         }
         #expect(pauses == [100, 200, 400, 800, 1_600, 1_600])
-        retry.progressed()
+        #expect(retry.progressed(Progress(received: 1)) == true)
         #expect(failed(&retry, .timedOut, canMove: false) == .resume)
         #expect(retry.pause == 100_000_000)
         #expect(failed(&retry, .timedOut, canMove: false, isOver: true) == .giveUp)
@@ -210,7 +227,7 @@ struct RetryTests {
         #expect(failed(&retry, refused(.fenced), canMove: false, isOver: true) == .giveUp)
         var other = WriteRetry()
         #expect(failed(&other, refused(.fenced), canMove: false) == .resume)
-        other.progressed()
+        #expect(other.progressed(Progress(received: 1)) == true)
         #expect(other.pause < PlanRetry.longestPause)
         #expect(
             failed(&other, refused(.fenced), canMove: true) == .newBlock(without: nodes[0]))

@@ -175,6 +175,28 @@ class D1(FaultCase):
         return sum(device.free_bytes for device in self.devices_of(node)) >> 20
 
 
+class EverySeal(FaultCase):
+    """What fails after the bytes were acked, each time and on all nodes."""
+
+    settings = {**FaultCase.settings, "block_bytes": 64 << 20}
+
+    def assert_ends(self, timeout):
+        for node in self.cluster.nodes:
+            self.arm(node, "before-forward-seal:errno=EPIPE:1+")
+        source = self.cluster.folder / "source"
+        source.write_bytes(self.bytes(20_000_000))
+        done = self.cluster.cli(
+            "put", source, self.key(), "--quiet", "--timeout", timeout, timeout=50)
+        self.assert_cli(done, EXIT["too few nodes"])
+        self.assertEqual(self.cluster.status().leases, 0, "its lease was given back")
+
+    def test_bytes_that_are_sent_again_are_no_progress(self):
+        self.assert_ends("5s")
+
+    def test_a_long_timeout_does_not_fill_the_cluster(self):
+        self.assert_ends("1h")
+
+
 class D2(FaultCase):
     """A device that says EIO."""
 

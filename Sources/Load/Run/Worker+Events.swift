@@ -24,8 +24,10 @@ extension Worker {
         case .progress(let id, let acked):
             guard phase.task != .ping else { return pinged(acked) }
             let lane = writeLane[Int(id.index)]
-            lanes[lane].patience.progressed()
-            if let index = block(lane, id) { lanes[lane].writing[index].retry.progressed() }
+            guard let index = block(lane, id) else { return }
+            if lanes[lane].writing[index].retry.progressed(acked) {
+                lanes[lane].patience.progressed()
+            }
         case .sealed(let id, let seal):
             guard phase.task != .ping else {
                 ping.write = nil

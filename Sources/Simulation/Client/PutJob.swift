@@ -268,8 +268,7 @@ final class PutJob: ClientJob {
             value.fill(memory, from: position + Int(offset))
             client.box.engine.provide(id, slot: slot, count: memory.count)
         case .progress(let id, let acked) where id == write:
-            retry.progressed()
-            patience.progressed()
+            if retry.progressed(acked) { patience.progressed() }
             guard let plan else { return }
             cluster.oracle.acked(
                 acked, plan, of: value, at: position, since: writeBegan, client: client.name)

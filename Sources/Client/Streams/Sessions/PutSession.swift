@@ -170,8 +170,7 @@ struct PutSession: ~Copyable {
             isSourceEnded = isSourceEnded || isEnded
         case .progress(let id, let acked):
             guard let place = place(of: id) else { return }
-            writing[place].retry.progressed()
-            patience.progressed()
+            if writing[place].retry.progressed(acked) { patience.progressed() }
             writing[place].written = max(writing[place].written, acked[.written])
         case .sealed(let id, let seal):
             guard let place = place(of: id) else { return }

@@ -1,5 +1,6 @@
 /// How long something goes on without progress, as a pure state: from the first failure after the
-/// last progress, the silence before that failure included.
+/// last progress, the silence before that failure included. Progress is what was never reached
+/// before: a failure that comes back each time the same bytes have been moved comes to an end.
 package struct Patience: Sendable, Equatable {
     /// As `--timeout` says when nobody does.
     package static let usual: UInt64 = 20_000_000_000

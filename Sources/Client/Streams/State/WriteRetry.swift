@@ -1,14 +1,18 @@
 import Wire
 
 /// What is done after a write stream failed, as a pure state: a new stream to the same chain, a new
-/// block on another chain, or nothing more. It goes on for as long as its owner's `Patience` lasts;
-/// a fenced node is waited for `fencedResumes` times, whatever the patience.
+/// block on another chain, or nothing more. It goes on for as long as its owner's `Patience` lasts,
+/// but for no more than `leftBlocks`; a fenced node is waited for `fencedResumes` times, whatever
+/// the patience. It is kept from a block to the one that takes its place.
 package struct WriteRetry {
     /// 51 s: about as long as the lease.
     package static let fencedResumes = 32
     /// Streams in a row to a chain whose connections break, before another one is tried: it keeps
     /// every byte that it has, and a new one begins with none.
     package static let resumes = 3
+    /// Blocks with bytes that are left for another one at the same place of the value: what they
+    /// hold takes room on their nodes until the lease ends.
+    package static let leftBlocks = 8
 
     package enum Step: Equatable {
         /// Again with the same token; what is unacked is sent again.
@@ -23,6 +27,11 @@ package struct WriteRetry {
     private var resumed = 0
     private var fenced = 0
     private var tokensRefused = 0
+    /// What the furthest of the blocks at this place has come to.
+    private var furthest = Progress()
+    /// The block has bytes.
+    private var hasBytes = false
+    private var left = 0
 
     package init() {}
 
@@ -35,10 +44,16 @@ package struct WriteRetry {
     }
 
     /// The chain acked more than before.
-    package mutating func progressed() {
+    /// - Returns: whether it is more than any chain did for this place of the value. Bytes that are
+    ///   sent again, to another block, are no progress of the value.
+    package mutating func progressed(_ acked: Progress) -> Bool {
         failures = 0
         resumed = 0
         fenced = 0
+        hasBytes = true
+        guard acked.exceeds(furthest) else { return false }
+        furthest = furthest.maximum(acked)
+        return true
     }
 
     /// - Parameters:
@@ -60,6 +75,9 @@ package struct WriteRetry {
         switch step {
         case .resume: resumed += 1
         case .newBlock:
+            if hasBytes { left += 1 }
+            guard left < Self.leftBlocks else { return .giveUp }
+            hasBytes = false
             resumed = 0
             fenced = 0
         case .giveUp: break
