@@ -115,6 +115,15 @@ class Tokens(ClusterCase):
             read_range(self.forged(target, modes=credentials.WRITE), 0, 100)
         self.assert_status(Status.tokenWrongMode, caught.exception)
 
+    def test_two_readers_have_two_tokens_and_two_keys(self):
+        data = self.bytes(5_000)
+        values.put(self.client, self.key("/value"), data)
+        # Most of them within one millisecond, of a single chain.
+        blocks = [self.client.open(self.key("/value")).blocks[0] for _ in range(60)]
+        self.assertEqual(len({block.token for block in blocks}), 60)
+        self.assertEqual(len({block.stream_key for block in blocks}), 60)
+        self.assertEqual(read_range(located(blocks[0]), 0, len(data)), data)
+
     def test_another_block_s_token(self):
         self.assert_write(Status.tokenWrongBlock, self.good, block=self.good.block + 1)
         self.assert_write(

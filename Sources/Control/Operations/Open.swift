@@ -62,8 +62,11 @@ extension Namenode {
             return message
         }
         message.replicas = chain.messages
+        // Drawn anew for each reader: the stream's key is the token's, and nobody else's token may
+        // be made by asking at the same moment.
+        let lease = LeaseID(using: &generator)
         (message.token, message.streamKey) = token(
-            .read, block: block, lease: .none, chain: chain.hash, maxLength: block.length, now: now)
+            .read, block: block, lease: lease, chain: chain.hash, maxLength: block.length, now: now)
         return message
     }
 

@@ -13,7 +13,7 @@
 /// | 16 | 16 | cluster |
 /// | 32 | 8 | block |
 /// | 40 | 8 | epoch |
-/// | 48 | 16 | lease, zero for a read token |
+/// | 48 | 16 | lease; in a read token 16 random bytes |
 /// | 64 | 16 | chain hash |
 /// | 80 | 8 | max length of the block |
 /// | 88 | 4 | duration in milliseconds from `issued` |

@@ -183,7 +183,7 @@ class Namespace:
             entry = {"block": number, "epoch": block["epoch"], "offset": at,
                      "length": block["length"], "crc": block["crc"], "replicas": nodes}
             if tokens and nodes:
-                entry.update(self.token(READ, number, nodes, bytes(16), now, block["length"]))
+                entry.update(self.token(READ, number, nodes, os.urandom(16), now, block["length"]))
             out.append(entry)
             at += block["length"]
         return out, at
