@@ -106,6 +106,43 @@ extension Namenode {
         return (Data(signed), Data(key.streamKeyBytes(of: signed)))
     }
 
+    /// What an answer to a datanode is proven with, a refusal too. `nil` for who has not shown that
+    /// it knows the cluster's secret: nobody else gets one made for a challenge of its choice.
+    func answerProof(
+        to operation: ControlRequest.OneOf_Operation?, from caller: Caller
+    ) -> AnswerProof? {
+        let node: NodeID?
+        let challenge: Data
+        switch operation {
+        case .register(let request):
+            node = NodeID(bytes: request.nodeID).flatMap {
+                isProven(request, node: $0, caller) ? $0 : nil
+            }
+            challenge = request.challenge
+        case .heartbeat(let request):
+            node = NodeID(bytes: request.nodeID).flatMap {
+                isProven(request, node: $0, caller) ? $0 : nil
+            }
+            challenge = request.challenge
+        default: return nil
+        }
+        guard let node, challenge.count == KeySeal.challengeBytes else { return nil }
+        return AnswerProof(
+            secret: secret, node: node, namenode: caller.challenge, datanode: Array(challenge))
+    }
+
+    func isProven(_ request: ControlRegister, node: NodeID, _ caller: Caller) -> Bool {
+        let covered = MembershipProof.register(
+            challenge: caller.challenge, node: node, incarnation: Array(request.incarnation))
+        return MembershipProof.isValid(request.proof, covered, secret: secret)
+    }
+
+    func isProven(_ request: ControlHeartbeat, node: NodeID, _ caller: Caller) -> Bool {
+        let covered = MembershipProof.heartbeat(
+            challenge: caller.challenge, node: node, session: request.session)
+        return MembershipProof.isValid(request.proof, covered, secret: secret)
+    }
+
     /// - Parameter node: who asks, on `caller`'s connection, with a challenge of its own: nobody
     ///   else can read the answer.
     func signingKeys(

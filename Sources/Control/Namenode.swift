@@ -88,6 +88,9 @@ package struct Namenode: Sendable {
         } catch {
             decision.reply = error.reply(to: request.requestID)
         }
+        if let proof = answerProof(to: request.operation, from: caller) {
+            decision.encoded = proof.proving(ReplyWriter.body(decision.reply))
+        }
         return decision
     }
 

@@ -63,9 +63,10 @@ public final class ControlConnection {
 
     /// Sends one request and waits for its answer, at most `milliseconds` and at most what the
     /// settings say.
+    /// - Parameter proof: what success must be proven with; `nil`: anybody's answer does.
     /// - Returns: a reply with code `ok`; any other code is thrown as `refused`.
     public func call(
-        _ request: ControlRequest, milliseconds: Int64 = .max
+        _ request: ControlRequest, milliseconds: Int64 = .max, proof: AnswerProof? = nil
     ) throws(ControlFailure) -> ControlReply {
         let deadline = Deadline(after: min(milliseconds, settings.callMilliseconds))
         try socket.send(try encoded(request), before: deadline)
@@ -76,13 +77,29 @@ public final class ControlConnection {
                 guard reply.requestID != 0 else { throw ControlFailure(unasked: reply) }
                 throw .malformed("the answer belongs to request \(reply.requestID)")
             }
-            guard reply.code == .ok else {
-                throw .refused(
-                    .init(
-                        code: reply.code, message: reply.message, live: Int(reply.liveNodes),
-                        needed: Int(reply.neededNodes)))
-            }
+            try reply.check(body, proof: proof)
             return reply
+        }
+    }
+}
+
+extension ControlReply {
+    /// Throws when the answer is a refusal, or none that its caller can believe.
+    /// - Parameters:
+    ///   - body: the answer as it came.
+    ///   - proof: what success must be proven with; `nil`: anybody's answer does.
+    package func check(_ body: [UInt8], proof: AnswerProof?) throws(ControlFailure) {
+        let isProven = proof?.isProven(body) ?? false
+        guard code == .ok else {
+            throw .refused(
+                .init(
+                    code: code, message: message, live: Int(liveNodes), needed: Int(neededNodes),
+                    isProven: isProven))
+        }
+        guard proof == nil || isProven else {
+            throw .malformed(
+                "its answer does not prove this cluster's secret: it is another cluster's "
+                    + "namenode, or none")
         }
     }
 }

@@ -24,8 +24,14 @@ public enum ControlFailure: Error, Equatable, Sendable {
         /// With `tooFewNodes`: how many datanodes are live, and how many are needed.
         public let live: Int
         public let needed: Int
+        /// The answer showed that its sender knows the cluster's secret.
+        public let isProven: Bool
 
-        public init(code: ControlCode, message: String, live: Int = 0, needed: Int = 0) {
+        public init(
+            code: ControlCode, message: String, live: Int = 0, needed: Int = 0,
+            isProven: Bool = false
+        ) {
+            self.isProven = isProven
             self.code = code
             self.message = message
             self.live = live

@@ -19,6 +19,40 @@ struct NodeTests {
         #expect(try desk.send(.register(message), role: .datanode).code == .ok)
     }
 
+    @Test func whoProvesTheSecretGetsAProvenAnswerAndNobodyElse() throws {
+        var desk = try Desk()
+        func answer(
+            _ operation: ControlRequest.OneOf_Operation
+        ) throws -> (reply: ControlReply, body: [UInt8]) {
+            var request = ControlRequest()
+            request.clientID = Data(ClientID(high: 1, low: 1).bytes)
+            request.requestID = 1
+            request.operation = operation
+            let caller = Caller(role: .datanode, challenge: Desk.challenge, peer: "test")
+            let answer = try desk.engine.handle(request, from: caller, at: Moment(now: desk.now))
+            return (answer.reply, answer.encoded ?? ReplyWriter.body(answer.reply))
+        }
+        try desk.register(0)
+        var beat = desk.nodes[0].heartbeat(challenge: Desk.challenge, secret: Desk.secret)
+        let proof = AnswerProof(
+            secret: Desk.secret, node: desk.nodes[0].id, namenode: Desk.challenge,
+            datanode: Array(beat.challenge))
+        // Accepted, and refused: the sequence is far ahead.
+        for (sequence, code) in [(UInt64(1), ControlCode.ok), (9, .staleSession)] {
+            beat.sequence = sequence
+            let (reply, body) = try answer(.heartbeat(beat))
+            #expect(reply.code == code)
+            #expect(proof.isProven(body))
+            #expect(try ControlFrame.decode(ControlReply.self, from: body).code == code)
+        }
+        let register = desk.nodes[0].register(challenge: Desk.challenge, secret: Desk.secret)
+        #expect(proof.isProven(try answer(.register(register)).body))
+        beat.proof[0] ^= 1
+        let (reply, body) = try answer(.heartbeat(beat))
+        #expect(reply.code == .badSecret && !proof.isProven(body))
+        #expect(try ControlFrame.decode(ControlReply.self, from: body).proof.isEmpty)
+    }
+
     @Test func theNewestIncarnationWins() throws {
         var desk = try Desk()
         let old = desk.nodes[0]

@@ -1,3 +1,4 @@
+import ControlClient
 import Testing
 import Wire
 
@@ -80,5 +81,40 @@ import Wire
             }
         }
         #expect(orders == ["scrub 5", "delete 5"])
+    }
+
+    private func refused(_ code: ControlCode, isProven: Bool) -> ControlFailure {
+        .refused(.init(code: code, message: "so", isProven: isProven))
+    }
+
+    @Test mutating func onlyTheNamenodesOwnWordEndsASession() {
+        let codes: [ControlCode] = [
+            .staleSession, .badSecret, .incarnationReplaced, .staleCopy, .malformed, .busy,
+        ]
+        for code in codes {
+            membership.failed(refused(code, isProven: false))
+            #expect(membership.isOpen, "\(code)")
+            #expect(membership.finality(of: refused(code, isProven: false)) == nil)
+        }
+        let other = ControlFailure.wrongCluster(
+            expected: ClusterID(high: 1, low: 1), found: ClusterID(high: 1, low: 2))
+        #expect(membership.finality(of: other) == nil)
+        #expect(membership.finality(of: .wrongVersion("9")) == nil)
+        #expect(membership.finality(of: refused(.incarnationReplaced, isProven: true)) == "so")
+        #expect(membership.finality(of: refused(.staleSession, isProven: true)) == nil)
+        membership.failed(refused(.staleSession, isProven: true))
+        #expect(!membership.isOpen)
+    }
+
+    @Test func atTheStartTheOperatorHearsWhatAnybodySays() {
+        let fresh = Membership(
+            Membership.Member(
+                node: NodeID(high: 1, low: 1), incarnation: IncarnationID(high: 1, low: 2),
+                secret: Array(repeating: 1, count: 32), host: "10.0.0.1", port: 7500,
+                software: "test"),
+            client: ClientID(high: 1, low: 3), now: 0)
+        #expect(fresh.finality(of: refused(.badSecret, isProven: false)) == "so")
+        #expect(fresh.finality(of: .wrongVersion("9")) != nil)
+        #expect(fresh.finality(of: refused(.staleSession, isProven: false)) == nil)
     }
 }

@@ -7,7 +7,7 @@ import random
 import re
 import unittest
 
-from catena_peer import crc32c, credentials, frames, golden, messages, protobuf, status
+from catena_peer import crc32c, credentials, frames, golden, messages, protobuf, sealing, status
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOLDEN = json.loads(golden.PATH.read_text())
@@ -74,6 +74,20 @@ class Golden(unittest.TestCase):
             self.assertEqual(
                 [(n.node.hex(), n.host, n.port) for n in nodes],
                 [(n["node"], n["host"], n["port"]) for n in entry["nodes"]])
+
+    def test_answers_are_proven_to_the_last_bit(self):
+        for entry in GOLDEN["answers"]:
+            raw = bytes.fromhex(entry["hex"])
+            proof = sealing.AnswerProof(*(
+                bytes.fromhex(entry[name]) for name in ("secret", "node", "namenode", "datanode")))
+            proof.check(raw)
+            expected = golden.from_json("Reply", {**entry["fields"], "proof": raw[-32:].hex()})
+            self.assertEqual(protobuf.decode("Reply", raw), expected)
+            for bit in range(8 * len(raw)):
+                bad = bytearray(raw)
+                bad[bit // 8] ^= 1 << bit % 8
+                with self.assertRaises(sealing.Unproven):
+                    proof.check(bytes(bad))
 
     def test_control_messages_decode(self):
         for entry in GOLDEN["control"]:

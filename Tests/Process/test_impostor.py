@@ -1,5 +1,5 @@
-"""Nobody is believed on the data plane without proof: processes at dead datanodes' addresses, nodes
-at each other's addresses, blocks that are another one than was closed, and keys on the wire."""
+"""Nobody is believed without proof: processes at dead datanodes' addresses and at a dead namenode's,
+nodes at each other's addresses, blocks that are another one than was closed, keys on the wire."""
 
 import json
 import pathlib
@@ -13,9 +13,10 @@ from catena_peer import frames
 from catena_peer.case import ClusterCase, Durability, Level, Refusal, Status
 from catena_peer.cluster import until
 from catena_peer.control import Registration, chain_of, end
+from catena_peer.credentials import decode_token
 from catena_peer.crc32c import crc32c
 from catena_peer.datanode import WriteStream, located, planned, read_range, write_block
-from catena_peer.impostor import Impostor
+from catena_peer.impostor import Impostor, ImpostorNamenode
 
 CHUNK = frames.CHUNK
 # A killed datanode stays in chains for as long as these tests take.
@@ -295,6 +296,54 @@ class Tap:
     def close(self):
         for sock in [self.listener, *self.sockets]:
             end(sock)
+
+
+class AnotherNamenode(ClusterCase):
+    """Somebody without the secret listens where the namenode did."""
+
+    settings = {"datanodes": 3, "replicas": 3, "min_nodes": 3, "heartbeat_ms": 20,
+                "stale_ms": 3_000, "dead_ms": 10_000}
+
+    def deletion(self, location):
+        """The command that would delete a block, with all a namenode says of it."""
+        token, _ = decode_token(location.token)
+        return {"kind": 2, "block": location.block, "epoch": location.epoch,
+                "incarnation": token.incarnation, "sealed": True, "length": location.length,
+                "crc": location.crc}
+
+    def test_its_word_deletes_nothing_and_ends_no_datanode(self):
+        key, data = self.key(), self.bytes(200_000)
+        self.assert_cli(self.cluster.cli("put", "-", key, stdin=data), [0])
+        located_at = self.client.open(key).blocks
+        self.cluster.namenode.kill()
+        impostor = ImpostorNamenode(
+            self.cluster.address, self.client.cluster_id, map(self.deletion, located_at))
+        try:
+            # Each refusal, and between them an answer with the deletions, to each node.
+            most = 2 * len(impostor.REFUSALS)
+            until(lambda: len(impostor.answers) == 3 and min(impostor.answers.values()) > most,
+                  lambda: f"answers to all: {impostor.answers}\n{self.cluster.tails()}")
+        finally:
+            impostor.__exit__()
+        self.assertEqual(impostor.registered, 0, "no refusal without proof ends a session")
+        for node in self.cluster.nodes:
+            self.assertTrue(node.daemon.running())
+            for location in located_at:
+                name = f"{location.block:016x}.blk"
+                self.assertTrue(any((path / "blocks" / name).exists() for path in node.folders))
+        self.cluster.start_namenode()
+        self.cluster.wait_settled()
+        for location in self.client_again().open(key).blocks:
+            target = located(location)
+            part = data[location.offset : location.offset + location.length]
+            self.assertEqual(len(target.chain), 3)
+            for place in range(3):
+                self.assertEqual(read_range(target, 0, location.length, place), part)
+
+    def client_again(self):
+        self.client.close()
+        self.client.connect()
+        return self.client
 
 
 class KeysOnTheWire(ClusterCase):

@@ -168,6 +168,44 @@ struct ProofTests {
         }
     }
 
+    @Test func anAnswerIsProvenToOneNodeForOneMessage() {
+        let secret = [UInt8](0x40..<0x60)
+        let own = Self.challenge.bytes
+        let other = Array(own.reversed())
+        let proof = AnswerProof(
+            secret: secret, node: Sample.head, namenode: own, datanode: other)
+        let refusal = bytes(hex: "08ac0210061a0e726567697374657220616761696e")
+        let answer = proof.proving(refusal)
+        #expect(
+            answer
+                == refusal
+                + bytes(
+                    hex: """
+                        f20620c97a73691a25ab90bb6a4df74ec71762cb4ddfcaccf92b6d9a633a0b4b
+                        0c6ab7
+                        """))
+        #expect(proof.isProven(answer))
+        #expect(proof.isProven(proof.proving([])))
+        let strangers = [
+            AnswerProof(secret: other + other, node: Sample.head, namenode: own, datanode: other),
+            AnswerProof(secret: secret, node: Sample.tail, namenode: own, datanode: other),
+            AnswerProof(secret: secret, node: Sample.head, namenode: other, datanode: other),
+            AnswerProof(secret: secret, node: Sample.head, namenode: own, datanode: own),
+        ]
+        for (index, stranger) in strangers.enumerated() {
+            #expect(!stranger.isProven(answer), "case \(index)")
+        }
+        for bit in 0..<answer.count * 8 {
+            var bad = answer
+            bad[bit / 8] ^= 1 << (bit % 8)
+            #expect(!proof.isProven(bad), "bit \(bit)")
+        }
+        for bad in [[], refusal, Array(answer.dropLast()), answer + [0], Array(answer.dropFirst())]
+        {
+            #expect(!proof.isProven(bad))
+        }
+    }
+
     @Test func aKeyIsSealedForOneNodeAndOneMessage() {
         let secret = [UInt8](0x40..<0x60)
         let own = Self.challenge.bytes

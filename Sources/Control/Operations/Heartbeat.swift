@@ -58,9 +58,7 @@ extension Namenode {
         guard let id = NodeID(bytes: request.nodeID) else {
             throw Refusal(.malformed, "a node id has 16 bytes")
         }
-        let covered = MembershipProof.heartbeat(
-            challenge: caller.challenge, node: id, session: request.session)
-        guard MembershipProof.isValid(request.proof, covered, secret: secret) else {
+        guard isProven(request, node: id, caller) else {
             throw Refusal(.badSecret, "the proof does not match this cluster's secret")
         }
         try check(challenge: request.challenge)

@@ -96,9 +96,7 @@ extension Namenode {
         guard let id = NodeID(bytes: request.nodeID), id != .none else {
             throw Refusal(.malformed, "a node id has 16 bytes and is not zero")
         }
-        let covered = MembershipProof.register(
-            challenge: caller.challenge, node: id, incarnation: Array(request.incarnation))
-        guard MembershipProof.isValid(request.proof, covered, secret: secret) else {
+        guard isProven(request, node: id, caller) else {
             throw Refusal(.badSecret, "the proof does not match this cluster's secret")
         }
         guard caller.role == .datanode else {

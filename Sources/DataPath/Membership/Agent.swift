@@ -81,7 +81,7 @@ final class Agent: Sendable {
                     rest(session.membership.restMilliseconds)
                 }
             } catch {
-                if let reason = Membership.finality(of: error) { return .refused(reason) }
+                if let reason = session.membership.finality(of: error) { return .refused(reason) }
                 session.connection = nil
                 let wasOpen = session.membership.isOpen
                 session.membership.failed(error)
@@ -257,7 +257,7 @@ final class Agent: Sendable {
         }
         return try connection.call(
             session.membership.request(operation),
-            milliseconds: session.membership.callMilliseconds)
+            milliseconds: session.membership.callMilliseconds, proof: session.membership.proof)
     }
 
     /// An answer came: the reactors hear what it means for them.

@@ -60,6 +60,10 @@ package struct Membership: Sendable {
     package private(set) var isFenced = false
     /// Opens the keys of the next answer: made with what was asked last.
     private var seal: KeySeal?
+    /// What the next answer must be proven with: made with what was asked last.
+    package private(set) var proof: AnswerProof?
+    /// The namenode has taken this process in, once.
+    private var wasTakenIn = false
     private var random: ChallengeRandom
     /// The newest state of the namespace that this node has heard of: said at REGISTER, so that a
     /// namenode on an older copy hears of it.
@@ -109,20 +113,26 @@ package struct Membership: Sendable {
         return true
     }
 
-    /// A call failed. The session is over only when the namenode says so.
+    /// A call failed. The session is over only when the namenode says so, and proves it.
     package mutating func failed(_ failure: ControlFailure) {
-        if case .refused = failure { isOpen = false }
+        if case .refused(let refusal) = failure, refusal.isProven { isOpen = false }
     }
 
     /// `nil` when trying again makes sense.
-    package static func finality(of failure: ControlFailure) -> String? {
+    ///
+    /// A node that its namenode has taken in ends on that namenode's word alone: whoever else
+    /// answers at its address is no contact, and passes. At the start what anybody says is for the
+    /// operator: a wrong secret and a wrong cluster cannot be told with a proof.
+    package func finality(of failure: ControlFailure) -> String? {
         switch failure {
         case .refused(let refusal)
         where [.badSecret, .incarnationReplaced, .staleCopy, .wrongCluster, .malformed].contains(
-            refusal.code):
+            refusal.code) && (refusal.isProven || !wasTakenIn):
             refusal.message
-        case .wrongCluster, .wrongVersion: "\(failure)"
-        case .refused, .unreachable, .unknownHost, .timedOut, .malformed: nil
+        case .wrongCluster where !wasTakenIn, .wrongVersion where !wasTakenIn: "\(failure)"
+        case .refused, .unreachable, .unknownHost, .timedOut, .malformed, .wrongCluster,
+            .wrongVersion:
+            nil
         }
     }
 
@@ -161,11 +171,13 @@ package struct Membership: Sendable {
         return register
     }
 
-    /// The keys of the answer are sealed with it: only who knows the cluster's secret reads them,
-    /// and only who knows it can have sent them.
+    /// The answer is proven and its keys are sealed with it: only who knows the cluster's secret
+    /// can have sent the one, and reads the others.
     private mutating func newChallenge(beside namenode: [UInt8]) -> Data {
         let own = Challenge(using: &random).bytes
         seal = KeySeal(
+            secret: member.secret, node: member.node, namenode: namenode, datanode: own)
+        proof = AnswerProof(
             secret: member.secret, node: member.node, namenode: namenode, datanode: own)
         return Data(own)
     }
@@ -233,8 +245,9 @@ package struct Membership: Sendable {
     // MARK: What it hears
 
     /// The namenode took the node in. A report of every block has to begin.
+    /// - Parameter reply: of an answer that `proof` proved.
     /// - Returns: what the reactors are to be told, in order.
-    /// - Throws: for an answer of somebody who does not know the cluster's secret.
+    /// - Throws: when its keys cannot be opened.
     package mutating func registered(
         _ reply: ControlRegisterReply, now: Int64
     ) throws(ControlFailure) -> [Mail] {
@@ -242,11 +255,13 @@ package struct Membership: Sendable {
         session = reply.session
         sequence = 0
         isOpen = true
+        wasTakenIn = true
         unanswered = nil
         timing = reply.timing
         return heard(ring, now: now)
     }
 
+    /// - Parameter reply: of an answer that `proof` proved.
     /// - Returns: what the reactors are to be told, in order.
     /// - Throws: as `registered` does.
     package mutating func answered(

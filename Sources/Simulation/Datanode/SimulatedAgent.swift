@@ -98,19 +98,17 @@ final class SimulatedAgent: ControlUser {
         }
     }
 
-    func replied(_ reply: ControlReply, on line: ControlLine) {
+    func replied(_ reply: ControlReply, _ body: [UInt8], on line: ControlLine) {
         guard line === self.line, case .calling = state else { return }
-        guard reply.code == .ok else {
-            let failure = ControlFailure.refused(
-                ControlFailure.Refusal(code: reply.code, message: reply.message))
-            return failed(failure)
-        }
-        switch reply.result {
-        case .register(let message):
-            do throws(ControlFailure) { try registered(message) } catch { failed(error) }
-        case .heartbeat(let message):
-            do throws(ControlFailure) { try answered(message) } catch { failed(error) }
-        default: preconditionFailure("an agent asks two things")
+        do throws(ControlFailure) {
+            try reply.check(body, proof: membership.proof)
+            switch reply.result {
+            case .register(let message): try registered(message)
+            case .heartbeat(let message): try answered(message)
+            default: preconditionFailure("an agent asks two things")
+            }
+        } catch {
+            failed(error)
         }
     }
 
@@ -140,7 +138,7 @@ final class SimulatedAgent: ControlUser {
         line = nil
         let wasOpen = membership.isOpen
         membership.failed(failure)
-        if Membership.finality(of: failure) != nil {
+        if membership.finality(of: failure) != nil {
             cluster.note([4, UInt64(datanode.number)], "\(datanode.name): refused: \(failure)")
             state = .refused
             return

@@ -3,7 +3,8 @@ import Wire
 
 /// Who calls the namenode: a client or a datanode's agent.
 protocol ControlUser: AnyObject {
-    func replied(_ reply: ControlReply, on line: ControlLine)
+    /// - Parameter body: the reply as it came.
+    func replied(_ reply: ControlReply, _ body: [UInt8], on line: ControlLine)
     /// Nothing more comes on this line; what was sent may have been heard or not.
     func broke(_ line: ControlLine)
 }
@@ -155,9 +156,9 @@ final class ControlNetwork: SimulationParticipant {
         case .request: cluster.namenode.take(line.requests.removeFirst(), on: line)
         case .reply:
             do throws(ControlFrame.Failure) {
-                let reply = try ControlFrame.decode(
-                    ControlReply.self, from: line.replies.removeFirst())
-                line.user?.replied(reply, on: line)
+                let body = line.replies.removeFirst()
+                let reply = try ControlFrame.decode(ControlReply.self, from: body)
+                line.user?.replied(reply, body, on: line)
             } catch {
                 preconditionFailure("a reply that was written can be read")
             }

@@ -94,7 +94,7 @@ final class SimulatedCaller: ControlUser {
         }
     }
 
-    func replied(_ reply: ControlReply, on line: ControlLine) {
+    func replied(_ reply: ControlReply, _ body: [UInt8], on line: ControlLine) {
         guard line === self.line, case .waiting = state else { return }
         precondition(reply.requestID == request.requestID, "the answer of the only call")
         wasAnswered = true

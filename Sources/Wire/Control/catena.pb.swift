@@ -665,6 +665,13 @@ public nonisolated struct ControlReply: @unchecked Sendable {
     set {_uniqueStorage()._result = .strays(newValue)}
   }
 
+  /// 32 bytes, to REGISTER and HEARTBEAT: the whole answer is this namenode's. The last field of the
+  /// message, over all bytes before it (docs/PROTOCOL.md, "Proof of an answer").
+  public var proof: Data {
+    get {_storage._proof}
+    set {_uniqueStorage()._proof = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Result: Equatable, Sendable {
@@ -2694,7 +2701,7 @@ nonisolated extension ControlRequest: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension ControlReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Reply"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}code\0\u{1}message\0\u{3}live_nodes\0\u{3}needed_nodes\0\u{1}late\0\u{2}\u{4}register\0\u{1}heartbeat\0\u{1}create\0\u{3}add_block\0\u{1}renew\0\u{1}close\0\u{1}abandon\0\u{1}open\0\u{1}info\0\u{1}list\0\u{1}delete\0\u{1}rename\0\u{3}cluster_status\0\u{1}report\0\u{4}\u{7}report_bad\0\u{1}scrub\0\u{1}fsck\0\u{1}strays\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}code\0\u{1}message\0\u{3}live_nodes\0\u{3}needed_nodes\0\u{1}late\0\u{2}\u{4}register\0\u{1}heartbeat\0\u{1}create\0\u{3}add_block\0\u{1}renew\0\u{1}close\0\u{1}abandon\0\u{1}open\0\u{1}info\0\u{1}list\0\u{1}delete\0\u{1}rename\0\u{3}cluster_status\0\u{1}report\0\u{4}\u{7}report_bad\0\u{1}scrub\0\u{1}fsck\0\u{1}strays\0\u{2}M\u{1}proof\0")
 
   fileprivate class _StorageClass {
     var _requestID: UInt64 = 0
@@ -2704,6 +2711,7 @@ nonisolated extension ControlReply: SwiftProtobuf.Message, SwiftProtobuf._Messag
     var _neededNodes: UInt32 = 0
     var _late: ControlLateBlock? = nil
     var _result: ControlReply.OneOf_Result?
+    var _proof: Data = Data()
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -2721,6 +2729,7 @@ nonisolated extension ControlReply: SwiftProtobuf.Message, SwiftProtobuf._Messag
       _neededNodes = source._neededNodes
       _late = source._late
       _result = source._result
+      _proof = source._proof
     }
   }
 
@@ -2979,6 +2988,7 @@ nonisolated extension ControlReply: SwiftProtobuf.Message, SwiftProtobuf._Messag
             _storage._result = .strays(v)
           }
         }()
+        case 110: try { try decoder.decodeSingularBytesField(value: &_storage._proof) }()
         default: break
         }
       }
@@ -3084,6 +3094,9 @@ nonisolated extension ControlReply: SwiftProtobuf.Message, SwiftProtobuf._Messag
       }()
       case nil: break
       }
+      if !_storage._proof.isEmpty {
+        try visitor.visitSingularBytesField(value: _storage._proof, fieldNumber: 110)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -3100,6 +3113,7 @@ nonisolated extension ControlReply: SwiftProtobuf.Message, SwiftProtobuf._Messag
         if _storage._neededNodes != rhs_storage._neededNodes {return false}
         if _storage._late != rhs_storage._late {return false}
         if _storage._result != rhs_storage._result {return false}
+        if _storage._proof != rhs_storage._proof {return false}
         return true
       }
       if !storagesAreEqual {return false}

@@ -9,7 +9,7 @@ import struct
 
 from . import protobuf
 from .credentials import ChainNode
-from .sealing import CHALLENGE_BYTES, KeySeal
+from .sealing import CHALLENGE_BYTES, AnswerProof, KeySeal
 from .status import Code, Role
 
 VERSION = 2
@@ -93,7 +93,8 @@ class ControlConnection(RawConnection):
         (length,) = struct.unpack("<I", read_exactly(self.socket, 4))
         if length > MESSAGE_BYTES:
             raise protobuf.Unreadable(f"a control frame of {length} bytes")
-        return protobuf.decode(message, read_exactly(self.socket, length))
+        self.body = read_exactly(self.socket, length)
+        return protobuf.decode(message, self.body)
 
     def hello(self, role=Role.CLIENT, cluster_id=b"", lowest=VERSION, highest=VERSION):
         self.send("Hello", {
@@ -144,11 +145,13 @@ class ControlClient:
             self.early[reply.request_id] = reply
         return self.early.pop(number)
 
-    def call(self, operation, fields=None, request_id=None):
-        """The result message of `operation`; raises Refused."""
+    def call(self, operation, fields=None, request_id=None, proof=None):
+        """The result message of `operation`; raises Refused. Success must be proven with `proof`."""
         reply = self.wait(self.send(operation, fields, request_id))
         if reply.code != Code.OK:
             raise Refused(reply)
+        if proof:
+            proof.check(self.connection.body)
         return getattr(reply, operation)
 
     def create(self, key, overwrite=False):
@@ -218,11 +221,16 @@ class Registration:
             "challenge": os.urandom(CHALLENGE_BYTES)}
         request.update(fields)
         try:
-            self.reply = self.client.call("register", request)
+            self.reply = self.client.call(
+                "register", request, proof=self.answer(self.client, request["challenge"]))
         except BaseException:
             self.client.close()
             raise
         self.keys = self.seal(self.client, request["challenge"]).open_all(self.reply.keys)
+
+    def answer(self, client, challenge):
+        """What an answer over `client` to a message with this challenge is proven with."""
+        return AnswerProof(self.secret, self.node_id, client.greeting.challenge, challenge)
 
     def seal(self, client, challenge):
         """What an answer over `client` to a message with this challenge is sealed with."""
@@ -243,7 +251,7 @@ class Registration:
             "challenge": challenge,
             "proof": heartbeat_proof(
                 secret or self.secret, client.greeting.challenge, self.node_id,
-                self.reply.session)})
+                self.reply.session)}, proof=self.answer(client, challenge))
         self.keys = self.seal(client, challenge).open_all(reply.keys)
         return reply
 

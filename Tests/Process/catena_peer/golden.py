@@ -12,6 +12,7 @@ ids (16 digits, as a number) and CRCs (8 digits, as a number) are hexadecimal st
   headers    fields (what is absent is zero), and the 128 bytes
   malformed_headers   128 bytes and the name of the status a decoder must give
   proofs     the token by name, the opening header by name, the stream key, and the proof (32 bytes)
+  answers    a Reply proven: secret, node, both challenges, the fields, and all bytes
   seals      a signing key sealed: secret, node, both challenges, key{id, secret}, and the 48 bytes
   control    message, fields (bytes in hex), and the protobuf body without the length prefix
 """
@@ -22,7 +23,7 @@ import pathlib
 
 from . import credentials, frames, protobuf
 from .crc32c import combine, crc32c
-from .sealing import KeySeal
+from .sealing import AnswerProof, KeySeal
 from .status import Status
 
 PATH = pathlib.Path(__file__).parent.parent / "golden" / "wire.json"
@@ -200,6 +201,12 @@ def malformed_headers():
     ]
 
 
+ANSWERS = [
+    ("refusal", {"request_id": 300, "code": 6, "message": "register again"}),
+    ("heartbeat", {"request_id": 301, "heartbeat": {
+        "current_key": 7, "commands": [{"kind": 2, "block": 42, "epoch": 7}]}}),
+]
+
 CONTROL = [
     ("hello", "Hello", {
         "protocol_min": 2, "protocol_max": 2, "cluster_id": CLUSTER.hex(), "role": 1,
@@ -306,6 +313,13 @@ def build():
             {"name": "signing key", "secret": SECRET.hex(), "node": NODES[0].hex(),
              "namenode": CHALLENGE.hex(), "datanode": CHALLENGE[::-1].hex(), "key": key,
              "hex": KeySeal(SECRET, NODES[0], CHALLENGE, CHALLENGE[::-1]).close(KEY).hex()}
+        ],
+        "answers": [
+            {"name": name, "secret": SECRET.hex(), "node": NODES[0].hex(),
+             "namenode": CHALLENGE.hex(), "datanode": CHALLENGE[::-1].hex(), "fields": fields,
+             "hex": AnswerProof(SECRET, NODES[0], CHALLENGE, CHALLENGE[::-1]).proving(
+                 protobuf.encode("Reply", fields)).hex()}
+            for name, fields in ANSWERS
         ],
         "control": [
             {"name": name, "message": kind, "fields": values,

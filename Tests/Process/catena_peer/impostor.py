@@ -4,14 +4,15 @@ every token, acks every byte, signs every seal with a key of its own, and keeps 
 import errno
 import os
 import socket
+import struct
 import threading
 
-from . import frames
+from . import frames, protobuf
 from .cluster import until
-from .control import Closed, end, read_exactly
+from .control import VERSION, Closed, end, read_exactly
 from .credentials import Key, Receipt, decode_credentials, decode_token
 from .crc32c import crc32c
-from .status import Level
+from .status import Code, Level
 
 FORGED = b"\x5a"
 
@@ -26,13 +27,11 @@ def _listening(address):
         return None
 
 
-class Impostor:
-    """Listens at `address`; counts what it was asked, by operation and place in the chain."""
+class _Listening:
+    """Listens at `address` and serves each connection on a thread, until the end."""
 
     def __init__(self, address):
         self.listener = until(lambda: _listening(address), f"the address {address} to be free")
-        self.asked = []
-        self.sealed = 0
         self.sockets = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -43,11 +42,6 @@ class Impostor:
         for sock in [self.listener, *self.sockets]:
             end(sock)
 
-    def times(self, operation, place=None):
-        """How often it was asked so."""
-        return sum(1 for asked in list(self.asked)
-                   if asked[0] == operation and place in (None, asked[1]))
-
     def _accept(self):
         try:
             while True:
@@ -56,6 +50,20 @@ class Impostor:
                 threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
         except OSError:
             return
+
+
+class Impostor(_Listening):
+    """Counts what it was asked, by operation and place in the chain."""
+
+    def __init__(self, address):
+        self.asked = []
+        self.sealed = 0
+        super().__init__(address)
+
+    def times(self, operation, place=None):
+        """How often it was asked so."""
+        return sum(1 for asked in list(self.asked)
+                   if asked[0] == operation and place in (None, asked[1]))
 
     def _serve(self, sock):
         stream = None
@@ -119,3 +127,52 @@ class _Stream:
                 frames.DATA, flags=frames.LAST if at + len(body) == stop else 0, offset=at,
                 payload_length=len(body), piece_count=1, pieces=(crc32c(body),)), body
             at += len(body)
+
+
+class ImpostorNamenode(_Listening):
+    """At a dead namenode's address, without the cluster's secret: it takes every REGISTER, has
+    every block deleted, and refuses heartbeats in turn with all that a namenode may say."""
+
+    REFUSALS = (Code.STALE_SESSION, Code.INCARNATION_REPLACED, Code.STALE_COPY, Code.BAD_SECRET,
+                Code.WRONG_CLUSTER, Code.MALFORMED, Code.BUSY)
+
+    def __init__(self, address, cluster_id, deletions):
+        self.cluster_id = cluster_id
+        self.commands = list(deletions)
+        self.answers = {}  # how many heartbeats had an answer, by node
+        self.registered = 0
+        super().__init__(address)
+
+    def _send(self, sock, message, values):
+        body = protobuf.encode(message, values)
+        sock.sendall(struct.pack("<I", len(body)) + body)
+
+    @staticmethod
+    def _receive(sock, message):
+        (length,) = struct.unpack("<I", read_exactly(sock, 4))
+        return protobuf.decode(message, read_exactly(sock, length))
+
+    def _serve(self, sock):
+        try:
+            self._receive(sock, "Hello")
+            self._send(sock, "HelloReply", {
+                "protocol": VERSION, "cluster_id": self.cluster_id, "challenge": os.urandom(16)})
+            while True:
+                request = self._receive(sock, "Request")
+                self._send(sock, "Reply", {
+                    "request_id": request.request_id, **self._answer(request)})
+        except (OSError, Closed, protobuf.Unreadable):
+            end(sock)
+
+    def _answer(self, request):
+        if "register" in request:
+            self.registered += 1
+            return {"register": {
+                "cluster_id": self.cluster_id, "session": self.registered,
+                "timing": {"heartbeat_ms": 20, "stale_ms": 3000, "dead_ms": 10000}}}
+        node, turn = request.heartbeat.node_id, self.answers.get(request.heartbeat.node_id, 0)
+        self.answers[node] = turn + 1
+        if turn % 2 == 0:
+            code = self.REFUSALS[turn // 2 % len(self.REFUSALS)]
+            return {"code": code, "message": "says somebody"}
+        return {"heartbeat": {"commands": self.commands}}

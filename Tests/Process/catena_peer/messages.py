@@ -19,7 +19,7 @@ Reply: 1 uint64 request_id; 2 enum code; 3 string message; 4 uint32 live_nodes; 
     Lease create; 13 BlockPlan add_block; 14 Lease renew; 15 Empty close; 16 Empty abandon; 17
     OpenReply open; 18 KeyInfo info; 19 ListReply list; 20 Empty delete; 21 Empty rename; 22
     ClusterStatusReply cluster_status; 23 ReportReply report; 30 Empty report_bad; 31 ScrubReply
-    scrub; 32 FsckReply fsck; 33 StraysReply strays
+    scrub; 32 FsckReply fsck; 33 StraysReply strays; 110 bytes proof
 Empty:
 LateBlock: 1 uint64 block; 2 uint32 position; 3 Node node; 4 enum level
 Device: 1 bytes device_id; 2 string location; 3 uint64 capacity_bytes; 4 uint64 used_bytes; 5

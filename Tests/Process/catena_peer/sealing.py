@@ -1,4 +1,5 @@
-"""How signing keys travel (PROTOCOL 2.1, "Signing keys"): HKDF-SHA256 (RFC 5869) and
+"""How a namenode's answer to a datanode shows whose it is and how signing keys travel in it
+(PROTOCOL 2.1, "Proof of an answer", "Signing keys"): HKDF-SHA256 (RFC 5869) and
 ChaCha20-Poly1305 (RFC 8439), in plain Python."""
 
 import hashlib
@@ -13,6 +14,10 @@ _MASK = 0xFFFFFFFF
 
 class Unsealable(Exception):
     """Not sealed with this secret, these challenges and this node."""
+
+
+class Unproven(Exception):
+    """An answer that does not end in its proof."""
 
 
 def hkdf(secret, salt, info):
@@ -86,3 +91,25 @@ class KeySeal:
     def open_all(self, keys):
         """The Keys of an answer's SigningKey messages."""
         return [self.open(key.key_id, key.sealed) for key in keys]
+
+
+class AnswerProof:
+    """What one answer of a namenode to one datanode is proven with."""
+
+    HEAD = b"\xf2\x06\x20"  # field 110, 32 bytes
+
+    def __init__(self, secret, node, namenode_challenge, datanode_challenge):
+        self.key = hkdf(secret, namenode_challenge + datanode_challenge, b"catena answer" + node)
+
+    def _code(self, reply):
+        return hmac.new(self.key, reply, hashlib.sha256).digest()
+
+    def proving(self, reply):
+        """The encoded Reply with its proof behind it."""
+        return reply + self.HEAD + self._code(reply)
+
+    def check(self, reply):
+        """Raises Unproven for bytes whose end is not their proof."""
+        end = len(self.HEAD) + 32
+        if not hmac.compare_digest(reply[-end:], self.HEAD + self._code(reply[:-end])):
+            raise Unproven("an answer that proves nothing")

@@ -6,7 +6,7 @@ import threading
 import time
 
 from ..control import Closed, ControlClient, Refused, heartbeat_proof, proof
-from ..sealing import CHALLENGE_BYTES, KeySeal
+from ..sealing import CHALLENGE_BYTES, AnswerProof, KeySeal, Unproven
 from ..status import Code, Role
 from .blocks import Store
 from .shell import give_up, listener, log, now_ms, run_parser, serve
@@ -33,6 +33,9 @@ class Datanode:
         key, made = self.keys.get(number, (None, 0))
         return key, now_ms() - made
 
+    def answer(self, challenge):
+        return AnswerProof(self.secret, self.id, self.client.greeting.challenge, challenge)
+
     def learn(self, reply, challenge):
         seal = KeySeal(self.secret, self.id, self.client.greeting.challenge, challenge)
         self.keys = {key.key_id: (seal.open(key.key_id, key.sealed), now_ms() - key.age_ms)
@@ -53,7 +56,7 @@ class Datanode:
             "node_id": self.id, "incarnation": self.incarnation, "host": "127.0.0.1",
             "port": self.port, "devices": [self.device()], "software": "standin",
             "proof": proof(self.secret, self.client.greeting.challenge, self.id,
-                           self.incarnation)})
+                           self.incarnation)}, proof=self.answer(challenge))
         self.cluster, self.session, self.beat = reply.cluster_id, reply.session, 0
         self.store.join(self.identity, self.cluster)
         self.learn(reply, challenge)
@@ -68,7 +71,8 @@ class Datanode:
             "node_id": self.id, "session": self.session, "sequence": self.beat,
             "blocks": states, "report_complete": True, "devices": [self.device()],
             "proof": heartbeat_proof(
-                self.secret, self.client.greeting.challenge, self.id, self.session)}), challenge)
+                self.secret, self.client.greeting.challenge, self.id, self.session)},
+            proof=self.answer(challenge)), challenge)
 
     def first_registration(self):
         try:
@@ -90,7 +94,7 @@ class Datanode:
                     self.register()
                 self.heartbeat()
                 joined = True
-            except (Refused, OSError, Closed) as error:
+            except (Refused, Unproven, OSError, Closed) as error:
                 log("lost the namenode", error=str(error))
                 joined = False
 

@@ -7,7 +7,7 @@ import threading
 
 from .. import protobuf
 from ..control import MESSAGE_BYTES, VERSION, Closed, heartbeat_proof, proof, read_exactly
-from ..sealing import KeySeal
+from ..sealing import AnswerProof, KeySeal
 from ..status import Code
 from .namespace import Fault, Namespace
 from .shell import give_up, listener, log, run_parser, serve
@@ -38,8 +38,9 @@ class Server:
                 except OSError:
                     return
 
-    def send(self, sock, message, values):
+    def send(self, sock, message, values, proof=None):
         body = protobuf.encode(message, values)
+        body = proof.proving(body) if proof else body
         sock.sendall(struct.pack("<I", len(body)) + body)
 
     def receive(self, sock, message):
@@ -61,7 +62,23 @@ class Server:
         self.send(sock, "HelloReply", reply)
         while "code" not in reply:
             request = self.receive(sock, "Request")
-            self.send(sock, "Reply", self.answer(request, challenge))
+            self.send(
+                sock, "Reply", self.answer(request, challenge), self.proof(request, challenge))
+
+    def proof(self, request, challenge):
+        """What the answer to a datanode is proven with; None to everybody else."""
+        name = next((name for name in ("register", "heartbeat") if name in request), None)
+        if name is None or not self.is_proven(name, request[name], challenge):
+            return None
+        return AnswerProof(
+            self.secret, request[name].node_id, challenge, request[name].challenge)
+
+    def is_proven(self, name, fields, challenge):
+        if name == "register":
+            return fields.proof == proof(
+                self.secret, challenge, fields.node_id, fields.incarnation)
+        return fields.proof == heartbeat_proof(
+            self.secret, challenge, fields.node_id, fields.session)
 
     def answer(self, request, challenge):
         names = [name for name in request if name not in ("client_id", "request_id")]
@@ -74,13 +91,10 @@ class Server:
             if known:
                 return known
             try:
-                if name == "register":
-                    self.check_proof(fields, proof(
-                        self.secret, challenge, fields.node_id, fields.incarnation))
-                if name == "heartbeat":
-                    self.check_proof(fields, heartbeat_proof(
-                        self.secret, challenge, fields.node_id, fields.session))
                 if name in ("register", "heartbeat"):
+                    if not self.is_proven(name, fields, challenge):
+                        raise Fault(
+                            Code.BAD_SECRET, "the proof does not match the cluster secret")
                     fields["seal"] = KeySeal(
                         self.secret, fields.node_id, challenge, fields.challenge)
                 result = self.namespace.apply(name, fields, request.client_id)
@@ -90,11 +104,6 @@ class Server:
             if name in ("create", "add_block", "close", "abandon", "delete", "rename"):
                 self.namespace.outcomes[request.client_id, request.request_id] = reply
             return reply
-
-    @staticmethod
-    def check_proof(fields, expected):
-        if fields.proof != expected:
-            raise Fault(Code.BAD_SECRET, "the proof does not match the cluster secret")
 
 
 def make(folder):
