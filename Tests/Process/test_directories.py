@@ -113,6 +113,19 @@ class Strays(ClusterCase):
             complete = [line for line in log if "block report complete" in line]
         self.assertIn(str(self.COUNT), complete[-1], "the namenode counts them as strays")
 
+    def test_a_fifo_in_the_place_of_what_is_kept_is_not_waited_for(self):
+        data = self.bytes(50_000)
+        values.put(self.client, self.key(), data)
+        node = self.cluster.nodes[0]
+        node.kill()
+        kept = node.folders[0] / "namespace"
+        kept.unlink()
+        os.mkfifo(kept)
+        node.start()
+        self.cluster.wait_settled()
+        self.assertEqual(values.get(self.client, self.key()), data)
+        self.assertTrue(kept.is_fifo())
+
 
 @unittest.skipIf(STANDIN, "the stand-in names files its own way")
 class Copies(ClusterCase):

@@ -78,9 +78,30 @@ final class MarkKeeper {
         return self.text(of: mark) == text ? mark : nil
     }
 
+    /// Opens the file, and nothing else that may have its name: a FIFO would keep the agent
+    /// waiting, and a link leads somewhere else.
+    /// - Returns: `nil` with the defect, or without one when nothing has the name.
+    private static func open(
+        _ directory: Int32, _ flags: Int32, _ defect: inout String?
+    ) -> Int32? {
+        let file = openat(
+            directory, name, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
+        guard file >= 0 else {
+            defect = errno == ENOENT ? nil : errorText(errno)
+            return nil
+        }
+        var facts = stat()
+        guard fstat(file, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
+            defect = "it is not a regular file"
+            close(file)
+            return nil
+        }
+        return file
+    }
+
     private static func read(_ directory: Int32) -> (NamespaceMark, defect: String?) {
-        let file = openat(directory, name, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return (.none, errno == ENOENT ? nil : errorText(errno)) }
+        var defect: String?
+        guard let file = open(directory, O_RDONLY, &defect) else { return (.none, defect) }
         defer { close(file) }
         var bytes = [UInt8](repeating: 0, count: 256)
         let count = Glibc.read(file, &bytes, bytes.count)
@@ -95,8 +116,10 @@ final class MarkKeeper {
     private static func write(
         _ mark: NamespaceMark, _ directory: Int32, syncs: Bool
     ) -> String? {
-        let file = openat(directory, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
-        guard file >= 0 else { return errorText(errno) }
+        var defect: String?
+        guard let file = open(directory, O_WRONLY | O_CREAT, &defect) else {
+            return defect ?? errorText(ENOENT)
+        }
         defer { close(file) }
         let bytes = Array(text(of: mark).utf8)
         guard pwrite(file, bytes, bytes.count, 0) == bytes.count,
