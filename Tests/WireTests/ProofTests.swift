@@ -181,8 +181,8 @@ struct ProofTests {
                 == refusal
                 + bytes(
                     hex: """
-                        f20620c97a73691a25ab90bb6a4df74ec71762cb4ddfcaccf92b6d9a633a0b4b
-                        0c6ab7
+                        f20620249ee1f8763405da5aa4d9e59aba3bd9a19bf32e7570a38e85cdce54d4
+                        6782fa
                         """))
         #expect(proof.isProven(answer))
         #expect(proof.isProven(proof.proving([])))
