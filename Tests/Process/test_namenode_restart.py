@@ -90,7 +90,7 @@ class KilledBetweenCommitAndReply(NamenodeCase):
 
     def test_m1_a_failed_commit_is_answered_to_nobody_and_ends_the_process(self):
         values.put(self.client, self.key("/before"), b"kept")
-        self.restart("commit:errno:3")
+        self.restart("commit:errno:6")
         with self.assertRaises(OSError):
             for number in range(10):
                 self.client.create(self.key(f"/{number}"))

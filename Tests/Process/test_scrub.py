@@ -11,7 +11,7 @@ import unittest
 from catena_peer import values
 from catena_peer.case import ClusterCase, Refusal, Status
 from catena_peer.cluster import (
-    EX_UNAVAILABLE, EX_USAGE, Cluster, datanode_command, secret_file, until)
+    EX_NOINPUT, EX_UNAVAILABLE, EX_USAGE, Cluster, datanode_command, secret_file, until)
 from catena_peer.control import end
 from catena_peer.datanode import located, read_range
 
@@ -281,7 +281,7 @@ class Fsck(unittest.TestCase):
             until(lambda: code() == 0, "a healthy cluster")
             cluster.nodes[0].kill()
             until(lambda: code() == 1, "a dead node to be missed")
-            self.assertEqual(code("c/"), 0, "nothing is below this prefix")
+            self.assertEqual(code("c/"), EX_NOINPUT, "nothing is below this prefix")
             out = cluster.cli("fsck", "a/", "--locations").stdout.decode()
             self.assertIn("a/1", out)
             self.assertNotIn("b/1", out)
