@@ -10,7 +10,7 @@ extension Namenode {
         if saved != nil { opened.forget(before: moment.now) }
         if saved != keys.saved { decision.mutations.append(.setSigningKeys(keys.saved)) }
         history = store.history
-        history.begin(firstCommit: store.commits + 1, using: &generator)
+        history.begin(firstCommit: store.firstCommit, using: &generator)
         decision.mutations.append(.setHistory(history))
         if let behind = history.behind {
             decision.notices.append(Notice(.error, behind.description))

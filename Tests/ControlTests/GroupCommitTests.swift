@@ -39,6 +39,7 @@ private struct SlowStore: NamespaceStore, Sendable {
     var signingKeys: SigningKeys.Saved? { memory.signingKeys }
     var history: NamespaceHistory { memory.history }
     var commits: UInt64 { memory.commits }
+    var firstCommit: UInt64 { memory.firstCommit }
     var leaseIDs: [LeaseID] { memory.leaseIDs }
     var failure: StoreFailure? { nil }
     mutating func committed() { memory.committed() }

@@ -63,6 +63,20 @@ struct SQLiteStoreTests {
         }
     }
 
+    /// A state that another process made after this one was copied has the opening's number too: it
+    /// must not pass for a part of this history.
+    @Test func theOpeningsOwnCommitIsTheFirstOfItsProcess() throws {
+        try Scratch.with { scratch in
+            let store = try scratch.store()
+            #expect(store.firstCommit == store.commits)
+            try Scratch.commit(store, [.setCounter(.block, 2)])
+            let last = store.commits
+            let again = try scratch.copy().store()
+            #expect(again.firstCommit == last + 1)
+            #expect(again.commits == last + 1)
+        }
+    }
+
     @Test func readsSeeWhatIsOnItsWayAndSaySo() throws {
         try Scratch.with { scratch in
             let store = try scratch.store()

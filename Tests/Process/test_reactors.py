@@ -13,7 +13,7 @@ import test_write
 from catena_peer import frames
 from catena_peer.bench import BenchNodes
 from catena_peer.case import Level, Status
-from catena_peer.cluster import STANDIN, START_SECONDS
+from catena_peer.cluster import EX_CONFIG, EX_USAGE, STANDIN, START_SECONDS
 from catena_peer.crc32c import crc32c
 from catena_peer.datanode import DataConnection, WriteStream, read_range, write_block
 
@@ -174,15 +174,17 @@ class Moving(unittest.TestCase):
         self.assertIn('"count":"2"', line.replace(" ", ""))
 
     def test_bad_placements_are_refused_with_a_sentence(self):
-        for settings, words in (
-                ({"pin": "0,0"}, "without repeats"), ({"pin": "1-"}, "such as 2-5,8"),
-                ({"pin": "1000"}, "not one that this process may use"),
-                ({"pin": "0", "reactors": 2}, "name one for each"),
-                ({"numa": "997"}, "NUMA nodes are"), ({"numa": "near"}, "auto"),
-                ({"reactors": 0}, "from 1 to 256")):
+        for settings, code, words in (
+                ({"pin": "0,0"}, EX_USAGE, "without repeats"),
+                ({"pin": "1-"}, EX_USAGE, "such as 2-5,8"),
+                ({"pin": "1000"}, EX_CONFIG, "not one that this process may use"),
+                ({"pin": "0", "reactors": 2}, EX_CONFIG, "name one for each"),
+                ({"numa": "997"}, EX_CONFIG, "NUMA nodes are"),
+                ({"numa": "near"}, EX_USAGE, "auto"),
+                ({"reactors": 0}, EX_USAGE, "from 1 to 256")):
             with self.subTest(settings):
                 daemon = self.nodes.start("bad", **settings)
-                self.assertEqual(daemon.wait(START_SECONDS), 78, daemon.tail())
+                self.assertEqual(daemon.wait(START_SECONDS), code, daemon.tail())
                 self.assertIn(words, daemon.tail())
 
 

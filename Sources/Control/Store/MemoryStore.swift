@@ -84,6 +84,8 @@ package struct MemoryStore: NamespaceStore, Sendable {
 
     package mutating func committed() {}
 
+    package var firstCommit: UInt64 { commits + 1 }
+
     /// - Parameter least: numbers below it are left out.
     package mutating func beginCommit(atLeast least: UInt64 = 0) {
         commits = max(commits + 1, least)

@@ -20,6 +20,8 @@ package protocol NamespaceReader {
     var history: NamespaceHistory { get }
     /// Commits that were begun so far, over all processes: the number of the newest one.
     var commits: UInt64 { get }
+    /// The number of this process's first commit, which an opening may have made already.
+    var firstCommit: UInt64 { get }
     /// Every lease; there are at most `Bounds.leases`.
     var leaseIDs: [LeaseID] { get }
     /// Nodes that hold or held blocks.

@@ -54,6 +54,11 @@ package struct Scenario: Sendable {
             plan.copyAt = 0.3
         },
         Scenario(
+            name: "one-commit-older",
+            about: "The copy of a namespace that is started lacks the CLOSE of a value alone.",
+            seed: 813, cycles: 2
+        ) { _ in },
+        Scenario(
             name: "cut-log", about: "A namenode is started on a log that lost its last commits.",
             seed: 5, cycles: 6
         ) { plan in

@@ -5,7 +5,9 @@ import Wire
 // A namenode that runs for a while on a copy of its namespace that is not the newest.
 extension SimulatedCluster {
     private static let strayPuts = 8
-    private static let hearing: UInt64 = 1_000_000_000
+    /// Every node has a heartbeat in it, however slow its messages are: of a copy that is younger
+    /// than the last heartbeats nobody can say that it is not the newest.
+    private static let hearing: UInt64 = 3_000_000_000
     /// Longer than the leases of what was being written, the tokens, and a node's death together.
     private static let span: UInt64 = 45_000_000_000
 

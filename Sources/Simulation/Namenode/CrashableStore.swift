@@ -101,6 +101,7 @@ package struct CrashableStore: NamespaceStore {
     init(_ disk: NamespaceDisk) {
         self.disk = disk
         memory = disk.durable
+        firstCommit = max(1, disk.durable.commits)
     }
 
     package func key(_ key: Key) -> KeyRecord? {
@@ -131,6 +132,8 @@ package struct CrashableStore: NamespaceStore {
     package var signingKeys: SigningKeys.Saved? { memory.signingKeys }
     package var history: NamespaceHistory { memory.history }
     package var commits: UInt64 { memory.commits }
+    /// A start after an end lands a commit of its own, as the database's opening does.
+    package let firstCommit: UInt64
     /// In order, so that a hash table's own order decides nothing.
     package var leaseIDs: [LeaseID] {
         memory.leaseIDs.sorted { ($0.high, $0.low) < ($1.high, $1.low) }

@@ -58,6 +58,8 @@ package final class SQLiteStore: NamespaceStore, @unchecked Sendable {
         self.place = place
         self.remarks = remarks
         self.onClose = onClose
+        // The opening's own.
+        firstCommit = state.commits
         open = Pending(state: state)
     }
 
@@ -76,6 +78,7 @@ package final class SQLiteStore: NamespaceStore, @unchecked Sendable {
     package var nodeIDs: [NodeID] { reader.codec.nodes.nodes }
 
     package var commits: UInt64 { state.commits }
+    package let firstCommit: UInt64
 
     package func counter(_ counter: Mutation.Counter) -> UInt64 { state[counter] }
 
