@@ -71,7 +71,7 @@ public struct DataDirectory: Sendable {
         }
         tighten(fchmod(directory, 0o700), "")
         tighten(fchmod(blocks, 0o700), "/blocks")
-        for name in ["lock", "device", ScrubFile.name] {
+        for name in ["lock", "device", ScrubFile.name, MarkKeeper.name] {
             tighten(fchmodat(directory, name, 0o600, 0), "/" + name)
         }
         return notices
