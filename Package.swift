@@ -126,7 +126,11 @@ let package = Package(
         tests("ClientTests", ["Client", "ControlClient", "Reactor", "Wire"]),
         tests(
             "ToolSupportTests",
-            ["ToolSupport", "ControlClient", .product(name: "Logging", package: "swift-log")]),
+            [
+                "ToolSupport", "ControlClient",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         tests("LoadTests", ["Load", "Client", "ControlClient", "Reactor", "ToolSupport", "Wire"]),
         tests("TidyTests", []),
         tests("ControlTests", ["Control"]),

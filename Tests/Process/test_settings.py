@@ -3,6 +3,7 @@ environment wrong configuration; a default file that may not be read is left out
 
 import json
 import os
+import pathlib
 import subprocess
 import unittest
 
@@ -11,6 +12,7 @@ from catena_peer.cluster import (
     EX_CONFIG, EX_USAGE, STANDIN, START_SECONDS, command_environment, program)
 
 NOBODY = 65_534
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
 @unittest.skipIf(STANDIN, "the stand-ins read no files")
@@ -42,6 +44,16 @@ class Settings(CommandCase):
             # Neither is given what it cannot do without; the file is not what it complains of.
             done = self.run_with_etc(self.LOCKED, *program(f"catena-{name}"), "run")
             self.assert_cli(done, {EX_CONFIG}, "is missing")
+
+    def test_the_documents_tables_are_what_the_programs_print(self):
+        document = (ROOT / "docs" / "OPERATIONS.md").read_text(encoding="utf-8")
+        for name in ("catena-namenode", "catena-datanode"):
+            printed = subprocess.run([*program(name), "settings"], check=True, text=True,
+                                     capture_output=True, timeout=START_SECONDS).stdout
+            for part in printed.split("### ")[1:]:
+                heading, table = part.split("\n\n", 1)
+                section = document.split(f"### {heading}\n", 1)[1].split("\n### ", 1)[0]
+                self.assertIn(table.strip() + "\n", section, "run dev/settings")
 
     def test_one_that_is_named_is_an_error(self):
         done = self.run_with_etc(

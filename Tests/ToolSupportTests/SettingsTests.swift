@@ -1,5 +1,6 @@
 import ControlClient
 import Foundation
+import Logging
 import Testing
 import ToolSupport
 
@@ -51,7 +52,7 @@ struct SettingsTests {
         #expect(try settings(file, environment: variables).integer("replicas", in: 1...5) == 2)
         let all = try settings(file, environment: variables, flags: ["replicas": ["3"]])
         #expect(try all.integer("replicas", in: 1...5) == 3)
-        #expect(try all.logLevel() == .debug)
+        #expect(try all.level == .debug)
         #expect(try all.value("replicas")?.source == .flag("replicas"))
         #expect(try settings().string("replicas") == nil)
     }
@@ -60,7 +61,7 @@ struct SettingsTests {
         let settings = try settings(environment: [
             "CATENA_LOG_LEVEL": "error", "LOG_LEVEL": "trace", "CATENA_REPLICAS": "",
         ])
-        #expect(try settings.logLevel() == .error)
+        #expect(try settings.level == .error)
         #expect(try settings.value("log-level")?.source == .environment("CATENA_LOG_LEVEL"))
         #expect(try settings.string("replicas") == nil)
         #expect(Settings.variable("secret-file") == "CATENA_SECRET_FILE")
@@ -90,7 +91,7 @@ struct SettingsTests {
             "replicas: many\npacket: 1.5\n", environment: ["CATENA_LOG_LEVEL": "loud"])
         #expect(sentence { _ = try wrong.integer("replicas", in: 1...5) }.contains("'replicas' in"))
         #expect(sentence { _ = try wrong.bytes("packet") }.contains("'1.5'"))
-        let level = sentence { _ = try wrong.logLevel() }
+        let level = sentence { _ = try wrong.level }
         #expect(level.contains("CATENA_LOG_LEVEL"))
         #expect(level.contains("trace, debug, info"))
         let list = try settings("replicas: [1, 2]\n")
@@ -133,5 +134,11 @@ struct SettingsTests {
         }
         #expect(sentence.contains("--secret-file"))
         #expect(sentence.contains("CATENA_SECRET_FILE"))
+    }
+}
+
+extension Settings {
+    fileprivate var level: Logger.Level? {
+        get throws { try choice("log-level", Logger.Level.self) }
     }
 }

@@ -17,6 +17,15 @@ extension Settings {
 
     public func string(_ name: String) throws(ToolFailure) -> String? { try value(name)?.text }
 
+    /// Names of files: a list, or values with commas between. A flag's value is one name, commas
+    /// and all.
+    public func paths(_ name: String) throws(ToolFailure) -> [String] {
+        let listed = try list(name)
+        guard listed.count == 1, let found = try value(name) else { return listed.map(\.trimmed) }
+        if case .flag = found.source { return listed }
+        return found.text.split(separator: ",").map { String($0).trimmed }
+    }
+
     /// A whole number within `range`.
     public func integer(
         _ name: String, in range: ClosedRange<Int>
@@ -67,10 +76,6 @@ extension Settings {
         return try parsed(name, "one of \(names)") { Choice(rawValue: $0) }
     }
 
-    public func logLevel(_ name: String = "log-level") throws(ToolFailure) -> Logger.Level? {
-        try choice(name, Logger.Level.self)
-    }
-
     /// Demands what a tool cannot do without, naming every way to give it.
     public func required<Value>(_ name: String, _ value: Value?) throws(ToolFailure) -> Value {
         if let value { return value }
@@ -79,5 +84,13 @@ extension Settings {
             "--\(name) is missing: give it, or set \(Self.variable(name)), "
                 + "or '\(name)' in a --config file"
         )
+    }
+}
+
+extension String {
+    /// Without white space at either end.
+    public var trimmed: String {
+        let isSpace: (Character) -> Bool = { $0.isWhitespace || $0.isNewline }
+        return String(drop(while: isSpace).reversed().drop(while: isSpace).reversed())
     }
 }

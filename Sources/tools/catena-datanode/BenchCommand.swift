@@ -20,38 +20,18 @@ struct BenchCommand: ParsableCommand {
             alone.
             """)
 
-    @OptionGroup var common: CommonFlags
-    @OptionGroup var serving: ServingFlags
-
-    @Flag(help: "Ack frames as written without writing them; reads are refused.")
-    var nullDevice = false
-
-    @Flag(help: "End every chain here, whatever its length.")
-    var nullForward = false
-
-    @Option(
-        help: .init(
-            "Keep this much in sealed blocks and remove the oldest beyond it (default: all).",
-            valueName: "size"))
-    var keep: String?
+    @OptionGroup var flags: SettingFlags<BenchTable>
 
     func run() throws {
         try presentingDaemon("catena-datanode") {
-            let settings = try common.settings(
-                fallback: "/etc/catena/bench.yaml",
-                known: ServingFlags.names.union(["null-device", "null-forward", "keep"]),
-                flags: serving.given([
-                    ("null-device", nullDevice ? "true" : nil),
-                    ("null-forward", nullForward ? "true" : nil), ("keep", keep),
-                ]))
-            let log = try common.logger("datanode", settings)
-            let configuration = try DatanodeSettingsReader(
-                settings: settings, directories: serving.dir
-            ).benchConfiguration()
+            let layers = try flags.layers()
+            let options = try flags.target(layers)
+            let log = options.daemon.logger("datanode", layers)
+            let configuration = try options.benchConfiguration(layers)
             let stop = StopSignal()
             DaemonSignals.stopping(log) { stop.set() }
             let service = try BenchService(configuration, stop, log)
-            if let path = try settings.string("port-file") {
+            if let path = options.daemon.portFile {
                 try PortFile.write(service.address.port, to: path)
             }
             service.run(until: stop)

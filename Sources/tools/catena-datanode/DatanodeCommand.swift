@@ -19,7 +19,22 @@ struct DatanodeCommand: ParsableCommand {
             in the environment (CATENA_NAMENODE for namenode); flags win over the environment, \
             which wins over the file.
             """,
-        subcommands: [RunCommand.self, BenchCommand.self, ProbeCommand.self])
+        subcommands: [RunCommand.self, BenchCommand.self, ProbeCommand.self, SettingsCommand.self])
 
     static func main() { Program.run(Self.self) }
+}
+
+struct SettingsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "settings", abstract: "Print the settings of run and bench."
+    )
+
+    func run() throws {
+        try presenting("catena-datanode", json: false, prints: true) {
+            var tables = SettingTables()
+            tables.add("catena-datanode run", RunTable.self)
+            tables.add("catena-datanode bench", BenchTable.self)
+            try tables.show()
+        }
+    }
 }

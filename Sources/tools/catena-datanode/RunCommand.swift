@@ -9,50 +9,19 @@ struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Serve blocks until SIGTERM.")
 
-    @OptionGroup var common: CommonFlags
-    @OptionGroup var serving: ServingFlags
-
-    @Option(help: .init("The namenode's address.", valueName: "host:port"))
-    var namenode: String?
-
-    @Option(
-        help: .init(
-            "/az/pod/rack/node/device (default: what the namenode's map says).",
-            valueName: "location"))
-    var location: String?
-
-    @Option(
-        help: .init(
-            "Every block is read and compared within this many days (default: 7; 0: only when "
-                + "asked for).", valueName: "days"))
-    var scrubDays: String?
-
-    @Option(
-        help: .init(
-            "The most of a device's time that goes to the scrub (default: 5).",
-            valueName: "percent"))
-    var scrubShare: String?
-
-    private static let names = ["namenode", "location", "scrub-days", "scrub-share"]
+    @OptionGroup var flags: SettingFlags<RunTable>
 
     func run() throws {
         try presentingDaemon("catena-datanode") {
-            let settings = try common.settings(
-                fallback: "/etc/catena/datanode.yaml",
-                known: ServingFlags.names.union(Self.names),
-                flags: serving.given([
-                    ("namenode", namenode), ("location", location), ("scrub-days", scrubDays),
-                    ("scrub-share", scrubShare),
-                ]))
-            let log = try common.logger("datanode", settings)
-            var configuration = try DatanodeSettingsReader(
-                settings: settings, directories: serving.dir
-            ).configuration()
+            let layers = try flags.layers()
+            let options = try flags.target(layers)
+            let log = options.daemon.logger("datanode", layers)
+            var configuration = try options.configuration(layers)
             configuration.faults = try Self.faults(log)
             let stop = StopSignal()
             DaemonSignals.stopping(log) { stop.set() }
             guard let service = try start(configuration, stop, log) else { return }
-            if let path = try settings.string("port-file") {
+            if let path = options.daemon.portFile {
                 try PortFile.write(service.address.port, to: path)
             }
             try service.run()

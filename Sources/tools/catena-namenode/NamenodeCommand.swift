@@ -19,7 +19,21 @@ struct NamenodeCommand: ParsableCommand {
         subcommands: [
             FormatCommand.self, RunCommand.self, CheckCommand.self, BackupCommand.self,
             RestoreCommand.self, AcceptCommand.self, ExportCommand.self, FillCommand.self,
+            SettingsCommand.self,
         ])
 
     static func main() { Program.run(Self.self) }
+}
+
+struct SettingsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "settings", abstract: "Print the settings of run.")
+
+    func run() throws {
+        try presenting("catena-namenode", json: false, prints: true) {
+            var tables = SettingTables()
+            tables.add("catena-namenode run", RunTable.self)
+            try tables.show()
+        }
+    }
 }

@@ -20,13 +20,14 @@ struct RunCommand: ParsableCommand {
             bad location map, or a backup.
             """)
 
-    @OptionGroup var options: RunOptions
+    @OptionGroup var flags: SettingFlags<RunTable>
 
     func run() throws {
         try presentingDaemon("catena-namenode") {
-            let layers = try options.layers()
-            let settings = try options.namenode(layers)
-            let log = try options.common.logger("namenode", layers)
+            let layers = try flags.layers()
+            let options = try flags.target(layers)
+            let settings = try options.settings(layers)
+            let log = options.daemon.logger("namenode", layers)
             try serve(settings, log)
         }
     }

@@ -1,147 +1,109 @@
-import ArgumentParser
 import Control
 import ControlClient
 import ToolSupport
 
-/// The flags of `run`. Each may stand in a YAML file and in the environment too; what none of them
-/// names keeps the default of `NamenodeSettings`.
-struct RunOptions: ParsableArguments {
-    @OptionGroup var common: CommonFlags
+/// What the settings of `run` are read into.
+struct RunOptions: DaemonTarget {
+    var daemon = DaemonSettings()
+    var directory: String?
+    var listen = (host: NamenodeSettings().listenHost, port: NamenodeSettings().listenPort)
+    var namenode = NamenodeSettings()
 
-    @Option(help: "The directory that format made.")
-    var dir: String?
-
-    @Option(help: "Address and port to listen on; port 0 takes a free one. (default: 127.0.0.1:0)")
-    var listen: String?
-
-    @Option(help: "A file to write the bound port to, once the namenode listens.")
-    var portFile: String?
-
-    @Option(help: "Copies of a block, 1 to 5. (default: 3)")
-    var replicas: String?
-
-    @Option(
-        help: """
-            Refuse client traffic while fewer datanodes are live. (default: a majority of \
-            --replicas)
-            """)
-    var minNodes: String?
-
-    @Option(
-        help: """
-            The longest block of a writer that does not ask for another length, 64KiB to 1GiB. \
-            (default: 128MiB)
-            """)
-    var blockBytes: String?
-
-    @Option(help: "The longest block that a writer may ask for. (default: 1GiB)")
-    var longestBlockBytes: String?
-
-    @Option(help: "How often datanodes are to send a heartbeat. (default: 1000)")
-    var heartbeatMs: String?
-
-    @Option(help: "Silence after which a datanode gets no new blocks. (default: 3000)")
-    var staleMs: String?
-
-    @Option(help: "Silence after which a datanode has to register again. (default: 10000)")
-    var deadMs: String?
-
-    @Option(
-        help: "How long a node that a client found silent is named last. (default: 30000)")
-    var suspectMs: String?
-
-    @Option(help: "How long a lease lasts without being renewed. (default: 60000)")
-    var leaseMs: String?
-
-    @Option(
-        help: """
-            How long the blocks of a deleted or replaced key stay for readers that have opened it. \
-            (default: 3000)
-            """)
-    var deleteGraceMs: String?
-
-    @Option(
-        help: """
-            How long a block that the namespace does not know is only listed, before \
-            'catena admin strays --delete' can delete it. (default: 600000)
-            """)
-    var strayDelayMs: String?
-
-    @Option(help: "How long a token lasts; no longer than a key rotation. (default: 600000)")
-    var tokenMs: String?
-
-    @Option(
-        help: """
-            How often the token-signing key changes. A key is honoured for two rotations; then \
-            it is dropped, which revokes what it signed. (default: 600000)
-            """)
-    var keyRotationMs: String?
-
-    @Option(
-        help: """
-            Lines of NODE LOCATION: NODE is a node id or host:port, LOCATION is /az/pod/rack/node. \
-            For datanodes that do not state their own.
-            """)
-    var locationMap: String?
-
-    private var flags: [String: String?] {
-        [
-            "dir": dir, "listen": listen, "port-file": portFile, "replicas": replicas,
-            "min-nodes": minNodes, "block-bytes": blockBytes,
-            "longest-block-bytes": longestBlockBytes, "heartbeat-ms": heartbeatMs,
-            "stale-ms": staleMs, "dead-ms": deadMs, "suspect-ms": suspectMs, "lease-ms": leaseMs,
-            "delete-grace-ms": deleteGraceMs, "stray-delay-ms": strayDelayMs,
-            "token-ms": tokenMs,
-            "key-rotation-ms": keyRotationMs, "location-map": locationMap,
-        ]
-    }
-
-    /// File, environment and flags as one.
-    func layers() throws(ToolFailure) -> Settings {
-        try common.settings(
-            fallback: "/etc/catena/namenode.yaml", known: Set(flags.keys),
-            flags: flags.mapValues { $0.map { [$0] } ?? [] })
-    }
-
-    /// What the layers say, each mistake as a sentence that names the setting.
-    func namenode(_ layers: Settings) throws(ToolFailure) -> NamenodeSettings {
-        var settings = NamenodeSettings()
-        settings.directory = try layers.required("dir", try layers.string("dir"))
-        if let listen = try layers.parsed("listen", "ADDRESS:PORT", Self.address) {
-            (settings.listenHost, settings.listenPort) = listen
-        }
-        settings.portFile = try layers.string("port-file")
-        settings.locationMapFile = try layers.string("location-map")
-        let counts = 1...1_000_000
-        if let count = try layers.integer("replicas", in: counts) { settings.replicas = count }
-        settings.minNodes = try layers.integer("min-nodes", in: counts)
-        if let bytes = try layers.bytes("block-bytes") { settings.blockBytes = Int(bytes) }
-        settings.longestBlockBytes = try layers.bytes("longest-block-bytes").map { Int($0) }
-        try readTimes(layers, &settings)
-        if let problem = settings.problems.first {
-            throw ToolFailure(.usage, problem)
-        }
+    /// A namenode's settings; what is missing, or fits nothing else, is a sentence that names it.
+    func settings(_ layers: Settings) throws(ToolFailure) -> NamenodeSettings {
+        var settings = namenode
+        settings.directory = try layers.required("dir", directory)
+        (settings.listenHost, settings.listenPort) = listen
+        settings.portFile = daemon.portFile
+        if let problem = settings.problems.first { throw ToolFailure(.usage, problem) }
         return settings
     }
+}
 
-    private func readTimes(
-        _ layers: Settings, _ settings: inout NamenodeSettings
-    ) throws(ToolFailure) {
-        let times: [(String, WritableKeyPath<NamenodeSettings, Int64>)] = [
-            ("heartbeat-ms", \.heartbeatMs), ("stale-ms", \.staleMs), ("dead-ms", \.deadMs),
-            ("suspect-ms", \.suspectMs), ("lease-ms", \.leaseMs),
-            ("delete-grace-ms", \.deleteGraceMs),
-            ("stray-delay-ms", \.strayDelayMs), ("token-ms", \.tokenMs),
-            ("key-rotation-ms", \.keyRotationMs),
-        ]
-        for (name, path) in times {
-            if let time = try layers.integer(name, in: 0...Int(Int32.max)) {
-                settings[keyPath: path] = Int64(time)
+/// The settings of `catena-namenode run`.
+enum RunTable: SettingTable {
+    static let file = "/etc/catena/namenode.yaml"
+
+    static let settings: [Setting<RunOptions>] =
+        [
+            .text(
+                "dir", "directory", "The directory that format made. Required.", into: \.directory),
+            .value(
+                "listen", "address:port", "Where to listen; port 0 takes a free one.",
+                standard: "127.0.0.1:0", expected: "ADDRESS:PORT", into: \.listen, parse: address),
+        ] + blocks + times + [
+            .text(
+                "location-map", "file",
+                "Lines of NODE LOCATION: NODE is an id or host:port, LOCATION /az/pod/rack/node.",
+                into: \.namenode.locationMapFile)
+        ] + Setting.daemon
+
+    private static let blocks: [Setting<RunOptions>] = [
+        .integer(
+            "replicas", "count", "Copies of a block, 1 to 5.", in: counts,
+            into: \.namenode.replicas),
+        Setting(
+            "min-nodes", .value("count"),
+            "K: client traffic is refused while fewer datanodes are live.",
+            standard: "a majority of the replicas"
+        ) { (settings, target) throws(ToolFailure) in
+            target.namenode.minNodes = try settings.integer("min-nodes", in: counts)
+        },
+        Setting(
+            "block-bytes", .value("size"),
+            "The longest block of a writer that does not ask for another length, 64 KiB to 1 GiB.",
+            standard: ByteSize.format(UInt64(NamenodeSettings().blockBytes))
+        ) { (settings, target) throws(ToolFailure) in
+            if let bytes = try settings.bytes("block-bytes") {
+                target.namenode.blockBytes = Int(bytes)
             }
-        }
+        },
+        Setting(
+            "longest-block-bytes", .value("size"), "The longest block that a writer may ask for.",
+            standard: ByteSize.format(NamenodeSettings().mostBlockBytes)
+        ) { (settings, target) throws(ToolFailure) in
+            target.namenode.longestBlockBytes =
+                try settings.bytes("longest-block-bytes").map { Int($0) }
+        },
+    ]
+
+    private static let times: [Setting<RunOptions>] = [
+        time("heartbeat-ms", "How often a datanode sends a heartbeat.", \.namenode.heartbeatMs),
+        time(
+            "stale-ms", "Silence after which a datanode gets no new blocks.", \.namenode.staleMs),
+        time("dead-ms", "Silence after which a datanode is dead.", \.namenode.deadMs),
+        time(
+            "suspect-ms",
+            "How long a node that a client found silent is read last and gets no new blocks.",
+            \.namenode.suspectMs),
+        time(
+            "lease-ms", "A lease that is not renewed for this ends; what was open is dropped.",
+            \.namenode.leaseMs),
+        time(
+            "delete-grace-ms",
+            "How long blocks of a deleted or replaced key stay at least, for its readers.",
+            \.namenode.deleteGraceMs),
+        time(
+            "stray-delay-ms",
+            "How long a stray is only listed, before 'catena admin strays --delete' deletes it.",
+            \.namenode.strayDelayMs),
+        time(
+            "token-ms", "A token's life, at most one rotation of its key.", \.namenode.tokenMs),
+        time(
+            "key-rotation-ms",
+            "How often the signing key changes; two changes later what it signed is void.",
+            \.namenode.keyRotationMs),
+    ]
+
+    private static let counts = 1...1_000_000
+
+    private static func time(
+        _ name: String, _ help: String, _ path: SettingPath<RunOptions, Int64>
+    ) -> Setting<RunOptions> {
+        .milliseconds(name, help, in: 0...Int(Int32.max), into: path)
     }
 
-    private static func address(_ text: String) -> (String, UInt16)? {
+    private static func address(_ text: String) -> (host: String, port: UInt16)? {
         guard let colon = text.lastIndex(of: ":"),
             let port = UInt16(text[text.index(after: colon)...])
         else { return nil }

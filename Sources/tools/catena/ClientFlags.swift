@@ -3,63 +3,64 @@ import Client
 import ControlClient
 import ToolSupport
 
+/// What a client's settings are read into.
+struct ClientTarget: SettingTarget {
+    var namenode: Endpoint?
+    var location: String?
+    var options = ClientOptions()
+}
+
+/// The settings of every command.
+enum ClientTable: SettingTable {
+    static let file = "/etc/catena/client.yaml"
+
+    static let settings: [Setting<ClientTarget>] = [
+        Setting("namenode", .value("host:port"), "The namenode's address (CATENA_NAMENODE).") {
+            (settings, target) throws(ToolFailure) in
+            target.namenode = try settings.endpoint("namenode")
+        },
+        Setting(
+            "timeout", .value("duration"),
+            "How long to go on without progress (CATENA_TIMEOUT), such as 250ms.",
+            standard: "\(ClientOptions().timeoutMilliseconds / 1_000)s"
+        ) { (settings, target) throws(ToolFailure) in
+            if let timeout = try settings.milliseconds("timeout", in: 1...86_400_000) {
+                target.options.timeoutMilliseconds = timeout
+            }
+        },
+        .text(
+            "location", "location",
+            "Where this client is, as /az/pod/rack/node: near replicas win (CATENA_LOCATION).",
+            into: \.location),
+    ]
+}
+
 /// The flags that every command takes.
 struct ClientFlags: ParsableArguments {
-    @Option(help: .init("The namenode's address (CATENA_NAMENODE).", valueName: "host:port"))
-    var namenode: String?
-
-    @Option(
-        help: .init(
-            "How long to go on without progress (CATENA_TIMEOUT).", valueName: "duration"))
-    var timeout: String?
-
-    @Option(
-        help: .init(
-            "Where this client is, as /az/pod/rack/node: near replicas win (CATENA_LOCATION).",
-            valueName: "location"))
-    var location: String?
-
-    @Option(help: .init("A YAML file with settings.", valueName: "file"))
-    var config: String?
+    @OptionGroup var settings: SettingFlags<ClientTable>
 
     @Flag(help: "Print JSON, one object a line; errors too.")
     var json = false
 
-    /// The names a client's configuration file may hold.
-    private static let known: Set<String> = ["namenode", "timeout", "location"]
-
-    func settings() throws(ToolFailure) -> Settings {
-        var flags: [String: [String]] = [:]
-        flags["namenode"] = namenode.map { [$0] }
-        flags["timeout"] = timeout.map { [$0] }
-        flags["location"] = location.map { [$0] }
-        return try Settings(
-            file: config, fallback: "/etc/catena/client.yaml", known: Self.known, flags: flags,
-            environment: processEnvironment())
-    }
-
     /// A client, and the location to tell with requests.
     func connect() throws -> (client: CatenaClient, location: String) {
-        let settings = try settings()
-        if let warning = settings.warning { warn(warning, json: json) }
-        guard let namenode = try settings.endpoint("namenode") else {
+        let layers = try settings.layers()
+        if let warning = layers.warning { warn(warning, json: json) }
+        var target = try settings.target(layers)
+        guard let namenode = target.namenode else {
             throw ToolFailure(
                 .configuration,
                 "no namenode is known: give --namenode HOST:PORT or set CATENA_NAMENODE")
         }
-        var options = ClientOptions()
-        if let timeout = try settings.milliseconds("timeout", in: 1...86_400_000) {
-            options.timeoutMilliseconds = timeout
-        }
         if !json, StandardStream.error.isTerminal {
-            options.waiting = { failure in
+            target.options.waiting = { failure in
                 // A progress bar may stand there.
                 let line = "catena: \(failure.waiting(for: namenode))\n"
                 StandardStream.error.write("\r\u{1b}[K" + line)
             }
         }
-        let client = try CatenaClient(namenode: namenode, options: options)
-        return (client, try settings.string("location") ?? "")
+        let client = try CatenaClient(namenode: namenode, options: target.options)
+        return (client, target.location ?? "")
     }
 
     /// Runs a command's body with a connected client and shows its failures.
