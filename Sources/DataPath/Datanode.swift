@@ -187,14 +187,19 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         while !(isStopping && isIdle) {
             turn(waitUntil: reactor.now &+ second)
             if reactor.now >= nextCount {
-                observer.count(snapshot)
-                observer.scrubbed(scrubProgress, by: share)
-                observer.spares(devices.map(\.recycled.bytes), by: share)
-                reportOpenBlocks()
+                tellObserver()
                 nextCount = reactor.now &+ second
             }
         }
         door?.arrivals.close()
+    }
+
+    /// What is told about once a second, and not when it changes.
+    package mutating func tellObserver() {
+        observer.count(snapshot)
+        observer.scrubbed(scrubProgress, by: share)
+        observer.spares(devices.map(\.recycled.bytes), by: share)
+        reportOpenBlocks()
     }
 
     /// Nothing is open and nothing is in the kernel's hands but the accept and the wake-up.

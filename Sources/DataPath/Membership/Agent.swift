@@ -1,19 +1,15 @@
 import ControlClient
-import Foundation
+import Glibc
 import Logging
 import Reactor
 import Wire
 
 /// A datanode's conversation with its namenode, on a thread of its own: REGISTER, then HEARTBEAT,
-/// for ever.
+/// for ever. `AgentLoop` decides; this has the socket, the clock and the log.
 ///
-/// A connection that breaks costs nothing but a new one: the session goes on with the HEARTBEAT
-/// that had no answer, under its sequence, so that what was reported stays reported. Only a
-/// namenode that does not know the session any more is told everything anew.
-///
-/// It hands the reactor what the namenode says (keys, deletions) and the namenode what the reactor
-/// says (blocks). When no answer came for half the dead time, it fences the reactor, so that this
-/// node is silent before its place is given away (DESIGN section 7; 3FS's T/2).
+/// It hands the reactors what the namenode says (keys, deletions) and the namenode what the reactors
+/// say (blocks). When no answer came for half the dead time, it fences the reactors, so that this
+/// node is silent before its place is given away.
 final class Agent: Sendable {
     struct Identity: Sendable {
         var namenode: Endpoint
@@ -59,78 +55,72 @@ final class Agent: Sendable {
     }
 
     private var isRunning: Bool { !stopSignal.wasSet }
+    private var now: Int64 { MonotonicClock.milliseconds }
 
     /// Runs until `stop` or until the namenode refuses the node for good.
     func run() -> End {
         let marks = MarkKeeper(directories, log)
-        var session = Session(identity, directories, seen: marks.newest)
-        let keeper = ScrubKeeper(directories, kept, log)
-        defer { keeper.keep(outbox, now: MonotonicClock.milliseconds, isLast: true) }
+        let scrubs = ScrubKeeper(directories, kept, log)
+        defer { scrubs.keep(outbox, now: now, isLast: true) }
+        let devices = AgentDevices(directories, outbox, host, log)
+        var loop = AgentLoop(membership(seen: marks.newest), outbox)
+        var connection: ControlConnection?
+        var wait = AgentLoop.Wait.rest(0)
         while isRunning {
-            do throws(ControlFailure) {
-                if session.membership.isOpen {
-                    try resume(&session)
-                } else {
-                    try register(&session)
+            let event = event(after: wait, &connection, proof: loop.membership.proof)
+            guard isRunning else { break }
+            let step = loop.step(event, now: now, node: devices)
+            for action in step.actions {
+                switch action {
+                case .post(let mail): post(mail)
+                case .deliver(let mail): host.deliver(mail)
+                case .bind:
+                    if let failure = devices.bind(to: identity.cluster) { return .failed(failure) }
+                case .keep(let mark): marks.keep(mark)
+                case .tell(let notice): tell(notice)
                 }
-                if let failure = bind(&session) { return .failed(failure) }
-                while isRunning {
-                    try heartbeat(&session)
-                    marks.keep(session.membership.seen)
-                    keeper.keep(outbox, now: MonotonicClock.milliseconds)
-                    rest(session.membership.restMilliseconds)
-                }
-            } catch {
-                if let reason = session.membership.finality(of: error) { return .refused(reason) }
-                session.connection = nil
-                let wasOpen = session.membership.isOpen
-                session.membership.failed(error)
-                // The namenode answers and wants a registration: nothing is to be waited for.
-                if wasOpen, !session.membership.isOpen { continue }
-                keeper.keep(outbox, now: MonotonicClock.milliseconds)
-                if session.lastWarning != "\(error)" {
-                    session.lastWarning = "\(error)"
-                    log.warning("no contact with the namenode", metadata: ["reason": "\(error)"])
-                }
-                fenceIfDue(&session)
-                rest(session.membership.pauseMilliseconds)
             }
+            if case .end(let reason) = step.wait { return .refused(reason) }
+            scrubs.keep(outbox, now: now)
+            wait = step.wait
         }
         return .stopped
     }
 
-    private struct Session {
-        var connection: ControlConnection?
-        var records: DirectoryRecords
-        var membership: Membership
-        var lastWarning = ""
-        /// Devices of which the log has said that they are out of service.
-        var failuresTold: Set<Int> = []
-        /// Devices of which the log has said that they have no room.
-        var fullTold: Set<Int> = []
-        /// Kinds of command of which the log has said that they are not known here.
-        var kindsTold: Set<Int> = []
-
-        init(
-            _ identity: Identity, _ directories: [DataDirectory], seen: NamespaceMark
-        ) {
-            records = DirectoryRecords(directories)
-            membership = Membership(
-                Membership.Member(
-                    node: identity.node, incarnation: identity.incarnation,
-                    secret: identity.secret, host: identity.host, port: identity.port,
-                    software: identity.software),
-                client: .random(), seen: seen, now: MonotonicClock.milliseconds)
-        }
+    private func membership(seen: NamespaceMark) -> Membership {
+        Membership(
+            Membership.Member(
+                node: identity.node, incarnation: identity.incarnation, secret: identity.secret,
+                host: identity.host, port: identity.port, location: identity.location,
+                software: identity.software),
+            client: .random(), seen: seen, now: now)
     }
 
-    /// The cluster has taken this node in: its directories are that cluster's from now on.
-    private func bind(_ session: inout Session) -> StartFailure? {
-        do throws(StartFailure) {
-            try session.records.accepted(by: identity.cluster)
-            return nil
+    /// Waits for what the loop waits for.
+    private func event(
+        after wait: AgentLoop.Wait, _ connection: inout ControlConnection?, proof: AnswerProof?
+    ) -> AgentLoop.Event {
+        do throws(ControlFailure) {
+            switch wait {
+            case .rest(let milliseconds):
+                rest(milliseconds)
+                return .rested
+            case .connect(let milliseconds):
+                connection = nil
+                let new = try connect(milliseconds)
+                connection = new
+                return .connected(challenge: new.challenge)
+            case .call(let request, let milliseconds):
+                guard let connection else {
+                    preconditionFailure("a call has a connection to go over")
+                }
+                return .answered(
+                    try connection.call(request, milliseconds: milliseconds, proof: proof))
+            case .end: preconditionFailure("nothing comes after the end")
+            }
         } catch {
-            return error
+            connection = nil
+            return .failed(error)
         }
     }
 
@@ -142,190 +132,34 @@ final class Agent: Sendable {
         return try ControlConnection(identity.namenode, settings)
     }
 
-    /// Goes on with a session over a new connection: first with what had no answer.
-    private func resume(_ session: inout Session) throws(ControlFailure) {
-        session.connection = try connect(session.membership.callMilliseconds)
-        if let unanswered = session.membership.unanswered { try send(unanswered, &session) }
-        log.info("the session goes on", metadata: ["session": "\(session.membership.session)"])
+    private func rest(_ milliseconds: Int64) {
+        let end = now + milliseconds
+        while isRunning, now < end { usleep(50_000) }
     }
 
-    private func register(_ session: inout Session) throws(ControlFailure) {
-        let connection = try connect(session.membership.callMilliseconds)
-        session.connection = connection
-        if let failure = session.records.begin() {
-            log.warning(
-                "a directory does not keep its generation", metadata: ["reason": "\(failure)"])
-        }
-        let register = session.membership.register(
-            challenge: connection.challenge, devices: devices(rooms()),
-            generation: session.records.generation)
-        let reply = try call(.register(register), &session).register
-        let mail = try session.membership.registered(reply, now: MonotonicClock.milliseconds)
-        let report = outbox.beginReport()
-        heard(mail, &session)
-        host.deliver(.reportAll(report))
-        log.info(
-            "registered",
-            metadata: ["session": "\(reply.session)", "namenode": "\(identity.namenode)"])
-    }
-
-    private func heartbeat(_ session: inout Session) throws(ControlFailure) {
-        checkDevices()
-        tellFailures(&session)
-        let rooms = rooms()
-        tellRoom(rooms, &session)
-        let devices = devices(rooms)
-        let heartbeat = session.membership.heartbeat(
-            outbox.take(Membership.changesPerHeartbeat), devices: devices,
-            openStreams: outbox.counters.writeStreamsOpen,
-            scrubs: directories.indices.compactMap(scrub))
-        post(.room(rooms))
-        try send(heartbeat, &session)
-    }
-
-    private func send(
-        _ heartbeat: ControlHeartbeat, _ session: inout Session
-    ) throws(ControlFailure) {
-        let proven = session.membership.proven(
-            heartbeat, challenge: session.connection?.challenge ?? [])
-        let reply = try call(.heartbeat(proven), &session).heartbeat
-        tellUnknown(Membership.unknownKinds(in: reply), &session)
-        heard(try session.membership.answered(reply, now: MonotonicClock.milliseconds), &session)
-    }
-
-    private func scrub(of device: Int) -> ControlDeviceScrub? {
-        outbox.scrub(of: device).map { progress in
-            var message = ControlDeviceScrub()
-            message.deviceID = Data(directories[device].device.bytes)
-            message.pass = progress.passes
-            message.passBlocks = progress.passBlocks
-            message.passDone = progress.passDone
-            message.passBytes = progress.passBytes
-            message.blocks = progress.blocks
-            message.bytes = progress.bytes
-            message.bad = progress.bad
-            message.asked = progress.asked
-            return message
-        }
-    }
-
-    /// Takes devices out of service whose directory is gone or read-only, before a write meets it.
-    private func checkDevices() {
-        let failed = outbox.failedDevices
-        for (place, directory) in directories.enumerated() where failed[place] == nil {
-            guard let defect = directory.defect else { continue }
-            outbox.deviceFailed(place, defect)
-            host.deliver(.deviceFailed(place, reason: defect))
-        }
-    }
-
-    private func tellFailures(_ session: inout Session) {
-        let failed = outbox.failedDevices
-        guard failed.count > session.failuresTold.count else { return }
-        for (place, reason) in failed where !session.failuresTold.contains(place) {
-            session.failuresTold.insert(place)
-            log.error(
-                "device out of service: its blocks count as lost here",
-                metadata: [
-                    "device": "\(directories[place].device)", "path": "\(directories[place].path)",
-                    "reason": "\(reason)",
-                ])
-        }
-        if failed.count == directories.count {
-            log.error("every device is out of service: this node takes no writes")
-        }
-    }
-
-    /// Each kind once, and few of them: whoever speaks nonsense may invent as many as it likes.
-    private func tellUnknown(_ kinds: Set<Int>, _ session: inout Session) {
-        for kind in kinds.subtracting(session.kindsTold).sorted()
-        where session.kindsTold.count < Self.mostKindsTold {
-            session.kindsTold.insert(kind)
-            log.error(
-                "the namenode asks for what this datanode does not know: nothing is done",
-                metadata: ["command": "\(kind)", "hint": "is this node older than its namenode?"])
-        }
-    }
-
-    private static let mostKindsTold = 16
-
-    private func call(
-        _ operation: ControlRequest.OneOf_Operation, _ session: inout Session
-    ) throws(ControlFailure) -> ControlReply {
-        guard let connection = session.connection else {
-            throw .unreachable(address: "\(identity.namenode)", reason: "not connected")
-        }
-        return try connection.call(
-            session.membership.request(operation),
-            milliseconds: session.membership.callMilliseconds, proof: session.membership.proof)
-    }
-
-    /// An answer came: the reactors hear what it means for them.
-    private func heard(_ mail: [Mail], _ session: inout Session) {
-        session.lastWarning = ""
-        for message in mail {
-            guard case .fenced = message else {
-                post(message)
-                continue
-            }
-            host.deliver(message)
-            log.info("contact with the namenode is back: taking writes again")
-        }
-    }
-
-    private func fenceIfDue(_ session: inout Session) {
-        let now = MonotonicClock.milliseconds
-        guard session.membership.fencesNow(at: now) else { return }
-        host.deliver(.fenced(true))
-        log.warning(
-            "taking no writes until the namenode answers again",
-            metadata: ["silence_ms": "\(session.membership.silence(now: now))"])
-    }
-
-    /// The reactor drains its mailbox every turn; when it is full all the same, the next heartbeat
-    /// repeats what matters.
     private func post(_ message: Mail) {
         if !host.post(message) { log.warning("the reactor's mailbox is full") }
     }
 
-    private func rest(_ milliseconds: Int64) {
-        let end = MonotonicClock.milliseconds + milliseconds
-        while isRunning, MonotonicClock.milliseconds < end { usleep(50_000) }
-    }
-
-    private func rooms() -> [DeviceRoom] {
-        directories.enumerated().map { place, directory in
-            directory.room(spareBytes: outbox.spareBytes(on: place))
-        }
-    }
-
-    private func tellRoom(_ rooms: [DeviceRoom], _ session: inout Session) {
-        for (place, room) in rooms.enumerated() {
-            if let defect = room.defect {
-                guard session.fullTold.insert(place).inserted else { continue }
-                log.warning(
-                    "a device has no room: no new blocks are put there",
-                    metadata: ["path": "\(directories[place].path)", "reason": "\(defect)"])
-            } else if session.fullTold.remove(place) != nil {
-                log.info(
-                    "a device has room again", metadata: ["path": "\(directories[place].path)"])
-            }
-        }
-    }
-
-    private func devices(_ rooms: [DeviceRoom]) -> [ControlDevice] {
-        let failed = outbox.failedDevices
-        return zip(directories, rooms).enumerated().map { place, of in
-            let (directory, room) = of
-            var device = ControlDevice()
-            device.failed = failed[place] != nil
-            device.deviceID = Data(directory.device.bytes)
-            device.location = identity.location
-            device.capacityBytes = room.capacity
-            device.freeBytes = room.usable
-            device.usedBytes = room.capacity - min(room.capacity, room.usable)
-            device.path = directory.path
-            return device
+    private func tell(_ notice: AgentLoop.Notice) {
+        switch notice {
+        case .registered(let session):
+            log.info(
+                "registered",
+                metadata: ["session": "\(session)", "namenode": "\(identity.namenode)"])
+        case .resumed(let session):
+            log.info("the session goes on", metadata: ["session": "\(session)"])
+        case .noContact(let reason):
+            log.warning("no contact with the namenode", metadata: ["reason": "\(reason)"])
+        case .fenced(let silence):
+            log.warning(
+                "taking no writes until the namenode answers again",
+                metadata: ["silence_ms": "\(silence)"])
+        case .unfenced: log.info("contact with the namenode is back: taking writes again")
+        case .unknownCommand(let kind):
+            log.error(
+                "the namenode asks for what this datanode does not know: nothing is done",
+                metadata: ["command": "\(kind)", "hint": "is this node older than its namenode?"])
         }
     }
 }

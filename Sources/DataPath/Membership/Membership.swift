@@ -14,17 +14,20 @@ package struct Membership: Sendable {
         /// Where clients and other datanodes reach this one: a numeric address.
         package var host: String
         package var port: UInt16
+        /// `/az/pod/rack/node/device`, or empty for what the namenode's map says.
+        package var location: String
         package var software: String
 
         package init(
             node: NodeID, incarnation: IncarnationID, secret: [UInt8], host: String, port: UInt16,
-            software: String
+            location: String = "", software: String
         ) {
             self.node = node
             self.incarnation = incarnation
             self.secret = secret
             self.host = host
             self.port = port
+            self.location = location
             self.software = software
         }
     }
@@ -80,6 +83,8 @@ package struct Membership: Sendable {
         self.random = random
         lastContact = now
     }
+
+    var location: String { member.location }
 
     // MARK: Time
 

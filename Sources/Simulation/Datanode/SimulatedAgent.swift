@@ -4,11 +4,11 @@ import Foundation
 import Reactor
 import Wire
 
-/// A datanode's agent: the real `Membership` decides, this carries its words over the simulated
+/// A datanode's agent: the real `AgentLoop` decides, this carries its words over the simulated
 /// network, one call at a time, as `Agent` does on its thread.
 final class SimulatedAgent: ControlUser {
     private enum State {
-        /// Until its next call.
+        /// Until its next step.
         case resting(until: UInt64)
         /// A connect that nobody answers.
         case connecting(until: UInt64)
@@ -19,141 +19,128 @@ final class SimulatedAgent: ControlUser {
 
     private unowned let cluster: SimulatedCluster
     private unowned let datanode: SimulatedDatanode
-    private let outbox: Outbox
-    private(set) var membership: Membership
+    private var loop: AgentLoop
     private var state: State
     private var line: ControlLine?
-    var isRegistered: Bool { line != nil && membership.isOpen }
 
     init(_ cluster: SimulatedCluster, _ datanode: SimulatedDatanode, _ outbox: Outbox) {
         self.cluster = cluster
         self.datanode = datanode
-        self.outbox = outbox
         let random = cluster.world.random
         var generator = random
-        membership = Membership(
+        let membership = Membership(
             Membership.Member(
                 node: datanode.identity.node, incarnation: IncarnationID(using: &generator),
                 secret: cluster.secret, host: datanode.host, port: 7500, software: "simulation"),
             client: ClientID(using: &generator), seen: datanode.seen,
             now: Int64(cluster.world.time / 1_000_000),
             random: cluster.world.challenges(of: datanode.name))
+        loop = AgentLoop(membership, outbox)
         cluster.world.random = generator
         state = .resting(until: cluster.world.time)
     }
 
+    var membership: Membership { loop.membership }
+    var isRegistered: Bool { loop.isInContact }
+    var isRefused: Bool { if case .refused = state { true } else { false } }
+
     private var now: UInt64 { cluster.world.time }
-    private var milliseconds: Int64 { Int64(now / 1_000_000) }
 
     private func after(_ milliseconds: Int64) -> UInt64 { now + UInt64(milliseconds) * 1_000_000 }
 
-    // MARK: Calls
+    // MARK: What the loop wants
 
-    private func begin() {
-        if line == nil {
-            line = cluster.network.connect(self, caller: datanode.name, role: .datanode)
+    private func step(_ event: AgentLoop.Event) {
+        let step = loop.step(event, now: Int64(now / 1_000_000), node: datanode)
+        for action in step.actions {
+            switch action {
+            case .post(let mail), .deliver(let mail): datanode.post(mail)
+            case .keep(let mark): datanode.seen = mark
+            case .bind, .tell: break
+            }
         }
+        switch step.wait {
+        case .rest(let milliseconds): state = .resting(until: after(milliseconds))
+        case .connect(let milliseconds): connect(milliseconds)
+        case .call(let request, let milliseconds):
+            guard let line else {
+                // It broke while the node rested, which a caller hears from its next call.
+                return failed(Self.ended)
+            }
+            state = .calling(until: after(milliseconds))
+            cluster.network.send(planted(request), on: line)
+        case .end(let reason):
+            hangUp()
+            cluster.note([4, UInt64(datanode.number)], "\(datanode.name): refused: \(reason)")
+            state = .refused
+        }
+    }
+
+    private func connect(_ milliseconds: Int64) {
+        hangUp()
+        line = cluster.network.connect(self, caller: datanode.name, role: .datanode)
         guard let line else {
             // A cut says nothing; a host without the process refuses at once.
-            let wait = cluster.namenode.isUp ? membership.callMilliseconds : 0
-            state = .connecting(until: after(wait))
+            state = .connecting(until: after(cluster.namenode.isUp ? milliseconds : 0))
             return
         }
-        state = .calling(until: after(membership.callMilliseconds))
-        let operation: ControlRequest.OneOf_Operation
-        if membership.isOpen, let unanswered = membership.unanswered {
-            operation = .heartbeat(membership.proven(unanswered, challenge: line.challenge))
-        } else if membership.isOpen {
-            let devices = devices()
-            var heartbeat = membership.heartbeat(
-                outbox.take(Membership.changesPerHeartbeat), devices: devices,
-                openStreams: datanode.openStreams)
-            if cluster.plant == .silentWitnesses { heartbeat.blocks.removeAll(where: isLater) }
-            operation = .heartbeat(membership.proven(heartbeat, challenge: line.challenge))
-            datanode.post(.room(datanode.rooms))
-        } else {
-            var register = membership.register(challenge: line.challenge, devices: devices())
-            if cluster.plant == .silentWitnesses {
-                register.seenIncarnation = 0
-                register.seenCommit = 0
+        step(.connected(challenge: line.challenge))
+    }
+
+    /// With a bug planted, what this node has heard of the namespace is kept from the namenode.
+    private func planted(_ request: ControlRequest) -> ControlRequest {
+        guard cluster.plant == .silentWitnesses else { return request }
+        var silent = request
+        switch request.operation {
+        case .register:
+            silent.register.seenIncarnation = 0
+            silent.register.seenCommit = 0
+        case .heartbeat:
+            silent.heartbeat.blocks.removeAll {
+                BlockID($0.block) >= cluster.namenode.nextBlock
             }
-            operation = .register(register)
+        default: break
         }
-        cluster.network.send(membership.request(operation), on: line)
+        return silent
     }
 
-    private func isLater(_ state: ControlBlockState) -> Bool {
-        BlockID(state.block) >= cluster.namenode.nextBlock
+    private func hangUp() {
+        if let line { cluster.network.hangUp(line) }
+        line = nil
     }
 
-    private func devices() -> [ControlDevice] {
-        zip(datanode.devices, datanode.rooms).map { device, room in
-            var message = ControlDevice()
-            message.deviceID = Data(device.id.bytes)
-            message.capacityBytes = room.capacity
-            message.freeBytes = room.usable
-            message.usedBytes = room.capacity - min(room.capacity, room.usable)
-            message.path = device.name
-            return message
-        }
-    }
+    // MARK: What it hears
+
+    private static let ended = ControlFailure.unreachable(
+        address: SimulatedNamenode.name, reason: "the connection ended")
 
     func replied(_ reply: ControlReply, _ body: [UInt8], on line: ControlLine) {
         guard line === self.line, case .calling = state else { return }
         do throws(ControlFailure) {
-            try reply.check(body, proof: membership.proof)
-            switch reply.result {
-            case .register(let message): try registered(message)
-            case .heartbeat(let message): try answered(message)
-            default: preconditionFailure("an agent asks two things")
-            }
+            try reply.check(body, proof: loop.membership.proof)
+            step(.answered(reply))
         } catch {
             failed(error)
         }
-    }
-
-    private func answered(_ message: ControlHeartbeatReply) throws(ControlFailure) {
-        for mail in try membership.answered(message, now: milliseconds) { datanode.post(mail) }
-        datanode.seen = membership.seen
-        state = .resting(until: after(membership.restMilliseconds))
-    }
-
-    private func registered(_ message: ControlRegisterReply) throws(ControlFailure) {
-        let mail = try membership.registered(message, now: milliseconds)
-        let report = outbox.beginReport()
-        for mail in mail { datanode.post(mail) }
-        datanode.post(.reportAll(report))
-        state = .resting(until: now)
     }
 
     func broke(_ line: ControlLine) {
         guard line === self.line else { return }
         self.line = nil
         guard case .calling = state else { return }
-        failed(.unreachable(address: SimulatedNamenode.name, reason: "the connection ended"))
+        failed(Self.ended)
     }
 
     private func failed(_ failure: ControlFailure) {
-        if let line { cluster.network.hangUp(line) }
-        line = nil
-        let wasOpen = membership.isOpen
-        membership.failed(failure)
-        if membership.finality(of: failure) != nil {
-            cluster.note([4, UInt64(datanode.number)], "\(datanode.name): refused: \(failure)")
-            state = .refused
-            return
-        }
-        if membership.fencesNow(at: milliseconds) { datanode.post(.fenced(true)) }
-        // The namenode answers and wants a registration: nothing is to be waited for.
-        let pause = wasOpen && !membership.isOpen ? 0 : membership.pauseMilliseconds
-        state = .resting(until: after(pause))
+        hangUp()
+        step(.failed(failure))
     }
 
     // MARK: Time
 
     func turn() -> Bool {
         switch state {
-        case .resting(let until) where now >= until: begin()
+        case .resting(let until) where now >= until: step(.rested)
         case .connecting(let until) where now >= until, .calling(let until) where now >= until:
             failed(.timedOut(address: SimulatedNamenode.name, milliseconds: 0))
         default: return false
@@ -168,10 +155,14 @@ final class SimulatedAgent: ControlUser {
         }
     }
 
-    func die() {
-        if let line { cluster.network.hangUp(line) }
-        line = nil
+    func die() { hangUp() }
+}
+
+extension SimulatedDatanode: AgentNode {
+    func deviceReports() -> [DeviceReport] {
+        zip(devices, rooms).map { DeviceReport(id: $0.id, path: $0.name, room: $1) }
     }
 
-    var isRefused: Bool { if case .refused = state { true } else { false } }
+    /// Nobody copies a simulated disk.
+    func beginGeneration() -> UInt64 { 0 }
 }

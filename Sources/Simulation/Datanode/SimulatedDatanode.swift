@@ -180,8 +180,6 @@ final class SimulatedDatanode: SimulationParticipant {
         disks.first { $0.size(of: "\(block).blk") != nil }
     }
 
-    var openStreams: Int { reactors.reduce(0) { $0 + $1.node.openCounts.streams } }
-
     // MARK: Time
 
     func turn() -> Bool {
@@ -192,7 +190,7 @@ final class SimulatedDatanode: SimulationParticipant {
         }
         if world.time >= nextReport {
             nextReport = world.time + 1_000_000_000
-            for reactor in reactors { reactor.node.reportOpenBlocks() }
+            for reactor in reactors { reactor.node.tellObserver() }
         }
         if agent?.turn() == true { isBusy = true }
         return isBusy
@@ -219,4 +217,12 @@ final class ReportLog: BlockObserver {
 
     func reportCompleted(_ report: UInt64) { outbox.reportCompleted(report) }
     func count(_ counters: DatanodeCounters) { outbox.count(counters) }
+    func deviceFailed(_ device: Int, _ reason: String) { outbox.deviceFailed(device, reason) }
+    func found(_ block: BlockID, _ record: BlockRecord, _ reason: String) {
+        outbox.found(block, record, reason)
+    }
+    func spares(_ bytes: [UInt64], by share: ReactorShare) { outbox.spares(bytes, by: share) }
+    func scrubbed(_ progress: [ScrubProgress], by share: ReactorShare) {
+        outbox.scrubbed(progress, by: share)
+    }
 }
