@@ -107,8 +107,8 @@ struct RunOptions: ParsableArguments {
     func namenode(_ layers: Settings) throws(ToolFailure) -> NamenodeSettings {
         var settings = NamenodeSettings()
         settings.directory = try layers.required("dir", try layers.string("dir"))
-        if let listen = try layers.parsed("listen", "ADDRESS:PORT", Self.address) {
-            (settings.listenHost, settings.listenPort) = listen
+        if let listen = try layers.listenAddress("listen") {
+            (settings.listenHost, settings.listenPort) = (listen.host, listen.port)
         }
         settings.portFile = try layers.string("port-file")
         settings.locationMapFile = try layers.string("location-map")
@@ -139,13 +139,5 @@ struct RunOptions: ParsableArguments {
                 settings[keyPath: path] = Int64(time)
             }
         }
-    }
-
-    private static func address(_ text: String) -> (String, UInt16)? {
-        guard let colon = text.lastIndex(of: ":"),
-            let port = UInt16(text[text.index(after: colon)...])
-        else { return nil }
-        let host = text[..<colon].drop { $0 == "[" }
-        return (String(host.last == "]" ? host.dropLast() : host), port)
     }
 }
