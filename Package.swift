@@ -11,14 +11,16 @@ func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(
         name: name,
         dependencies: dependencies + [
-            "ToolSupport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            "System", "ToolSupport",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ],
         path: "Sources/tools/\(name)", swiftSettings: strict)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
     .testTarget(
-        name: name, dependencies: dependencies, path: "Tests/\(name)", exclude: exclude,
+        name: name, dependencies: dependencies + ["System"], path: "Tests/\(name)",
+        exclude: exclude,
         swiftSettings: strict)
 }
 
@@ -67,39 +69,43 @@ let package = Package(
         .systemLibrary(name: "CEpoll", path: "Sources/CEpoll"),
         // glibc's malloc parameters, which it leaves out too.
         .systemLibrary(name: "CMalloc", path: "Sources/CMalloc"),
+        // The ground floor: what the system gives to everybody else, once. Addresses, clocks, error
+        // texts; nothing of Catena.
+        .target(name: "System", swiftSettings: strict),
         // The words both sides share: identifiers, frames, tokens, status codes. No I/O.
         .target(
             name: "Wire",
             dependencies: [
-                "CCrypto", "CISAL", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                "System", "CCrypto", "CISAL",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ], exclude: ["Control/catena.proto"], swiftSettings: strict),
         // Bytes, descriptors and time on one ring and one thread. Knows nothing of blocks.
-        .target(name: "Reactor", dependencies: ["CURing"], swiftSettings: strict),
+        .target(name: "Reactor", dependencies: ["System", "CURing"], swiftSettings: strict),
         // A caller's side of the control plane: one blocking connection with deadlines.
-        .target(name: "ControlClient", dependencies: ["Wire"], swiftSettings: strict),
+        .target(name: "ControlClient", dependencies: ["System", "Wire"], swiftSettings: strict),
         // A block's life on a datanode, a folder per room.
         .target(
             name: "DataPath",
             dependencies: [
-                "Wire", "Reactor", "ControlClient",
+                "System", "Wire", "Reactor", "ControlClient",
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
         // The namenode: decides, and is never on the data path.
         .target(
             name: "Control",
             dependencies: [
-                "Wire", "CEpoll", "CMalloc", "CSQLite",
+                "System", "Wire", "CEpoll", "CMalloc", "CSQLite",
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
         // The client library: put, get and the streams under them, on the same reactor.
         .target(
-            name: "Client", dependencies: ["Wire", "Reactor", "ControlClient"],
+            name: "Client", dependencies: ["System", "Wire", "Reactor", "ControlClient"],
             swiftSettings: strict),
         // What the command-line tools share: configuration, logs, exit codes, output.
         .target(
             name: "ToolSupport",
             dependencies: [
-                "Wire", "ControlClient",
+                "System", "Wire", "ControlClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
@@ -108,19 +114,22 @@ let package = Package(
         .target(
             name: "Load",
             dependencies: [
-                "Client", "ControlClient", "Reactor", "ToolSupport", "Wire",
+                "Client", "ControlClient", "Reactor", "System", "ToolSupport", "Wire",
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ], swiftSettings: strict),
         // A whole cluster in one thread on a virtual clock, and the oracles that watch it.
         .target(
             name: "Simulation",
-            dependencies: ["Client", "Control", "ControlClient", "DataPath", "Reactor", "Wire"],
+            dependencies: [
+                "Client", "Control", "ControlClient", "DataPath", "Reactor", "System", "Wire",
+            ],
             swiftSettings: strict),
         tool("catena", ["Client"]),
         tool("catena-namenode", ["Control"]),
         tool("catena-datanode", ["DataPath"]),
         tool("catena-load", ["Load", "ControlClient"]),
         tool("catena-sim", ["Simulation"]),
+        tests("SystemTests", []),
         tests("WireTests", ["Wire"]),
         tests("ControlClientTests", ["ControlClient", "Client", "Wire"]),
         tests("ClientTests", ["Client", "ControlClient", "Reactor", "Wire"]),

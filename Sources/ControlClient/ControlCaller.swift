@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Synchronization
+import System
 import Wire
 
 /// Calls with one client id and counted request ids over whatever connection there is.

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import SwiftProtobuf
+import System
 import Wire
 
 /// One connection to a namenode, greeted and ready for requests. One call at a time; not

@@ -1,3 +1,4 @@
+import System
 import Wire
 
 /// Why a control call brought no answer, or which refusal it brought.
@@ -37,6 +38,18 @@ public enum ControlFailure: Error, Equatable, Sendable {
             self.live = live
             self.needed = needed
         }
+    }
+
+    package init(_ failure: DialFailure) {
+        self =
+            switch failure {
+            case .unreachable(let address, let reason):
+                .unreachable(address: address, reason: reason)
+            case .unknownHost(let address, let reason):
+                .unknownHost(address: address, reason: reason)
+            case .timedOut(let address, let milliseconds):
+                .timedOut(address: address, milliseconds: milliseconds)
+            }
     }
 
     /// A reply with request id 0: how a namenode says that it ends the connection, because it is

@@ -1,4 +1,5 @@
 import Glibc
+import System
 
 /// A blocking TCP socket whose every wait has a deadline: non-blocking underneath, `poll` above.
 package struct Socket: ~Copyable {
@@ -10,7 +11,11 @@ package struct Socket: ~Copyable {
     /// The deadline covers all addresses together; resolving a name takes what the system's
     /// resolver takes.
     package init(_ endpoint: Endpoint, before deadline: Deadline) throws(ControlFailure) {
-        descriptor = try AddressList(endpoint).connect(before: deadline).descriptor
+        do throws(DialFailure) {
+            descriptor = try AddressList(endpoint).connect(before: deadline).descriptor
+        } catch {
+            throw ControlFailure(error)
+        }
         address = endpoint.description
         // A request is one small write that waits for its answer: nothing to gather.
         var on: CInt = 1
@@ -25,7 +30,7 @@ package struct Socket: ~Copyable {
         guard flags >= 0, fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) == 0 else {
             let number = errno
             close(descriptor)
-            throw .unreachable(address: address, reason: systemSentence(number))
+            throw .unreachable(address: address, reason: errorText(number))
         }
         self.descriptor = descriptor
         self.address = address
@@ -66,7 +71,7 @@ package struct Socket: ~Copyable {
         let number = errno
         if number == EINTR { return }
         guard number == EAGAIN || number == EWOULDBLOCK else {
-            throw .unreachable(address: address, reason: systemSentence(number))
+            throw .unreachable(address: address, reason: errorText(number))
         }
         guard wait(descriptor, events, before: deadline) else {
             throw .timedOut(address: address, milliseconds: deadline.duration)

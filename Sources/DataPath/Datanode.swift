@@ -1,4 +1,5 @@
 import Reactor
+import System
 import Wire
 
 /// One datanode reactor: its rooms put together.

@@ -2,6 +2,7 @@ import ControlClient
 import Foundation
 import Logging
 import Reactor
+import System
 import Wire
 
 /// One datanode process: directories, reactor thread and agent, from start to a clean end.

@@ -1,4 +1,5 @@
 import CURing
+import System
 
 /// One ring and what belongs to it on one thread: operations in flight, deadlines, counters.
 ///

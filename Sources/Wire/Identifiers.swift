@@ -1,3 +1,5 @@
+import System
+
 /// A 128-bit identifier whose phantom `Tag` keeps a node id from being taken for a device id.
 ///
 /// On the wire and on disk it is 16 bytes, in the order in which a UUID is written.
@@ -75,17 +77,10 @@ extension Identifier: LosslessStringConvertible {
     /// Reads the form `description` writes: 32 hexadecimal digits, hyphens optional.
     public init?(_ description: String) {
         let digits = description.utf8.filter { $0 != UInt8(ascii: "-") }
-        // `UInt64(_:radix:)` alone would take a sign.
-        let isHexadecimal = digits.allSatisfy { digit in
-            switch digit {
-            case 0x30...0x39, 0x41...0x46, 0x61...0x66: true
-            default: false
-            }
-        }
-        guard digits.count == 32, isHexadecimal else { return nil }
+        guard digits.count == 32 else { return nil }
         let text = String(decoding: digits, as: UTF8.self)
-        guard let high = UInt64(text.prefix(16), radix: 16),
-            let low = UInt64(text.suffix(16), radix: 16)
+        guard let high = UInt64(hexadecimal: text.prefix(16)),
+            let low = UInt64(hexadecimal: text.suffix(16))
         else { return nil }
         self.init(high: high, low: low)
     }
@@ -192,10 +187,4 @@ public struct KeyID: Hashable, Sendable, BitwiseCopyable, CustomStringConvertibl
     public var counter: UInt32 { UInt32(truncatingIfNeeded: number >> 32) }
 
     public var description: String { hexadecimal(number, digits: 16) }
-}
-
-/// `number` in lower-case hexadecimal, padded with zeros to `digits`.
-public func hexadecimal(_ number: UInt64, digits: Int) -> String {
-    let text = String(number, radix: 16)
-    return String(repeating: "0", count: max(0, digits - text.count)) + text
 }

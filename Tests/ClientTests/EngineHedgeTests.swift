@@ -1,5 +1,6 @@
 import Client
 import Reactor
+import System
 import Testing
 import Wire
 

@@ -1,6 +1,7 @@
 import Client
 import Glibc
 import Reactor
+import System
 import Testing
 import Wire
 

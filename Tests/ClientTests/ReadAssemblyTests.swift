@@ -1,4 +1,5 @@
 import Client
+import System
 import Testing
 import Wire
 

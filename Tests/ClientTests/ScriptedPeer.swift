@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import Reactor
 import Synchronization
+import System
 
 /// A listening socket on 127.0.0.1 and a thread that runs `script` for each connection in turn,
 /// with its number from 0. It ends when the peer is dropped.

@@ -1,5 +1,6 @@
 import ControlClient
 import FoundationEssentials
+import System
 import Testing
 import Wire
 

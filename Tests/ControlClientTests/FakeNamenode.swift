@@ -3,6 +3,7 @@ import FoundationEssentials
 import Glibc
 import SwiftProtobuf
 import Synchronization
+import System
 import Wire
 
 /// A namenode that does what a test tells it, on a real socket and a thread of its own.

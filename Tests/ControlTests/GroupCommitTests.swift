@@ -2,6 +2,7 @@ import Control
 import Dispatch
 import Logging
 import Synchronization
+import System
 import Testing
 import Wire
 
@@ -106,7 +107,7 @@ struct GroupCommitTests {
         settings.replicas = 1
         let namenode = Namenode(
             cluster: Desk.cluster, secret: Desk.secret, settings: settings,
-            locations: LocationMap(), now: MonotonicClock.milliseconds(), generator: Seeded(1))
+            locations: LocationMap(), now: BootClock.milliseconds, generator: Seeded(1))
         let server = NamenodeServer(
             engine: Engine(namenode: namenode, store: SlowStore(gate: gate)),
             log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, onFailure: onFailure)

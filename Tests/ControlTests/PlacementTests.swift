@@ -1,5 +1,6 @@
 import Control
 import Foundation
+import System
 import Testing
 import Wire
 

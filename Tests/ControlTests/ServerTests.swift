@@ -2,6 +2,7 @@ import Control
 import Foundation
 import Logging
 import Synchronization
+import System
 import Testing
 import Wire
 
@@ -22,7 +23,7 @@ struct ServerTests {
     ) throws -> Outcome {
         let namenode = Namenode(
             cluster: Desk.cluster, secret: Desk.secret, settings: settings,
-            locations: LocationMap(), now: MonotonicClock.milliseconds(), generator: Seeded(1))
+            locations: LocationMap(), now: BootClock.milliseconds, generator: Seeded(1))
         let server = Server(
             engine: Engine(namenode: namenode, store: MemoryStore()), timing: timing,
             log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },

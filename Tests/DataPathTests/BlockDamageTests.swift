@@ -1,3 +1,4 @@
+import System
 import Testing
 import Wire
 
@@ -6,21 +7,10 @@ import Wire
 /// Rows D6 and D7 of the fault catalogue, as far as one block file decides them.
 @Suite("Damaged block files")
 struct BlockDamageTests {
-    private struct Seeded: RandomNumberGenerator {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            state &+= 0x9e37_79b9_7f4a_7c15
-            var mixed = state
-            mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-            mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-            return mixed ^ (mixed >> 31)
-        }
-    }
-
     private static func seeded() -> Seeded {
         let seed = UInt64.random(in: 0..<1_000_000)
         print("seed \(seed)")
-        return Seeded(state: seed)
+        return Seeded(seed)
     }
 
     private static let lengths = [1, 4_095, 4_096, 65_536, 65_537, 200_000, 262_144]

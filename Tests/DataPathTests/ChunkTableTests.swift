@@ -1,3 +1,4 @@
+import System
 import Testing
 import Wire
 
@@ -23,7 +24,7 @@ struct ChunkTableTests {
     /// However a block is cut into frames, its table and its checksum are those of its bytes.
     @Test(arguments: [1, 100, 4096, 65_536, 65_537, 200_000])
     func anyCutGivesTheSameTable(most: Int) {
-        var random = Seeded(seed: UInt64(most))
+        var random = Seeded(UInt64(most))
         let bytes = (0..<300_001).map { _ in UInt8.random(in: 0...255, using: &random) }
         let table = ChunkTable(maxLength: UInt64(bytes.count))
         var offset = 0

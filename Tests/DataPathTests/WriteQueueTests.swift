@@ -1,3 +1,4 @@
+import System
 import Testing
 
 @testable import DataPath
@@ -70,7 +71,7 @@ struct WriteQueueTests {
 
     /// Against a model that keeps everything: any order of finishing, buffers used again.
     @Test func anyOrderOfFinishingGivesThePrefix() {
-        var random = Seeded(seed: 20_261_122)
+        var random = Seeded(20_261_122)
         for _ in 0..<200 {
             var queue = WriteQueue()
             var ends: [UInt64] = []
@@ -96,20 +97,5 @@ struct WriteQueueTests {
                 #expect(queue.written == (prefix == 0 ? 0 : ends[prefix - 1]))
             }
         }
-    }
-}
-
-/// SplitMix64: a seed gives the same numbers everywhere.
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ mixed >> 31
     }
 }

@@ -3,6 +3,7 @@ import ControlClient
 import FoundationEssentials
 import Load
 import Reactor
+import System
 import Testing
 import Wire
 

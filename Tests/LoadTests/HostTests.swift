@@ -3,6 +3,7 @@ import Glibc
 import Load
 import Reactor
 import Synchronization
+import System
 import Testing
 import ToolSupport
 

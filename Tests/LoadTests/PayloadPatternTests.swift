@@ -1,4 +1,5 @@
 import Load
+import System
 import Testing
 
 @Suite struct PayloadPatternTests {
@@ -16,7 +17,7 @@ import Testing
     func cuts() {
         let whole = whole(7, object: 3)
         for seed in UInt64(0)..<200 {
-            var random = SplitMix(seed)
+            var random = Seeded(seed)
             let start = Int(random.next() % UInt64(whole.count))
             let count = Int(random.next() % UInt64(whole.count - start)) + 1
             var part = [UInt8](repeating: 0, count: count)
@@ -35,7 +36,7 @@ import Testing
     @Test("one wrong bit is found where it is, wherever the cut begins")
     func wrong() {
         for seed in UInt64(0)..<200 {
-            var random = SplitMix(seed)
+            var random = Seeded(seed)
             let start = Int(random.next() % 9_000)
             var part = [UInt8](repeating: 0, count: Int(random.next() % 9_000) + 1)
             let pattern = PayloadPattern(seed: seed)

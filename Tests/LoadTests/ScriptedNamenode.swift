@@ -3,6 +3,7 @@ import FoundationEssentials
 import Glibc
 import Reactor
 import SwiftProtobuf
+import System
 import Wire
 
 /// A namenode that does what a test tells it: one connection on 127.0.0.1 and a thread of its own.

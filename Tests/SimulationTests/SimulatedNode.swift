@@ -1,6 +1,7 @@
 import DataPath
 import Reactor
 import Simulation
+import System
 import Wire
 
 /// A datanode with a simulated ring for each of its reactors, as one actor of a simulation.

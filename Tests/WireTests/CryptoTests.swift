@@ -4,13 +4,6 @@ import Testing
 
 /// Published vectors: FIPS 180-4's examples, RFC 4231, RFC 5869, RFC 8439.
 @Suite struct CryptoTests {
-    private static func bytes(_ hex: String) -> [UInt8] {
-        let digits = Array(hex.filter { !$0.isWhitespace })
-        return stride(from: 0, to: digits.count, by: 2).map {
-            UInt8(String(digits[$0...($0 + 1)]), radix: 16) ?? 0
-        }
-    }
-
     @Test(arguments: [
         ("", 1, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
         ("abc", 1, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
@@ -22,7 +15,7 @@ import Testing
     ])
     func sha256(text: String, times: Int, digest: String) {
         let message = Array(repeating: Array(text.utf8), count: times).flatMap { $0 }
-        #expect(SHA256.hash(message) == Self.bytes(digest))
+        #expect(SHA256.hash(message) == bytes(hex: digest))
     }
 
     /// Key, message, code: the cases of RFC 4231 with whole codes.
@@ -61,7 +54,7 @@ import Testing
     @Test(arguments: codes.indices) func hmac(index: Int) {
         let (secret, message, hex) = Self.codes[index]
         let key = HMACKey(secret)
-        let code = Self.bytes(hex)
+        let code = bytes(hex: hex)
         // A key that was used is as good as new.
         for _ in 0..<2 {
             #expect(key.code(of: message) == code)
@@ -84,37 +77,41 @@ import Testing
             HMACKey.derive(
                 from: Array(repeating: 0x0b, count: 22), salt: Array(0...12),
                 info: Array(0xf0...0xf9), count: 42)
-                == Self.bytes(
-                    "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf"
+                == bytes(
+                    hex:
+                        "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf"
                         + "34007208d5b887185865"))
         #expect(
             HMACKey.derive(
                 from: Array(0x00...0x4f), salt: Array(0x60...0xaf), info: Array(0xb0...0xff),
                 count: 82)
-                == Self.bytes(
-                    "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c"
+                == bytes(
+                    hex:
+                        "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c"
                         + "59045a99cac7827271cb41c65e590e09da3275600c2f09b8367793a9aca3db71"
                         + "cc30c58179ec3e87c14c01d5c1f3434f1d87"))
         #expect(
             HMACKey.derive(
                 from: Array(repeating: 0x0b, count: 22), salt: [], info: [], count: 42)
-                == Self.bytes(
-                    "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d"
+                == bytes(
+                    hex:
+                        "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d"
                         + "9d201395faa4b61a96c8"))
     }
 
     @Test func chaChaPoly() throws {
         let key = [UInt8](0x80...0x9f)
-        let nonce = Self.bytes("070000004041424344454647")
-        let beside = Self.bytes("50515253c0c1c2c3c4c5c6c7")
+        let nonce = bytes(hex: "070000004041424344454647")
+        let beside = bytes(hex: "50515253c0c1c2c3c4c5c6c7")
         let text = Array(
             ("Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the "
                 + "future, sunscreen would be it.").utf8)
         let sealed = ChaChaPoly.seal(text, key: key, nonce: nonce, beside: beside)
         #expect(
             sealed
-                == Self.bytes(
-                    "d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d6"
+                == bytes(
+                    hex:
+                        "d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d6"
                         + "3dbea45e8ca9671282fafb69da92728b1a71de0a9e060b2905d6a5b67ecd3b36"
                         + "92ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc"
                         + "3ff4def08e4b7a9de576d26586cec64b61161ae10b594f09e26a7e902ecbd060"

@@ -1,5 +1,6 @@
 import ControlClient
 import FoundationEssentials
+import System
 import Wire
 
 /// The namenode's operations, typed. Every method may be called from any thread; calls take turns

@@ -1,3 +1,5 @@
+import System
+
 /// Why a namenode's directory cannot be made or used. Each case is a sentence for the operator.
 package enum DirectoryFailure: Error, Equatable, Sendable, CustomStringConvertible {
     case exists(String)

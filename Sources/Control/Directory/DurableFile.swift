@@ -1,4 +1,5 @@
 import Glibc
+import System
 
 /// Small files that survive a power cut once they are there.
 package enum DurableFile {

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import System
 
 /// Copies of a namenode's directory. A backup is such a directory itself, complete when it has its
 /// `namespace.json`.

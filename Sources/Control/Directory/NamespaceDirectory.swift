@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import System
 import Wire
 
 /// The namenode's directory: `namespace.json`, which names the cluster, `cluster.secret`, which its
@@ -35,7 +36,6 @@ package struct NamespaceDirectory: Sendable, Equatable {
     package static func format(
         _ path: String, cluster: ClusterID, secret: [UInt8], made: Date
     ) throws(DirectoryFailure) -> NamespaceDirectory {
-        precondition(secret.count == secretBytes, "a cluster secret has 32 bytes")
         if mkdir(path, 0o755) != 0, errno != EEXIST {
             throw .system(path, SystemFailure("mkdir"))
         }
@@ -45,8 +45,8 @@ package struct NamespaceDirectory: Sendable, Equatable {
         }
         let lock = try lock(path)
         defer { _ = close(lock) }
-        let digits = secret.map { hexadecimal(UInt64($0), digits: 2) }.joined()
-        try DurableFile.create("\(path)/\(secretFile)", mode: 0o600, text: digits + "\n")
+        try DurableFile.create(
+            "\(path)/\(secretFile)", mode: 0o600, text: SecretFile.text(of: secret))
         try makeDatabase(path, cluster: cluster, firstNumber: 1)
         let namespace = Namespace(
             format: formatVersion, cluster: cluster.description,
@@ -193,14 +193,11 @@ package struct NamespaceDirectory: Sendable, Equatable {
 
     private static func readSecret(_ path: String) throws(DirectoryFailure) -> [UInt8] {
         let file = "\(path)/\(secretFile)"
-        let digits = Array(try read(file).utf8.filter { $0 > 0x20 })
-        let bytes = stride(from: 0, to: digits.count - 1, by: 2).compactMap { index in
-            UInt8(String(decoding: digits[index...index + 1], as: UTF8.self), radix: 16)
+        do throws(SecretFile.Failure) {
+            return try SecretFile.read(file)
+        } catch {
+            throw .damaged(file, reason: "it \(error)")
         }
-        guard digits.count == secretBytes * 2, bytes.count == secretBytes else {
-            throw .damaged(file, reason: "it does not hold \(secretBytes * 2) hexadecimal digits")
-        }
-        return bytes
     }
 
     private static func read(_ file: String) throws(DirectoryFailure) -> String {

@@ -1,4 +1,5 @@
 import Glibc
+import System
 
 /// A fault at a named place of the server, for tests with real processes: `POINT:ACTION:NTH`.
 ///

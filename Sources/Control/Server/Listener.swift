@@ -1,10 +1,13 @@
 import Dispatch
 import Glibc
+import System
 
 /// The listening socket. Its descriptor is closed in its source's cancel handler, and nowhere else.
 final class Listener {
     /// Connections accepted before other events have their turn.
     private static let burst = 64
+    /// Connections the kernel may hold before they are accepted.
+    private static let backlog: Int32 = 512
 
     let port: UInt16
     private let descriptor: Int32
@@ -15,13 +18,13 @@ final class Listener {
     var onExhausted: ((SystemFailure) -> Void)?
 
     init(host: String, port: UInt16, queue: DispatchQueue) throws(SystemFailure) {
-        descriptor = try Socket.listen(host: host, port: port)
-        do {
-            self.port = try Socket.boundPort(descriptor)
-        } catch {
-            _ = Glibc.close(descriptor)
-            throw error
+        guard let wanted = SocketAddress(host: host, port: port) else {
+            throw SystemFailure("listen on \(host), not a numeric address", code: EINVAL)
         }
+        let listening = try ListeningSocket.open(
+            on: wanted, backlog: Self.backlog, flags: Int32(SOCK_NONBLOCK.rawValue))
+        descriptor = listening.descriptor
+        self.port = listening.address.port
         source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
     }
 

@@ -2,6 +2,7 @@ import Dispatch
 import Foundation
 import Glibc
 import Logging
+import System
 import Wire
 
 /// The shell around the machine: sockets, timer, clock, store and log, all on one serial queue.
@@ -23,7 +24,7 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
     /// Connections with something queued.
     private var queued: [ControlConnection] = []
     /// The moment of this turn.
-    private var moment = MonotonicClock.moment()
+    private var moment = Moment.read()
     private var timer: (any DispatchSourceTimer)?
     private var connections: [UInt64: ControlConnection] = [:]
     private var nextConnection: UInt64 = 1
@@ -88,14 +89,14 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
                 // The next tick tries again.
                 self.listener?.pause()
             }
-            moment = MonotonicClock.moment()
+            moment = Moment.read()
             let poller = try Poller(queue: queue)
             poller.onReady = { [unowned self] number, reads, writes in
                 guard let connection = connections[number] else { return }
                 connection.now = moment.now
                 connection.ready(reads: reads, writes: writes)
             }
-            poller.onBatchBegin = { [unowned self] in moment = MonotonicClock.moment() }
+            poller.onBatchBegin = { [unowned self] in moment = Moment.read() }
             poller.onBatchEnd = { [unowned self] in endTurn() }
             self.poller = poller
             poller.start()
@@ -132,7 +133,7 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
             _ = Glibc.close(arrival.descriptor)
             return
         }
-        let now = MonotonicClock.milliseconds()
+        let now = BootClock.milliseconds
         guard makePlace(.arriving, for: arrival.address, now: now) else {
             // Everybody who arrives has a request under way, and has seconds to prove who it is.
             _ = Glibc.close(arrival.descriptor)
@@ -304,7 +305,7 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
         case .success:
             engine.committed()
             let leaving = gate.end()
-            moment = MonotonicClock.moment()
+            moment = Moment.read()
             for waiting in leaving { reply(waiting) }
             endTurn()
             if gate.wantsAnother(isDirty: engine.isDirty) {
@@ -351,7 +352,7 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
 
     private func tick() {
         dispatchPrecondition(condition: .onQueue(queue))
-        moment = MonotonicClock.moment()
+        moment = Moment.read()
         let now = moment.now
         defer { endTurn() }
         listener?.resume()
@@ -393,7 +394,7 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
     private func stopOnQueue(then done: @escaping @Sendable () -> Void) {
         guard stopped == nil else { return }
         stopped = done
-        drainEnd = MonotonicClock.milliseconds() + timing.drainMs
+        drainEnd = BootClock.milliseconds + timing.drainMs
         listener?.stop()
         listener = nil
         // Replies that wait for a commit leave first.

@@ -1,6 +1,7 @@
 import CEpoll
 import Dispatch
 import Glibc
+import System
 
 /// Watches all connections through one epoll set, which is itself watched by one Dispatch source.
 ///

@@ -1,3 +1,4 @@
+import System
 import Wire
 
 /// Whose connection it is, as far as shares go: an IPv4 address, or the upper half of an IPv6 one,
@@ -53,5 +54,10 @@ package struct Moment: Sendable, Equatable {
     package init(now: Int64, unixMs: Int64 = 0) {
         self.now = now
         self.unixMs = unixMs
+    }
+
+    /// Now. A lease does not outlive its promise while the machine sleeps.
+    static func read() -> Moment {
+        Moment(now: BootClock.milliseconds, unixMs: WallClock.milliseconds)
     }
 }

@@ -1,3 +1,4 @@
+import System
 import Wire
 
 /// When leases end, by the namenode's monotonic clock alone. Soft: a restart gives every lease its

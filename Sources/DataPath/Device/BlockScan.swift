@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import System
 import Wire
 
 /// Reads what a data directory has: two header pages of every block file, and of those that were
@@ -82,8 +83,7 @@ public struct BlockScan: Sendable {
     /// The block that a file is named for: 16 hexadecimal digits and `.blk`.
     static func block(of name: String) -> BlockID? {
         guard name.utf8.count == 20, name.hasSuffix(".blk"),
-            name.prefix(16).allSatisfy(\.isHexDigit),
-            let number = UInt64(name.prefix(16), radix: 16)
+            let number = UInt64(hexadecimal: name.prefix(16))
         else { return nil }
         return BlockID(number)
     }

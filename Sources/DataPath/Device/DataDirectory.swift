@@ -1,6 +1,7 @@
 import CURing
 import Glibc
 import Reactor
+import System
 import Wire
 
 /// One data directory at start-up: locked, identified, probed. Plain system calls, before any

@@ -1,3 +1,4 @@
+import System
 import Wire
 
 /// What a data directory says of itself, in the file `device`: whose it is, and which device.
@@ -54,7 +55,7 @@ struct DeviceIdentity: Equatable, Sendable {
         self.device = device
         origin = fields["origin"]
         if let written = fields["generation"] {
-            guard let generation = UInt64(written, radix: 16) else { return nil }
+            guard let generation = UInt64(hexadecimal: written) else { return nil }
             self.generation = generation
         }
         if let written = fields["cluster"] {

@@ -1,4 +1,5 @@
 import Reactor
+import System
 import Wire
 
 // A device that failed a write or a sync is out of service for as long as the process runs: what

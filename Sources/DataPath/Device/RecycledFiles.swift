@@ -1,3 +1,4 @@
+import System
 import Wire
 
 /// Files of one device whose blocks are gone, kept for the blocks to come.
@@ -43,7 +44,7 @@ public struct RecycledFiles: Sendable {
     /// The number in a spare file's name; `nil` for any other name.
     public static func number(of name: String) -> UInt64? {
         guard name.hasSuffix(suffix), name.utf8.count == 16 + suffix.utf8.count else { return nil }
-        return UInt64(name.dropLast(suffix.utf8.count), radix: 16)
+        return UInt64(hexadecimal: name.dropLast(suffix.utf8.count))
     }
 
     public var count: Int { files.count }

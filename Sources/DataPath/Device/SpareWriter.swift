@@ -1,5 +1,6 @@
 import CURing
 import Glibc
+import System
 import Wire
 
 /// Writes files of zeros for the blocks to come, so that a fresh device runs at the speed of one

@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import System
 import Wire
 
 // How a stream comes by its connection to the next node, and how it lets go of it. A connection

@@ -1,6 +1,7 @@
 import Glibc
 import Logging
 import Reactor
+import System
 import Wire
 
 /// A datanode of no cluster, for load generators that drive the data plane without a namenode: its

@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import System
 import Wire
 
 extension DataDirectory {
@@ -24,7 +25,7 @@ extension DataDirectory {
     func blockNames() throws(StartFailure) -> [String] {
         try BlockScan.names(in: self).filter { name in
             name.utf8.count == 20 && name.hasSuffix(".blk")
-                && UInt64(name.prefix(16), radix: 16) != nil
+                && UInt64(hexadecimal: name.prefix(16)) != nil
         }
     }
 

@@ -1,5 +1,6 @@
 import Reactor
 import Synchronization
+import System
 import Wire
 
 /// A connection on its way to the reactor that has the block its next stream names: everything that

@@ -1,6 +1,7 @@
 import Glibc
 import Logging
 import Reactor
+import System
 import Wire
 
 /// The reactors of one datanode process, each a thread with a ring of its own, and the one way to

@@ -1,6 +1,7 @@
 import Glibc
 import Logging
 import Reactor
+import System
 import Wire
 
 /// Gives the reactors the spare files their devices have, and then those that are written for them

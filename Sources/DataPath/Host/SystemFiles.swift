@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import System
 
 /// Reads what the kernel says of the host in /sys and /proc; what is not there is `nil`.
 enum SystemFiles {

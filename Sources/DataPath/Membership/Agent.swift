@@ -2,6 +2,7 @@ import ControlClient
 import Glibc
 import Logging
 import Reactor
+import System
 import Wire
 
 /// A datanode's conversation with its namenode, on a thread of its own: REGISTER, then HEARTBEAT,

@@ -1,6 +1,7 @@
 import Glibc
 import Logging
 import Reactor
+import System
 import Wire
 
 /// Keeps in every data directory, in its file `namespace`, which state of the namespace this node
@@ -70,8 +71,8 @@ final class MarkKeeper {
     /// `nil` for anything but what `text` writes.
     static func mark(of text: String) -> NamespaceMark? {
         let words = text.dropFirst(format.count).split(separator: " ")
-        guard words.count == 3, let incarnation = UInt32(words[0], radix: 16),
-            let commit = UInt64(words[1], radix: 16)
+        guard words.count == 3, let incarnation = UInt32(hexadecimal: words[0]),
+            let commit = UInt64(hexadecimal: words[1])
         else { return nil }
         let mark = NamespaceMark(
             incarnation: NamespaceIncarnation(incarnation), commit: commit)

@@ -1,4 +1,5 @@
 import Reactor
+import System
 import Wire
 
 /// One TCP connection of a datanode: what is being received and sent on it, and whose stream it

@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import System
 import Wire
 
 /// Why a block is corrupt, in words for the log.

@@ -1,3 +1,4 @@
+import System
 import Wire
 
 /// What a data directory keeps of its scrub, in the file `scrub`: where each reactor's pass stands,
@@ -68,6 +69,6 @@ struct ScrubFile: Equatable {
 
     private static func block(_ text: String) -> BlockID? {
         guard text.utf8.count == 16 else { return nil }
-        return UInt64(text, radix: 16).map { BlockID($0) }
+        return UInt64(hexadecimal: text).map { BlockID($0) }
     }
 }

@@ -1,6 +1,7 @@
 import CURing
 import Glibc
 import Reactor
+import System
 import Wire
 
 // The scrub: every sealed block is read and compared within the period (`ScrubPace`, `ScrubTour`),

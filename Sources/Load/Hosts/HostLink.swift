@@ -1,5 +1,6 @@
 import ControlClient
 import Foundation
+import System
 import ToolSupport
 import Wire
 

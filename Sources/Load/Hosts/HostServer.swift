@@ -1,6 +1,7 @@
 import ControlClient
 import Glibc
 import Reactor
+import System
 import ToolSupport
 
 /// Takes one job at a time from coordinators, for as long as the process lives.
@@ -15,10 +16,10 @@ package struct HostServer: Sendable {
         guard let address = SocketAddress(host: endpoint.host, port: endpoint.port) else {
             throw ToolFailure(.usage, "--listen has a numeric address, not \(endpoint.host)")
         }
-        do throws(RingFailure) {
+        do throws(SystemFailure) {
             listener = try ListeningSocket.open(on: address, backlog: 16)
         } catch {
-            throw ToolFailure(.unavailable, error.description)
+            throw ToolFailure(.unavailable, "cannot \(error)")
         }
         self.log = log
     }
@@ -61,7 +62,7 @@ package struct HostServer: Sendable {
                 switch order {
                 case .prepare(let plan): try prepare(plan)
                 case .run(let phase): try run(phase)
-                case .cancel: crew?.flag.cancel()
+                case .cancel: crew?.flag.set()
                 case .end: return
                 }
             }
@@ -95,9 +96,9 @@ package struct HostServer: Sendable {
         private func beat() {
             do throws(LoadFailure) {
                 try link.send(HostAnswer.running)
-                if try link.receive(HostOrder.self, within: 0) != nil { crew?.flag.cancel() }
+                if try link.receive(HostOrder.self, within: 0) != nil { crew?.flag.set() }
             } catch {
-                crew?.flag.cancel()
+                crew?.flag.set()
             }
         }
     }

@@ -1,4 +1,5 @@
 import ControlClient
+import System
 import ToolSupport
 
 /// Several hosts that run the same phases at the same time: each does its share of the operations
@@ -7,7 +8,7 @@ package struct HostSet: PhaseRunner, ~Copyable {
     private let plan: LoadPlan
     private let hosts: [Endpoint]
     private var links: [Member] = []
-    private let flag: CancelFlag
+    private let flag: StopSignal
     private let show: ((String) -> Void)?
 
     /// A host's connection; a class so that they can be in an array.
@@ -32,7 +33,7 @@ package struct HostSet: PhaseRunner, ~Copyable {
 
     /// - Parameter flag: ends the phase that runs, on every host.
     package init(
-        _ plan: LoadPlan, _ hosts: [Endpoint], flag: CancelFlag = CancelFlag(),
+        _ plan: LoadPlan, _ hosts: [Endpoint], flag: StopSignal = StopSignal(),
         show: ((String) -> Void)? = nil
     ) {
         self.flag = flag
@@ -97,7 +98,7 @@ package struct HostSet: PhaseRunner, ~Copyable {
     }
 
     private func cancel(_ member: Member) throws(LoadFailure) {
-        guard flag.isCancelled, !member.isCancelled else { return }
+        guard flag.wasSet, !member.isCancelled else { return }
         member.isCancelled = true
         try member.link.send(HostOrder.cancel)
     }

@@ -1,13 +1,14 @@
 import Synchronization
+import System
 
 /// What one worker has done so far, for whoever shows it while it runs.
 package final class LiveCounts: Sendable {
     private let operations = Atomic<UInt64>(0)
     private let bytes = Atomic<UInt64>(0)
     private let failed = Atomic<UInt64>(0)
-    private let flag: CancelFlag
+    private let flag: StopSignal
 
-    package init(_ flag: CancelFlag) { self.flag = flag }
+    package init(_ flag: StopSignal) { self.flag = flag }
 
     package func store(_ tally: Tally, moved: UInt64) {
         operations.store(tally.operations, ordering: .relaxed)
@@ -15,7 +16,7 @@ package final class LiveCounts: Sendable {
         failed.store(tally.failed, ordering: .relaxed)
     }
 
-    package var isCancelled: Bool { flag.isCancelled }
+    package var isCancelled: Bool { flag.wasSet }
 
     package var now: (operations: UInt64, bytes: UInt64, failed: UInt64) {
         (

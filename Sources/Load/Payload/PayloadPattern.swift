@@ -1,3 +1,5 @@
+import System
+
 /// Bytes that can be made and checked at any place of any object, and that nothing can compress: a
 /// pure function of (seed, object, 4-KiB page of the object).
 ///
@@ -56,9 +58,9 @@ package struct PayloadPattern: Sendable, Equatable {
     private typealias Lanes = SIMD8<UInt64>
 
     private func state(_ object: UInt64, page: UInt64) -> Lanes {
-        var random = SplitMix(seed)
-        random = SplitMix(random.next() ^ object)
-        random = SplitMix(random.next() ^ page)
+        var random = Seeded(seed)
+        random = Seeded(random.next() ^ object)
+        random = Seeded(random.next() ^ page)
         var lanes = Lanes()
         for index in 0..<8 {
             // A state of zero would stay zero.

@@ -1,3 +1,4 @@
+import System
 import Wire
 
 /// What an object is called: as a key of a namespace, or as the blocks of a cluster without one.
@@ -14,9 +15,9 @@ package struct ObjectNames: Sendable {
 
     /// A block of a cluster without a namenode: found again from seed, object and its place.
     package func block(_ object: UInt64, place: UInt64) -> BlockID {
-        var random = SplitMix(seed)
-        random = SplitMix(random.next() ^ object)
-        random = SplitMix(random.next() ^ place)
+        var random = Seeded(seed)
+        random = Seeded(random.next() ^ object)
+        random = Seeded(random.next() ^ place)
         // 0 is nobody's.
         return BlockID(random.next() | 1)
     }

@@ -2,6 +2,7 @@ import Client
 import ControlClient
 import Foundation
 import Reactor
+import System
 import ToolSupport
 import Wire
 
@@ -38,28 +39,18 @@ package struct BenchChain: Sendable {
         self.chain = chain
         names = ObjectNames(seed: plan.seed)
         blockBytes = plan.blockBound
-        var random = SplitMix(plan.seed)
+        var random = Seeded(plan.seed)
         lease = LeaseID(using: &random)
     }
 
     /// The file's 64 hexadecimal digits, as its nodes read them.
     private static func secret(_ path: String?) throws(ToolFailure) -> [UInt8] {
         guard let path else { throw ToolFailure(.usage, "--chain needs --secret-file") }
-        let text: String
-        do {
-            text = try String(contentsOfFile: path, encoding: .utf8)
+        do throws(SecretFile.Failure) {
+            return try SecretFile.read(path)
         } catch {
-            throw ToolFailure(.configuration, "the secret in \(path) cannot be read")
+            throw ToolFailure(.configuration, "the secret \(path) \(error)")
         }
-        let digits = Array(text.utf8.filter { !Character(UnicodeScalar($0)).isWhitespace })
-        let secret = stride(from: 0, to: digits.count - 1, by: 2).compactMap {
-            UInt8(String(decoding: digits[$0...($0 + 1)], as: UTF8.self), radix: 16)
-        }
-        guard digits.count == 64, secret.count == 32 else {
-            throw ToolFailure(
-                .configuration, "\(path) does not hold a secret of 64 hexadecimal digits")
-        }
-        return secret
     }
 
     /// Block `place` of an object, to be written.

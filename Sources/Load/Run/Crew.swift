@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import System
 import ToolSupport
 
 /// The workers of this host, a thread each, and their phases.
@@ -28,7 +29,7 @@ package final class Crew: PhaseRunner {
     private let plan: LoadPlan
     private var members: [Member] = []
     private let show: ((LiveLine) -> Void)?
-    package let flag: CancelFlag
+    package let flag: StopSignal
     /// Processes that hold a descriptor for each stream need as many as the system gives.
     private static let descriptorsBesideStreams: UInt64 = 256
 
@@ -36,7 +37,7 @@ package final class Crew: PhaseRunner {
     ///   - flag: ends the phase that runs as soon as the operations under way are done.
     ///   - show: gets a line a second.
     package init(
-        _ plan: LoadPlan, flag: CancelFlag = CancelFlag(), show: ((LiveLine) -> Void)? = nil
+        _ plan: LoadPlan, flag: StopSignal = StopSignal(), show: ((LiveLine) -> Void)? = nil
     ) {
         self.flag = flag
         self.plan = plan

@@ -1,5 +1,6 @@
 import Client
 import Reactor
+import System
 import Wire
 
 // A block whose stream stopped: the same stream again, or the same bytes as another block on

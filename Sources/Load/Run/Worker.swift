@@ -2,6 +2,7 @@ import Client
 import ControlClient
 import FoundationEssentials
 import Reactor
+import System
 import ToolSupport
 import Wire
 
@@ -41,7 +42,7 @@ package struct Worker: ~Copyable {
     /// Payload bytes that were filled or delivered, for the live line.
     var moved: UInt64 = 0
     var now: UInt64 = 0
-    var random: SplitMix
+    var random: Seeded
     /// One past the highest object that this worker has put, and what `mixed` may get.
     var putEnd: [Phase.Task: UInt64] = [:]
     var gettable: [UInt64] = []
@@ -104,7 +105,7 @@ package struct Worker: ~Copyable {
         writeLane = [Int](repeating: -1, count: settings.writes)
         readLane = [Int](repeating: -1, count: settings.reads)
         notes = [CallNote](repeating: CallNote(), count: settings.calls)
-        random = SplitMix(plan.seed ^ UInt64(place) << 32)
+        random = Seeded(plan.seed ^ UInt64(place) << 32)
         if namenode != nil { links = [Link](repeating: Link(), count: settings.controls) }
     }
 

@@ -1,4 +1,5 @@
 import Glibc
+import System
 
 /// Page-aligned memory from the system, given back when its owner ends.
 ///

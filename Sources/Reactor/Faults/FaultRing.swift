@@ -1,4 +1,5 @@
 import Glibc
+import System
 
 /// A ring that does what another does, but for the faults it was given.
 ///

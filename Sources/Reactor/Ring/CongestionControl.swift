@@ -1,5 +1,6 @@
 import CURing
 import Glibc
+import System
 
 /// The TCP congestion control of data sockets: names that are tried in order, and the system's own
 /// when none is to be had.
@@ -24,7 +25,17 @@ public struct CongestionControl: Sendable, Equatable {
         return set(name, on: probe)
     }
 
-    func apply(to descriptor: Int32) {
+    /// A peer that leaves sent bytes unacknowledged for this long is gone (tcp.7,
+    /// TCP_USER_TIMEOUT), milliseconds.
+    private static let userTimeoutMilliseconds: Int32 = 30_000
+
+    /// The options of a data socket, this one among them.
+    func prepare(_ descriptor: Int32) {
+        let transport = Int32(IPPROTO_TCP)
+        ListeningSocket.setOption(descriptor, transport, TCP_NODELAY, 1)
+        ListeningSocket.setOption(
+            descriptor, transport, TCP_USER_TIMEOUT, Self.userTimeoutMilliseconds)
+        ListeningSocket.setOption(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1)
         for name in names where Self.set(name, on: descriptor) { return }
     }
 

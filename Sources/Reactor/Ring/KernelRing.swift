@@ -1,5 +1,6 @@
 import CURing
 import Glibc
+import System
 
 /// The kernel's io_uring: one ring, made, submitted to and reaped on one thread
 /// (`IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN`, Linux 6.1).
@@ -110,9 +111,14 @@ public struct KernelRing: ~Copyable, RingBackend {
     public static func listen(
         on address: SocketAddress, backlog: Int32, congestion: CongestionControl = .windowed
     ) throws(RingFailure) -> (Descriptor, SocketAddress) {
-        let listener = try ListeningSocket.open(
-            on: address, backlog: backlog, congestion: congestion)
-        return (.plain(listener.descriptor), listener.address)
+        do throws(SystemFailure) {
+            // Accepted sockets inherit the options, so that a fixed file never needs them set.
+            let listener = try ListeningSocket.open(
+                on: address, backlog: backlog, prepare: congestion.prepare)
+            return (.plain(listener.descriptor), listener.address)
+        } catch {
+            throw RingFailure(errno: error.code, "cannot \(error)")
+        }
     }
 
     public mutating func listen(
@@ -124,6 +130,6 @@ public struct KernelRing: ~Copyable, RingBackend {
     public mutating func configure(_ socket: Descriptor) {
         // A fixed file has no number to set options on; accepted sockets inherit the listener's.
         guard !socket.isFixed else { return }
-        ListeningSocket.setDataOptions(socket.number, settings.congestion)
+        settings.congestion.prepare(socket.number)
     }
 }

@@ -1,5 +1,6 @@
 import CURing
 import Glibc
+import System
 
 /// Sends some bytes over loopback without a copy, and hears from the kernel whether it copied.
 enum LoopbackProbe {

@@ -1,5 +1,6 @@
 import CURing
 import Glibc
+import System
 
 extension Request {
     /// Fills a submission entry. Every branch is one `io_uring_prep_*` of liburing.

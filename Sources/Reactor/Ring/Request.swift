@@ -1,3 +1,5 @@
+import System
+
 /// One operation for a ring. Pointers stay valid until the operation's last completion.
 ///
 /// Results follow the kernel's convention: a count or a descriptor, or a negated errno.

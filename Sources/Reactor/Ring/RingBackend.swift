@@ -1,3 +1,5 @@
+import System
+
 /// What a ring must do for the reactor: the kernel's io_uring, or a simulated one.
 ///
 /// A ring belongs to one thread from its making to its end. `Conformance` (Tests/ReactorTests) is

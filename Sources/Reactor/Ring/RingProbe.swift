@@ -1,5 +1,6 @@
 import CURing
 import Glibc
+import System
 
 /// Finds out what this kernel and this process may do, before anything depends on it.
 public enum RingProbe {

@@ -1,5 +1,6 @@
 import CURing
 import Glibc
+import System
 
 /// Wakes a ring's thread out of its wait; may be called from any thread, also after the ring is
 /// gone.
@@ -33,11 +34,4 @@ final class EventDescriptor: Sendable {
         let count = write(number, &one, 8)
         precondition(count == 8 || errno == EAGAIN, "an eventfd takes eight bytes")
     }
-}
-
-/// The system's words for an errno.
-public func errorText(_ number: Int32) -> String {
-    let text = String(cString: strerror(number))
-    // Wherever it comes up, this process is short of them, and not whom it talks to.
-    return number == EMFILE ? "\(text): raise ulimit -n (LimitNOFILE)" : text
 }

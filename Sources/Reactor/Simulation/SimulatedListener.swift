@@ -1,4 +1,5 @@
 import Glibc
+import System
 
 /// A listening socket: connections that nobody accepted yet, and accepts that wait for one.
 final class SimulatedListener: SimulatedObject {

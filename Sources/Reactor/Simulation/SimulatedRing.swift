@@ -1,4 +1,5 @@
 import Glibc
+import System
 
 /// A ring whose kernel is a `SimulatedWorld`: the same requests, the same results, on virtual time
 /// and with faults drawn from the world's seed.

@@ -1,4 +1,5 @@
 import Glibc
+import System
 
 /// One end of a simulated connection, or a socket that is not connected yet.
 ///

@@ -1,4 +1,5 @@
 import Glibc
+import System
 
 /// One way between two nodes.
 struct SimulatedLink: Hashable {

@@ -1,4 +1,5 @@
 import Glibc
+import System
 
 /// Everything simulated rings share: the clock, the generator, the network, the nodes and their
 /// disks.

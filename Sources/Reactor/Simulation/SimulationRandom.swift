@@ -1,3 +1,5 @@
+import System
+
 /// The generator behind everything a simulation draws: xoshiro256** (Blackman and Vigna, "Scrambled
 /// linear pseudorandom number generators", 2021), its state filled by SplitMix64 from one seed.
 ///
@@ -10,19 +12,11 @@ public struct SimulationRandom: RandomNumberGenerator, Sendable {
     private var fourth: UInt64
 
     public init(seed: UInt64) {
-        var state = seed
-        first = Self.splitMix(&state)
-        second = Self.splitMix(&state)
-        third = Self.splitMix(&state)
-        fourth = Self.splitMix(&state)
-    }
-
-    private static func splitMix(_ state: inout UInt64) -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
+        var state = Seeded(seed)
+        first = state.next()
+        second = state.next()
+        third = state.next()
+        fourth = state.next()
     }
 
     public mutating func next() -> UInt64 {

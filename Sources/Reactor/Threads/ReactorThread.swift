@@ -1,6 +1,7 @@
 import CURing
 import Glibc
 import Synchronization
+import System
 
 /// A thread of our own for a reactor or a blocking conversation: never one of a pool's, which may
 /// retire and take the ring's pending operations with it (`style.md` 3.1).

@@ -1,5 +1,6 @@
 import CURing
 import Glibc
+import System
 
 /// Where threads may run.
 public enum ThreadPlacement {

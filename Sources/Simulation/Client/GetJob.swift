@@ -1,6 +1,7 @@
 import Client
 import Foundation
 import Reactor
+import System
 import Wire
 
 /// A get as `GetSession` makes it, without blocking: OPEN, then block after block, each from

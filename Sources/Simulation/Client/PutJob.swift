@@ -1,6 +1,7 @@
 import Client
 import Foundation
 import Reactor
+import System
 import Wire
 
 /// A put as `PutSession` makes it, without blocking: CREATE, then block after block, each in one

@@ -1,4 +1,5 @@
 import Reactor
+import System
 import Wire
 
 /// A process at a dead datanode's address that is not that datanode (`ImpostorStream`), on a

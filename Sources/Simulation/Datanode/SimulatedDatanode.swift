@@ -1,6 +1,7 @@
 import DataPath
 import Foundation
 import Reactor
+import System
 import Wire
 
 /// A datanode's process: the real reactors on simulated rings and disks, and its agent. Its disks

@@ -1,5 +1,6 @@
 import DataPath
 import Reactor
+import System
 import Wire
 
 /// What a starting datanode finds on its simulated disks, judged as `BlockScan` judges files: two
@@ -25,7 +26,7 @@ struct SimulatedScan {
             let pages = UInt32(clamping: bytes / BlockLayout.headerBytes)
             return spares[place].append(RecycledFiles.File(number: number, pages: pages))
         }
-        guard let number = UInt64(name.prefix(16), radix: 16) else { return }
+        guard let number = UInt64(hexadecimal: name.prefix(16)) else { return }
         let block = BlockID(number)
         guard let header = Self.header(of: block, on: disk), header.cluster == cluster,
             header.device == device, header.block == block

@@ -1,5 +1,6 @@
 import ControlClient
 import Glibc
+import System
 
 /// Standard output or standard error, written whole and unbuffered.
 public struct StandardStream: Sendable {
@@ -73,7 +74,7 @@ public struct StandardStream: Sendable {
         let number = write(text)
         if number == EPIPE { Program.endWithoutReader() }
         guard number == 0 else {
-            throw ToolFailure(.io, "the output cannot be written: \(systemSentence(number))")
+            throw ToolFailure(.io, "the output cannot be written: \(errorText(number))")
         }
     }
 

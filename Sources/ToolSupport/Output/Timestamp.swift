@@ -1,13 +1,10 @@
 import Glibc
+import System
 
-/// UTC for people's eyes, RFC 3339: nothing in the product decides by it (DESIGN promise 7).
+/// UTC for people's eyes, RFC 3339: nothing in the product decides by it.
 public enum Timestamp {
     /// Milliseconds since 1970 on the wall clock.
-    public static func now() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
-    }
+    public static func now() -> Int64 { WallClock.milliseconds }
 
     /// `2026-11-22T21:43:11.042Z`, or without the milliseconds.
     public static func format(_ milliseconds: Int64, fraction: Bool = true) -> String {

@@ -1,6 +1,7 @@
 import ControlClient
 import Dispatch
 import Glibc
+import System
 
 /// What a program needs of its process, asked for before it begins: Dispatch ends a process that
 /// has no descriptor for it, and waits without end for a thread.
@@ -21,7 +22,7 @@ public enum ProcessLimits {
     static func noThread(_ number: CInt) -> ToolFailure {
         ToolFailure(
             .unavailable,
-            "no thread can be made (\(systemSentence(number))): "
+            "no thread can be made (\(errorText(number))): "
                 + "raise the limit of processes (ulimit -u, TasksMax)")
     }
 
@@ -34,7 +35,7 @@ public enum ProcessLimits {
             guard descriptor != -1 else {
                 throw ToolFailure(
                     .unavailable,
-                    "\(count) files cannot be open at once: \(systemSentence(errno))")
+                    "\(count) files cannot be open at once: \(errorText(errno))")
             }
             taken.append(descriptor)
         }

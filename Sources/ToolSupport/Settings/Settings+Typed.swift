@@ -1,5 +1,6 @@
 import ControlClient
 import Logging
+import System
 
 extension Settings {
     /// A value read by `parse`; a value it does not take is an error that says where it stands and
@@ -65,8 +66,15 @@ extension Settings {
         }
     }
 
+    /// Where a daemon listens. Port 0 asks for a free one.
+    package func listenAddress(_ name: String) throws(ToolFailure) -> SocketAddress? {
+        try parsed(name, "a numeric ADDRESS:PORT, such as 127.0.0.1:7400 or [::1]:7400") { text in
+            Endpoint(listening: text).flatMap { SocketAddress(host: $0.host, port: $0.port) }
+        }
+    }
+
     public func endpoint(_ name: String) throws(ToolFailure) -> Endpoint? {
-        try parsed(name, "HOST:PORT, such as 127.0.0.1:7400 or [::1]:7400", Endpoint.init)
+        try parsed(name, "HOST:PORT, such as 127.0.0.1:7400 or [::1]:7400") { Endpoint($0) }
     }
 
     public func choice<Choice: RawRepresentable & CaseIterable>(

@@ -1,6 +1,7 @@
 internal import Configuration
 import ControlClient
 import Glibc
+import System
 
 /// A tool's configuration: a YAML file, over it the environment, over that the flags.
 ///
@@ -59,7 +60,7 @@ public struct Settings: Sendable {
             case ENOENT, ENOTDIR: break
             case let number:
                 warning =
-                    "\(fallback) is left out (\(systemSentence(number))): "
+                    "\(fallback) is left out (\(errorText(number))): "
                     + "let this user read it, or name another file with --config"
             }
         }

@@ -2,6 +2,7 @@ internal import Configuration
 import ControlClient
 import Glibc
 import Synchronization
+import System
 
 /// A YAML configuration file, read whole and with every key in it known by name.
 struct SettingsFile {
@@ -52,7 +53,7 @@ struct SettingsFile {
 
     private static func read(_ path: String) throws(ToolFailure) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor != -1 else { throw failure(path, systemSentence(errno)) }
+        guard descriptor != -1 else { throw failure(path, errorText(errno)) }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
         while true {
@@ -61,7 +62,7 @@ struct SettingsFile {
             if count == 0 { return bytes }
             if count < 0 {
                 if errno == EINTR { continue }
-                throw failure(path, systemSentence(errno))
+                throw failure(path, errorText(errno))
             }
             bytes += buffer.prefix(count)
             guard bytes.count <= mostBytes else {

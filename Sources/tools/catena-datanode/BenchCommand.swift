@@ -1,5 +1,6 @@
 import ArgumentParser
 import DataPath
+import System
 import ToolSupport
 
 struct BenchCommand: ParsableCommand {

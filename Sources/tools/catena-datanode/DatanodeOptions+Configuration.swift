@@ -1,7 +1,7 @@
 import ControlClient
 import DataPath
-import Glibc
 import Reactor
+import System
 import ToolSupport
 import Wire
 
@@ -67,36 +67,13 @@ extension DatanodeOptions {
     /// The secret as `catena-namenode format` writes it: 64 hexadecimal digits.
     private func readSecret(_ layers: Settings) throws(ToolFailure) -> [UInt8] {
         let path = try layers.required("secret-file", secretFile)
-        let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else {
+        do throws(SecretFile.Failure) {
+            return try SecretFile.read(path)
+        } catch {
             throw ToolFailure(
                 .configuration,
-                "cannot read the cluster secret \(path): \(errorText(errno)); "
+                "the cluster secret \(path) \(error): "
                     + "copy cluster.secret from the namenode's directory")
         }
-        defer { close(file) }
-        var bytes = [UInt8](repeating: 0, count: 256)
-        let count = Glibc.read(file, &bytes, bytes.count)
-        let digits = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).trimmed
-        let secret = stride(from: 0, to: digits.utf8.count - 1, by: 2).compactMap {
-            start -> UInt8? in
-            let from = digits.utf8.index(digits.startIndex, offsetBy: start)
-            let to = digits.utf8.index(from, offsetBy: 2)
-            return UInt8(digits[from..<to], radix: 16)
-        }
-        guard digits.utf8.count == 64, secret.count == 32 else {
-            throw ToolFailure(
-                .configuration, "\(path) does not hold a cluster secret of 64 hexadecimal digits")
-        }
-        return secret
-    }
-
-    static func address(_ text: String) -> SocketAddress? {
-        guard let colon = text.lastIndex(of: ":"),
-            let port = UInt16(text[text.index(after: colon)...])
-        else { return nil }
-        var host = String(text[..<colon])
-        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
-        return SocketAddress(host: host, port: port)
     }
 }

@@ -1,6 +1,7 @@
 import ControlClient
 import DataPath
 import Reactor
+import System
 import ToolSupport
 import Wire
 

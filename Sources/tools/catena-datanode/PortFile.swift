@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import System
 import ToolSupport
 
 /// The file that tells a script which port was taken.

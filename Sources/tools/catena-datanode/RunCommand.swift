@@ -3,6 +3,7 @@ import ControlClient
 import DataPath
 import Foundation
 import Logging
+import System
 import ToolSupport
 
 struct RunCommand: ParsableCommand {

@@ -1,6 +1,7 @@
 import ControlClient
 import DataPath
 import Reactor
+import System
 import ToolSupport
 import Wire
 
@@ -17,11 +18,12 @@ extension Setting where Target == DatanodeOptions {
             ) { (settings, target) throws(ToolFailure) in
                 target.directories = try settings.paths("dir")
             },
-            .value(
-                "listen", "address:port",
-                "The numeric address to listen on; port 0 takes a free one. Required.",
-                expected: "a numeric ADDRESS:PORT, such as 127.0.0.1:7500", into: \.listen,
-                parse: DatanodeOptions.address),
+            Setting(
+                "listen", .value("address:port"),
+                "The numeric address to listen on; port 0 takes a free one. Required."
+            ) { (settings, target) throws(ToolFailure) in
+                target.listen = try settings.listenAddress("listen")
+            },
             .value(
                 "advertise", "address", "The numeric address that others reach this node at.",
                 standard: "the one it listens on", expected: "a numeric address",

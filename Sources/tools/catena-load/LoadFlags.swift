@@ -3,6 +3,7 @@ import ControlClient
 import Foundation
 import Glibc
 import Load
+import System
 import ToolSupport
 
 /// The flags of every kind of load.
@@ -78,16 +79,16 @@ struct LoadFlags: ParsableArguments {
             try refuseIgnored(mode)
             let plan = try plan(mode)
             try plan.check()
-            let flag = CancelFlag()
+            let flag = StopSignal()
             var report = try measure(plan, flag)
-            report.isInterrupted = flag.isCancelled
+            report.isInterrupted = flag.wasSet
             try show(report)
-            guard !flag.isCancelled else { throw ExitCode(128 + SIGINT) }
+            guard !flag.wasSet else { throw ExitCode(128 + SIGINT) }
             guard report.exit == .success else { throw report.exit.exitCode }
         }
     }
 
-    private func measure(_ plan: LoadPlan, _ flag: CancelFlag) throws(ToolFailure) -> LoadReport {
+    private func measure(_ plan: LoadPlan, _ flag: StopSignal) throws(ToolFailure) -> LoadReport {
         try Interruption.watch(flag)
         let isShown = StandardStream.error.isTerminal
         if let hosts {

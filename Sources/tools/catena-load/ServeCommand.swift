@@ -1,6 +1,7 @@
 import ArgumentParser
 import ControlClient
 import Load
+import System
 import ToolSupport
 
 struct ServeCommand: ParsableCommand {
@@ -29,12 +30,9 @@ struct ServeCommand: ParsableCommand {
     }
 
     private func endpoint() throws(ToolFailure) -> Endpoint {
-        if let endpoint = Endpoint(listen) { return endpoint }
-        // A port of 0 is none that could be reached, but one that can be asked for.
-        let parts = listen.split(separator: ":")
-        guard parts.count == 2, parts[1] == "0" else {
-            throw ToolFailure(.usage, "--listen is HOST:PORT, not '\(listen)'")
+        guard let endpoint = Endpoint(listening: listen) else {
+            throw ToolFailure(.usage, "--listen is ADDRESS:PORT, not '\(listen)'")
         }
-        return Endpoint(host: String(parts[0]), port: 0)
+        return endpoint
     }
 }

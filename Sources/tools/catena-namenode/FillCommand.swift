@@ -3,6 +3,7 @@ import Control
 import Dispatch
 import Foundation
 import Synchronization
+import System
 import ToolSupport
 import Wire
 
@@ -38,7 +39,7 @@ struct FillCommand: ParsableCommand {
             let opened = try NamespaceDirectory.open(directory.dir).served()
             _ = try NamespaceDirectory.lock(directory.dir)
             let store = try SQLiteStore.open(
-                in: directory.dir, cluster: opened.cluster, now: MonotonicClock.milliseconds(),
+                in: directory.dir, cluster: opened.cluster, now: BootClock.milliseconds,
                 boot: try NamenodeService.boot())
             for start in stride(from: 0, to: keys, by: Self.batch) {
                 try write(start..<min(keys, start + Self.batch), chain, store)

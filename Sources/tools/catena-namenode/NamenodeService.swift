@@ -2,6 +2,7 @@ import Control
 import Foundation
 import Glibc
 import Logging
+import System
 import ToolSupport
 import Wire
 
@@ -20,7 +21,7 @@ enum NamenodeService {
     ) -> Server {
         let namenode = Namenode(
             cluster: directory.cluster, secret: directory.secret, settings: settings,
-            locations: map, now: MonotonicClock.milliseconds(),
+            locations: map, now: BootClock.milliseconds,
             generator: BufferedRandom())
         return NamenodeServer(
             engine: Engine(namenode: namenode, store: store), faults: faults, log: log,

@@ -4,6 +4,7 @@ import Dispatch
 import Foundation
 import Glibc
 import Logging
+import System
 import ToolSupport
 
 struct RunCommand: ParsableCommand {
@@ -48,7 +49,7 @@ struct RunCommand: ParsableCommand {
         }
         let store = try SQLiteStore.open(
             in: settings.directory, cluster: directory.cluster,
-            now: MonotonicClock.milliseconds(), boot: try NamenodeService.boot())
+            now: BootClock.milliseconds, boot: try NamenodeService.boot())
         for remark in store.remarks { log.warning("\(remark)") }
         let server = NamenodeService.server(
             directory, settings: settings, map: map, store: store,

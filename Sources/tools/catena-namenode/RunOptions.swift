@@ -1,19 +1,20 @@
 import Control
 import ControlClient
+import System
 import ToolSupport
 
 /// What the settings of `run` are read into.
 struct RunOptions: DaemonTarget {
     var daemon = DaemonSettings()
     var directory: String?
-    var listen = (host: NamenodeSettings().listenHost, port: NamenodeSettings().listenPort)
+    var listen: SocketAddress?
     var namenode = NamenodeSettings()
 
     /// A namenode's settings; what is missing, or fits nothing else, is a sentence that names it.
     func settings(_ layers: Settings) throws(ToolFailure) -> NamenodeSettings {
         var settings = namenode
         settings.directory = try layers.required("dir", directory)
-        (settings.listenHost, settings.listenPort) = listen
+        if let listen { (settings.listenHost, settings.listenPort) = (listen.host, listen.port) }
         settings.portFile = daemon.portFile
         if let problem = settings.problems.first { throw ToolFailure(.usage, problem) }
         return settings
@@ -28,9 +29,12 @@ enum RunTable: SettingTable {
         [
             .text(
                 "dir", "directory", "The directory that format made. Required.", into: \.directory),
-            .value(
-                "listen", "address:port", "Where to listen; port 0 takes a free one.",
-                standard: "127.0.0.1:0", expected: "ADDRESS:PORT", into: \.listen, parse: address),
+            Setting(
+                "listen", .value("address:port"), "Where to listen; port 0 takes a free one.",
+                standard: "127.0.0.1:0"
+            ) { (settings, target) throws(ToolFailure) in
+                target.listen = try settings.listenAddress("listen")
+            },
         ] + blocks + times + [
             .text(
                 "location-map", "file",
@@ -101,13 +105,5 @@ enum RunTable: SettingTable {
         _ name: String, _ help: String, _ path: SettingPath<RunOptions, Int64>
     ) -> Setting<RunOptions> {
         .milliseconds(name, help, in: 0...Int(Int32.max), into: path)
-    }
-
-    private static func address(_ text: String) -> (host: String, port: UInt16)? {
-        guard let colon = text.lastIndex(of: ":"),
-            let port = UInt16(text[text.index(after: colon)...])
-        else { return nil }
-        let host = text[..<colon].drop { $0 == "[" }
-        return (String(host.last == "]" ? host.dropLast() : host), port)
     }
 }

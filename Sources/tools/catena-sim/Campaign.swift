@@ -2,6 +2,7 @@ import Dispatch
 import Glibc
 import Simulation
 import Synchronization
+import System
 import ToolSupport
 
 /// Many seeds on a few threads; each seed's run is on one.
@@ -79,13 +80,14 @@ struct Campaign: Sendable {
         }
         StandardStream.output.write(
             "seed \(result.seed): \(what ?? "every promise held"), "
-                + "hash \(hexadecimal(result.hash))\n")
+                + "hash \(hexadecimal(result.hash, digits: 16))\n")
     }
 
     private func members(_ result: SimulationResult) -> [(String, JSONValue)] {
         var members: [(String, JSONValue)] = [
             ("seed", .unsigned(result.seed)), ("cycles", .integer(Int64(result.cycles))),
-            ("hash", .string(hexadecimal(result.hash))), ("acks", .integer(Int64(result.acks))),
+            ("hash", .string(hexadecimal(result.hash, digits: 16))),
+            ("acks", .integer(Int64(result.acks))),
             ("checks", .unsigned(result.checks)), ("crashes", .integer(Int64(result.crashes))),
         ]
         if let breach = result.breach {
@@ -105,26 +107,18 @@ struct Campaign: Sendable {
                     ("broken", .integer(Int64(sums.breaches))),
                     ("acks", .integer(Int64(sums.acks))), ("checks", .unsigned(sums.checks)),
                     ("crashes", .integer(Int64(sums.crashes))),
-                    ("hash", .string(hexadecimal(sums.hash))),
+                    ("hash", .string(hexadecimal(sums.hash, digits: 16))),
                     ("seeds_per_second", .number(Double(sums.done) / time)),
                 ]).text)
         }
         StandardStream.output.write(
             "\(sums.done) seeds, \(sums.breaches) broken; \(sums.acks) changes acked, "
-                + "\(sums.crashes) crashes, \(sums.checks) checks; hash \(hexadecimal(sums.hash)); "
+                + "\(sums.crashes) crashes, \(sums.checks) checks; "
+                + "hash \(hexadecimal(sums.hash, digits: 16)); "
                 + "\(Int(Double(sums.done) / time * 10)) seeds in 10 s\n")
     }
 
-    private func hexadecimal(_ number: UInt64) -> String {
-        let text = String(number, radix: 16)
-        return String(repeating: "0", count: 16 - text.count) + text
-    }
-
-    private func seconds() -> Double {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-    }
+    private func seconds() -> Double { Double(MonotonicClock.nanoseconds) / 1e9 }
 }
 
 extension StandardStream {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Client
+import System
 import ToolSupport
 import Wire
 
@@ -18,7 +19,7 @@ struct BlockArgument: ExpressibleByArgument {
     let block: BlockID
 
     init?(argument: String) {
-        guard (1...16).contains(argument.utf8.count), let number = UInt64(argument, radix: 16),
+        guard (1...16).contains(argument.utf8.count), let number = UInt64(hexadecimal: argument),
             number > 0, argument.first != "+"
         else { return nil }
         block = BlockID(number)

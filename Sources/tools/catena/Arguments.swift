@@ -1,5 +1,6 @@
 import ArgumentParser
 import Client
+import System
 import ToolSupport
 
 /// An argument such as `64KiB`.
@@ -15,10 +16,7 @@ struct SizeArgument: ExpressibleByArgument {
 extension CloseDurability: ExpressibleByArgument {}
 
 /// A checksum as eight hexadecimal digits.
-func checksumText(_ checksum: UInt32) -> String {
-    let digits = String(checksum, radix: 16)
-    return String(repeating: "0", count: 8 - digits.count) + digits
-}
+func checksumText(_ checksum: UInt32) -> String { hexadecimal(checksum, digits: 8) }
 
 /// Bytes per second of a transfer; 0 when it took no measurable time.
 func rate(_ bytes: UInt64, _ milliseconds: Int64) -> Double {

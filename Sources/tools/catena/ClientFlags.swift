@@ -1,6 +1,7 @@
 import ArgumentParser
 import Client
 import ControlClient
+import System
 import ToolSupport
 
 /// What a client's settings are read into.

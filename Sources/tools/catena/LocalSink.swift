@@ -1,6 +1,7 @@
 import Client
 import ControlClient
 import Glibc
+import System
 import ToolSupport
 
 /// Where a get's bytes go: into a partial file beside the one that is asked for, which takes its
@@ -60,7 +61,7 @@ struct LocalSink: ~Copyable {
         } catch {
             // In a directory that this user may not write there may be a file that he may.
             guard exists, [EACCES, EPERM, EROFS].contains(error.number) else {
-                throw failure(path, systemSentence(error.number))
+                throw failure(path, errorText(error.number))
             }
             return (.inPlace, try existing(path))
         }
@@ -68,7 +69,7 @@ struct LocalSink: ~Copyable {
 
     private static func existing(_ path: LocalPath) throws(ToolFailure) -> CInt {
         let descriptor = path.withCString { Glibc.open($0, O_WRONLY | O_CLOEXEC) }
-        guard descriptor != -1 else { throw failure(path, systemSentence(errno)) }
+        guard descriptor != -1 else { throw failure(path, errorText(errno)) }
         return descriptor
     }
 
@@ -82,7 +83,7 @@ struct LocalSink: ~Copyable {
             case .inPlace: ftruncate(payload.descriptor, off_t(length)) == 0 ? 0 : errno
             case .partial(let partial): partial.takePlace()
             }
-        guard number == 0 else { throw Self.failure(path, systemSentence(number)) }
+        guard number == 0 else { throw Self.failure(path, errorText(number)) }
     }
 
     deinit {

@@ -1,6 +1,7 @@
 import Client
 import ControlClient
 import Glibc
+import System
 import ToolSupport
 
 /// The file, pipe or device a put reads from.
@@ -15,7 +16,7 @@ struct LocalSource: ~Copyable {
         guard descriptor != -1 else {
             let number = errno
             let kind = number == ENOENT ? FailureKind.notFound : .io
-            throw ToolFailure(kind, "\(path) cannot be read: \(systemSentence(number))")
+            throw ToolFailure(kind, "\(path) cannot be read: \(errorText(number))")
         }
         if let reason = Self.refusal(descriptor) {
             if !isInput { close(descriptor) }
@@ -32,8 +33,8 @@ struct LocalSource: ~Copyable {
     /// Why a descriptor gives no bytes, before anything is asked of the namenode.
     private static func refusal(_ descriptor: CInt) -> String? {
         var facts = stat()
-        guard fstat(descriptor, &facts) == 0 else { return systemSentence(errno) }
-        guard facts.st_mode & S_IFMT != S_IFDIR else { return systemSentence(EISDIR) }
+        guard fstat(descriptor, &facts) == 0 else { return errorText(errno) }
+        guard facts.st_mode & S_IFMT != S_IFDIR else { return errorText(EISDIR) }
         let access = fcntl(descriptor, F_GETFL) & O_ACCMODE
         return access == O_WRONLY ? "it is closed, or open for writing only" : nil
     }

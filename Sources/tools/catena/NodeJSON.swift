@@ -1,5 +1,6 @@
 import Client
 import ControlClient
+import System
 import ToolSupport
 import Wire
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Client
 import ControlClient
+import System
 import ToolSupport
 
 struct Put: ParsableCommand {

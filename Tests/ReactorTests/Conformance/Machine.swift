@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import System
 import Testing
 
 /// One reactor with what a conformance case needs: a directory, a registered region, a listener.

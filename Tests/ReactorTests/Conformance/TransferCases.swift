@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import System
 import Testing
 
 /// Bytes that a generator makes and checks as they pass, so that no transfer is kept whole.

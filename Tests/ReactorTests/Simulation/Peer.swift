@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import System
 
 /// An actor that sends a pattern over one connection, or receives and checks one, and survives
 /// whatever is no error: the smallest program that a simulation can drive.

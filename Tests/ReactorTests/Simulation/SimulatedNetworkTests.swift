@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import System
 import Testing
 
 /// Two nodes, a sender on `a` and a receiver on `b`.

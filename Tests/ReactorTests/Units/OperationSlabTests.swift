@@ -1,4 +1,5 @@
 import Reactor
+import System
 import Testing
 
 @Suite struct OperationSlabTests {

@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import System
 import Testing
 
 @Suite struct RingProbeTests {

@@ -1,5 +1,6 @@
 import ControlClient
 import Reactor
+import System
 import Wire
 
 /// One connection to a namenode. Valid until `controlFailed` was taken or it was ended.

@@ -1,6 +1,7 @@
 import ControlClient
 import FoundationEssentials
 import Reactor
+import System
 import Wire
 
 // Calls to a namenode over the ring that carries the streams, so that an owner of thousands of

@@ -1,4 +1,5 @@
 import Reactor
+import System
 import Wire
 
 /// One TCP connection to a datanode. It carries one stream at a time and is kept for the next one.

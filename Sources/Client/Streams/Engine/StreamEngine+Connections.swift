@@ -1,4 +1,5 @@
 import Reactor
+import System
 import Wire
 
 // How an engine comes by its connections, and how it lets go of them.

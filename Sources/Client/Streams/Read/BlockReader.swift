@@ -1,4 +1,5 @@
 import Reactor
+import System
 import Wire
 
 /// Where an engine puts a read's bytes itself.

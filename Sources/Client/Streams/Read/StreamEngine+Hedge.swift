@@ -1,4 +1,5 @@
 import Reactor
+import System
 import Wire
 
 // A read whose replica is slow to answer asks a second one as well, and goes on with whichever

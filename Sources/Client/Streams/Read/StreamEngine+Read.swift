@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import System
 import Wire
 
 // Steps 1 and 2 of a read, and how a read begins, takes another replica and ends.

@@ -1,5 +1,6 @@
 import ControlClient
 import Reactor
+import System
 import Wire
 
 public struct ClientOptions: Sendable {

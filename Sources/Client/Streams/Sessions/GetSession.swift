@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import System
 import Wire
 
 /// One get on the calling thread: OPEN, then blocks one after another, each in one `StreamEngine`

@@ -1,4 +1,5 @@
 import Reactor
+import System
 
 /// Keeps a lease alive while its value is written: renewed when a third of its time has passed.
 struct LeaseKeeper {

@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import System
 import Wire
 
 /// Where a put's bytes come from.

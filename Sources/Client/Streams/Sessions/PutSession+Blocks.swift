@@ -1,5 +1,6 @@
 import ControlClient
 import Reactor
+import System
 import Wire
 
 // How the blocks of a put are planned, begun, and begun again on another chain.

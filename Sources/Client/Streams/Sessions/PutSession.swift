@@ -1,5 +1,6 @@
 import ControlClient
 import Reactor
+import System
 import Wire
 
 /// One put, from CREATE to CLOSE, on the calling thread.

@@ -1,6 +1,7 @@
 import ControlClient
 import Glibc
 import Reactor
+import System
 import Wire
 
 extension SocketAddress {
@@ -11,10 +12,10 @@ extension SocketAddress {
             self = address
             return
         }
-        do throws(ControlFailure) {
+        do throws(DialFailure) {
             let list = try AddressList(Endpoint(host: node.host, port: node.port))
             guard let first = list.addresses.first else { return nil }
-            self.init(first)
+            self = first
         } catch {
             return nil
         }
@@ -22,18 +23,13 @@ extension SocketAddress {
 
     /// The address of an endpoint that answers first. Blocks.
     package init(answering endpoint: Endpoint, before deadline: Deadline) throws(ControlFailure) {
-        let list = try AddressList(endpoint)
-        let (place, descriptor) = try list.connect(before: deadline)
-        close(descriptor)
-        self.init(list.addresses[place])
-    }
-
-    private init(_ address: AddressList.Address) {
-        self.init()
-        precondition(
-            address.bytes.count <= MemoryLayout<sockaddr_storage>.size,
-            "the resolver gives socket addresses")
-        withUnsafeMutableBytes(of: &storage) { $0.copyBytes(from: address.bytes) }
-        length = socklen_t(address.bytes.count)
+        do throws(DialFailure) {
+            let list = try AddressList(endpoint)
+            let (place, descriptor) = try list.connect(before: deadline)
+            close(descriptor)
+            self = list.addresses[place]
+        } catch {
+            throw ControlFailure(error)
+        }
     }
 }

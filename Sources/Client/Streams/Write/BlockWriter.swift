@@ -1,4 +1,5 @@
 import Reactor
+import System
 import Wire
 
 /// Where an engine fetches a write's bytes itself.

@@ -1,4 +1,5 @@
 import Reactor
+import System
 import Wire
 
 // Step 3 of a write: frames go to the head in order, one send at a time. And how a write begins,

@@ -1,5 +1,6 @@
 import CSQLite
 import Glibc
+import System
 
 /// What another program does that looks into the database of a namenode that did not end cleanly:
 /// SQLite moves the WAL into the file and removes it. Nothing is lost by that, but the pages come

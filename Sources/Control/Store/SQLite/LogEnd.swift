@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import System
 import Wire
 
 /// The number of the newest commit that was answered, in a file beside the database: a WAL that

@@ -1,4 +1,5 @@
 import CSQLite
+import System
 
 /// One connection to a database, for one thread at a time.
 final class SQLiteConnection {
@@ -104,14 +105,9 @@ final class SQLiteConnection {
         path.utf8.map { byte in
             switch byte {
             case UInt8(ascii: "%"), UInt8(ascii: "?"), UInt8(ascii: "#"):
-                "%" + hexadecimalByte(byte)
+                "%" + hexadecimal(byte, digits: 2)
             default: String(decoding: [byte], as: UTF8.self)
             }
         }.joined()
-    }
-
-    private static func hexadecimalByte(_ byte: UInt8) -> String {
-        let text = String(byte, radix: 16)
-        return text.count == 1 ? "0" + text : text
     }
 }

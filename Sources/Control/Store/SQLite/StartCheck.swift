@@ -1,4 +1,5 @@
 import Glibc
+import System
 
 /// Looks at the database's files before SQLite does, for damage that SQLite would take for less
 /// history: a start must find the last committed state or say what is wrong where.

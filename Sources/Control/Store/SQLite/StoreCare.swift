@@ -1,4 +1,5 @@
 import Glibc
+import System
 import Wire
 
 /// What an operator does with a namespace's database beside serving it. All but `restore` may run

@@ -1,4 +1,5 @@
 import Glibc
+import System
 
 /// The files of an open database, as they were found under their names: a namespace whose directory
 /// is removed or moved away goes on in files that nobody will find again, so that nothing may be

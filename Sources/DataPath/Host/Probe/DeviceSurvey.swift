@@ -1,6 +1,7 @@
 import CURing
 import Glibc
 import Reactor
+import System
 
 /// What a data directory's device is (/sys) and does (a file that is written and removed).
 enum DeviceSurvey {

@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import System
 
 /// Finds a host's facts; what the kernel does not tell keeps its default.
 public enum HostSurvey {
@@ -49,7 +50,7 @@ public enum HostSurvey {
         guard let status = SystemFiles.text("/proc/self/status"),
             let line = status.split(separator: "\n").first(where: { $0.hasPrefix("CapEff:") }),
             let digits = line.split(separator: "\t").last,
-            let mask = UInt64(digits, radix: 16)
+            let mask = UInt64(hexadecimal: digits)
         else { return false }
         return mask & (1 << 14) != 0
     }

@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@testable import ControlClient
+@testable import System
 
 /// A name with several addresses, of which some do not answer.
 @Suite(.serialized) struct DialTests {
@@ -23,15 +23,15 @@ import Testing
     }
 
     @Test func aNameWithoutAddressesIsLostAtOnce() {
-        #expect(throws: ControlFailure.self) {
+        #expect(throws: DialFailure.self) {
             try AddressList([], of: "nowhere:1").connect(before: Deadline(after: 5_000))
         }
     }
 
     @Test func anAddressThatDropsPacketsDoesNotKeepFromTheNext() throws {
-        let silent = Listening(backlog: 0)
+        let silent = try Listening(backlog: 0)
         silent.fill()
-        let good = Listening(backlog: 8)
+        let good = try Listening(backlog: 8)
         let list = AddressList([silent.address, good.address], of: "two:1")
         let (place, descriptor) = try list.connect(before: Deadline(after: 5_000))
         close(descriptor)
@@ -39,21 +39,21 @@ import Testing
     }
 
     @Test func anAddressThatRefusesIsPassedByAtOnce() throws {
-        let gone = Listening(backlog: 1)
+        let gone = try Listening(backlog: 1)
         let address = gone.address
         gone.end()
-        let good = Listening(backlog: 8)
+        let good = try Listening(backlog: 8)
         let list = AddressList([address, good.address], of: "two:1")
         let (place, descriptor) = try list.connect(before: Deadline(after: 5_000))
         close(descriptor)
         #expect(place == 1)
     }
 
-    @Test func withoutAnAnswerTheDeadlineEndsIt() {
-        let silent = Listening(backlog: 0)
+    @Test func withoutAnAnswerTheDeadlineEndsIt() throws {
+        let silent = try Listening(backlog: 0)
         silent.fill()
         let list = AddressList([silent.address], of: "one:1")
-        #expect(throws: ControlFailure.timedOut(address: "one:1", milliseconds: 50)) {
+        #expect(throws: DialFailure.timedOut(address: "one:1", milliseconds: 50)) {
             try list.connect(before: Deadline(after: 50))
         }
     }
@@ -62,24 +62,13 @@ import Testing
     /// to it (listen(2)), as a host that is gone does.
     private final class Listening {
         private var descriptors: [CInt] = []
-        let address: AddressList.Address
+        let address: SocketAddress
 
-        init(backlog: CInt) {
-            let listener = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
-            var here = sockaddr_in()
-            here.sin_family = sa_family_t(AF_INET)
-            here.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-            withUnsafeMutablePointer(to: &here) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bound in
-                    precondition(bind(listener, bound, length) == 0, "a free port")
-                    precondition(listen(listener, backlog) == 0, "a socket listens")
-                    getsockname(listener, bound, &length)
-                }
-            }
-            descriptors = [listener]
-            address = AddressList.Address(
-                family: AF_INET, bytes: withUnsafeBytes(of: here) { Array($0) })
+        init(backlog: CInt) throws {
+            let free = try #require(SocketAddress(host: "127.0.0.1", port: 0))
+            let listener = try ListeningSocket.open(on: free, backlog: backlog)
+            descriptors = [listener.descriptor]
+            address = listener.address
         }
 
         deinit { end() }
@@ -89,11 +78,7 @@ import Testing
             let type = CInt(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue)
             for _ in 0..<4 {
                 let descriptor = socket(AF_INET, type, 0)
-                address.bytes.withUnsafeBytes { bytes in
-                    _ = connect(
-                        descriptor, bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self),
-                        socklen_t(bytes.count))
-                }
+                _ = address.withSockaddr { connect(descriptor, $0, $1) }
                 descriptors.append(descriptor)
             }
         }

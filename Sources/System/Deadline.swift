@@ -1,6 +1,6 @@
 import Glibc
 
-/// A point on this machine's monotonic clock by which something must be done (DESIGN promise 7).
+/// A point on this machine's monotonic clock by which something must be done.
 public struct Deadline: Sendable, Equatable {
     /// Milliseconds on the monotonic clock.
     public let at: Int64
@@ -10,19 +10,13 @@ public struct Deadline: Sendable, Equatable {
     /// `milliseconds` from now.
     public init(after milliseconds: Int64) {
         duration = max(0, milliseconds)
-        at = Self.now() &+ duration
+        at = MonotonicClock.milliseconds &+ duration
     }
 
     /// Milliseconds that are left, 0 when none are.
-    public var remaining: Int64 { max(0, at - Self.now()) }
+    public var remaining: Int64 { max(0, at - MonotonicClock.milliseconds) }
 
     public var passed: Bool { remaining == 0 }
-
-    static func now() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
-    }
 
     /// Sleeps, however often a signal interrupts.
     package static func sleep(milliseconds: Int64) {

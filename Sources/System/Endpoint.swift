@@ -15,6 +15,13 @@ extension Endpoint: LosslessStringConvertible {
     ///
     /// An IPv6 address without brackets is refused: where its port begins is not certain.
     public init?(_ text: String) {
+        self.init(listening: text)
+        // Nobody can be reached there.
+        guard port != 0 else { return nil }
+    }
+
+    /// Reads where to listen: as any endpoint, and port 0 asks for a free one.
+    public init?(listening text: String) {
         guard let colon = text.lastIndex(of: ":"),
             let port = Self.port(text[text.index(after: colon)...])
         else { return nil }
@@ -34,10 +41,10 @@ extension Endpoint: LosslessStringConvertible {
         host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 
-    /// Digits only (`UInt16` would take a sign), and not 0.
+    /// Digits only: `UInt16` would take a sign.
     private static func port(_ digits: Substring) -> UInt16? {
         guard !digits.isEmpty, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
-            let port = UInt16(digits), port != 0
+            let port = UInt16(digits)
         else { return nil }
         return port
     }

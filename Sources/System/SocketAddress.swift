@@ -31,6 +31,39 @@ public struct SocketAddress: BitwiseCopyable, @unchecked Sendable {
         }
     }
 
+    /// An address as the resolver gives it (`sockaddr`).
+    init(_ bytes: UnsafeRawBufferPointer) {
+        self.init()
+        precondition(
+            bytes.count <= MemoryLayout<sockaddr_storage>.size,
+            "the resolver gives socket addresses")
+        withUnsafeMutableBytes(of: &storage) { $0.copyMemory(from: bytes) }
+        length = socklen_t(bytes.count)
+    }
+
+    /// Has a call read the address, which takes any family's as `sockaddr`.
+    package func withSockaddr<Result>(
+        _ call: (UnsafePointer<sockaddr>, socklen_t) -> Result
+    ) -> Result {
+        withUnsafePointer(to: storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { call($0, length) }
+        }
+    }
+
+    /// Has a call fill the address and its length.
+    /// - Returns: what the call returned, and the address.
+    package static func filled(
+        by call: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> CInt
+    ) -> (result: CInt, address: SocketAddress) {
+        var address = SocketAddress()
+        var length = address.length
+        let result = withUnsafeMutablePointer(to: &address.storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { call($0, &length) }
+        }
+        address.length = length
+        return (result, address)
+    }
+
     private mutating func fill<Address>(_ address: Address) {
         withUnsafeMutableBytes(of: &storage) { target in
             withUnsafeBytes(of: address) { target.copyMemory(from: $0) }
@@ -44,6 +77,11 @@ public struct SocketAddress: BitwiseCopyable, @unchecked Sendable {
         withUnsafeBytes(of: storage) {
             UInt16(bigEndian: $0.loadUnaligned(fromByteOffset: 2, as: UInt16.self))
         }
+    }
+
+    /// The address without its port: 4 bytes of IPv4 or 16 of IPv6, as they travel.
+    package var hostBytes: [UInt8] {
+        withUnsafeBytes(of: storage) { Array(family == AF_INET6 ? $0[8..<24] : $0[4..<8]) }
     }
 
     /// Whether both name the same family, host and port.

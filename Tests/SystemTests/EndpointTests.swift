@@ -1,4 +1,4 @@
-import ControlClient
+import System
 import Testing
 
 struct EndpointTests {
@@ -17,6 +17,17 @@ struct EndpointTests {
         "::1:7700", "[::1]", "[::1]7700", "[]:1", "[host]:1", "ho st:1", "host:1:2", "host:１",
     ])
     func isRefused(_ text: String) { #expect(Endpoint(text) == nil) }
+
+    @Test func aListenerMayAskForAFreePort() {
+        #expect(Endpoint(listening: "127.0.0.1:0") == Endpoint(host: "127.0.0.1", port: 0))
+        #expect(Endpoint(listening: "[::]:7400") == Endpoint(host: "::", port: 7_400))
+    }
+
+    /// Where the port of an address without brackets begins is not certain.
+    @Test(arguments: ["::1:7400", "[::1:7400", "::1]:0", "h:", "h:+0", ":0"])
+    func aListenerIsReadAsStrictly(_ text: String) {
+        #expect(Endpoint(listening: text) == nil)
+    }
 
     @Test func isWrittenAsItIsRead() {
         #expect(Endpoint(host: "::1", port: 2).description == "[::1]:2")
