@@ -11,6 +11,8 @@ package struct SystemFailure: Error, Equatable, Sendable, CustomStringConvertibl
     }
 
     package var description: String { "\(call): \(String(cString: strerror(code)))" }
+
+    package var isDenied: Bool { code == EACCES || code == EPERM }
 }
 
 /// POSIX sockets, as much as a control server needs: non-blocking and closed on exec.
