@@ -26,6 +26,8 @@ final class Agent: Sendable {
         var port: UInt16
         var location: String
         var software: String
+        /// That it has when it starts.
+        var blocks: Int
     }
 
     enum End: Sendable, Equatable {
@@ -104,6 +106,7 @@ final class Agent: Sendable {
         var records: DirectoryRecords
         var membership: Membership
         var lastWarning = ""
+        var servingTold = false
         /// Devices of which the log has said that they are out of service.
         var failuresTold: Set<Int> = []
         /// Devices of which the log has said that they have no room.
@@ -164,9 +167,23 @@ final class Agent: Sendable {
         let report = outbox.beginReport()
         heard(mail, &session)
         host.deliver(.reportAll(report))
+        tellServing(&session)
         log.info(
             "registered",
             metadata: ["session": "\(reply.session)", "namenode": "\(identity.namenode)"])
+    }
+
+    /// Once, when the namenode has taken this node in: one that is refused never served.
+    private func tellServing(_ session: inout Session) {
+        guard !session.servingTold else { return }
+        session.servingTold = true
+        log.info(
+            "serving",
+            metadata: [
+                "node": "\(identity.node)", "cluster": "\(identity.cluster)",
+                "address": "\(identity.host):\(identity.port)", "blocks": "\(identity.blocks)",
+                "directories": "\(directories.count)",
+            ])
     }
 
     private func heartbeat(_ session: inout Session) throws(ControlFailure) {
@@ -325,6 +342,7 @@ final class Agent: Sendable {
             device.freeBytes = room.usable
             device.usedBytes = room.capacity - min(room.capacity, room.usable)
             device.path = directory.path
+            device.fileSystem = directory.fileSystem
             return device
         }
     }
