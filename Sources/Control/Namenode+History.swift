@@ -79,7 +79,10 @@ extension Namenode {
         turn.note(
             Notice(
                 .error, behind.description,
-                ["advice": "deleting nothing; see 'catena-namenode accept --help'"]))
+                [
+                    "advice": "deleting nothing: start the newest namespace, or stop this one, "
+                        + "'catena-namenode accept' it when it is the newest, and start it again"
+                ]))
         if let known = history.behind, known.block >= behind.block { return }
         history.behind = behind
         turn.mutations.append(.setHistory(history))

@@ -33,8 +33,31 @@ extension Namenode {
     func unheard(in store: some NamespaceReader, now: Int64) -> [String] {
         let silent = nodes.values.filter { liveness(of: $0, now: now) != .live }
             .map { "\($0.host):\($0.port)" }.sorted()
-        let strange = store.nodeIDs.filter { nodes[$0] == nil }.map { "node \($0)" }.sorted()
+        let strange = unregistered(in: store).map { "node \($0)" }.sorted()
         return silent + strange
+    }
+
+    /// Nodes that the namespace knows may register for one dead time after the start. Until then
+    /// nobody says that they are dead, or that their blocks are missing.
+    func isAwaiting(now: Int64) -> Bool { now < awaitedUntil }
+
+    /// Nodes that the namespace knows and that have not registered since the start.
+    func unregistered(in store: some NamespaceReader) -> [NodeID] {
+        store.nodeIDs.filter { nodes[$0] == nil }
+    }
+
+    /// How many nodes are awaited, how many have yet to name all they hold, those included, and how
+    /// many are dead.
+    func silentNodes(
+        in store: some NamespaceReader, now: Int64
+    ) -> (awaited: Int, incomplete: Int, dead: Int) {
+        let absent = unregistered(in: store).count
+        let awaited = isAwaiting(now: now) ? absent : 0
+        let dead = nodes.values.count { liveness(of: $0, now: now) == .dead }
+        let reporting = nodes.values.count {
+            !$0.reportComplete && liveness(of: $0, now: now) != .dead
+        }
+        return (awaited, awaited + reporting, dead + absent - awaited)
     }
 
     /// Writes down what is known of a copy.

@@ -98,6 +98,7 @@ extension Namenode {
         lastTurn = now
         guard gap > Self.stallMs else { return nil }
         leaseClocks.extendAll(by: gap)
+        awaitedUntil += gap
         for id in nodes.keys { nodes[id]?.lastContact += gap }
         census.invalidate()
         return gap

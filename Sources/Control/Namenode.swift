@@ -28,6 +28,8 @@ package struct Namenode: Sendable {
     var chains = RecentMap<[NodeID], PreparedChain>(most: Self.preparedChains)
     /// The map's lines were compared with the nodes that came.
     var wasMapCompared = false
+    /// One dead time after the start.
+    var awaitedUntil: Int64
     /// When the machine last ran.
     var lastTurn: Int64
     /// Where the next tick goes on looking at deleted blocks.
@@ -49,6 +51,7 @@ package struct Namenode: Sendable {
         started = now
         opened = OpenedValues(most: settings.bounds.openedValues)
         lastTurn = now
+        awaitedUntil = now + settings.deadMs
         keys = SigningKeys(
             now: now, rotationMs: settings.keyRotationMs, retiredMost: settings.bounds.retiredKeys,
             using: &self.generator)

@@ -83,14 +83,8 @@ public final class DatanodeService: Sendable {
                 namenode: configuration.namenode, cluster: cluster, node: node,
                 incarnation: .random(), secret: configuration.secret, host: name,
                 port: address.port, location: configuration.location,
-                software: configuration.software),
+                software: configuration.software, blocks: scan.index.records.count),
             directories, outbox, host, kept, stop, log)
-        log.info(
-            "serving",
-            metadata: [
-                "node": "\(node)", "cluster": "\(cluster)", "address": "\(name):\(address.port)",
-                "blocks": "\(scan.index.records.count)", "directories": "\(directories.count)",
-            ])
     }
 
     /// Talks with the namenode until the stop signal, then ends what is open.

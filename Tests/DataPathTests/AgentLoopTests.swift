@@ -90,7 +90,7 @@ import Wire
         #expect(!loop.isInContact)
 
         let third = loop.step(registered(), now: 2, node: Node())
-        #expect(notices(third) == [.registered(session: 4)])
+        #expect(notices(third) == [.serving, .registered(session: 4)])
         var order: [String] = []
         for action in third.actions {
             switch action {

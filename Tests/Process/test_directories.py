@@ -129,6 +129,32 @@ class Strays(ClusterCase):
         self.assertTrue(kept.is_fifo())
 
 
+@unittest.skipIf(STANDIN, "the stand-in has no devices")
+class Several(ClusterCase):
+    """Directories of one file system, and a new one beside those that are there."""
+
+    settings = {"datanodes": 2, "dirs": 2, "replicas": 1, "min_nodes": 1}
+
+    def test_their_room_counts_once(self):
+        values.put(self.client, self.key(), self.bytes(50_000))
+        status = self.client.status()
+        self.assertEqual(status.capacity_bytes, shutil.disk_usage(self.cluster.folder).total)
+        self.assertLessEqual(status.used_bytes, status.capacity_bytes)
+        self.assertIn(b"1 key, 1 block, ", self.cluster.cli("status").stdout)
+        self.client.delete(self.key())
+
+    def test_an_empty_one_that_is_named_first_takes_the_node_s_id(self):
+        node = self.cluster.nodes[0]
+        known = {entry.node.node_id for entry in self.client.report().nodes}
+        node.kill()
+        node.folders.insert(0, self.cluster.folder / "new")
+        node.start()
+        self.cluster.wait_settled()
+        report = self.client.report()
+        self.assertEqual({entry.node.node_id for entry in report.nodes}, known)
+        self.assertEqual(sorted(len(entry.devices) for entry in report.nodes), [2, 3])
+
+
 @unittest.skipIf(STANDIN, "the stand-in names files its own way")
 class Copies(ClusterCase):
     """Two directories that say they are the same node."""

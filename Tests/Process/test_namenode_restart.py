@@ -1,6 +1,7 @@
 """A namenode that is killed, restarted or finds its files damaged (reliability rows M1 to M3)."""
 
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -8,7 +9,7 @@ import unittest
 
 from catena_peer import values
 from catena_peer.case import ClusterCase, Code, Durability
-from catena_peer.cluster import Cluster, command_environment, namenode_command, program
+from catena_peer.cluster import Cluster, command_environment, namenode_command, program, until
 from catena_peer.control import ControlClient
 from catena_peer.datanode import WriteStream, planned, write_block
 from catena_peer.status import Level
@@ -228,6 +229,55 @@ class OneNodeDead(unittest.TestCase):
             put = cluster.cli("put", __file__, "new", "--timeout", "2s")
             self.assertEqual(put.returncode, 69)
             self.assertIn(b"its chain wants 3; not heard from: node ", put.stderr)
+
+
+class Awaited(unittest.TestCase):
+    """Nodes that the namespace knows and that have not come since the namenode's start."""
+
+    def fsck(self):
+        done = self.cluster.cli("fsck", "--json")
+        return done.returncode, json.loads(done.stdout.splitlines()[-1])["summary"]
+
+    def reports(self, count):
+        """FSCK, when so many nodes have yet to name what they hold."""
+        def found():
+            code, summary = self.fsck()
+            return (code, summary) if summary["reports_incomplete"] == count else None
+        return until(found, f"{count} nodes to be awaited")
+
+    def test_their_blocks_are_missing_when_they_are_dead_and_not_before(self):
+        self.cluster = Cluster(3, replicas=1, min_nodes=1, dead_ms=8000)
+        with self.cluster:
+            with self.cluster.client() as client:
+                for number in range(12):
+                    values.put(client, f"k{number}", b"x" * 1000)
+            for node in self.cluster.nodes[1:]:
+                node.kill()
+            self.cluster.namenode.kill()
+            self.cluster.start_namenode()
+
+            code, summary = self.reports(2)
+            self.assertEqual((code, summary["status"]), (75, "awaited"), summary)
+            self.assertEqual((summary["missing"], summary["dead_datanodes"]), (0, 0))
+            self.assertGreater(summary["awaited"], 0)
+            text = self.cluster.cli("fsck", "--locations").stdout.decode()
+            self.assertIn("2 datanodes: a block that they may hold is awaited", text)
+            self.assertIn("unreported  ", text)
+            status = self.cluster.cli_json("status")
+            self.assertEqual((status["awaited"], status["dead"]), (2, 0), status)
+            self.assertEqual((status["missing_blocks"], status["reports_incomplete"]), (0, 2))
+            self.assertEqual(status["awaited_blocks"], summary["awaited"])
+            self.assertIn(b"0 dead, 2 awaited; ", self.cluster.cli("status").stdout)
+            report = self.cluster.cli_json("report")
+            states = sorted(node["state"] for node in report["datanodes"])
+            self.assertEqual(states, ["awaited", "awaited", "live"])
+
+            code, late = self.reports(0)
+            self.assertEqual((code, late["status"], late["dead_datanodes"]), (2, "missing", 2))
+            self.assertEqual((late["missing"], late["awaited"]), (summary["awaited"], 0))
+            self.assertEqual(self.cluster.cli_json("status")["dead"], 2)
+            self.cluster.revive()
+            self.assertEqual(self.fsck()[0], 0)
 
 
 if __name__ == "__main__":

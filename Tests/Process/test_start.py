@@ -1,9 +1,11 @@
 """Daemons that must not start: each exits with a sentence and the sysexits code (cluster.EXIT)."""
 
+import os
 import pathlib
 import signal
 import socket
 import subprocess
+import tempfile
 import unittest
 
 from catena_peer import values
@@ -87,8 +89,10 @@ class Refusals(ClusterCase):
     def test_a_wrong_cluster_secret(self):
         wrong = self.folder("secrets") / "wrong"
         wrong.write_text("00" * 32 + "\n")
-        self.assert_exits(
-            self.start([self.folder("device")], secret=wrong), "bad secret")
+        daemon = self.start([self.folder("device")], secret=wrong)
+        self.assert_exits(daemon, "bad secret")
+        self.assertNotIn('"serving"', daemon.tail(), "it never served")
+        self.assertIn('"serving"', self.cluster.nodes[0].daemon.tail(100))
 
     def test_a_namenode_s_port_in_use(self):
         folder = self.folder("namenode")
@@ -117,6 +121,38 @@ class Refusals(ClusterCase):
     def test_the_secret_is_for_its_owner_only(self):
         mode = pathlib.Path(secret_file(self.cluster.namenode_folder)).stat().st_mode
         self.assertEqual(mode & 0o077, 0, oct(mode))
+
+    def test_everything_a_namenode_makes_is_for_its_owner_only(self):
+        made, backup, restored = (self.folder("care") / name for name in ("a", "b", "c"))
+        for words in (["format", "--dir", made], ["backup", "--dir", made, "--to", backup],
+                      ["restore", "--from", backup, "--dir", restored]):
+            self.assertEqual(self.care(*words).returncode, 0, words)
+        served = self.cluster.namenode_folder.iterdir()
+        paths = [*self.folder("care").rglob("*"), *served]
+        self.assertGreater(len(paths), 12)
+        self.assertEqual([str(path) for path in paths if path.stat().st_mode & 0o077], [])
+
+    def care(self, *words, **process):
+        return subprocess.run(
+            program("catena-namenode") + [str(word) for word in words], text=True,
+            capture_output=True, check=False, timeout=START_SECONDS, **process)
+
+    @unittest.skipIf(STANDIN or os.getuid(), "only root may run a command as somebody else")
+    def test_another_user_s_namespace_is_permission_denied(self):
+        base = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        base.chmod(0o755)
+        made = base / "namenode"
+        self.assertEqual(self.care("format", "--dir", made).returncode, 0)
+        # As an earlier version made it: the directory open, the secret not.
+        for mode in (0o700, 0o755):
+            made.chmod(mode)
+            for words in (["check"], ["export"], ["accept"], ["backup", "--to", base / "b"],
+                          ["run", "--listen", "127.0.0.1:0"]):
+                with self.subTest(words[0], mode=oct(mode)):
+                    done = self.care(*words, "--dir", made, user=65534, group=65534)
+                    self.assertEqual(done.returncode, 77, done.stderr)
+                    self.assertIn(str(made), done.stderr)
+                    self.assertIn("permission denied", done.stderr)
 
     def test_a_namenode_without_a_namespace(self):
         daemon = Daemon("bare", self.cluster.folder)

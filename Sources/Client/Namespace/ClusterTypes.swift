@@ -6,6 +6,8 @@ public struct ClusterSummary: Equatable, Sendable {
     public let live: Int
     public let stale: Int
     public let dead: Int
+    /// Known to the namespace, not heard from since the namenode's start, and not dead yet.
+    public let awaited: Int
     /// Client traffic is refused below this many live nodes.
     public let needed: Int
     public let capacity: UInt64
@@ -15,6 +17,9 @@ public struct ClusterSummary: Equatable, Sendable {
     public let leases: UInt64
     public let underReplicated: UInt64
     public let missing: UInt64
+    /// Without a known copy, while `reportsIncomplete` datanodes may have one.
+    public let awaitedBlocks: UInt64
+    public let reportsIncomplete: Int
     /// Copies that their nodes have found corrupt.
     public let corruptReplicas: UInt64
     /// Blocks on datanodes that the namespace does not know.
@@ -34,6 +39,7 @@ public struct ClusterSummary: Equatable, Sendable {
         live = Int(message.live)
         stale = Int(message.stale)
         dead = Int(message.dead)
+        awaited = Int(message.awaited)
         needed = Int(message.needed)
         capacity = message.capacityBytes
         used = message.usedBytes
@@ -42,6 +48,8 @@ public struct ClusterSummary: Equatable, Sendable {
         leases = message.leases
         underReplicated = message.underReplicatedBlocks
         missing = message.missingBlocks
+        awaitedBlocks = message.awaitedBlocks
+        reportsIncomplete = Int(message.reportsIncomplete)
         corruptReplicas = message.corruptReplicas
         strays = message.strayBlocks
         reportsComplete = Int(message.reportsComplete)
@@ -76,19 +84,19 @@ public struct NamespaceBehind: Equatable, Sendable {
             block == BlockID(0)
             ? "datanode \(node) has heard of its commit \(commit), and it was at \(ownCommit)"
             : "datanode \(node) holds block \(block), and the next to be given was \(ownBlock)"
-        return "this namespace is OLDER than its datanodes: \(what). Nothing is deleted: stop the "
-            + "namenode and start the newest namespace, or go on with this one by "
-            + "'catena-namenode accept'"
+        return "this namespace is OLDER than its datanodes, or one that is older ran meanwhile: "
+            + "\(what). Nothing is deleted. Stop the namenode; when there is a newer namespace, start "
+            + "that one; when this is the newest, 'catena-namenode accept --dir DIR' and start it again"
     }
 }
 
 /// One datanode as REPORT tells it.
 public struct NodeSummary: Equatable, Sendable {
     public let node: NodeID
-    /// `HOST:PORT`.
+    /// `HOST:PORT`; empty for a node that has not registered since the namenode started.
     public let address: String
     public let location: String
-    /// `live`, `stale` or `dead`.
+    /// `live`, `stale`, `dead` or `awaited`.
     public let state: String
     public let lastContactMilliseconds: UInt64
     public let blocks: UInt64
@@ -109,7 +117,7 @@ public struct NodeSummary: Equatable, Sendable {
 
     public init(_ message: ControlNodeReport) {
         node = NodeID(bytes: message.node.nodeID) ?? .none
-        address = hostAndPort(message.node)
+        address = message.node.host.isEmpty ? "" : hostAndPort(message.node)
         location = message.node.location
         state = message.state
         lastContactMilliseconds = message.lastContactMs

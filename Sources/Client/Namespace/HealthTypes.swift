@@ -65,6 +65,8 @@ public struct KeyHealth: Equatable, Sendable {
     public internal(set) var blocks: Int
     /// Blocks with fewer good copies than wanted, but at least one.
     public internal(set) var underReplicated: Int
+    /// Blocks of which nodes that have yet to name what they hold may have all that lacks.
+    public internal(set) var awaited: Int
     /// Blocks without a good copy, of which a corrupt one is left; and those without any.
     public internal(set) var corrupt: Int
     public internal(set) var missing: Int
@@ -103,6 +105,7 @@ public struct KeyHealth: Equatable, Sendable {
         length = message.length
         blocks = Int(message.blocks)
         underReplicated = Int(message.underReplicated)
+        awaited = Int(message.awaited)
         corrupt = Int(message.corrupt)
         missing = Int(message.missing)
         wantedReplicas = Int(message.wantedReplicas)
@@ -141,6 +144,7 @@ public struct KeyHealth: Equatable, Sendable {
     mutating func add(_ more: KeyHealth) {
         blocks += more.blocks
         underReplicated += more.underReplicated
+        awaited += more.awaited
         corrupt += more.corrupt
         missing += more.missing
         wantedReplicas += more.wantedReplicas

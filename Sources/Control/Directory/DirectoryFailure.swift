@@ -27,6 +27,8 @@ package enum DirectoryFailure: Error, Equatable, Sendable, CustomStringConvertib
                 + "it. Make a directory of it with: catena-namenode restore --from \(directory) "
                 + "--dir NEW"
         case .locked(let directory): "another namenode is using \(directory)"
+        case .system(let path, let failure) where failure.isDenied:
+            "\(path): permission denied: run as the owner of the namenode's directory"
         case .system(let path, let failure): "\(path): \(failure)"
         }
     }

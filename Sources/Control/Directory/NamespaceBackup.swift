@@ -1,4 +1,3 @@
-import Foundation
 import Glibc
 import System
 
@@ -54,10 +53,7 @@ package enum NamespaceBackup {
         from source: String, to target: String, isBackup: Bool
     ) throws(DirectoryFailure) {
         let name = NamespaceDirectory.secretFile
-        let secret: String
-        do { secret = try String(contentsOfFile: "\(source)/\(name)", encoding: .utf8) } catch {
-            throw .damaged("\(source)/\(name)", reason: "it cannot be read as text")
-        }
+        let secret = try NamespaceDirectory.read("\(source)/\(name)")
         try DurableFile.create("\(target)/\(name)", mode: 0o600, text: secret)
         try NamespaceDirectory.copyNamespace(from: source, to: target, isBackup: isBackup)
         try DurableFile.syncDirectory(target)

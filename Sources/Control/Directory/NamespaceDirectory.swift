@@ -36,7 +36,12 @@ package struct NamespaceDirectory: Sendable, Equatable {
     package static func format(
         _ path: String, cluster: ClusterID, secret: [UInt8], made: Date
     ) throws(DirectoryFailure) -> NamespaceDirectory {
+<<<<<<< HEAD
         if mkdir(path, 0o755) != 0, errno != EEXIST {
+=======
+        precondition(secret.count == secretBytes, "a cluster secret has 32 bytes")
+        if mkdir(path, 0o700) != 0, errno != EEXIST {
+>>>>>>> 5726ea55a083076e0ea0b6db7adaedc9b2374366
             throw .system(path, SystemFailure("mkdir"))
         }
         for name in [namespaceFile, secretFile, SQLiteStore.file]
@@ -52,7 +57,7 @@ package struct NamespaceDirectory: Sendable, Equatable {
             format: formatVersion, cluster: cluster.description,
             made: made.formatted(.iso8601))
         try DurableFile.create(
-            "\(path)/\(namespaceFile)", mode: 0o644, text: try text(of: namespace) + "\n")
+            "\(path)/\(namespaceFile)", mode: 0o600, text: try text(of: namespace) + "\n")
         try DurableFile.syncDirectory(path)
         return NamespaceDirectory(
             path: path, cluster: cluster, format: formatVersion, secret: secret)
@@ -89,7 +94,7 @@ package struct NamespaceDirectory: Sendable, Equatable {
         var namespace = try readNamespace(source)
         namespace.backup = isBackup ? true : nil
         try DurableFile.create(
-            "\(target)/\(namespaceFile)", mode: 0o644, text: try text(of: namespace) + "\n")
+            "\(target)/\(namespaceFile)", mode: 0o600, text: try text(of: namespace) + "\n")
     }
 
     private static func readNamespace(_ path: String) throws(DirectoryFailure) -> Namespace {
@@ -107,7 +112,7 @@ package struct NamespaceDirectory: Sendable, Equatable {
     /// it ends with the process however that ends.
     package static func lock(_ path: String) throws(DirectoryFailure) -> Int32 {
         let file = "\(path)/\(lockFile)"
-        let descriptor = Glibc.open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        let descriptor = Glibc.open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw .system(file, SystemFailure("open")) }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             let failure = SystemFailure("flock")
@@ -144,7 +149,7 @@ package struct NamespaceDirectory: Sendable, Equatable {
         var namespace = try Self.readNamespace(path)
         namespace.format = Self.formatVersion
         try DurableFile.replace(
-            "\(path)/\(Self.namespaceFile)", mode: 0o644,
+            "\(path)/\(Self.namespaceFile)", mode: 0o600,
             text: try Self.text(of: namespace) + "\n")
         try DurableFile.syncDirectory(path)
         return true
@@ -200,7 +205,8 @@ package struct NamespaceDirectory: Sendable, Equatable {
         }
     }
 
-    private static func read(_ file: String) throws(DirectoryFailure) -> String {
+    static func read(_ file: String) throws(DirectoryFailure) -> String {
+        guard access(file, R_OK) == 0 else { throw .system(file, SystemFailure("open")) }
         do { return try String(contentsOfFile: file, encoding: .utf8) } catch {
             throw .damaged(file, reason: "it cannot be read as text")
         }

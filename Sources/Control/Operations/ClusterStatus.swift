@@ -12,15 +12,16 @@ extension Namenode {
             switch liveness(of: node, now: turn.now) {
             case .live: reply.live += 1
             case .stale: reply.stale += 1
-            case .dead: reply.dead += 1
+            case .dead: break
             }
             reply.corruptReplicas += UInt64(node.corrupt.count)
             reply.strayBlocks += UInt64(node.strays.count)
-            if !node.isDead {
-                reply.capacityBytes &+= node.space.capacityBytes
-                reply.usedBytes &+= node.space.usedBytes
-            }
         }
+        countSpace(in: &reply)
+        let silent = silentNodes(in: turn.store, now: turn.now)
+        reply.dead = UInt32(clamping: silent.dead)
+        reply.awaited = UInt32(clamping: silent.awaited)
+        reply.reportsIncomplete = UInt32(clamping: silent.incomplete)
         if let behind = behindMessage { reply.behind = behind }
         reply.reportsComplete = UInt32(clamping: reportedNodes(now: turn.now))
         let tally = turn.store.tally
@@ -29,10 +30,30 @@ extension Namenode {
         reply.blocks = UInt64(tally.blocks)
         reply.leases = UInt64(tally.leases)
         reply.underReplicatedBlocks = UInt64(replicas.available - replicas.whole)
-        reply.missingBlocks = UInt64(clamping: tally.sealedBlocks - replicas.available)
+        let unheld = UInt64(clamping: tally.sealedBlocks - replicas.available)
+        if silent.incomplete > 0 {
+            reply.awaitedBlocks = unheld
+        } else {
+            reply.missingBlocks = unheld
+        }
         reply.uptimeMs = UInt64(clamping: turn.now - started)
         reply.replicas = UInt32(settings.replicas)
         reply.blockBytes = UInt64(settings.blockBytes)
         return reply
+    }
+
+    /// Several data directories, of one node or of several, may share a file system, whose room is
+    /// there once.
+    private func countSpace(in reply: inout ControlClusterStatusReply) {
+        var counted: Set<UInt64> = []
+        for node in nodes.values where !node.isDead {
+            for device in node.devices where !device.failed {
+                guard device.fileSystem == 0 || counted.insert(device.fileSystem).inserted else {
+                    continue
+                }
+                reply.capacityBytes &+= device.capacityBytes
+                reply.usedBytes &+= device.usedBytes
+            }
+        }
     }
 }

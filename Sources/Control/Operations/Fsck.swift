@@ -12,13 +12,9 @@ extension Namenode {
             throw Refusal(.badKey, "no key is as long as this prefix or start")
         }
         var page = FsckPage(settings.bounds, request)
-        for node in nodes.values {
-            if node.isDead {
-                page.reply.dead += 1
-            } else if !node.reportComplete {
-                page.reply.reportsIncomplete += 1
-            }
-        }
+        let silent = silentNodes(in: turn.store, now: turn.now)
+        page.reply.dead = UInt32(clamping: silent.dead)
+        page.reply.reportsIncomplete = UInt32(clamping: silent.incomplete)
         if request.startOffset > 0, let key = Key(request.startAfter),
             let record = turn.store.key(key)
         {
@@ -59,19 +55,20 @@ extension Namenode {
             let blocks = turn.store.blocks(
                 of: record.value, holding: position, limit: min(Self.page, page.blocksLeft))
             guard let last = blocks.last else { break }
-            for block in blocks { count(block, in: &entry, &page) }
+            for block in blocks { count(block, in: &entry, &page, now: turn.now) }
             position = last.position + last.length
         }
         page.add(entry)
     }
 
     private func count(
-        _ block: BlockRecord, in entry: inout ControlFsckKey, _ page: inout FsckPage
+        _ block: BlockRecord, in entry: inout ControlFsckKey, _ page: inout FsckPage, now: Int64
     ) {
-        let copies = copies(of: block)
+        let copies = copies(of: block, now: now)
         let health = BlockHealth(
             wanted: block.chain.count, live: copies.count { $0.state == .live },
-            corrupt: copies.count { $0.state == .corrupt })
+            corrupt: copies.count { $0.state == .corrupt },
+            awaited: copies.count { $0.state == .unreported })
         entry.blocks += 1
         entry.wantedReplicas += UInt32(health.wanted)
         entry.liveReplicas += UInt32(health.live)
@@ -81,6 +78,7 @@ extension Namenode {
         switch health.verdict {
         case .healthy: break
         case .underReplicated: entry.underReplicated += 1
+        case .awaited: entry.awaited += 1
         case .corrupt: entry.corrupt += 1
         case .missing: entry.missing += 1
         }
@@ -101,21 +99,22 @@ extension Namenode {
 
     /// Every copy that is known or was to be: of the nodes of its chain, and of others that hold
     /// one.
-    private func copies(of block: BlockRecord) -> [ControlFsckReplica] {
+    private func copies(of block: BlockRecord, now: Int64) -> [ControlFsckReplica] {
         let holders = replicas.holders(of: block.block).filter(\.sealed).map(\.node)
         let others = holders.filter { !block.chain.contains($0) }
         return (block.chain + others).map { id in
             var copy = ControlFsckReplica()
             copy.node = message(for: id)
-            copy.state = state(of: block.block, on: id, isHeld: holders.contains(id))
+            copy.state = state(of: block.block, on: id, isHeld: holders.contains(id), now: now)
             return copy
         }
     }
 
     private func state(
-        of block: BlockID, on id: NodeID, isHeld: Bool
+        of block: BlockID, on id: NodeID, isHeld: Bool, now: Int64
     ) -> ControlFsckReplica.State {
-        guard let node = nodes[id], !node.isDead else { return .dead }
+        guard let node = nodes[id] else { return isAwaiting(now: now) ? .unreported : .dead }
+        guard !node.isDead else { return .dead }
         if isHeld { return .live }
         if node.corrupt.contains(block) { return .corrupt }
         if node.stale.contains(block) { return .stale }

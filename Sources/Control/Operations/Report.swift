@@ -21,6 +21,17 @@ extension Namenode {
             }
             reply.nodes.append(message)
         }
+        let isAwaiting = isAwaiting(now: turn.now)
+        guard !isAwaiting || !request.deadOnly else { return reply }
+        for id in unregistered(in: turn.store).sorted(by: { ($0.high, $0.low) < ($1.high, $1.low) })
+        where room > 0 {
+            var message = ControlNodeReport()
+            message.node = self.message(for: id)
+            message.state = isAwaiting ? "awaited" : Liveness.dead.rawValue
+            message.lastContactMs = UInt64(clamping: turn.now - started)
+            room -= Self.size(message)
+            reply.nodes.append(message)
+        }
         return reply
     }
 

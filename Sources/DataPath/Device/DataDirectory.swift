@@ -25,6 +25,8 @@ public struct DataDirectory: Sendable {
     /// Which folder it is on its file system: the inode of `blocks`, and when that was made, which
     /// no copy keeps. `nil` where the file system does not say.
     let origin: String?
+    /// Tells those of one file system from others (`SystemFiles`).
+    let fileSystem: UInt64
     public let isDirect: Bool
     /// What the operator should know of it.
     let notices: [String]
@@ -58,7 +60,8 @@ public struct DataDirectory: Sendable {
         let identity = try identify(directory, path, node, origin)
         return DataDirectory(
             path: path, directory: directory, blocks: blocks, lock: lock, identity: identity,
-            origin: origin, isDirect: isDirect, notices: notices)
+            origin: origin, fileSystem: SystemFiles.fileSystem(of: blocks), isDirect: isDirect,
+            notices: notices)
     }
 
     /// What an earlier version made for others to read is closed to them: `catena get` asks for a
@@ -163,6 +166,23 @@ public struct DataDirectory: Sendable {
         return nil
     }
 
+    /// Whose directory this is, without a lock; `nil` for one that nobody has used yet. What cannot
+    /// be read is for `open` to say.
+    static func keptNode(_ path: String) -> NodeID? {
+        let file = Glibc.open(
+            path + "/device", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        return read(file).flatMap { DeviceIdentity($0) }?.node
+    }
+
+    /// A `device` file's text; `nil`: it cannot be read.
+    private static func read(_ file: Int32) -> String? {
+        var bytes = [UInt8](repeating: 0, count: 1024)
+        let count = Glibc.read(file, &bytes, bytes.count)
+        return count < 0 ? nil : String(decoding: bytes.prefix(count), as: UTF8.self)
+    }
+
     private static func identify(
         _ directory: Int32, _ path: String, _ node: NodeID?, _ origin: String?
     ) throws(StartFailure) -> DeviceIdentity {
@@ -175,11 +195,8 @@ public struct DataDirectory: Sendable {
         }
         guard file >= 0 else { throw refused("cannot read", path + "/device", errno) }
         defer { close(file) }
-        var bytes = [UInt8](repeating: 0, count: 1024)
-        let count = read(file, &bytes, bytes.count)
-        guard count >= 0 else { throw refused("cannot read", path + "/device", errno) }
-        guard let found = DeviceIdentity(String(decoding: bytes.prefix(count), as: UTF8.self))
-        else {
+        guard let text = read(file) else { throw refused("cannot read", path + "/device", errno) }
+        guard let found = DeviceIdentity(text) else {
             throw StartFailure(
                 .configuration,
                 "\(path)/device is not a device file of this format: "

@@ -14,9 +14,12 @@ extension DataDirectory {
             throw StartFailure(
                 .configuration, "a datanode has at most \(Budget.devices) data directories")
         }
+        // One that has an id gives it to those that are empty, wherever it stands in the list.
+        let known = paths.lazy.compactMap(DataDirectory.keptNode).first
         var directories: [DataDirectory] = []
         for path in paths {
-            directories.append(try DataDirectory.open(path, node: directories.first?.node))
+            let node = directories.first?.node ?? known
+            directories.append(try DataDirectory.open(path, node: node))
         }
         return directories
     }

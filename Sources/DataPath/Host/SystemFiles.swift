@@ -16,6 +16,17 @@ enum SystemFiles {
         return String(text.reversed().drop { $0.isNewline || $0 == " " }.reversed())
     }
 
+    /// Names a file system among those of all hosts, or 0: which device of which run of a kernel.
+    static func fileSystem(of descriptor: Int32) -> UInt64 {
+        var facts = stat()
+        guard let boot = text("/proc/sys/kernel/random/boot_id"), fstat(descriptor, &facts) == 0
+        else { return 0 }
+        // FNV-1a: nobody gains by a number that is another's.
+        return "\(boot) \(facts.st_dev)".utf8.reduce(0xcbf2_9ce4_8422_2325) { hash, byte in
+            (hash ^ UInt64(byte)) &* 0x100_0000_01b3
+        }
+    }
+
     static func number(_ path: String) -> Int? { text(path).flatMap { Int($0) } }
 
     /// The names in a directory, sorted; none when it is not there.

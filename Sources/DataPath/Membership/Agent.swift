@@ -23,6 +23,8 @@ final class Agent: Sendable {
         var port: UInt16
         var location: String
         var software: String
+        /// That it has when it starts.
+        var blocks: Int
     }
 
     enum End: Sendable, Equatable {
@@ -144,6 +146,14 @@ final class Agent: Sendable {
 
     private func tell(_ notice: AgentLoop.Notice) {
         switch notice {
+        case .serving:
+            log.info(
+                "serving",
+                metadata: [
+                    "node": "\(identity.node)", "cluster": "\(identity.cluster)",
+                    "address": "\(identity.host):\(identity.port)",
+                    "blocks": "\(identity.blocks)", "directories": "\(directories.count)",
+                ])
         case .registered(let session):
             log.info(
                 "registered",

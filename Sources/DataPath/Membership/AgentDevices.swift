@@ -50,7 +50,9 @@ final class AgentDevices: AgentNode {
         return directories.enumerated().map { place, directory in
             let room = directory.room(spareBytes: outbox.spareBytes(on: place))
             tell(room, of: place)
-            return DeviceReport(id: directory.device, path: directory.path, room: room)
+            var report = DeviceReport(id: directory.device, path: directory.path, room: room)
+            report.fileSystem = directory.fileSystem
+            return report
         }
     }
 

@@ -47,6 +47,8 @@ package struct AgentLoop {
 
     /// For the log.
     package enum Notice: Equatable {
+        /// Once, when the namenode has taken this node in: one that is refused never served.
+        case serving
         case registered(session: UInt64)
         case resumed(session: UInt64)
         case noContact(String)
@@ -76,6 +78,7 @@ package struct AgentLoop {
     private var stage = Stage.apart
     /// Of the greeting of the connection that is open.
     private var challenge: [UInt8] = []
+    private var wasRegistered = false
     private var lastFailure = ""
     /// Kinds of command of which the log has heard that they are not known here: each once, and few
     /// of them, for whoever speaks nonsense may invent as many as it likes.
@@ -167,9 +170,10 @@ package struct AgentLoop {
             let mail = try membership.registered(message, now: now)
             let report = outbox.beginReport()
             stage = .beating
+            let notices: [Action] = wasRegistered ? [] : [.tell(.serving)]
+            wasRegistered = true
             return heartbeat(node).after(
-                heard(mail) + [
-                    .deliver(.reportAll(report)),
+                heard(mail) + [.deliver(.reportAll(report))] + notices + [
                     .tell(.registered(session: message.session)), .bind,
                 ])
         case (.resuming, .heartbeat(let message)):

@@ -14,6 +14,8 @@ package struct DeviceReport: Sendable {
     package var id: DeviceID
     package var path: String
     package var room: DeviceRoom
+    /// The same number, the same file system; 0: not known.
+    package var fileSystem: UInt64 = 0
 
     package init(id: DeviceID, path: String, room: DeviceRoom) {
         self.id = id
@@ -35,6 +37,7 @@ extension [DeviceReport] {
             device.usedBytes =
                 facts.room.capacity - Swift.min(facts.room.capacity, facts.room.usable)
             device.path = facts.path
+            device.fileSystem = facts.fileSystem
             return device
         }
     }

@@ -7,6 +7,11 @@ public func shown(
     onTerminal ? ShownText.key(key) : key
 }
 
+/// `1 key`, `2 keys`, `1 copy`.
+public func counted(_ count: some BinaryInteger, _ one: String, _ more: String? = nil) -> String {
+    count == 1 ? "1 \(one)" : "\(count) \(more ?? one + "s")"
+}
+
 /// Somebody else's text without the characters that would act on a terminal: C0, DEL, C1, and those
 /// that turn the direction of writing, so that a line shows another key than it has.
 public enum ShownText {

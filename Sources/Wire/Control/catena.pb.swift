@@ -763,6 +763,9 @@ public nonisolated struct ControlDevice: Sendable {
 
   public var failed: Bool = false
 
+  /// the same number, the same file system; 0: not known
+  public var fileSystem: UInt64 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1669,6 +1672,24 @@ public nonisolated struct ControlClusterStatusReply: @unchecked Sendable {
     set {_uniqueStorage()._reportsComplete = newValue}
   }
 
+  /// known, not registered since the start, and not dead yet
+  public var awaited: UInt32 {
+    get {_storage._awaited}
+    set {_uniqueStorage()._awaited = newValue}
+  }
+
+  /// those, and live or stale ones that have yet to name all
+  public var reportsIncomplete: UInt32 {
+    get {_storage._reportsIncomplete}
+    set {_uniqueStorage()._reportsIncomplete = newValue}
+  }
+
+  /// without a known copy while such nodes may have one
+  public var awaitedBlocks: UInt64 {
+    get {_storage._awaitedBlocks}
+    set {_uniqueStorage()._awaitedBlocks = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1730,7 +1751,7 @@ public nonisolated struct ControlNodeReport: @unchecked Sendable {
   /// Clears the value of `node`. Subsequent reads from it will return its default value.
   public mutating func clearNode() {_uniqueStorage()._node = nil}
 
-  /// live, stale, dead
+  /// live, stale, dead, or awaited: not registered since the start
   public var state: String {
     get {_storage._state}
     set {_uniqueStorage()._state = newValue}
@@ -2042,6 +2063,9 @@ public nonisolated struct ControlFsckKey: Sendable {
   /// copies of an epoch that is over: not live, and no fault
   public var staleReplicas: UInt32 = 0
 
+  /// nodes that have yet to name all they hold may have what lacks
+  public var awaited: UInt32 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -2101,10 +2125,10 @@ public nonisolated struct ControlFsckReplica: Sendable {
     /// the node says that it has none
     case missing // = 2
 
-    /// the node is dead or has not been heard of
+    /// the node is dead
     case dead // = 3
 
-    /// the node has yet to name all it holds
+    /// the node has yet to register, or to name all it holds
     case unreported // = 4
 
     /// of an epoch that is over: kept until the block goes
@@ -3193,7 +3217,7 @@ nonisolated extension ControlLateBlock: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension ControlDevice: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Device"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}device_id\0\u{1}location\0\u{3}capacity_bytes\0\u{3}used_bytes\0\u{3}free_bytes\0\u{1}path\0\u{1}failed\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}device_id\0\u{1}location\0\u{3}capacity_bytes\0\u{3}used_bytes\0\u{3}free_bytes\0\u{1}path\0\u{1}failed\0\u{4}g\u{1}file_system\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3208,6 +3232,7 @@ nonisolated extension ControlDevice: SwiftProtobuf.Message, SwiftProtobuf._Messa
       case 5: try { try decoder.decodeSingularUInt64Field(value: &self.freeBytes) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.path) }()
       case 7: try { try decoder.decodeSingularBoolField(value: &self.failed) }()
+      case 110: try { try decoder.decodeSingularUInt64Field(value: &self.fileSystem) }()
       default: break
       }
     }
@@ -3235,6 +3260,9 @@ nonisolated extension ControlDevice: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if self.failed != false {
       try visitor.visitSingularBoolField(value: self.failed, fieldNumber: 7)
     }
+    if self.fileSystem != 0 {
+      try visitor.visitSingularUInt64Field(value: self.fileSystem, fieldNumber: 110)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3246,6 +3274,7 @@ nonisolated extension ControlDevice: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if lhs.freeBytes != rhs.freeBytes {return false}
     if lhs.path != rhs.path {return false}
     if lhs.failed != rhs.failed {return false}
+    if lhs.fileSystem != rhs.fileSystem {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4693,7 +4722,7 @@ nonisolated extension ControlClusterStatus: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension ControlClusterStatusReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ClusterStatusReply"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}cluster_id\0\u{1}live\0\u{1}stale\0\u{1}dead\0\u{1}needed\0\u{3}capacity_bytes\0\u{3}used_bytes\0\u{1}keys\0\u{1}blocks\0\u{1}leases\0\u{3}under_replicated_blocks\0\u{3}missing_blocks\0\u{3}uptime_ms\0\u{1}replicas\0\u{3}block_bytes\0\u{4}\u{5}corrupt_replicas\0\u{3}stray_blocks\0\u{2}\u{13}behind\0\u{3}reports_complete\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}cluster_id\0\u{1}live\0\u{1}stale\0\u{1}dead\0\u{1}needed\0\u{3}capacity_bytes\0\u{3}used_bytes\0\u{1}keys\0\u{1}blocks\0\u{1}leases\0\u{3}under_replicated_blocks\0\u{3}missing_blocks\0\u{3}uptime_ms\0\u{1}replicas\0\u{3}block_bytes\0\u{4}\u{5}corrupt_replicas\0\u{3}stray_blocks\0\u{2}\u{13}behind\0\u{3}reports_complete\0\u{2}E\u{1}awaited\0\u{3}reports_incomplete\0\u{3}awaited_blocks\0")
 
   fileprivate class _StorageClass {
     var _clusterID: Data = Data()
@@ -4715,6 +4744,9 @@ nonisolated extension ControlClusterStatusReply: SwiftProtobuf.Message, SwiftPro
     var _strayBlocks: UInt64 = 0
     var _behind: ControlNamespaceBehind? = nil
     var _reportsComplete: UInt32 = 0
+    var _awaited: UInt32 = 0
+    var _reportsIncomplete: UInt32 = 0
+    var _awaitedBlocks: UInt64 = 0
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -4744,6 +4776,9 @@ nonisolated extension ControlClusterStatusReply: SwiftProtobuf.Message, SwiftPro
       _strayBlocks = source._strayBlocks
       _behind = source._behind
       _reportsComplete = source._reportsComplete
+      _awaited = source._awaited
+      _reportsIncomplete = source._reportsIncomplete
+      _awaitedBlocks = source._awaitedBlocks
     }
   }
 
@@ -4781,6 +4816,9 @@ nonisolated extension ControlClusterStatusReply: SwiftProtobuf.Message, SwiftPro
         case 21: try { try decoder.decodeSingularUInt64Field(value: &_storage._strayBlocks) }()
         case 40: try { try decoder.decodeSingularMessageField(value: &_storage._behind) }()
         case 41: try { try decoder.decodeSingularUInt32Field(value: &_storage._reportsComplete) }()
+        case 110: try { try decoder.decodeSingularUInt32Field(value: &_storage._awaited) }()
+        case 111: try { try decoder.decodeSingularUInt32Field(value: &_storage._reportsIncomplete) }()
+        case 112: try { try decoder.decodeSingularUInt64Field(value: &_storage._awaitedBlocks) }()
         default: break
         }
       }
@@ -4850,6 +4888,15 @@ nonisolated extension ControlClusterStatusReply: SwiftProtobuf.Message, SwiftPro
       if _storage._reportsComplete != 0 {
         try visitor.visitSingularUInt32Field(value: _storage._reportsComplete, fieldNumber: 41)
       }
+      if _storage._awaited != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._awaited, fieldNumber: 110)
+      }
+      if _storage._reportsIncomplete != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._reportsIncomplete, fieldNumber: 111)
+      }
+      if _storage._awaitedBlocks != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._awaitedBlocks, fieldNumber: 112)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -4878,6 +4925,9 @@ nonisolated extension ControlClusterStatusReply: SwiftProtobuf.Message, SwiftPro
         if _storage._strayBlocks != rhs_storage._strayBlocks {return false}
         if _storage._behind != rhs_storage._behind {return false}
         if _storage._reportsComplete != rhs_storage._reportsComplete {return false}
+        if _storage._awaited != rhs_storage._awaited {return false}
+        if _storage._reportsIncomplete != rhs_storage._reportsIncomplete {return false}
+        if _storage._awaitedBlocks != rhs_storage._awaitedBlocks {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -5467,7 +5517,7 @@ nonisolated extension ControlFsckReply: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension ControlFsckKey: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".FsckKey"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}length\0\u{1}blocks\0\u{3}under_replicated\0\u{1}corrupt\0\u{1}missing\0\u{3}corrupt_replicas\0\u{3}live_replicas\0\u{1}detail\0\u{3}wanted_replicas\0\u{4}Z\u{1}stale_replicas\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}length\0\u{1}blocks\0\u{3}under_replicated\0\u{1}corrupt\0\u{1}missing\0\u{3}corrupt_replicas\0\u{3}live_replicas\0\u{1}detail\0\u{3}wanted_replicas\0\u{4}Z\u{1}stale_replicas\0\u{2}\u{a}awaited\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5486,6 +5536,7 @@ nonisolated extension ControlFsckKey: SwiftProtobuf.Message, SwiftProtobuf._Mess
       case 9: try { try decoder.decodeRepeatedMessageField(value: &self.detail) }()
       case 10: try { try decoder.decodeSingularUInt32Field(value: &self.wantedReplicas) }()
       case 100: try { try decoder.decodeSingularUInt32Field(value: &self.staleReplicas) }()
+      case 110: try { try decoder.decodeSingularUInt32Field(value: &self.awaited) }()
       default: break
       }
     }
@@ -5525,6 +5576,9 @@ nonisolated extension ControlFsckKey: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if self.staleReplicas != 0 {
       try visitor.visitSingularUInt32Field(value: self.staleReplicas, fieldNumber: 100)
     }
+    if self.awaited != 0 {
+      try visitor.visitSingularUInt32Field(value: self.awaited, fieldNumber: 110)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -5540,6 +5594,7 @@ nonisolated extension ControlFsckKey: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if lhs.detail != rhs.detail {return false}
     if lhs.wantedReplicas != rhs.wantedReplicas {return false}
     if lhs.staleReplicas != rhs.staleReplicas {return false}
+    if lhs.awaited != rhs.awaited {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -85,7 +85,8 @@ struct AcceptCommand: ParsableCommand {
         abstract: "Go on with a namespace that is older than its datanodes.",
         discussion: """
             For when there is no newer one: 'catena status' says that the namespace is older than \
-            its datanodes, or a start says that its log has lost its end. What came later is given \
+            its datanodes, or a start says that its log has lost its end. Also for the newest one \
+            after an older one ran: it warns until then. What came later is given \
             up, as by a restore: keys written since are lost, and their blocks are strays, which \
             are deleted on an operator's word alone. Numbers are left out as by restore. Stop the \
             namenode first.

@@ -15,7 +15,7 @@ extension DirectoryFailure: Presentable {
         case .locked: .retryLater
         case .system(_, let failure):
             switch failure.code {
-            case EACCES, EPERM: .denied
+            case _ where failure.isDenied: .denied
             // Exit status 73: the directory cannot be made or filled.
             case EROFS, ENOSPC, ENOENT, ENOTDIR: .exists
             default: .io

@@ -45,7 +45,7 @@ struct FillCommand: ParsableCommand {
                 try write(start..<min(keys, start + Self.batch), chain, store)
             }
             try store.close()
-            try StandardStream.output.writeResult("wrote \(keys) keys\n")
+            try StandardStream.output.writeResult("wrote \(counted(keys, "key"))\n")
         }
     }
 

@@ -39,7 +39,7 @@ struct AdminScrub: ParsableCommand {
                 try StandardStream.output.writeResult(json(answer.asked, answer.nodes))
             } else {
                 if !status {
-                    StandardStream.error.write("asked \(answer.asked) datanodes\n")
+                    StandardStream.error.write("asked \(counted(answer.asked, "datanode"))\n")
                 }
                 try StandardStream.output.writeResult(text(answer.nodes))
             }

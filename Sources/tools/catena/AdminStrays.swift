@@ -47,7 +47,7 @@ struct AdminStrays: ParsableCommand {
             ])
         }
         var out = list.strays.isEmpty ? "" : table.text
-        out += "\(list.total) stray blocks"
+        out += counted(list.total, "stray block")
         if UInt64(list.strays.count) < list.total { out += ", \(list.strays.count) shown" }
         if delete || list.deleting > 0 { out += ", \(list.deleting) to be deleted" }
         if list.kept > 0 { out += ", \(list.kept) kept: foreign, or not shown for long enough" }

@@ -8,7 +8,8 @@ struct Fsck: ParsableCommand {
         discussion: """
             Compares what the namespace has with what datanodes have reported; it reads no \
             payload ('catena admin scrub' does). A block is under-replicated while a good copy is \
-            left, corrupt or missing when none is. Keys with something to tell are listed, all of \
+            left, corrupt or missing when none is; it is awaited while datanodes that have yet to \
+            report may have what lacks. Keys with something to tell are listed, all of \
             them with --blocks, --locations or --json.
 
             EXAMPLES
@@ -18,7 +19,7 @@ struct Fsck: ParsableCommand {
 
             EXIT CODES
               0 healthy   1 under-replicated   2 missing or corrupt   66 no such key
-              69 cluster unavailable
+              69 cluster unavailable   75 awaited: ask again when all datanodes have reported
             """)
 
     @Argument(help: "What the keys begin with.")
@@ -60,10 +61,12 @@ struct Fsck: ParsableCommand {
     // MARK: One key
 
     private func text(_ key: KeyHealth) -> String {
-        var out = "\(shown(key.key))  \(key.length) bytes, \(key.blocks) blocks: "
+        var out = "\(shown(key.key))  \(counted(key.length, "byte")), "
+        out += "\(counted(key.blocks, "block")): "
         var faults: [String] = []
         if key.missing > 0 { faults.append("\(key.missing) MISSING") }
         if key.corrupt > 0 { faults.append("\(key.corrupt) CORRUPT") }
+        if key.awaited > 0 { faults.append("\(key.awaited) awaited") }
         if key.underReplicated > 0 { faults.append("\(key.underReplicated) under-replicated") }
         out += faults.isEmpty ? "healthy\n" : faults.joined(separator: ", ") + "\n"
         for block in key.detail {
@@ -86,6 +89,7 @@ struct Fsck: ParsableCommand {
             ("key", .string(key.key)), ("length", .unsigned(key.length)),
             ("blocks", .integer(Int64(key.blocks))),
             ("under_replicated", .integer(Int64(key.underReplicated))),
+            ("awaited", .integer(Int64(key.awaited))),
             ("corrupt", .integer(Int64(key.corrupt))), ("missing", .integer(Int64(key.missing))),
             ("wanted_replicas", .integer(Int64(key.wantedReplicas))),
             ("live_replicas", .integer(Int64(key.liveReplicas))),
@@ -118,5 +122,5 @@ struct Fsck: ParsableCommand {
 }
 
 extension KeyHealth {
-    var isHealthy: Bool { underReplicated + corrupt + missing == 0 }
+    var isHealthy: Bool { underReplicated + awaited + corrupt + missing == 0 }
 }

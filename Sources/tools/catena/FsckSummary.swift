@@ -8,6 +8,7 @@ struct FsckSummary {
     var bytes: UInt64 = 0
     var blocks: UInt64 = 0
     var underReplicated: UInt64 = 0
+    var awaited: UInt64 = 0
     var corrupt: UInt64 = 0
     var missing: UInt64 = 0
     var wantedReplicas: UInt64 = 0
@@ -22,6 +23,7 @@ struct FsckSummary {
         bytes &+= key.length
         blocks += UInt64(key.blocks)
         underReplicated += UInt64(key.underReplicated)
+        awaited += UInt64(key.awaited)
         corrupt += UInt64(key.corrupt)
         missing += UInt64(key.missing)
         wantedReplicas += UInt64(key.wantedReplicas)
@@ -34,12 +36,14 @@ struct FsckSummary {
     private var status: String {
         if missing > 0 { return "missing" }
         if corrupt > 0 { return "corrupt" }
+        if awaited > 0 { return "awaited" }
         return underReplicated > 0 ? "under-replicated" : "healthy"
     }
 
     /// `nil`: healthy.
     var exitCode: ExitCode? {
         if missing > 0 || corrupt > 0 { return ExitCode(2) }
+        if awaited > 0 { return SystemExit.temporaryFailure.exitCode }
         return underReplicated > 0 ? ExitCode(1) : nil
     }
 
@@ -48,7 +52,7 @@ struct FsckSummary {
             status            \(status)
             keys              \(keys), \(ByteSize.format(bytes))
             blocks            \(blocks): \(underReplicated) under-replicated, \(corrupt) corrupt, \
-            \(missing) missing
+            \(missing) missing, \(awaited) awaited
             copies            \(liveReplicas) live of \(wantedReplicas) wanted, \
             \(corruptReplicas) corrupt, \(staleReplicas) stale
 
@@ -56,8 +60,8 @@ struct FsckSummary {
         if exitCode != nil { out += "where             catena fsck --locations shows the copies\n" }
         if deadNodes > 0 { out += "dead datanodes    \(deadNodes)\n" }
         if incompleteReports > 0 {
-            out += "not yet reported  \(incompleteReports) datanodes: what they hold counts as "
-            out += "missing until they have named it\n"
+            out += "not yet reported  \(counted(incompleteReports, "datanode")): a block that they "
+            out += "may hold is awaited. Ask again when they have named all they hold\n"
         }
         return out
     }
@@ -71,6 +75,7 @@ struct FsckSummary {
                     ("bytes", .unsigned(bytes)), ("blocks", .unsigned(blocks)),
                     ("under_replicated", .unsigned(underReplicated)),
                     ("corrupt", .unsigned(corrupt)), ("missing", .unsigned(missing)),
+                    ("awaited", .unsigned(awaited)),
                     ("wanted_replicas", .unsigned(wantedReplicas)),
                     ("live_replicas", .unsigned(liveReplicas)),
                     ("corrupt_replicas", .unsigned(corruptReplicas)),

@@ -90,8 +90,7 @@ struct Put: ParsableCommand {
             if flags.json {
                 try StandardStream.output.writeResult(json(summary, taken))
             } else if !quiet {
-                let blocks =
-                    summary.blocks.count == 1 ? "1 block" : "\(summary.blocks.count) blocks"
+                let blocks = counted(summary.blocks.count, "block")
                 StandardStream.error.write(
                     "\(ShownText.line(key)): \(transferText(summary.length, taken)), \(blocks), "
                         + "crc32c \(checksumText(summary.checksum))\n")

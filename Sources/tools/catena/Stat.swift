@@ -32,7 +32,8 @@ struct Stat: ParsableCommand {
             out += "length   none yet: the first value is being written\n"
         }
         if let open = info.open {
-            out += "open     \(open.length) bytes in \(open.blocks) blocks, lease for "
+            out += "open     \(counted(open.length, "byte")) in "
+            out += "\(counted(open.blocks, "block")), lease for "
             out += "\(TimeSpan.format(Int64(clamping: open.leaseMilliseconds))) more\n"
         }
         for (index, block) in info.blocks.enumerated() {

@@ -27,21 +27,34 @@ func clusterText(_ status: ClusterSummary) -> String {
     let share = status.capacity > 0 ? Double(status.used) / Double(status.capacity) * 100 : 0
     let uptime = TimeSpan.format(Int64(clamping: status.uptimeMilliseconds))
     var damage = ""
-    if status.corruptReplicas > 0 { damage += "; \(status.corruptReplicas) copies are CORRUPT" }
-    if status.strays > 0 { damage += "; \(status.strays) stray blocks" }
+    if status.corruptReplicas > 0 {
+        damage += "; \(counted(status.corruptReplicas, "copy is", "copies are")) CORRUPT"
+    }
+    if status.strays > 0 { damage += "; \(counted(status.strays, "stray block"))" }
+    let awaited = status.awaited > 0 ? ", \(status.awaited) awaited" : ""
     return """
         cluster    \(status.cluster)
         namenode   up \(uptime)
-        datanodes  \(status.live) live, \(status.stale) stale, \(status.dead) dead; \
+        datanodes  \(status.live) live, \(status.stale) stale, \(status.dead) dead\(awaited); \
         \(status.needed) needed\(enough)
         space      \(ByteSize.format(status.used)) of \(ByteSize.format(status.capacity)) used \
         (\(Int(share))%)
-        values     \(status.keys) keys, \(status.blocks) blocks, \(status.leases) being written
-        copies     \(status.replicas) by default; \(status.underReplicated) blocks have too few, \
-        \(status.missing) have none\(damage)
+        values     \(counted(status.keys, "key")), \(counted(status.blocks, "block")), \
+        \(status.leases) being written
+        copies     \(status.replicas) by default; \
+        \(counted(status.underReplicated, "block has", "blocks have")) too few, \
+        \(counted(status.missing, "has", "have")) none\(damage)
         blocks     up to \(ByteSize.format(status.blockBytes))
-        \(behindText(status))
+        \(awaitedText(status))\(behindText(status))
         """
+}
+
+private func awaitedText(_ status: ClusterSummary) -> String {
+    guard status.reportsIncomplete > 0 else { return "" }
+    let nodes = counted(status.reportsIncomplete, "datanode has", "datanodes have")
+    let blocks = counted(status.awaitedBlocks, "block of which no copy is known is", "blocks of "
+        + "which no copy is known are")
+    return "awaited    \(nodes) yet to name all they hold; \(blocks) awaited until then\n"
 }
 
 private func behindText(_ status: ClusterSummary) -> String {
@@ -52,12 +65,15 @@ func clusterJSON(_ status: ClusterSummary) -> [(String, JSONValue)] {
     [
         ("cluster", .string("\(status.cluster)")),
         ("live", .integer(Int64(status.live))), ("stale", .integer(Int64(status.stale))),
-        ("dead", .integer(Int64(status.dead))), ("needed", .integer(Int64(status.needed))),
+        ("dead", .integer(Int64(status.dead))), ("awaited", .integer(Int64(status.awaited))),
+        ("needed", .integer(Int64(status.needed))),
         ("capacity_bytes", .unsigned(status.capacity)), ("used_bytes", .unsigned(status.used)),
         ("keys", .unsigned(status.keys)), ("blocks", .unsigned(status.blocks)),
         ("leases", .unsigned(status.leases)),
         ("under_replicated_blocks", .unsigned(status.underReplicated)),
         ("missing_blocks", .unsigned(status.missing)),
+        ("awaited_blocks", .unsigned(status.awaitedBlocks)),
+        ("reports_incomplete", .integer(Int64(status.reportsIncomplete))),
         ("corrupt_replicas", .unsigned(status.corruptReplicas)),
         ("stray_blocks", .unsigned(status.strays)),
         ("reports_complete", .integer(Int64(status.reportsComplete))),

@@ -339,7 +339,7 @@ class Cluster:
                 raise NotReady(f"{daemon.name} exited\n{daemon.tail()}")
         with ControlClient(self.address) as client:
             report = client.report()
-        known = [entry for entry in report.nodes if entry.state != "dead"]
+        known = [entry for entry in report.nodes if entry.state not in ("dead", "awaited")]
         live = [entry for entry in known if entry.state == "live" and entry.report_complete]
         ports = sorted(node.daemon.port() for node in running)
         return len(known) == len(live) and sorted(entry.node.port for entry in live) == ports

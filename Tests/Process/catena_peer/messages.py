@@ -23,7 +23,7 @@ Reply: 1 uint64 request_id; 2 enum code; 3 string message; 4 uint32 live_nodes; 
 Empty:
 LateBlock: 1 uint64 block; 2 uint32 position; 3 Node node; 4 enum level
 Device: 1 bytes device_id; 2 string location; 3 uint64 capacity_bytes; 4 uint64 used_bytes; 5
-    uint64 free_bytes; 6 string path; 7 bool failed
+    uint64 free_bytes; 6 string path; 7 bool failed; 110 uint64 file_system
 BlockState: 1 uint64 block; 2 uint64 epoch; 3 uint64 length; 4 uint32 crc; 5 enum state; 6 bytes
     device_id; 40 uint32 incarnation
 Register: 1 bytes node_id; 2 bytes incarnation; 3 string host; 4 uint32 port; 5 *Device devices; 6
@@ -72,7 +72,8 @@ ClusterStatusReply: 1 bytes cluster_id; 2 uint32 live; 3 uint32 stale; 4 uint32 
     needed; 6 uint64 capacity_bytes; 7 uint64 used_bytes; 8 uint64 keys; 9 uint64 blocks; 10
     uint64 leases; 11 uint64 under_replicated_blocks; 12 uint64 missing_blocks; 13 uint64
     uptime_ms; 14 uint32 replicas; 15 uint64 block_bytes; 20 uint64 corrupt_replicas; 21 uint64
-    stray_blocks; 40 NamespaceBehind behind; 41 uint32 reports_complete
+    stray_blocks; 40 NamespaceBehind behind; 41 uint32 reports_complete; 110
+    uint32 awaited; 111 uint32 reports_incomplete; 112 uint64 awaited_blocks
 NamespaceBehind: 1 bytes node_id; 2 uint32 incarnation; 3 uint64 commit; 4 uint64 own_commit; 5
     uint64 block; 6 uint64 own_block
 Report: 1 bool dead_only
@@ -92,7 +93,8 @@ FsckReply: 1 *FsckKey keys; 2 bool more; 3 string next; 4 uint64 next_offset; 5 
     reports_incomplete; 6 uint32 dead
 FsckKey: 1 string key; 2 uint64 length; 3 uint32 blocks; 4 uint32 under_replicated; 5 uint32
     corrupt; 6 uint32 missing; 7 uint32 corrupt_replicas; 8 uint32 live_replicas; 9 *FsckBlock
-    detail; 10 uint32 wanted_replicas; 100 uint32 stale_replicas
+    detail; 10 uint32 wanted_replicas; 100 uint32 stale_replicas; 110 uint32
+    awaited
 FsckBlock: 1 uint64 block; 2 uint64 epoch; 3 uint64 offset; 4 uint64 length; 5 uint32 wanted; 6
     uint32 live; 7 uint32 corrupt; 8 *FsckReplica replicas; 100 uint32 stale
 FsckReplica: 1 Node node; 2 enum state

@@ -80,7 +80,7 @@ extension SQLiteStore {
     private static func mark(_ marker: String, _ directory: String) throws(StoreFailure) {
         do {
             try DurableFile.replace(
-                marker, mode: 0o644,
+                marker, mode: 0o600,
                 text: "A namenode has this namespace open, or did not end cleanly.\n")
             try DurableFile.syncDirectory(directory)
         } catch {

@@ -87,6 +87,10 @@ package enum StoreCare {
     package static func copy(from directory: String, to target: String) throws(StoreFailure) {
         let connection = try open(directory)
         let made = path(target)
+        // SQLite gives its log and index the mode that the file has when it makes them.
+        let empty = Glibc.open(made, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard empty >= 0 else { throw StoreFailure("\(made): \(SystemFailure("open"))") }
+        _ = close(empty)
         let quoted = made.split(separator: "'", omittingEmptySubsequences: false)
             .joined(separator: "''")
         try connection.run("VACUUM INTO '\(quoted)'")
