@@ -37,8 +37,8 @@ struct FillCommand: ParsableCommand {
         try presenting("catena-namenode") {
             let opened = try NamespaceDirectory.open(directory.dir).served()
             _ = try NamespaceDirectory.lock(directory.dir)
-            let store = try SQLiteStore.open(
-                in: directory.dir, cluster: opened.cluster, now: MonotonicClock.milliseconds(),
+            let store = try opened.store.open(
+                cluster: opened.cluster, now: MonotonicClock.milliseconds(),
                 boot: try NamenodeService.boot())
             for start in stride(from: 0, to: keys, by: Self.batch) {
                 try write(start..<min(keys, start + Self.batch), chain, store)
@@ -48,7 +48,7 @@ struct FillCommand: ParsableCommand {
         }
     }
 
-    private func write(_ numbers: Range<Int>, _ chain: [NodeID], _ store: SQLiteStore) throws {
+    private func write(_ numbers: Range<Int>, _ chain: [NodeID], _ store: NamespaceOverlay) throws {
         let block = store.counter(.block)
         let value = store.counter(.value)
         var mutations: [Mutation] = []
