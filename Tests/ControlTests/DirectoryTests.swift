@@ -99,7 +99,7 @@ struct DirectoryTests {
             let new = try NamespaceDirectory.open(base)
             #expect(new.format == NamespaceDirectory.formatVersion)
             #expect(try !new.upgrade())
-            let store = try SQLiteStore.open(in: base, cluster: Desk.cluster, now: 0, boot: "a")
+            let store = try SQLiteEngine(base).open(cluster: Desk.cluster, now: 0, boot: "a")
             #expect(store.counter(.block) == 8 << 32 | 1)
             #expect(store.tally.keys == 0)
         }
@@ -111,7 +111,7 @@ struct DirectoryTests {
             try FileManager.default.removeItem(atPath: base + "/namespace.db")
             _ = try NamespaceDirectory.open(base)
             #expect(throws: StoreFailure.self) {
-                try SQLiteStore.open(in: base, cluster: Desk.cluster, now: 0, boot: "a")
+                try SQLiteEngine(base).open(cluster: Desk.cluster, now: 0, boot: "a")
             }
         }
     }

@@ -132,7 +132,7 @@ struct SQLiteStoreTests {
             let answers = store.counter(.outcome)
             let backup = scratch.folder + "/backup"
             try NamespaceBackup.make(of: base, in: backup)
-            #expect(try StoreCare.check(in: backup).isEmpty)
+            #expect(try SQLiteEngine(backup).check().isEmpty)
             let restored = scratch.folder + "/restored"
             try NamespaceBackup.restore(backup, to: restored)
             #expect(throws: DirectoryFailure.exists(restored)) {
@@ -144,7 +144,7 @@ struct SQLiteStoreTests {
             #expect(again.counter(.block) & 0xffff_ffff == 1)
             #expect(again.counter(.outcome) == answers)
             var exported: [String] = []
-            try StoreCare.export(in: backup) { key, _, blocks in
+            try SQLiteEngine(backup).export { key, _, blocks in
                 exported.append("\(key) \(blocks.map(\.block.number))")
             }
             #expect(exported == ["a [1]"])
@@ -157,15 +157,14 @@ struct SQLiteStoreTests {
             // A key whose blocks are nowhere.
             let record = KeyRecord(value: ValueID(1), length: 77, createdUnixMs: 0)
             try Scratch.commit(store, [.putKey(try key("a"), record)])
-            #expect(try StoreCare.check(in: scratch.folder).count == 1)
+            #expect(try scratch.engine.check().count == 1)
         }
     }
 
     @Test func itIsOneClustersDatabase() throws {
         try Scratch.with { scratch in
             #expect(throws: StoreFailure.self) {
-                try SQLiteStore.open(
-                    in: scratch.folder, cluster: ClusterID(high: 1, low: 1), now: 0, boot: "")
+                try scratch.engine.open(cluster: ClusterID(high: 1, low: 1), now: 0, boot: "")
             }
         }
     }

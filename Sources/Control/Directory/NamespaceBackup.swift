@@ -6,9 +6,9 @@ import System
 package enum NamespaceBackup {
     /// Copies a namespace, which a namenode may have open, into a directory that has none.
     package static func make(of directory: String, in target: String) throws {
-        _ = try NamespaceDirectory.open(directory)
+        let store = try NamespaceDirectory.open(directory).store
         try prepare(target)
-        try StoreCare.copy(from: directory, to: target)
+        try store.copy(to: NamespaceDirectory.store(in: target))
         try finish(from: directory, to: target, isBackup: true)
     }
 
@@ -19,34 +19,37 @@ package enum NamespaceBackup {
         guard found.format == NamespaceDirectory.formatVersion else {
             throw DirectoryFailure.damaged(backup, reason: "backups have no older format")
         }
-        if let problem = try StoreCare.check(in: backup).first {
-            throw DirectoryFailure.damaged("\(backup)/\(SQLiteStore.file)", reason: problem)
+        if let problem = try found.store.check().first {
+            throw DirectoryFailure.damaged(found.store.name, reason: problem)
         }
         try prepare(directory)
         let lock = try NamespaceDirectory.lock(directory)
         defer { _ = close(lock) }
-        try StoreCare.copy(from: backup, to: directory)
-        try StoreCare.giveUpLater(in: directory)
+        let store = NamespaceDirectory.store(in: directory)
+        try found.store.copy(to: store)
+        try giveUpLater(store)
         try finish(from: backup, to: directory, isBackup: false)
     }
 
     /// Goes on with a namespace that is older than what its datanodes have heard of, or whose log
     /// has lost its end: as after a restore of it, in its place.
     package static func accept(_ directory: String) throws {
-        _ = try NamespaceDirectory.open(directory).served()
+        let store = try NamespaceDirectory.open(directory).served().store
         let lock = try NamespaceDirectory.lock(directory)
         defer { _ = close(lock) }
-        try StoreCare.giveUpLater(in: directory)
+        try giveUpLater(store)
+    }
+
+    private static func giveUpLater(_ store: SQLiteEngine) throws(StoreFailure) {
+        var generator = SystemRandomNumberGenerator()
+        try store.giveUpLater(using: &generator)
     }
 
     private static func prepare(_ target: String) throws(DirectoryFailure) {
         if mkdir(target, 0o700) != 0, errno != EEXIST {
             throw .system(target, SystemFailure("mkdir"))
         }
-        let names = [
-            NamespaceDirectory.namespaceFile, NamespaceDirectory.secretFile, SQLiteStore.file,
-        ]
-        for name in names where access("\(target)/\(name)", F_OK) == 0 { throw .exists(target) }
+        try NamespaceDirectory.requireNone(target)
     }
 
     private static func finish(

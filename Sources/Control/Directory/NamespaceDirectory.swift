@@ -4,7 +4,7 @@ import System
 import Wire
 
 /// The namenode's directory: `namespace.json`, which names the cluster, `cluster.secret`, which its
-/// datanodes prove to know, and the namespace's database. `namespace.json` is written last and
+/// datanodes prove to know, and the namespace's store. `namespace.json` is written last and
 /// durably: its presence means a whole format.
 package struct NamespaceDirectory: Sendable, Equatable {
     /// 1 had the namespace in memory, and a count of starts beside it; 2 has it in a database.
@@ -36,23 +36,15 @@ package struct NamespaceDirectory: Sendable, Equatable {
     package static func format(
         _ path: String, cluster: ClusterID, secret: [UInt8], made: Date
     ) throws(DirectoryFailure) -> NamespaceDirectory {
-<<<<<<< HEAD
-        if mkdir(path, 0o755) != 0, errno != EEXIST {
-=======
-        precondition(secret.count == secretBytes, "a cluster secret has 32 bytes")
         if mkdir(path, 0o700) != 0, errno != EEXIST {
->>>>>>> 5726ea55a083076e0ea0b6db7adaedc9b2374366
             throw .system(path, SystemFailure("mkdir"))
         }
-        for name in [namespaceFile, secretFile, SQLiteStore.file]
-        where access("\(path)/\(name)", F_OK) == 0 {
-            throw .exists(path)
-        }
+        try requireNone(path)
         let lock = try lock(path)
         defer { _ = close(lock) }
         try DurableFile.create(
             "\(path)/\(secretFile)", mode: 0o600, text: SecretFile.text(of: secret))
-        try makeDatabase(path, cluster: cluster, firstNumber: 1)
+        try makeStore(path, cluster: cluster, firstNumber: 1)
         let namespace = Namespace(
             format: formatVersion, cluster: cluster.description,
             made: made.formatted(.iso8601))
@@ -86,6 +78,17 @@ package struct NamespaceDirectory: Sendable, Equatable {
     package func served() throws(DirectoryFailure) -> NamespaceDirectory {
         if isBackup { throw .backup(path) }
         return self
+    }
+
+    /// The store that a directory's namespace is in: of one kind, so far.
+    package static func store(in path: String) -> SQLiteEngine { SQLiteEngine(path) }
+
+    package var store: SQLiteEngine { Self.store(in: path) }
+
+    /// A directory may exist, but not with anything of a namespace.
+    static func requireNone(_ path: String) throws(DirectoryFailure) {
+        let files = [namespaceFile, secretFile].filter { access("\(path)/\($0)", F_OK) == 0 }
+        guard files.isEmpty, !store(in: path).exists else { throw .exists(path) }
     }
 
     static func copyNamespace(
@@ -143,8 +146,8 @@ package struct NamespaceDirectory: Sendable, Equatable {
         let starts = try Self.readStarts(path)
         // One that is there was made by an upgrade that did not come to its end: nothing has used
         // it.
-        if access("\(path)/\(SQLiteStore.file)", F_OK) != 0 {
-            try Self.makeDatabase(path, cluster: cluster, firstNumber: (starts + 1) << 32 | 1)
+        if !store.exists {
+            try Self.makeStore(path, cluster: cluster, firstNumber: (starts + 1) << 32 | 1)
         }
         var namespace = try Self.readNamespace(path)
         namespace.format = Self.formatVersion
@@ -165,35 +168,13 @@ package struct NamespaceDirectory: Sendable, Equatable {
         return found
     }
 
-    /// Makes the database beside its place, so that it appears whole.
-    private static func makeDatabase(
+    private static func makeStore(
         _ path: String, cluster: ClusterID, firstNumber: UInt64
     ) throws(DirectoryFailure) {
-        let file = "\(path)/\(SQLiteStore.file)"
-        let draft = "\(path)/new"
-        if mkdir(draft, 0o700) != 0, errno != EEXIST {
-            throw .system(draft, SystemFailure("mkdir"))
-        }
-        for name in try contents(draft) { _ = unlink("\(draft)/\(name)") }
-        defer { _ = rmdir(draft) }
-        do {
-            try SQLiteStore.create(in: draft, cluster: cluster, firstNumber: firstNumber)
-        } catch { throw .damaged(file, reason: error.reason) }
-        guard chmod("\(draft)/\(SQLiteStore.file)", 0o600) == 0 else {
-            throw .system(file, SystemFailure("chmod"))
-        }
-        // Nothing is in them any more: `create` has moved all of it into the database.
-        for name in ["-wal", "-shm"] { _ = unlink("\(draft)/\(SQLiteStore.file)\(name)") }
-        guard rename("\(draft)/\(SQLiteStore.file)", file) == 0 else {
-            throw .system(file, SystemFailure("rename"))
-        }
-        try DurableFile.syncDirectory(path)
-    }
-
-    private static func contents(_ path: String) throws(DirectoryFailure) -> [String] {
-        do { return try FileManager.default.contentsOfDirectory(atPath: path) } catch {
-            throw .system(path, SystemFailure("readdir"))
-        }
+        let store = store(in: path)
+        do throws(StoreFailure) {
+            try store.create(cluster: cluster, firstNumber: firstNumber)
+        } catch { throw .damaged(store.name, reason: error.reason) }
     }
 
     private static func readSecret(_ path: String) throws(DirectoryFailure) -> [UInt8] {

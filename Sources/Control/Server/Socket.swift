@@ -1,23 +1,5 @@
 import Glibc
-<<<<<<< HEAD
 import System
-=======
-
-/// A system call that failed, in words.
-package struct SystemFailure: Error, Equatable, Sendable, CustomStringConvertible {
-    package let call: String
-    package let code: Int32
-
-    package init(_ call: String, code: Int32 = errno) {
-        self.call = call
-        self.code = code
-    }
-
-    package var description: String { "\(call): \(String(cString: strerror(code)))" }
-
-    package var isDenied: Bool { code == EACCES || code == EPERM }
-}
->>>>>>> 5726ea55a083076e0ea0b6db7adaedc9b2374366
 
 /// POSIX sockets, as much as a control server needs: non-blocking and closed on exec.
 enum Socket {

@@ -22,8 +22,7 @@ struct CheckCommand: ParsableCommand {
 
     func run() throws {
         try presenting("catena-namenode", prints: true) {
-            _ = try NamespaceDirectory.open(directory.dir)
-            let problems = try StoreCare.check(in: directory.dir)
+            let problems = try NamespaceDirectory.open(directory.dir).store.check()
             for problem in problems { try StandardStream.output.writeResult(problem + "\n") }
             guard problems.isEmpty else {
                 throw ToolFailure(
@@ -113,8 +112,8 @@ struct ExportCommand: ParsableCommand {
 
     func run() throws {
         try presenting("catena-namenode", prints: true) {
-            _ = try NamespaceDirectory.open(directory.dir)
-            try StoreCare.export(in: directory.dir) { key, record, blocks in
+            let store = try NamespaceDirectory.open(directory.dir).store
+            try store.export { key, record, blocks in
                 let line = JSONLine([
                     ("key", .string(key.description)), ("length", .unsigned(record.length)),
                     ("created_unix_ms", .integer(record.createdUnixMs)),

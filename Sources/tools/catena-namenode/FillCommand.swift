@@ -38,8 +38,8 @@ struct FillCommand: ParsableCommand {
         try presenting("catena-namenode") {
             let opened = try NamespaceDirectory.open(directory.dir).served()
             _ = try NamespaceDirectory.lock(directory.dir)
-            let store = try SQLiteStore.open(
-                in: directory.dir, cluster: opened.cluster, now: BootClock.milliseconds,
+            let store = try opened.store.open(
+                cluster: opened.cluster, now: BootClock.milliseconds,
                 boot: try NamenodeService.boot())
             for start in stride(from: 0, to: keys, by: Self.batch) {
                 try write(start..<min(keys, start + Self.batch), chain, store)
@@ -49,7 +49,7 @@ struct FillCommand: ParsableCommand {
         }
     }
 
-    private func write(_ numbers: Range<Int>, _ chain: [NodeID], _ store: SQLiteStore) throws {
+    private func write(_ numbers: Range<Int>, _ chain: [NodeID], _ store: NamespaceOverlay) throws {
         let block = store.counter(.block)
         let value = store.counter(.value)
         var mutations: [Mutation] = []

@@ -8,7 +8,7 @@ import Wire
 
 /// Puts the namenode together and waits for its end.
 enum NamenodeService {
-    typealias Server = NamenodeServer<SQLiteStore>
+    typealias Server = NamenodeServer<NamespaceOverlay>
 
     /// Listener, epoll, database and what Dispatch needs, without one connection.
     static let ownDescriptors = 24
@@ -17,7 +17,7 @@ enum NamenodeService {
 
     static func server(
         _ directory: NamespaceDirectory, settings: NamenodeSettings, map: LocationMap,
-        store: SQLiteStore, faults: FaultPoint?, log: Logger
+        store: NamespaceOverlay, faults: FaultPoint?, log: Logger
     ) -> Server {
         let namenode = Namenode(
             cluster: directory.cluster, secret: directory.secret, settings: settings,

@@ -47,9 +47,9 @@ struct RunCommand: ParsableCommand {
             log.warning(
                 "the directory was of format 1, whose namespace was in memory: it begins empty")
         }
-        let store = try SQLiteStore.open(
-            in: settings.directory, cluster: directory.cluster,
-            now: BootClock.milliseconds, boot: try NamenodeService.boot())
+        let store = try directory.store.open(
+            cluster: directory.cluster, now: BootClock.milliseconds,
+            boot: try NamenodeService.boot())
         for remark in store.remarks { log.warning("\(remark)") }
         let server = NamenodeService.server(
             directory, settings: settings, map: map, store: store,

@@ -20,15 +20,16 @@ struct Scratch {
             }
         }
         let scratch = Scratch(folder: folder)
-        try SQLiteStore.create(in: folder, cluster: Desk.cluster)
+        try scratch.engine.create(cluster: Desk.cluster, firstNumber: 1)
         try body(scratch)
     }
 
-    var database: String { "\(folder)/\(SQLiteStore.file)" }
+    var engine: SQLiteEngine { SQLiteEngine(folder) }
+    var database: String { engine.name }
     var wal: String { database + "-wal" }
 
-    func store(now: Int64 = 0, boot: String = "boot") throws -> SQLiteStore {
-        try SQLiteStore.open(in: folder, cluster: Desk.cluster, now: now, boot: boot)
+    func store(now: Int64 = 0, boot: String = "boot") throws -> NamespaceOverlay {
+        try engine.open(cluster: Desk.cluster, now: now, boot: boot)
     }
 
     /// Commits and waits for it.
@@ -44,7 +45,7 @@ struct Scratch {
         store.committed()
     }
 
-    static func commit(_ store: SQLiteStore, _ mutations: [Mutation]) throws {
+    static func commit(_ store: NamespaceOverlay, _ mutations: [Mutation]) throws {
         try store.apply(mutations)
         var any: any NamespaceStore = store
         try commit(&any)

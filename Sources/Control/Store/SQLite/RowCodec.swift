@@ -2,9 +2,14 @@ import Wire
 
 /// The records in the tables' rows (docs/ARCHITECTURE.md, "The namespace's tables").
 struct RowCodec: Sendable {
-    var nodes = NodeNumbers()
+    private(set) var nodes = NodeNumbers()
 
     typealias Malformed = RecordReader.Malformed
+
+    /// Nodes that no row has named before, in the order of their numbers.
+    mutating func take(_ new: [NodeID]) {
+        for node in new { nodes.add(node, number: nodes.next) }
+    }
 
     static func write(_ record: KeyRecord) -> [UInt8] {
         var writer = RecordWriter()

@@ -35,7 +35,7 @@ enum Schema {
         try connection.run("PRAGMA user_version = \(versions.upperBound)")
         for table in tables { try connection.run(table) }
         let put = try connection.prepare("INSERT INTO meta (name, record) VALUES ('state', ?1)")
-        put.bind(1, state.bytes)
+        put.bind(1, StateRow.write(state))
         try put.run()
         try connection.run("COMMIT")
     }

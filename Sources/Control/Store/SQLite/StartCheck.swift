@@ -7,23 +7,22 @@ import System
 /// Reads the file's header and the WAL, whose length is bounded by checkpoints; and the whole file
 /// when another program has moved the WAL into it.
 struct StartCheck {
-    let directory: String
+    private let engine: SQLiteEngine
     /// The operator has said that what there is will do: an end of the log that is missing does not
     /// count.
-    let acceptsLess: Bool
+    private let acceptsLess: Bool
     /// Before SQLite makes one.
     private let hasWAL: Bool
 
-    init(directory: String, acceptsLess: Bool = false) {
-        self.directory = directory
+    init(_ engine: SQLiteEngine, acceptsLess: Bool = false) {
+        self.engine = engine
         self.acceptsLess = acceptsLess
-        hasWAL = access("\(directory)/\(SQLiteStore.file)-wal", F_OK) == 0
+        hasWAL = access(engine.name + "-wal", F_OK) == 0
     }
 
-    private var path: String { "\(directory)/\(SQLiteStore.file)" }
-    private var marker: String { "\(directory)/\(SQLiteStore.markerFile)" }
+    private var path: String { engine.name }
     /// The last namenode did not end cleanly: there was something in the WAL.
-    private var isUnclean: Bool { access(marker, F_OK) == 0 }
+    private var isUnclean: Bool { access(engine.marker, F_OK) == 0 }
 
     /// - Returns: what the operator should know all the same.
     func run() throws(StoreFailure) -> [String] {
@@ -60,7 +59,7 @@ struct StartCheck {
     }
 
     private func end() throws(StoreFailure) -> UInt64? {
-        acceptsLess ? 0 : try LogEnd.read(in: directory)
+        acceptsLess ? 0 : try LogEnd.read(in: engine.directory)
     }
 
     /// What was answered is there.
@@ -74,13 +73,13 @@ struct StartCheck {
                 "\(path)-wal ends too early: it comes to commit \(state.commits), \(path) has "
                     + "pages of commit \(commits): restore a backup")
         }
-        if let end = try LogEnd.read(in: directory) {
+        if let end = try LogEnd.read(in: engine.directory) {
             guard state.commits >= end else {
                 throw cut(comesTo: state.commits, end: end)
             }
         } else if isUnclean, hasHistory {
             throw StoreFailure(
-                "\(directory)/\(LogEnd.file) is missing, and the last namenode did not end "
+                "\(engine.directory)/\(LogEnd.file) is missing, and the last namenode did not end "
                     + "cleanly: put it back, or go on with what is there by "
                     + "'catena-namenode accept'")
         }

@@ -4,15 +4,15 @@ import Wire
 enum StoreLoader {
     static func state(_ connection: SQLiteConnection) throws(StoreFailure) -> StoreState {
         let row = try connection.prepare("SELECT record FROM meta WHERE name = 'state'")
-        guard try row.step(), let state = StoreState(row.bytes(0)) else {
-            throw StoreFailure("\(connection.path): the row of the counters cannot be read")
-        }
-        return state
+        let unreadable = StoreFailure(
+            "\(connection.path): the row of the counters cannot be read")
+        guard try row.step() else { throw unreadable }
+        do { return try StateRow.read(row.bytes(0)) } catch { throw unreadable }
     }
 
     static func put(_ state: StoreState, _ connection: SQLiteConnection) throws(StoreFailure) {
         let row = try connection.prepare("UPDATE meta SET record = ?1 WHERE name = 'state'")
-        row.bind(1, state.bytes)
+        row.bind(1, StateRow.write(state))
         try row.run()
     }
 
@@ -47,37 +47,37 @@ enum StoreLoader {
     }
 
     static func load(
-        _ store: SQLiteStore, _ connection: SQLiteConnection, boot: String
-    ) throws(StoreFailure) {
-        let reader = store.reader
+        _ connection: SQLiteConnection, _ reader: SQLiteRows, _ sink: SQLiteSink,
+        state: StoreState, history: NamespaceHistory, boot: String, remarks: [String]
+    ) throws(StoreFailure) -> LoadedNamespace {
+        var open: [BlockRecord] = []
         for row in try rows("SELECT id, record FROM open", connection) {
             let block = try reader.whole("block \(row.number)") { () throws(RowCodec.Malformed) in
                 try reader.codec.open(row.record, block: BlockID(row.number))
             }
-            store.takeOpen(block)
+            open.append(block)
         }
+        var leases: [LeaseRecord] = []
         for row in try rows("SELECT value, record FROM lease", connection) {
-            let value = ValueID(row.number)
-            var lease = try reader.whole("lease \(row.number)") { () throws(RowCodec.Malformed) in
-                try RowCodec.lease(row.record, value: value)
+            let lease = try reader.whole("lease \(row.number)") { () throws(RowCodec.Malformed) in
+                try RowCodec.lease(row.record, value: ValueID(row.number))
             }
-            let planned = (store.openOf[value] ?? []).compactMap { store.openBlocks[$0]?.position }
-            lease.blocks = planned.max().map { Int($0) + 1 } ?? 0
-            store.take(lease)
+            leases.append(lease)
         }
+        var answers: [Pending.Outcome] = []
         for row in try rows("SELECT sequence, record FROM outcome ORDER BY sequence", connection) {
-            let kept = try reader.whole("answer \(row.number)") { () throws(RowCodec.Malformed) in
+            answers += try reader.whole("answer \(row.number)") { () throws(RowCodec.Malformed) in
                 try outcomes(row.record)
             }
-            for outcome in kept where outcome.sequence > store.state.outcomeFloor {
-                store.keep(outcome)
-            }
         }
-        store.history = try history(connection)
         let keys = try rows("SELECT place, record FROM signing ORDER BY place", connection)
-        store.signingKeys = try reader.whole("a signing key") { () throws(RowCodec.Malformed) in
+        let signingKeys = try reader.whole("a signing key") { () throws(RowCodec.Malformed) in
             try SigningRows.read(keys.map { ($0.number, $0.record) }, boot: boot)
         }
+        return LoadedNamespace(
+            rows: reader, sink: sink, state: state, history: history, signingKeys: signingKeys,
+            leases: leases, openBlocks: open, answers: answers,
+            nodes: reader.codec.nodes.nodes, remarks: remarks)
     }
 
     private static func outcomes(

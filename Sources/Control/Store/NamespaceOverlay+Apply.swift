@@ -1,6 +1,6 @@
 import Wire
 
-extension SQLiteStore {
+extension NamespaceOverlay {
     package func apply(_ mutations: [Mutation]) throws(StoreFailure) {
         let firstFresh = state[.block]
         for mutation in mutations { apply(mutation, firstFresh: firstFresh) }
@@ -89,7 +89,7 @@ extension SQLiteStore {
             count(after, by: 1)
             recentValues.drop(after.value)
             if after.state == .open { takeOpen(after) }
-            number(after)
+            takeNodes(of: after)
         }
         open.put(block, after, before: before)
     }
@@ -115,12 +115,12 @@ extension SQLiteStore {
         if openOf[record.value]?.isEmpty == true { openOf[record.value] = nil }
     }
 
-    /// Gives every node that the record names its number.
-    private func number(_ record: BlockRecord) {
+    /// Nodes that no record has named before.
+    private func takeNodes(of record: BlockRecord) {
         var named = record.chain
         if case .doomed(_, let waiting) = record.state { named += waiting }
-        for node in named where reader.codec.nodes[node] == nil {
-            reader.codec.nodes.add(node, number: reader.codec.nodes.next)
+        for node in named where knownNodes.insert(node).inserted {
+            nodeIDs.append(node)
             open.nodes.append(node)
         }
     }
@@ -131,7 +131,7 @@ extension SQLiteStore {
         change { $0.keep(outcome.reply, for: outcome.name, sequence: outcome.sequence) }
     }
 
-    /// The database keeps the log from the oldest kept answer on.
+    /// The store keeps the log from the oldest kept answer on.
     private func change(_ body: (inout KeptAnswers) -> Void) {
         body(&answers)
         state.tally.outcomes = answers.count

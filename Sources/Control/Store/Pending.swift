@@ -2,7 +2,7 @@ import Wire
 
 /// Changes that no finished commit covers: what a transaction will write, and what reads look at
 /// first. Of each row only its last state is kept, so that a row changed twice is written once.
-struct Pending: Sendable {
+package struct Pending: Sendable {
     struct BlockChange: Sendable {
         /// The row that is there when the transaction begins.
         let before: BlockRecord?

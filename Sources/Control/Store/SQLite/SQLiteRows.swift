@@ -1,9 +1,9 @@
 import Wire
 
 /// Reads of what is committed, with statements prepared once.
-final class StoreReader {
+final class SQLiteRows: CommittedRows {
     private let connection: SQLiteConnection
-    var codec: RowCodec
+    private(set) var codec: RowCodec
     /// This process's number, and the moment it opened the database.
     let start: UInt64
     let opened: Int64
@@ -49,29 +49,21 @@ final class StoreReader {
         }
     }
 
-    /// Rows as they are asked for. `end` has to be called before the next walk.
-    struct KeyWalk {
-        fileprivate let reader: StoreReader
-
-        func next() throws(StoreFailure) -> (key: Key, record: KeyRecord)? {
-            let rows = reader.keyRows
-            guard try rows.step() else { return nil }
-            let key = Key(point: rows.bytes(0))
-            let record = try reader.whole("the key \(key)") { () throws(RowCodec.Malformed) in
-                try RowCodec.key(rows.bytes(1))
-            }
-            return (key, record)
-        }
-
-        func end() { reader.keyRows.reset() }
-    }
-
-    func walkKeys(from start: Key) throws(StoreFailure) -> KeyWalk {
+    func keys(
+        from start: Key, _ each: (Key, KeyRecord) throws(StoreFailure) -> Bool
+    ) throws(StoreFailure) {
         keyRows.bind(1, start.bytes)
-        return KeyWalk(reader: self)
+        defer { keyRows.reset() }
+        while try keyRows.step() {
+            let key = Key(point: keyRows.bytes(0))
+            let record = try whole("the key \(key)") { () throws(RowCodec.Malformed) in
+                try RowCodec.key(keyRows.bytes(1))
+            }
+            guard try each(key, record) else { return }
+        }
     }
 
-    func extents(
+    func sealed(
         of value: ValueID, holding position: UInt64, limit: Int
     ) throws(StoreFailure) -> [BlockRecord] {
         extentRows.bind(1, value.number)
@@ -89,7 +81,6 @@ final class StoreReader {
         return found
     }
 
-    /// A sealed or a doomed block.
     func block(_ block: BlockID) throws(StoreFailure) -> BlockRecord? {
         blockRow.bind(1, block.number)
         defer { blockRow.reset() }
@@ -123,23 +114,19 @@ final class StoreReader {
         }
     }
 
-    struct DoomedWalk {
-        fileprivate let reader: StoreReader
-
-        func next() throws(StoreFailure) -> BlockRecord? {
-            let rows = reader.doomedRows
-            guard try rows.step() else { return nil }
-            return try reader.doomedRecord(rows.bytes(1), BlockID(rows.number(0)))
-        }
-
-        func end() { reader.doomedRows.reset() }
-    }
-
-    func walkDoomed(after block: BlockID) throws(StoreFailure) -> DoomedWalk {
+    func doomed(
+        after block: BlockID, _ each: (BlockRecord) throws(StoreFailure) -> Bool
+    ) throws(StoreFailure) {
         // A row's number has 63 bits.
         doomedRows.bind(1, min(block.number, UInt64(Int64.max)))
-        return DoomedWalk(reader: self)
+        defer { doomedRows.reset() }
+        while try doomedRows.step() {
+            let record = try doomedRecord(doomedRows.bytes(1), BlockID(doomedRows.number(0)))
+            guard try each(record) else { return }
+        }
     }
+
+    func begins(_ batch: Pending) { codec.take(batch.nodes) }
 
     /// A row that cannot be read is damage, which is named.
     func whole<Value>(

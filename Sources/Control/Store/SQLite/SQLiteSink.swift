@@ -1,5 +1,6 @@
 import CSQLite
 import Dispatch
+import Glibc
 import Wire
 
 /// Writes transactions, one after another, on a thread of its own.
@@ -7,7 +8,7 @@ import Wire
 /// Marked unchecked because Swift cannot see what holds by construction: every property is used on
 /// `queue` alone. A transaction that fails is the last: what SQLite or the kernel still holds of it
 /// is not known, so nothing is tried again.
-final class StoreWriter: @unchecked Sendable {
+final class SQLiteSink: BatchSink, @unchecked Sendable {
     /// Pages of WAL after which they are moved into the database file.
     private static let checkpointPages: Int32 = 4_096
 
@@ -18,6 +19,8 @@ final class StoreWriter: @unchecked Sendable {
     private let boot: String
     private let logEnd: LogEnd
     private let place: StorePlace
+    /// Removed by a clean end.
+    private let marker: String
     private var broken: StoreFailure?
     private let walPages = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
 
@@ -51,10 +54,11 @@ final class StoreWriter: @unchecked Sendable {
     /// - Parameter boot: names the run of the kernel whose clock signing keys are timed on.
     init(
         _ connection: SQLiteConnection, codec: RowCodec, start: UInt64, boot: String,
-        end logEnd: LogEnd, place: StorePlace
+        end logEnd: LogEnd, place: StorePlace, marker: String
     ) throws(StoreFailure) {
         self.logEnd = logEnd
         self.place = place
+        self.marker = marker
         self.connection = connection
         self.codec = codec
         self.start = start
@@ -104,13 +108,22 @@ final class StoreWriter: @unchecked Sendable {
         }
     }
 
+    func checkPlace() throws(StoreFailure) { try place.check() }
+
     /// Moves everything into the database file.
-    func close() throws {
-        try queue.sync {
-            if let broken { throw broken }
-            try connection.run("PRAGMA wal_checkpoint(TRUNCATE)")
-            try logEnd.sync()
+    func close() throws(StoreFailure) {
+        let result = queue.sync { () -> Result<Void, StoreFailure> in
+            do throws(StoreFailure) {
+                if let broken { throw broken }
+                try connection.run("PRAGMA wal_checkpoint(TRUNCATE)")
+                try logEnd.sync()
+                guard unlink(marker) == 0 else { throw SQLiteEngine.failure(marker, "unlink") }
+                return .success(())
+            } catch {
+                return .failure(error)
+            }
         }
+        try result.get()
     }
 
     private func commit(_ batch: Pending) -> Result<Void, StoreFailure> {
@@ -146,11 +159,13 @@ final class StoreWriter: @unchecked Sendable {
     // MARK: Rows
 
     private func put(_ batch: Pending) throws(StoreFailure) {
-        putState.bind(1, batch.state.bytes)
+        putState.bind(1, StateRow.write(batch.state))
         try putState.run()
+        codec.take(batch.nodes)
         for node in batch.nodes {
-            let number = codec.nodes.next
-            codec.nodes.add(node, number: number)
+            guard let number = codec.nodes[node] else {
+                preconditionFailure("a node that was taken has a number")
+            }
             try put(.node, number, node.bytes)
         }
         if let keys = batch.signing { try put(keys) }

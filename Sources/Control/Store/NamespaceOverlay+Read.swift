@@ -1,6 +1,6 @@
 import Wire
 
-extension SQLiteStore {
+extension NamespaceOverlay {
     package func key(_ key: Key) -> KeyRecord? {
         if let record = open.keys[key] ?? committing?.keys[key] {
             sawUncommitted = true
@@ -8,7 +8,7 @@ extension SQLiteStore {
         }
         if let record = recentKeys.find(key) { return record }
         return reading(else: nil) { () throws(StoreFailure) in
-            let record = try reader.key(key)
+            let record = try rows.key(key)
             recentKeys.keep(key, record)
             return record
         }
@@ -20,29 +20,26 @@ extension SQLiteStore {
             var found: [(key: Key, record: KeyRecord)] = []
             var newer = open.keys(from: start)
             var older = committing?.keys(from: start) ?? []
-            let rows = try reader.walkKeys(from: start)
-            defer { rows.end() }
-            var row = try rows.next()
-            while found.count < limit {
-                guard
-                    let key = [newer.first, older.first, row?.key].compactMap(\.self).min()
-                else { break }
-                var record: KeyRecord?
-                if row?.key == key {
-                    record = row?.record
-                    row = try rows.next()
+            /// Takes the next change, if its key is at most `end`; answers its key.
+            func takeChange(through end: Key?) -> Key? {
+                guard let key = [newer.first, older.first].compactMap(\.self).min() else {
+                    return nil
                 }
-                if older.first == key || newer.first == key { sawUncommitted = true }
-                if older.first == key {
-                    record = committing?.keys[key] ?? nil
-                    older = older.dropFirst()
-                }
-                if newer.first == key {
-                    record = open.keys[key] ?? nil
-                    newer = newer.dropFirst()
-                }
-                if let record { found.append((key, record)) }
+                if let end, end < key { return nil }
+                sawUncommitted = true
+                let change = newer.first == key ? open.keys[key] : committing?.keys[key]
+                if newer.first == key { newer = newer.dropFirst() }
+                if older.first == key { older = older.dropFirst() }
+                if let record = change ?? nil { found.append((key, record)) }
+                return key
             }
+            try rows.keys(from: start) { key, record in
+                var last: Key?
+                while found.count < limit, let changed = takeChange(through: key) { last = changed }
+                if found.count < limit, last != key { found.append((key, record)) }
+                return found.count < limit
+            }
+            while found.count < limit, takeChange(through: nil) != nil {}
             return found
         }
     }
@@ -52,7 +49,7 @@ extension SQLiteStore {
         if let change = pendingChange(of: block) { return change.after }
         if let record = seen[block] { return record }
         return reading(else: nil) { () throws(StoreFailure) in
-            let record = try reader.block(block)
+            let record = try rows.block(block)
             if let record { seen[block] = record }
             return record
         }
@@ -89,7 +86,7 @@ extension SQLiteStore {
             return Self.holding(position, in: all, limit: limit)
         }
         return reading(else: []) { () throws(StoreFailure) in
-            let found = try reader.extents(of: value, holding: position, limit: limit)
+            let found = try rows.sealed(of: value, holding: position, limit: limit)
             if position == 0, found.count < limit, found.count <= Self.recentBlocks {
                 recentValues.keep(value, found)
             }
@@ -100,7 +97,7 @@ extension SQLiteStore {
     /// All blocks of a value that changes just now, in order.
     private func changingBlocks(of value: ValueID) -> [BlockRecord] {
         var all: [BlockRecord] = reading(else: []) { () throws(StoreFailure) in
-            try reader.extents(of: value, holding: 0, limit: .max)
+            try rows.sealed(of: value, holding: 0, limit: .max)
         }.filter { pendingChange(of: $0.block) == nil && openBlocks[$0.block] == nil }
         var changed = open.touched[value] ?? []
         changed.formUnion(committing?.touched[value] ?? [])
@@ -132,10 +129,9 @@ extension SQLiteStore {
             }
             // Rows that changed meanwhile are skipped, so more may be needed.
             var found: [BlockRecord] = []
-            let rows = try reader.walkDoomed(after: block)
-            defer { rows.end() }
-            while found.count < limit, let row = try rows.next() {
+            try rows.doomed(after: block) { row in
                 if pendingChange(of: row.block) == nil { found.append(row) }
+                return found.count < limit
             }
             found += pending.compactMap { pendingChange(of: $0)?.after }
             found.sort { $0.block < $1.block }

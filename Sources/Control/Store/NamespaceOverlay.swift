@@ -1,15 +1,15 @@
 import Wire
 
-/// The namespace in a SQLite database (DESIGN section 3): WAL, synchronous=FULL, one writer.
+/// The namespace as decisions see it: what is not committed yet over what an engine has committed.
 ///
-/// What is on its way to a commit is in two `Pending`s, one that collects and one that a thread of
-/// its own writes; reads look there first and then into the database, through a connection of
-/// their own. So a commit holds up no decision. Leases, open blocks and answers kept for retries
-/// are bounded, and are in memory as well.
+/// What is on its way to a commit is in two `Pending`s, one that collects and one that the engine's
+/// sink writes; reads look there first and then into the committed rows. So a commit holds up no
+/// decision. Leases, open blocks and answers kept for retries are bounded, and are in memory as
+/// well.
 ///
 /// Used on one serial queue, which is why the compiler's check is off: every property is touched
-/// there alone, and the writer is given values.
-package final class SQLiteStore: NamespaceStore, @unchecked Sendable {
+/// there alone, and the sink is given values.
+package final class NamespaceOverlay: NamespaceStore, @unchecked Sendable {
     /// Entries of one generation of what was read lately.
     private static let recentMost = 16_384
     /// The longest value whose blocks are kept as read lately.
@@ -18,13 +18,10 @@ package final class SQLiteStore: NamespaceStore, @unchecked Sendable {
     /// Blocks remembered from reads; losing them costs reading them again.
     static let seenMost = 16_384
 
-    let path: String
-    let reader: StoreReader
-    let writer: StoreWriter
-    private let place: StorePlace
+    let rows: any CommittedRows
+    private let sink: any BatchSink
     /// What the operator should know of the start.
     package let remarks: [String]
-    private let onClose: () throws(StoreFailure) -> Void
 
     var state: StoreState
     var open: Pending
@@ -32,13 +29,15 @@ package final class SQLiteStore: NamespaceStore, @unchecked Sendable {
     package internal(set) var sawUncommitted = false
     package internal(set) var failure: StoreFailure?
     package internal(set) var signingKeys: SigningKeys.Saved?
-    package internal(set) var history = NamespaceHistory()
+    package internal(set) var history: NamespaceHistory
 
     var leases: [LeaseID: LeaseRecord] = [:]
     var writing: [Key: LeaseID] = [:]
     var openBlocks: [BlockID: BlockRecord] = [:]
     var openOf: [ValueID: Set<BlockID>] = [:]
     package internal(set) var answers = KeptAnswers()
+    package internal(set) var nodeIDs: [NodeID]
+    var knownNodes: Set<NodeID>
 
     var recentKeys = RecentMap<Key, KeyRecord?>(most: recentMost)
     /// Whole values of few blocks.
@@ -46,43 +45,48 @@ package final class SQLiteStore: NamespaceStore, @unchecked Sendable {
     /// What the decision under way has read, so that changing it reads nothing twice.
     var seen: [BlockID: BlockRecord] = [:]
 
-    init(
-        path: String, reader: StoreReader, writer: StoreWriter, state: StoreState,
-        place: StorePlace, remarks: [String],
-        onClose: @escaping () throws(StoreFailure) -> Void
-    ) {
-        self.path = path
-        self.reader = reader
-        self.writer = writer
-        self.state = state
-        self.place = place
-        self.remarks = remarks
-        self.onClose = onClose
+    package init(_ loaded: LoadedNamespace) {
+        rows = loaded.rows
+        sink = loaded.sink
+        remarks = loaded.remarks
+        state = loaded.state
         // The opening's own.
-        firstCommit = state.commits
-        open = Pending(state: state)
+        firstCommit = loaded.state.commits
+        open = Pending(state: loaded.state)
+        history = loaded.history
+        signingKeys = loaded.signingKeys
+        nodeIDs = loaded.nodes
+        knownNodes = Set(loaded.nodes)
+        for block in loaded.openBlocks { takeOpen(block) }
+        for lease in loaded.leases {
+            var lease = lease
+            let planned = (openOf[lease.value] ?? []).compactMap { openBlocks[$0]?.position }
+            lease.blocks = planned.max().map { Int($0) + 1 } ?? 0
+            take(lease)
+        }
+        for answer in loaded.answers where answer.sequence > loaded.state.outcomeFloor {
+            keep(answer)
+        }
     }
 
-    /// Ends after a last commit: the database is whole in its main file then.
-    package func close() throws {
-        try writer.close()
-        try onClose()
-    }
+    /// Ends after the last commit.
+    package func close() throws(StoreFailure) { try sink.close() }
 
-    package func checkPlace() throws(StoreFailure) { try place.check() }
+    package func checkPlace() throws(StoreFailure) { try sink.checkPlace() }
 
     package func startReading() { sawUncommitted = false }
 
     package var tally: Tally { state.tally }
-
-    package var nodeIDs: [NodeID] { reader.codec.nodes.nodes }
 
     package var commits: UInt64 { state.commits }
     package let firstCommit: UInt64
 
     package func counter(_ counter: Mutation.Counter) -> UInt64 { state[counter] }
 
-    package var leaseIDs: [LeaseID] { Array(leases.keys) }
+    /// In order, so that a hash table's own order decides nothing.
+    package var leaseIDs: [LeaseID] {
+        leases.keys.sorted { ($0.high, $0.low) < ($1.high, $1.low) }
+    }
 
     package func lease(_ id: LeaseID) -> LeaseRecord? { leases[id] }
 
@@ -107,7 +111,8 @@ package final class SQLiteStore: NamespaceStore, @unchecked Sendable {
         committing = open
         let batch = open
         open = Pending(state: state)
-        writer.write(batch, done)
+        rows.begins(batch)
+        sink.write(batch, done)
     }
 
     package func committed() {
