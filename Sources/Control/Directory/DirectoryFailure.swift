@@ -1,3 +1,4 @@
+import Glibc
 import System
 
 /// Why a namenode's directory cannot be made or used. Each case is a sentence for the operator.
@@ -32,4 +33,9 @@ package enum DirectoryFailure: Error, Equatable, Sendable, CustomStringConvertib
         case .system(let path, let failure): "\(path): \(failure)"
         }
     }
+}
+
+extension SystemFailure {
+    /// This user may not, and another may.
+    package var isDenied: Bool { code == EACCES || code == EPERM }
 }
