@@ -50,6 +50,16 @@ class SmallMount:
         if not made and not self._tmpfs(folder, mebibytes):
             _skip("neither a loop device nor a tmpfs can be mounted here")
 
+    @classmethod
+    def of(cls, image, folder):
+        """What an image holds already, mounted at a folder."""
+        mount = cls.__new__(cls)
+        mount.folder, mount.image, mount.below = folder, image, None
+        folder.mkdir()
+        if not mount._mount():
+            _skip("a loop device with ext4 cannot be mounted here")
+        return mount
+
     @staticmethod
     def _tmpfs(folder, mebibytes):
         return run("mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(folder))

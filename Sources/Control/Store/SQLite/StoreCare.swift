@@ -113,8 +113,9 @@ package enum StoreCare {
         try connection.run("PRAGMA synchronous = FULL")
         try connection.run("BEGIN IMMEDIATE")
         try Schema.upgrade(connection)
-        for table in ["open", "lease"] { try connection.run("DELETE FROM \(table)") }
         var state = try StoreLoader.state(connection)
+        state.tally.sealedBlocks -= try forgetListed(connection)
+        for table in ["open", "lease"] { try connection.run("DELETE FROM \(table)") }
         state.tally.blocks = state.tally.sealedBlocks
         state.tally.leases = 0
         let skipped = UInt64.random(in: 1...(1 << 16))
@@ -135,6 +136,29 @@ package enum StoreCare {
         guard unlink(marker) == 0 || errno == ENOENT else {
             throw StoreFailure("\(marker): \(SystemFailure("unlink"))")
         }
+    }
+
+    /// Takes out what CLOSE had listed of values that are being written.
+    /// - Returns: how many blocks that were.
+    private static func forgetListed(_ connection: SQLiteConnection) throws(StoreFailure) -> Int {
+        let codec = RowCodec(nodes: try StoreLoader.nodes(connection))
+        let reader = try StoreReader(connection, codec: codec, start: 0, opened: 0)
+        let leases = try connection.prepare("SELECT value FROM lease")
+        let block = try connection.prepare("DELETE FROM block WHERE id = ?1")
+        let extents = try connection.prepare("DELETE FROM extent WHERE value = ?1")
+        var forgotten = 0
+        while try leases.step() {
+            let value = ValueID(leases.number(0))
+            let listed = try reader.extents(of: value, holding: 0, limit: .max)
+            for record in listed {
+                block.bind(1, record.block.number)
+                try block.run()
+            }
+            extents.bind(1, value.number)
+            try extents.run()
+            forgotten += listed.count
+        }
+        return forgotten
     }
 
     private static func sync(_ file: String) throws(StoreFailure) {
