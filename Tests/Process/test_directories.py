@@ -216,8 +216,7 @@ class Clones(ClusterCase):
         self.addCleanup(node.kill)
         until(lambda: self.client.status().live == 2, "the node on the disk to be live")
         clone = self.cluster.folder / "clone.img"
-        os.sync()
-        shutil.copyfile(disk.image, clone)
+        disk.clone(clone)
         copy = SmallMount.of(clone, self.cluster.folder / "clone")
         self.addCleanup(copy.unmount)
         other = Node(self.cluster, "on-clone", [copy.folder / "device"], node.settings)

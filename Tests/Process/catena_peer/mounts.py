@@ -60,6 +60,13 @@ class SmallMount:
             _skip("a loop device with ext4 cannot be mounted here")
         return mount
 
+    def clone(self, image):
+        """The disk as it is at one moment, in another file."""
+        if not run("fsfreeze", "-f", str(self.folder)):
+            _skip("a file system cannot be frozen here")
+        shutil.copyfile(self.image, image)
+        run("fsfreeze", "-u", str(self.folder))
+
     @staticmethod
     def _tmpfs(folder, mebibytes):
         return run("mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(folder))
