@@ -58,7 +58,7 @@ package struct Bounds: Sendable, Equatable {
     /// Leases ended in one turn of the machine.
     package var sweptLeases = 64
     /// Blocks of values that go which one turn dooms; the rest follow with the next ticks.
-    package var droppedBlocks = 4_096
+    package var droppedBlocks = 1_024
     /// Deleted blocks looked at in one tick.
     package var sweptBlocks = 256
     /// Blocks looked at in one tick after a node died or registered anew.
