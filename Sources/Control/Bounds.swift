@@ -12,7 +12,8 @@ package struct Bounds: Sendable, Equatable {
     /// Datanodes known, dead ones included.
     package var nodes = 1_024
     package var devicesPerNode = 64
-    /// Keys being written at one time: by one client, from one address, and by all.
+    /// Keys being written at one time: by one client, from one address, and by all. An address gets
+    /// no more than is left then.
     package var leasesPerClient = 12_500
     package var leasesPerAddress = 50_000
     package var leases = 100_000
@@ -23,11 +24,13 @@ package struct Bounds: Sendable, Equatable {
     /// Blocks of one value. Its CLOSEs list them in parts, for a message has room for some
     /// thousands.
     package var blocksPerValue = 100_000
-    /// Answers kept for retries, of one client and of all; the oldest goes first.
+    /// Answers kept for retries, of one client, to one address and of all; the oldest goes first.
     package var outcomesPerClient = 4_096
+    package var outcomesPerAddress = 16_384
     package var outcomes = 65_536
     /// Bytes of these answers; beyond it more than one goes for each that comes.
     package var outcomeBytesPerClient = 4 << 20
+    package var outcomeBytesPerAddress = 16 << 20
     package var outcomeBytes = 64 << 20
     /// DELETE commands in one HEARTBEAT answer; the rest follows with the next ones.
     package var commandsPerHeartbeat = 1_000
@@ -54,6 +57,8 @@ package struct Bounds: Sendable, Equatable {
     package var openedValues = 65_536
     /// Leases ended in one turn of the machine.
     package var sweptLeases = 64
+    /// Blocks of values that go which one turn dooms; the rest follow with the next ticks.
+    package var droppedBlocks = 1_024
     /// Deleted blocks looked at in one tick.
     package var sweptBlocks = 256
     /// Blocks looked at in one tick after a node died or registered anew.

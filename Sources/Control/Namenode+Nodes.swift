@@ -71,40 +71,6 @@ extension Namenode {
         replicas.remove(node, from: block)
     }
 
-    /// Takes a block out of the namespace. The nodes that reported it are told to delete it; the
-    /// others of its chain when they report it, or when its last token has ended (`tick`).
-    mutating func doom(_ record: BlockRecord, _ turn: inout Turn<some NamespaceReader>) {
-        let copy = DoomedCopy(deletion: record.deletion, due: due(record, since: turn.now))
-        for holder in replicas.forget(record.block) where holder.reported {
-            nodes[holder.node]?.doomed[record.block] = copy
-        }
-        for id in unfitNodes where nodes[id]?.dropUnfit(record.block) == true {
-            nodes[id]?.doomed[record.block] = copy
-        }
-        for id in record.chain where nodes[id]?.damaged.remove(record.block) != nil {
-            nodes[id]?.doomed[record.block] = copy
-        }
-        for id in record.chain { nodes[id]?.unsure.remove(record.block) }
-        var doomed = record
-        doomed.state = .doomed(since: turn.now, waiting: record.chain)
-        turn.mutations.append(.putBlock(doomed))
-    }
-
-    /// When the copies of a block may go that lost its key at `since`; `nil`: it never had one.
-    func due(_ record: BlockRecord?, since: Int64) -> Int64 {
-        let isOfKey = record.map { $0.length > 0 } ?? false
-        let lastOpen = record.flatMap { opened.lastOpen(of: $0.value) }
-        return DeletionRules.due(
-            since: since, lastOpen: isOfKey ? lastOpen : nil, graceMs: settings.deleteGraceMs,
-            tokenMs: settings.honouredTokenMs)
-    }
-
-    /// All blocks of a value that nothing names any more.
-    mutating func doom(_ value: ValueID, _ turn: inout Turn<some NamespaceReader>) {
-        let blocks = turn.store.blocks(of: value, holding: 0, limit: .max)
-        for block in blocks { doom(block, &turn) }
-    }
-
     /// A node for the wire; one that has not registered since the start is known by its id alone.
     func message(for node: NodeID) -> ControlNode {
         if let entry = nodes[node] { return entry.message }

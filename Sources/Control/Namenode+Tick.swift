@@ -17,11 +17,14 @@ extension Namenode {
         }
         let leases = store.leaseIDs
         for id in leases {
-            leaseClocks.set(id, to: moment.now + settings.leaseMs)
             guard let lease = store.lease(id) else { continue }
+            guard !lease.isDropping else {
+                dropping.append(id)
+                continue
+            }
+            leaseClocks.set(id, to: moment.now + settings.leaseMs)
             // What a part of CLOSE has listed is not open any more.
-            let open = store.blocks(of: lease.value, holding: 0, limit: .max)
-                .count { $0.state == .open }
+            let open = store.openBlocks(of: lease.value).count
             leaseHolders.take(id, client: lease.client, address: nil, blocks: open)
         }
         decision.mutations += Retries.trim(store.answers, bounds: settings.bounds)
@@ -46,6 +49,7 @@ extension Namenode {
             turn.mutations.append(.setSigningKeys(keys.saved))
             turn.note(Notice(.info, "signing keys rotated", ["current": "\(keys.current.id)"]))
         }
+        dropNext(&turn)
         findDead(&turn)
         compareMap(&turn)
         // Whether K nodes were live at one time does not depend on a client asking just then.
@@ -71,13 +75,15 @@ extension Namenode {
                 Notice(.warning, "the namenode did not run for a while", ["ms": "\(stall)"]))
         }
         for _ in 0..<settings.bounds.sweptLeases {
-            guard let id = leaseClocks.firstEnded(at: moment.now) else { break }
+            guard turn.mutations.count < settings.bounds.droppedBlocks,
+                let id = leaseClocks.firstEnded(at: moment.now)
+            else { break }
             guard let lease = store.lease(id) else {
                 leaseClocks.remove(id)
                 continue
             }
-            doom(lease.value, &turn)
             end(id, &turn)
+            drop(lease.value, &turn)
             turn.note(
                 Notice(.info, "lease expired", ["lease": "\(id)", "key": "\(lease.key)"]))
         }
@@ -99,7 +105,10 @@ extension Namenode {
         guard gap > Self.stallMs else { return nil }
         leaseClocks.extendAll(by: gap)
         awaitedUntil += gap
-        for id in nodes.keys { nodes[id]?.lastContact += gap }
+        for id in nodes.keys {
+            nodes[id]?.lastContact += gap
+            nodes[id]?.rival?.since += gap
+        }
         census.invalidate()
         return gap
     }

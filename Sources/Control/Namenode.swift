@@ -20,6 +20,7 @@ package struct Namenode: Sendable {
     package internal(set) var replicas = ReplicaMap()
     package internal(set) var leaseClocks = LeaseClocks()
     var leaseHolders = LeaseHolders()
+    var answerHolders = AnswerHolders()
     /// Nodes with copies that are corrupt or stale.
     var unfitNodes: Set<NodeID> = []
     var census = Census()
@@ -32,6 +33,8 @@ package struct Namenode: Sendable {
     var awaitedUntil: Int64
     /// When the machine last ran.
     var lastTurn: Int64
+    /// Leases that stand for values that go, oldest first (`drop`).
+    var dropping: [LeaseID] = []
     /// Where the next tick goes on looking at deleted blocks.
     var doomedCursor = BlockID(0)
 
@@ -83,7 +86,7 @@ package struct Namenode: Sendable {
             decision.reply.result = try perform(operation, &turn)
             if let retries {
                 let encoded = ReplyWriter.body(decision.reply)
-                retries.keep(encoded, bounds: settings.bounds, in: &turn)
+                retries.keep(encoded, bounds: settings.bounds, &answerHolders, in: &turn)
                 decision.encoded = encoded
             }
             decision.mutations = turn.mutations

@@ -31,12 +31,13 @@ public struct Deletion: Hashable, Sendable {
     /// Whether a copy with this number is one of the block. A number is given once in a history, so
     /// the incarnation decides. Where it was not kept, epoch and content do.
     /// - Parameters:
-    ///   - epoch: the copy's; 0 when its file says nothing, and its name is all there is.
+    ///   - epoch: the copy's; 0 when its file says nothing, and its name is all there is. Then
+    ///     `incarnation` is the one that its node had heard of last when it found the file, and the
+    ///     namespace names it when that is one of its own.
     ///   - content: `nil` when the copy is not sealed, or cannot be trusted to know.
     public func covers(
         epoch: Epoch, incarnation: NamespaceIncarnation, content: Content?
     ) -> Bool {
-        if epoch == Epoch(0) { return true }
         guard epoch <= self.epoch, incarnation == self.incarnation else { return false }
         guard incarnation == .unknown, let content, let known = self.content else { return true }
         return content == known

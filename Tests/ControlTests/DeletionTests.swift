@@ -31,6 +31,36 @@ struct DeletionTests {
         try desk.heartbeat(0).heartbeat.commands.contains { $0.block == block }
     }
 
+    @Test func aLongValueGoesInSlices() throws {
+        var desk = try Desk { $0.bounds.droppedBlocks = 4 }
+        let lengths = [UInt64](repeating: 10, count: 10)
+        try desk.put("long", blocks: lengths)
+        #expect(try desk.delete("long").code == .ok)
+        #expect(try desk.open("long").code == .notFound)
+        #expect(desk.engine.store.tally.doomedBlocks == 4)
+        #expect(try desk.status().leases == 0, "nobody writes it")
+        try desk.tick()
+        #expect(desk.engine.store.tally.doomedBlocks == 8)
+        // Another process goes on with it.
+        _ = try desk.restarted()
+        try desk.cameBack()
+        try desk.tick()
+        #expect(desk.engine.store.tally.doomedBlocks == 10)
+        #expect(desk.engine.store.tally.leases == 0)
+        #expect(desk.engine.store.tally.blocks == 0)
+        // So does an open one, and its key is free at once.
+        let lease = try desk.create("open").create.leaseID
+        for _ in 0..<6 { #expect(try desk.addBlock(lease).code == .ok) }
+        var abandon = ControlAbandon()
+        abandon.leaseID = lease
+        #expect(try desk.send(.abandon(abandon)).code == .ok)
+        #expect(desk.engine.store.tally.doomedBlocks == 14)
+        #expect(try desk.create("open", client: 2).code == .ok)
+        try desk.tick()
+        #expect(desk.engine.store.tally.doomedBlocks == 16)
+        #expect(desk.engine.store.tally.leases == 1)
+    }
+
     @Test func whatNobodyOpenedGoesAfterItsGrace() throws {
         var desk = try desk()
         let block = try put(&desk, "a")

@@ -54,6 +54,7 @@ private struct SlowStore: NamespaceStore, Sendable {
     func blocks(of value: ValueID, holding position: UInt64, limit: Int) -> [BlockRecord] {
         memory.blocks(of: value, holding: position, limit: limit)
     }
+    func openBlocks(of value: ValueID) -> [BlockRecord] { memory.openBlocks(of: value) }
     func doomed(after block: BlockID, limit: Int) -> [BlockRecord] {
         memory.doomed(after: block, limit: limit)
     }

@@ -120,7 +120,7 @@ struct LeaseTests {
     }
 
     @Test func leasesAreBounded() throws {
-        var desk = try Desk { $0.bounds.leases = 2 }
+        var desk = try Desk { $0.bounds.leases = 4 }
         #expect(try desk.create("a").code == .ok)
         #expect(try desk.create("b").code == .ok)
         #expect(try desk.create("c").code == .busy)

@@ -96,6 +96,29 @@ struct NodeTests {
         #expect(try register(&desk, process: 10, generation: 7) == .staleCopy)
     }
 
+    @Test func aCloneGivesWayToAnOriginalThatIsAlive() throws {
+        var desk = try Desk()
+        #expect(try register(&desk, process: 5, generation: 7) == .ok)
+        let original = desk.nodes[0]
+        // On a clone of the disk nothing but the address is different.
+        desk.nodes[0].port += 1_000
+        let clone = desk.nodes[0]
+        #expect(try register(&desk, process: 6, generation: 8) == .busy)
+        desk.nodes[0] = original
+        try desk.pass(1_000)
+        #expect(desk.nodes[0].session == original.session, "it was not disturbed")
+        desk.nodes[0] = clone
+        #expect(try register(&desk, process: 6, generation: 9) == .staleCopy)
+        // A process that was started anew elsewhere is it as soon as the one before is silent.
+        #expect(try register(&desk, process: 7, generation: 10) == .busy)
+        try desk.pass(1_900, beating: [1, 2])
+        #expect(try register(&desk, process: 7, generation: 11) == .busy)
+        try desk.pass(100, beating: [1, 2])
+        #expect(try register(&desk, process: 7, generation: 12) == .ok)
+        // And where it listens, the one before cannot be any more.
+        #expect(try register(&desk, process: 8, generation: 13) == .ok)
+    }
+
     @Test func theSameProcessMayRegisterAgain() throws {
         var desk = try Desk()
         let old = desk.nodes[0]

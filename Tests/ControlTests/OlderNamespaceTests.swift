@@ -68,6 +68,35 @@ struct OlderNamespaceTests {
         #expect(status.strayBlocks == 1)
     }
 
+    @Test func aFileThatIsAllNameGoesWhenItsNodeHadHeardOfItsMaker() throws {
+        var desk = try started()
+        let block = try #require(try desk.put("a", blocks: [10]).first).block
+        let made = desk.engine.namenode.history.current.number
+        func named(_ incarnation: UInt32) -> ControlBlockState {
+            FakeNode.state(block, .maybeLost, epoch: 0, incarnation: incarnation)
+        }
+        _ = try desk.delete("a")
+        try desk.heartbeat(0, [named(made)])
+        try desk.heartbeat(1, [named(made ^ 1)])
+        #expect(try desk.heartbeat(0).heartbeat.commands.map(\.incarnation) == [made])
+        #expect(try desk.heartbeat(1).heartbeat.commands.isEmpty)
+        #expect(try desk.status().strayBlocks == 1)
+        // A later start of the same namespace is heard of by whoever had heard of the one before.
+        _ = try desk.restarted()
+        for index in 0..<3 { try desk.register(index) }
+        let later = desk.engine.namenode.history.current.number
+        #expect(later != made)
+        for index in 0..<3 {
+            let heard = index == 0 ? made : index == 1 ? later : later ^ 1
+            try desk.heartbeat(index, [named(heard)], complete: true)
+        }
+        try desk.pass(desk.engine.namenode.settings.honouredTokenMs)
+        let commands = try (0..<3).map { try desk.heartbeat($0).heartbeat.commands }
+        #expect(commands[0].map(\.incarnation) == [made])
+        #expect(commands[1].map(\.incarnation) == [later])
+        #expect(commands[2].isEmpty)
+    }
+
     @Test func itDeletesNothing() throws {
         var desk = try Desk()
         let block = try #require(try desk.put("a", blocks: [10]).first).block

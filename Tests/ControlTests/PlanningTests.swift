@@ -100,7 +100,7 @@ struct PlanningTests {
     }
 
     @Test func oneRequestDoesNotPassTheBoundOfOpenBlocks() throws {
-        var desk = try Desk { $0.bounds.openBlocks = 4 }
+        var desk = try Desk { $0.bounds.openBlocks = 8 }
         let (lease, reply) = try plan(16, &desk)
         #expect(numbers(reply.addBlock).count == 4)
         #expect(try desk.addBlock(lease).code == .busy)

@@ -79,6 +79,27 @@ struct RetryTests {
         #expect(try desk.delete("quiet", id: 7, client: 2).code == .notFound)
     }
 
+    @Test func anAddressPushesOutNoAnswersButItsOwnHoweverManyClientsItHas() throws {
+        var desk = try Desk {
+            $0.bounds.outcomesPerClient = 4
+            $0.bounds.outcomesPerAddress = 4
+            $0.bounds.outcomes = 10
+        }
+        try desk.put("quiet", client: 2)
+        #expect(try desk.delete("quiet", id: 7, client: 2).code == .ok)
+        let crowd = PeerAddress(ipv4: 9)
+        for client in 10...200 as ClosedRange<UInt64> {
+            let reply = try desk.create("c\(client)", client: client, id: 1, address: crowd)
+            #expect(reply.code == .ok)
+            #expect(desk.engine.store.tally.outcomes <= 8)
+        }
+        #expect(try desk.delete("quiet", id: 7, client: 2).code == .ok)
+        let kept = (10...200 as ClosedRange<UInt64>).filter {
+            desk.engine.store.outcome(RequestName(client: Desk.client($0), request: 1)) != nil
+        }
+        #expect(kept == [197, 198, 199, 200], "the newest four")
+    }
+
     @Test func theBytesOfTheTableAreBounded() throws {
         var desk = try Desk { $0.bounds.outcomeBytes = 1_000 }
         var most = 0

@@ -11,7 +11,7 @@ struct ShareTests {
         try Desk {
             $0.bounds.leasesPerClient = 2
             $0.bounds.leasesPerAddress = 3
-            $0.bounds.leases = 5
+            $0.bounds.leases = 6
             $0.bounds.openBlocksPerClient = 3
             $0.bounds.openBlocksPerAddress = 5
         }
@@ -33,12 +33,15 @@ struct ShareTests {
         #expect(try create("c", 1, there).code == .busy)
         #expect(try create("c", 2, here).code == .ok)
         #expect(try create("d", 3, here).message.contains("this address writes 3 keys"))
-        #expect(try create("d", 3, there).code == .ok)
-        #expect(try create("e", 4, there).code == .ok)
-        #expect(try create("f", 5, there).code == .busy)
         // What is closed is given back.
         #expect(try desk.close(first.create.leaseID, []).code == .ok)
         #expect(try create("g", 1, here).code == .ok)
+        #expect(try create("d", 3, there).code == .ok)
+        #expect(try create("e", 4, there).code == .ok)
+        // Of what is left there is some for others, and no more for this one.
+        let last = try create("f", 5, there)
+        #expect(last.message.contains("no more keys are left for this address"))
+        #expect(try create("f", 5, PeerAddress(ipv4: 3)).code == .ok)
         // And what has ended.
         try desk.pass(60_000)
         #expect(try create("h", 1, here).code == .ok)

@@ -203,6 +203,36 @@ class Copies(ClusterCase):
 
 
 @unittest.skipIf(STANDIN, "the stand-in names files its own way")
+class Clones(ClusterCase):
+    settings = {"datanodes": 1, "replicas": 1, "min_nodes": 1}
+
+    def test_a_clone_of_the_disk_under_a_node_that_runs_does_not_displace_it(self):
+        """Inode and birth time are the same: nothing in the directory tells which it is."""
+        disk = SmallMount(self.cluster.folder / "disk", 64, must_be_loop=True)
+        self.addCleanup(disk.unmount)
+        node = Node(self.cluster, "on-disk", [disk.folder / "device"], self.cluster.nodes[0].settings)
+        self.cluster.extra.append(node.daemon)
+        node.start()
+        self.addCleanup(node.kill)
+        until(lambda: self.client.status().live == 2, "the node on the disk to be live")
+        clone = self.cluster.folder / "clone.img"
+        disk.clone(clone)
+        copy = SmallMount.of(clone, self.cluster.folder / "clone")
+        self.addCleanup(copy.unmount)
+        other = Node(self.cluster, "on-clone", [copy.folder / "device"], node.settings)
+        self.cluster.extra.append(other.daemon)
+        other.start()
+        self.assertEqual(other.daemon.wait(START_SECONDS), 78, other.daemon.tail())
+        self.assertIn("copy of node", other.daemon.tail())
+        self.assertTrue(node.daemon.running(), node.daemon.tail())
+        self.assertEqual(self.client.status().live, 2)
+        # The same directory, started anew at another address, is soon the node again.
+        node.kill()
+        node.start()
+        until(lambda: '"serving"' in node.daemon.tail(5), "the node to be taken in again")
+
+
+@unittest.skipIf(STANDIN, "the stand-in names files its own way")
 class Files(ClusterCase):
     """What lies in a data directory."""
 

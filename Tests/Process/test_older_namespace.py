@@ -250,6 +250,28 @@ class CutLog(LogCase):
             self.assertEqual(caught.exception.code, Code.NOT_FOUND)
 
 
+class GivenUpInTheMiddle(NamespaceCase):
+    def test_what_a_part_of_close_had_listed_is_forgotten_with_its_value(self):
+        with ControlClient(self.cluster.address) as client:
+            lease = client.create("long")
+            receipts = [write_block(planned(client.add_block(lease)), b"a part") for _ in range(3)]
+            client.close_key(lease, receipts[:2], Durability.WRITTEN, more=True)
+            self.assertEqual(client.status().blocks, len(self.kept) + 3)
+        before = self.files()
+        self.cluster.namenode.kill()
+        done = care("accept", "--dir", self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(care("check", "--dir", self.folder).returncode, 0)
+        self.run_on(self.folder)
+        status = self.cluster.cli_json("status")
+        self.assertEqual((status["blocks"], status["missing_blocks"]), (len(self.kept), 0))
+        self.restart_datanodes()
+        self.assertEqual(before - self.files(), set())
+        until(lambda: self.cluster.cli_json("status")["stray_blocks"] == 9,
+              "the blocks to be strays")
+        self.assert_all_read()
+
+
 class ForeignLook(LogCase):
     """Another program looks into the database of a namenode that was killed."""
 

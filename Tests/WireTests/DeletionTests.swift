@@ -43,8 +43,10 @@ struct DeletionTests {
         #expect(covers(open, incarnation: 0), "nobody knows what its writer made of it")
     }
 
-    @Test func aFileThatIsAllNameGoes() {
+    @Test func aFileThatIsAllNameGoesWithTheNamespaceItsNodeHadHeardOf() {
         let deletion = Deletion(block: BlockID(1), epoch: Epoch(1), incarnation: Self.made)
-        #expect(covers(deletion, epoch: 0, incarnation: 0, content: nil))
+        #expect(covers(deletion, epoch: 0, content: nil))
+        #expect(!covers(deletion, epoch: 0, incarnation: 8, content: nil))
+        #expect(!covers(deletion, epoch: 0, incarnation: 0, content: nil))
     }
 }

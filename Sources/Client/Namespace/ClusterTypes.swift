@@ -85,8 +85,9 @@ public struct NamespaceBehind: Equatable, Sendable {
             ? "datanode \(node) has heard of its commit \(commit), and it was at \(ownCommit)"
             : "datanode \(node) holds block \(block), and the next to be given was \(ownBlock)"
         return "this namespace is OLDER than its datanodes, or one that is older ran meanwhile: "
-            + "\(what). Nothing is deleted. Stop the namenode; when there is a newer namespace, start "
-            + "that one; when this is the newest, 'catena-namenode accept --dir DIR' and start it again"
+            + "\(what). Nothing is deleted. Stop the namenode; when there is a newer namespace, "
+            + "start that one; when this is the newest, 'catena-namenode accept --dir DIR' and "
+            + "start it again"
     }
 }
 

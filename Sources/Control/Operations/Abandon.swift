@@ -7,8 +7,8 @@ extension Namenode {
         _ request: ControlAbandon, _ turn: inout Turn<some NamespaceReader>
     ) throws(Refusal) -> ControlEmpty {
         let lease = try lease(request.leaseID, turn)
-        doom(lease.value, &turn)
         end(lease.id, &turn)
+        drop(lease.value, &turn)
         return ControlEmpty()
     }
 }

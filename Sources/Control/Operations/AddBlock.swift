@@ -81,14 +81,17 @@ extension Namenode {
             leaseHolders.share(of: planning.lease.client).blocks + new,
             below: bounds.openBlocksPerClient,
             "this client writes %d blocks at once: close some of its keys")
-        try Self.require(
-            leaseHolders.share(of: turn.caller.address).blocks + new,
-            below: bounds.openBlocksPerAddress,
-            "this address writes %d blocks at once: try again")
         let tally = turn.store.tally
+        let open = tally.blocks - tally.sealedBlocks + new
         try Self.require(
-            tally.blocks - tally.sealedBlocks + new, below: bounds.openBlocks,
-            "%d blocks are being written: try again")
+            open, below: bounds.openBlocks, "%d blocks are being written: try again")
+        let own = leaseHolders.share(of: turn.caller.address).blocks + new
+        try Self.require(
+            own, below: bounds.openBlocksPerAddress,
+            "this address writes %d blocks at once: try again")
+        try Self.require(
+            own, below: bounds.openBlocks - open,
+            "no more blocks are left for this address: try again")
     }
 
     /// The longest that a block of this writer becomes.

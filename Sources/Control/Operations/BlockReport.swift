@@ -15,7 +15,7 @@ extension Namenode {
         guard let record = turn.store.block(block) else {
             return takeStray(report, from: id, &turn)
         }
-        guard Self.isCopy(report, of: record) else {
+        guard isCopy(report, of: record, on: id) else {
             return takeOther(report, record, from: id, &turn)
         }
         if record.isDoomed {
@@ -42,13 +42,19 @@ extension Namenode {
     }
 
     /// Whether the node speaks of this block, and not of one that another history of the namespace
-    /// made under the same number. A name alone says nothing else.
-    private static func isCopy(_ report: ControlBlockState, of record: BlockRecord) -> Bool {
-        if report.state == .gone || report.epoch == 0 { return true }
+    /// made under the same number. Of a file that is all name, what its node had heard of when it
+    /// found it has to be of this history, and the node of the block's chain.
+    private func isCopy(
+        _ report: ControlBlockState, of record: BlockRecord, on id: NodeID
+    ) -> Bool {
+        if report.state == .gone { return true }
         let incarnation = NamespaceIncarnation(report.incarnation)
+        if report.epoch == 0 {
+            return record.chain.contains(id) && history.isKnown(record.incarnation, to: incarnation)
+        }
         guard record.isDoomed else { return incarnation == record.incarnation }
         return record.deletion.covers(
-            epoch: Epoch(report.epoch), incarnation: incarnation, content: content(report))
+            epoch: Epoch(report.epoch), incarnation: incarnation, content: Self.content(report))
     }
 
     private static func content(_ report: ControlBlockState) -> Deletion.Content? {
@@ -199,7 +205,14 @@ extension Namenode {
             // is asked again now and then (`tick`).
             nodes[id]?.doomed[record.block] = nil
         default:
-            let copy = DoomedCopy(deletion: record.deletion, due: due(record, since: since))
+            // Of a file that is all name the node knows no more than what it had heard of.
+            let deletion =
+                report.epoch > 0
+                ? record.deletion
+                : Deletion(
+                    block: record.block, epoch: record.epoch,
+                    incarnation: NamespaceIncarnation(report.incarnation))
+            let copy = DoomedCopy(deletion: deletion, due: due(record, since: since))
             nodes[id]?.doomed[record.block] = copy
         }
     }

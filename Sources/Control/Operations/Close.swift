@@ -18,17 +18,18 @@ extension Namenode {
         guard lease.listed == nil || lease.listed == level else {
             throw Refusal(.malformed, "all CLOSEs of a value say the same durability")
         }
-        // Until the value is closed, what was listed before is sealed and the rest is open.
-        let planned = turn.store.blocks(of: lease.value, holding: 0, limit: .max)
-        let sealed = try seal(
-            request.blocks, behind: planned.filter { $0.state == .sealed }, lease: lease,
-            level: level, turn)
+        let before = listed(by: lease, turn)
+        let sealed = try seal(request.blocks, behind: before, lease: lease, level: level, turn)
         for block in sealed.blocks {
             turn.mutations.append(.putBlock(block))
             vouch(for: block)
         }
         if request.more {
             leaseHolders.plan(lease.id, blocks: -sealed.blocks.count)
+            leaseHolders.setListed(
+                lease.id,
+                LeaseHolders.Listed(
+                    blocks: before.blocks + sealed.blocks.count, length: sealed.length))
             if lease.listed == nil {
                 lease.listed = level
                 turn.mutations.append(.putLease(lease))
@@ -37,10 +38,10 @@ extension Namenode {
         }
         // What the writer planned and did not list, and blocks without bytes, are of no value.
         let kept = Set(sealed.blocks.map(\.block))
-        for block in planned where block.state == .open && !kept.contains(block.block) {
+        for block in turn.store.openBlocks(of: lease.value) where !kept.contains(block.block) {
             doom(block, &turn)
         }
-        if let old { doom(old.value, &turn) }
+        if let old { drop(old.value, &turn) }
         end(lease.id, &turn)
         turn.mutations.append(
             .putKey(
@@ -48,6 +49,21 @@ extension Namenode {
                 KeyRecord(
                     value: lease.value, length: sealed.length, createdUnixMs: turn.moment.unixMs)))
         return ControlEmpty()
+    }
+
+    /// What parts of CLOSE have listed before: counted once after a start, and kept from then on.
+    mutating func listed(
+        by lease: LeaseRecord, _ turn: borrowing Turn<some NamespaceReader>
+    ) -> LeaseHolders.Listed {
+        guard lease.listed != nil else { return LeaseHolders.Listed() }
+        if let known = leaseHolders.listed(lease.id) { return known }
+        // Until the value is closed, what was listed is sealed and the rest is open.
+        let sealed = turn.store.blocks(of: lease.value, holding: 0, limit: .max)
+            .filter { $0.state == .sealed }
+        let listed = LeaseHolders.Listed(
+            blocks: sealed.count, length: sealed.map { $0.position + $0.length }.max() ?? 0)
+        leaseHolders.setListed(lease.id, listed)
+        return listed
     }
 
     private static func level(_ durability: ControlClose.Durability) throws(Refusal) -> Level {
@@ -63,15 +79,15 @@ extension Namenode {
     /// The blocks in the list's order, each with its offset behind those that were listed before,
     /// and the value's length with them; or why they do not fit.
     private func seal(
-        _ receipts: [ControlReceipt], behind before: [BlockRecord], lease: LeaseRecord,
+        _ receipts: [ControlReceipt], behind before: LeaseHolders.Listed, lease: LeaseRecord,
         level: Level, _ turn: borrowing Turn<some NamespaceReader>
     ) throws(Refusal) -> (blocks: [BlockRecord], length: UInt64) {
-        guard before.count + receipts.count <= settings.bounds.blocksPerValue else {
+        guard before.blocks + receipts.count <= settings.bounds.blocksPerValue else {
             throw tooManyBlocks
         }
         var blocks: [BlockRecord] = []
         var listed: Set<BlockID> = []
-        var length = before.map { $0.position + $0.length }.max() ?? 0
+        var length = before.length
         for message in receipts {
             let receipt = try Self.receipt(message, cluster: cluster)
             let record = turn.store.block(receipt.block)

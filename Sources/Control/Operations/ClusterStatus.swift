@@ -28,7 +28,7 @@ extension Namenode {
         reply.needed = UInt32(clamping: settings.neededNodes)
         reply.keys = UInt64(tally.keys)
         reply.blocks = UInt64(tally.blocks)
-        reply.leases = UInt64(tally.leases)
+        reply.leases = UInt64(clamping: tally.leases - dropping.count)
         reply.underReplicatedBlocks = UInt64(replicas.available - replicas.whole)
         let unheld = UInt64(clamping: tally.sealedBlocks - replicas.available)
         if silent.incomplete > 0 {

@@ -49,7 +49,8 @@ extension Namenode {
         return lease
     }
 
-    /// No client and no address takes what is everybody's.
+    /// No client takes what is everybody's. An address takes no more than is left for the others,
+    /// however many clients it has: who comes later finds room too.
     private func requireRoomForLease(
         _ turn: borrowing Turn<some NamespaceReader>
     ) throws(Refusal) {
@@ -57,11 +58,13 @@ extension Namenode {
         try Self.require(
             leaseHolders.share(of: turn.client).leases, below: bounds.leasesPerClient,
             "this client writes %d keys at once: close some")
+        let held = turn.store.tally.leases
+        try Self.require(held, below: bounds.leases, "%d keys are being written: try again")
+        let own = leaseHolders.share(of: turn.caller.address).leases
         try Self.require(
-            leaseHolders.share(of: turn.caller.address).leases, below: bounds.leasesPerAddress,
-            "this address writes %d keys at once: try again")
+            own, below: bounds.leasesPerAddress, "this address writes %d keys at once: try again")
         try Self.require(
-            turn.store.tally.leases, below: bounds.leases, "%d keys are being written: try again")
+            own, below: bounds.leases - held, "no more keys are left for this address: try again")
     }
 
     /// - Parameter sentence: for whoever is refused, with `%d` for the bound.

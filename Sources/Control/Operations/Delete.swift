@@ -11,7 +11,7 @@ extension Namenode {
         guard let record = turn.store.key(key) else {
             throw Refusal(.notFound, "\(key) does not exist")
         }
-        doom(record.value, &turn)
+        drop(record.value, &turn)
         turn.mutations.append(.removeKey(key))
         return ControlEmpty()
     }

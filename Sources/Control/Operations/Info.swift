@@ -53,12 +53,11 @@ extension Namenode {
     /// The open value's contiguous length: all that its writer has listed already; then for each
     /// block the least that a node of its chain has reported, up to the first one that is not
     /// sealed on all of them: the writer may be in the next one already.
-    private func openLength(
+    private mutating func openLength(
         of lease: LeaseRecord, _ turn: borrowing Turn<some NamespaceReader>
     ) -> UInt64 {
-        let blocks = turn.store.blocks(of: lease.value, holding: 0, limit: .max)
-        var total = blocks.filter { $0.state == .sealed }.reduce(0) { $0 + $1.length }
-        for block in blocks where block.state == .open {
+        var total = listed(by: lease, turn).length
+        for block in turn.store.openBlocks(of: lease.value) {
             let holders = replicas.holders(of: block.block)
             let chain = block.chain.map { id in holders.first { $0.node == id } }
             total += chain.map { $0?.length ?? 0 }.min() ?? 0

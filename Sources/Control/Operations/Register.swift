@@ -15,7 +15,7 @@ extension Namenode {
         if old?.replaced.contains(incarnation) == true {
             throw Refusal(.incarnationReplaced, "another process registered as node \(id)")
         }
-        try checkGeneration(request.generation, of: incarnation, old, now: turn.now)
+        try checkGeneration(request, of: incarnation, old, now: turn.now)
         guard old != nil || nodes.count < settings.bounds.nodes else {
             throw Refusal(.busy, "this namenode keeps at most \(settings.bounds.nodes) datanodes")
         }
@@ -52,10 +52,12 @@ extension Namenode {
     }
 
     /// Two directories of one node cannot both be it: the one with the newer state stays. A copy
-    /// that was taken while its original ran says the same generation, and gives way to it.
-    private func checkGeneration(
-        _ generation: UInt64, of incarnation: IncarnationID, _ old: NodeEntry?, now: Int64
+    /// that was taken while its original ran says the same generation, or when its disk was cloned
+    /// the next one, and gives way to an original that is alive.
+    private mutating func checkGeneration(
+        _ request: ControlRegister, of incarnation: IncarnationID, _ old: NodeEntry?, now: Int64
     ) throws(Refusal) {
+        let generation = request.generation
         guard generation > 0, let old, old.incarnation != incarnation else { return }
         guard generation >= old.generation else {
             throw Refusal(
@@ -65,12 +67,42 @@ extension Namenode {
                     + "directory"
             )
         }
-        guard generation > old.generation || liveness(of: old, now: now) == .dead else {
-            throw Refusal(
-                .staleCopy,
-                "this is a copy of node \(old.id)'s directory, and that node lives at "
-                    + "\(old.host):\(old.port): stop it first, or start an empty directory")
+        guard liveness(of: old, now: now) != .dead else { return }
+        guard generation > old.generation else { throw Self.copy(of: old) }
+        // Where it listens, the other one cannot listen any more.
+        if old.host == request.host, old.port == request.port { return }
+        try waitForSilence(of: old, incarnation, now: now)
+    }
+
+    /// A process that was started anew, and one on a clone of the directory's disk, say the same: a
+    /// generation above the last. The one before is gone in the first case, and its heartbeats go
+    /// on in the second.
+    private mutating func waitForSilence(
+        of old: NodeEntry, _ incarnation: IncarnationID, now: Int64
+    ) throws(Refusal) {
+        let patience = Self.silentHeartbeats * settings.heartbeatMs
+        if let rival = old.rival, rival.incarnation == incarnation {
+            // What was on its way when the rival came is no sign of life.
+            if old.lastContact - rival.since > settings.heartbeatMs / 2 { throw Self.copy(of: old) }
+            if now - rival.since >= patience { return }
+        } else {
+            if now - old.lastContact >= patience { return }
+            nodes[old.id]?.rival = (incarnation, now)
         }
+        throw Refusal(
+            .busy,
+            "node \(old.id) was heard at \(old.host):\(old.port) a moment ago: its place is given "
+                + "to this process when it is silent for \(patience) ms")
+    }
+
+    /// Heartbeats that a node misses before a process at another address is it.
+    private static let silentHeartbeats: Int64 = 2
+
+    private static func copy(of node: NodeEntry) -> Refusal {
+        Refusal(
+            .staleCopy,
+            "this is a copy of node \(node.id)'s directory, and that node lives at "
+                + "\(node.host):\(node.port): stop it first, or start an empty directory")
     }
 
     /// Characters of a software name that are kept for the log and the report.

@@ -18,7 +18,7 @@ extension Namenode {
         guard turn.store.lease(writing: to) == nil else {
             throw Refusal(.leased, "a client is writing \(to)")
         }
-        if let old { doom(old.value, &turn) }
+        if let old { drop(old.value, &turn) }
         turn.mutations += [.removeKey(from), .putKey(to, record)]
         return ControlEmpty()
     }

@@ -41,6 +41,8 @@ package struct KeptAnswers: Sendable {
         sequences[name].flatMap { entries[$0]?.reply }
     }
 
+    package func sequence(of name: RequestName) -> UInt64? { sequences[name] }
+
     /// - Parameter sequence: above every other that was kept.
     package mutating func keep(_ reply: [UInt8], for name: RequestName, sequence: UInt64) {
         if let old = sequences[name] { forget(old) }
@@ -85,22 +87,24 @@ package struct KeptAnswers: Sendable {
         }
     }
 
-    /// What has to be forgotten for one more answer: of its client what is over its share, then the
-    /// oldest of all.
-    package func excess(adding count: Int, of client: ClientID, bounds: Bounds) -> [UInt64] {
-        var leaving = overShare(of: client, adding: count, bounds: bounds)
+    /// The oldest of all, as many as have to be forgotten for one more answer.
+    /// - Parameter leaving: what is forgotten anyway.
+    package func excess(
+        adding count: Int, but leaving: [UInt64], bounds: Bounds
+    ) -> [UInt64] {
         let own = Set(leaving)
+        var excess: [UInt64] = []
         var left = entries.count - leaving.count
         var room = bounds.outcomeBytes - bytes - count
         for sequence in leaving { room += entries[sequence]?.reply.count ?? 0 }
         for (sequence, _) in log {
             guard left >= bounds.outcomes || room < 0 else { break }
             guard let entry = entries[sequence], !own.contains(sequence) else { continue }
-            leaving.append(sequence)
+            excess.append(sequence)
             left -= 1
             room += entry.reply.count
         }
-        return leaving
+        return excess
     }
 
     /// The oldest, when they hold a log that is too long.
@@ -118,7 +122,7 @@ package struct KeptAnswers: Sendable {
 }
 
 /// First in, first out.
-private struct Queue<Element: Sendable>: Sequence, Sendable {
+struct Queue<Element: Sendable>: Sequence, Sendable {
     private var elements: [Element] = []
     private var start = 0
 
@@ -129,6 +133,12 @@ private struct Queue<Element: Sendable>: Sequence, Sendable {
     func makeIterator() -> ArraySlice<Element>.Iterator { elements[start...].makeIterator() }
 
     mutating func append(_ element: Element) { elements.append(element) }
+
+    func filtered(_ isKept: (Element) -> Bool) -> Self {
+        var queue = Self()
+        queue.elements = elements[start...].filter(isKept)
+        return queue
+    }
 
     mutating func removeFirst() {
         start += 1

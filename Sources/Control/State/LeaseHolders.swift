@@ -13,6 +13,13 @@ struct LeaseHolders: Sendable {
         let client: ClientID
         var address: PeerAddress?
         var blocks: Int
+        var listed: Listed?
+    }
+
+    /// What parts of CLOSE have listed of a value that is being written.
+    struct Listed: Sendable, Equatable {
+        var blocks = 0
+        var length: UInt64 = 0
     }
 
     private var holders: [LeaseID: Holder] = [:]
@@ -46,6 +53,11 @@ struct LeaseHolders: Sendable {
         holders[lease]?.blocks = max(0, before + blocks)
         count(lease, by: 1)
     }
+
+    /// `nil`: nobody has counted it yet.
+    func listed(_ lease: LeaseID) -> Listed? { holders[lease]?.listed }
+
+    mutating func setListed(_ lease: LeaseID, _ listed: Listed) { holders[lease]?.listed = listed }
 
     mutating func release(_ lease: LeaseID) {
         count(lease, by: -1)

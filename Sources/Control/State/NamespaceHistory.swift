@@ -82,6 +82,16 @@ package struct NamespaceHistory: Sendable, Equatable {
         behind = nil
     }
 
+    /// Whether a node that had heard of `heard` last had heard of the start `made`, or of a later
+    /// one of this history: then a number of that start was never another block's there.
+    package func isKnown(_ made: NamespaceIncarnation, to heard: NamespaceIncarnation) -> Bool {
+        if made == heard { return true }
+        guard let first = starts.firstIndex(where: { $0.incarnation == made }),
+            let last = starts.firstIndex(where: { $0.incarnation == heard })
+        else { return false }
+        return first < last
+    }
+
     /// Whether a state that a datanode has heard of is this one or an earlier one.
     /// - Parameter commits: this state's number.
     package func includes(_ mark: NamespaceMark, commits: UInt64) -> Bool {

@@ -55,6 +55,9 @@ package struct NodeEntry: Sendable {
     package var scrubs = NodeScrubs()
     /// Blocks it reported with another length, checksum or epoch than the namespace has.
     package var mismatches = 0
+    /// A process with newer directories that wants its place, and since when: it gets it when this
+    /// one is silent.
+    package var rival: (incarnation: IncarnationID, since: Int64)?
     /// Incarnations that a newer one took the place of, oldest first.
     package var replaced: [IncarnationID] = []
     /// Their last sessions, in the same order.

@@ -35,6 +35,14 @@ package struct LeaseRecord: Sendable, Equatable {
     /// At which level blocks were listed before the last CLOSE; `nil`: none were.
     package var listed: Level?
 
+    /// Nobody holds it: it stands for a value that goes, until the last of its blocks is doomed. No
+    /// key is empty.
+    package var isDropping: Bool { key.bytes.isEmpty }
+
+    package init(dropping value: ValueID, id: LeaseID) {
+        self.init(id: id, client: .none, key: Key(point: []), overwrite: false, value: value)
+    }
+
     package init(
         id: LeaseID, client: ClientID, key: Key, overwrite: Bool, value: ValueID, blocks: Int = 0,
         listed: Level? = nil

@@ -39,18 +39,33 @@ struct Retries {
         }
     }
 
-    func keep(_ reply: [UInt8], bounds: Bounds, in turn: inout Turn<some NamespaceReader>) {
+    func keep(
+        _ reply: [UInt8], bounds: Bounds, _ holders: inout AnswerHolders,
+        in turn: inout Turn<some NamespaceReader>
+    ) {
         let answers = turn.store.answers
         let kept = fingerprint + reply
-        let leaving = answers.excess(adding: kept.count, of: name.client, bounds: bounds)
+        let address = turn.caller.address
+        var leaving = answers.overShare(of: name.client, adding: kept.count, bounds: bounds)
+        leaving += holders.overShare(
+            of: address, adding: kept.count, but: leaving, bounds: bounds)
+        leaving += answers.excess(adding: kept.count, but: leaving, bounds: bounds)
         turn.mutations += leaving.map { .removeOutcome(sequence: $0) }
         var logged = answers.overdue(but: leaving, bounds: bounds)
+        let owners = logged.map { answer in
+            answers.sequence(of: answer.name).flatMap { holders.forget($0) }
+        }
+        for sequence in leaving { holders.forget(sequence) }
         logged.append((name, kept))
         let first = turn.take(.outcome, count: logged.count)
         for (place, answer) in logged.enumerated() {
             turn.mutations.append(
                 .putOutcome(
                     answer.name, sequence: first + UInt64(place), reply: answer.reply))
+            let owner = place < owners.count ? owners[place] : address
+            if let owner {
+                holders.keep(first + UInt64(place), bytes: answer.reply.count, to: owner)
+            }
         }
     }
 

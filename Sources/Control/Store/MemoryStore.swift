@@ -65,6 +65,10 @@ package struct MemoryStore: NamespaceStore, Sendable {
             .compactMap { blocks[$0.value] }
     }
 
+    package func openBlocks(of value: ValueID) -> [BlockRecord] {
+        blocks(of: value, holding: 0, limit: .max).filter { $0.state == .open }
+    }
+
     package func doomed(after block: BlockID, limit: Int) -> [BlockRecord] {
         guard block.number < .max else { return [] }
         return doomed.entries(from: BlockID(block.number + 1), limit: limit)

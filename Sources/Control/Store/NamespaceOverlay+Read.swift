@@ -69,7 +69,9 @@ extension NamespaceOverlay {
         let found =
             isSettled
             ? settledBlocks(of: value, holding: position, limit: limit)
-            : Self.holding(position, in: changingBlocks(of: value), limit: limit)
+            : Self.holding(
+                position, in: changingBlocks(of: value, first: position == 0 ? limit : .max),
+                limit: limit)
         remember(found)
         return found
     }
@@ -94,13 +96,20 @@ extension NamespaceOverlay {
         }
     }
 
-    /// All blocks of a value that changes just now, in order.
-    private func changingBlocks(of value: ValueID) -> [BlockRecord] {
-        var all: [BlockRecord] = reading(else: []) { () throws(StoreFailure) in
-            try rows.sealed(of: value, holding: 0, limit: .max)
-        }.filter { pendingChange(of: $0.block) == nil && openBlocks[$0.block] == nil }
+    package func openBlocks(of value: ValueID) -> [BlockRecord] {
+        (openOf[value] ?? []).compactMap { openBlocks[$0] }.sorted { $0.position < $1.position }
+    }
+
+    /// Blocks of a value that changes just now, in order: all of them, or at least so many from the
+    /// first on.
+    private func changingBlocks(of value: ValueID, first count: Int) -> [BlockRecord] {
         var changed = open.touched[value] ?? []
         changed.formUnion(committing?.touched[value] ?? [])
+        // No more rows than these are not as they were.
+        let (most, isAll) = count.addingReportingOverflow(changed.count)
+        var all: [BlockRecord] = reading(else: []) { () throws(StoreFailure) in
+            try rows.sealed(of: value, holding: 0, limit: isAll ? .max : most)
+        }.filter { pendingChange(of: $0.block) == nil && openBlocks[$0.block] == nil }
         for block in changed {
             guard let record = pendingChange(of: block)?.after, record.value == value else {
                 continue

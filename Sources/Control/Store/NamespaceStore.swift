@@ -12,6 +12,8 @@ package protocol NamespaceReader {
     /// Open and sealed blocks of a value, by position; the first is the one that holds `position`,
     /// or the first after it.
     func blocks(of value: ValueID, holding position: UInt64, limit: Int) -> [BlockRecord]
+    /// The open ones alone, by position.
+    func openBlocks(of value: ValueID) -> [BlockRecord]
     /// Blocks that wait for their deletion, by number, after `block`.
     func doomed(after block: BlockID, limit: Int) -> [BlockRecord]
     var answers: KeptAnswers { get }

@@ -25,6 +25,8 @@ public struct BlockScan: Sendable {
     public internal(set) var strays: [String] = []
     /// What else the operator should know, each with its file.
     public internal(set) var notices: [String] = []
+    /// The incarnation of the namespace that each device's directory has heard of last.
+    private var heard: [NamespaceIncarnation] = []
 
     public init(
         _ directories: [DataDirectory], cluster: ClusterID,
@@ -33,6 +35,7 @@ public struct BlockScan: Sendable {
         for (device, directory) in directories.enumerated() {
             usedBytes.append(0)
             spares.append([])
+            heard.append(MarkKeeper.kept(in: directory).incarnation)
             let recovery = BlockRecovery(cluster: cluster, device: directory.device)
             let names = try Self.names(in: directory)
             for (count, name) in names.enumerated() {
@@ -130,13 +133,14 @@ public struct BlockScan: Sendable {
     }
 
     /// Begun and never described, or torn: the name is all that is known, and it may have held
-    /// bytes.
+    /// bytes. What this node had heard of by then says whose number it is.
     private mutating func mayBeLost(_ block: BlockID, _ device: Int) {
         guard index[block] == nil else { return }
         index.set(
             block,
             BlockRecord(
-                epoch: Epoch(0), length: 0, checksum: 0, state: .mayBeLost, device: device))
+                epoch: Epoch(0), length: 0, checksum: 0, state: .mayBeLost, device: device,
+                incarnation: heard[device]))
     }
 
     /// Counts only pages that are written: what a shorter block did not need was given back.

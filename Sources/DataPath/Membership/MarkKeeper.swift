@@ -100,6 +100,11 @@ final class MarkKeeper {
         return file
     }
 
+    /// What a directory kept; `none` when that cannot be read.
+    static func kept(in directory: DataDirectory) -> NamespaceMark {
+        read(directory.directory).0
+    }
+
     private static func read(_ directory: Int32) -> (NamespaceMark, defect: String?) {
         var defect: String?
         guard let file = open(directory, O_RDONLY, &defect) else { return (.none, defect) }

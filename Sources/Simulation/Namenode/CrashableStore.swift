@@ -124,6 +124,9 @@ package struct CrashableStore: NamespaceStore {
     package func lease(_ id: LeaseID) -> LeaseRecord? { memory.lease(id) }
     package func lease(writing key: Key) -> LeaseRecord? { memory.lease(writing: key) }
     package func block(_ block: BlockID) -> Control.BlockRecord? { memory.block(block) }
+    package func openBlocks(of value: ValueID) -> [Control.BlockRecord] {
+        memory.openBlocks(of: value)
+    }
     package func doomed(after block: BlockID, limit: Int) -> [Control.BlockRecord] {
         memory.doomed(after: block, limit: limit)
     }

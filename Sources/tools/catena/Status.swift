@@ -52,9 +52,8 @@ func clusterText(_ status: ClusterSummary) -> String {
 private func awaitedText(_ status: ClusterSummary) -> String {
     guard status.reportsIncomplete > 0 else { return "" }
     let nodes = counted(status.reportsIncomplete, "datanode has", "datanodes have")
-    let blocks = counted(status.awaitedBlocks, "block of which no copy is known is", "blocks of "
-        + "which no copy is known are")
-    return "awaited    \(nodes) yet to name all they hold; \(blocks) awaited until then\n"
+    let blocks = counted(status.awaitedBlocks, "block")
+    return "awaited    \(nodes) yet to name all they hold; \(blocks) without a known copy\n"
 }
 
 private func behindText(_ status: ClusterSummary) -> String {

@@ -50,6 +50,23 @@ class SmallMount:
         if not made and not self._tmpfs(folder, mebibytes):
             _skip("neither a loop device nor a tmpfs can be mounted here")
 
+    @classmethod
+    def of(cls, image, folder):
+        """What an image holds already, mounted at a folder."""
+        mount = cls.__new__(cls)
+        mount.folder, mount.image, mount.below = folder, image, None
+        folder.mkdir()
+        if not mount._mount():
+            _skip("a loop device with ext4 cannot be mounted here")
+        return mount
+
+    def clone(self, image):
+        """The disk as it is at one moment, in another file."""
+        if not run("fsfreeze", "-f", str(self.folder)):
+            _skip("a file system cannot be frozen here")
+        shutil.copyfile(self.image, image)
+        run("fsfreeze", "-u", str(self.folder))
+
     @staticmethod
     def _tmpfs(folder, mebibytes):
         return run("mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(folder))

@@ -74,8 +74,9 @@ extension SQLiteEngine {
         try connection.run("PRAGMA synchronous = FULL")
         try connection.run("BEGIN IMMEDIATE")
         try Schema.upgrade(connection)
-        for table in ["open", "lease"] { try connection.run("DELETE FROM \(table)") }
         var state = try StoreLoader.state(connection)
+        state.tally.sealedBlocks -= try forgetListed(connection)
+        for table in ["open", "lease"] { try connection.run("DELETE FROM \(table)") }
         var history = try StoreLoader.history(connection)
         state.giveUpLater(&history, using: &generator)
         try StoreLoader.put(state, connection)
@@ -85,6 +86,29 @@ extension SQLiteEngine {
         try sync()
         // Whatever was in the WAL is given up, or in the file.
         guard unlink(marker) == 0 || errno == ENOENT else { throw Self.failure(marker, "unlink") }
+    }
+
+    /// Takes out what CLOSE had listed of values that are being written.
+    /// - Returns: how many blocks that were.
+    private func forgetListed(_ connection: SQLiteConnection) throws(StoreFailure) -> Int {
+        let codec = RowCodec(nodes: try StoreLoader.nodes(connection))
+        let rows = try SQLiteRows(connection, codec: codec, start: 0, opened: 0)
+        let leases = try connection.prepare("SELECT value FROM lease")
+        let block = try connection.prepare("DELETE FROM block WHERE id = ?1")
+        let extents = try connection.prepare("DELETE FROM extent WHERE value = ?1")
+        var forgotten = 0
+        while try leases.step() {
+            let value = ValueID(leases.number(0))
+            let listed = try rows.sealed(of: value, holding: 0, limit: .max)
+            for record in listed {
+                block.bind(1, record.block.number)
+                try block.run()
+            }
+            extents.bind(1, value.number)
+            try extents.run()
+            forgotten += listed.count
+        }
+        return forgotten
     }
 
     private func sync() throws(StoreFailure) {
