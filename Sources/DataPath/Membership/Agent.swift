@@ -13,7 +13,7 @@ import Wire
 ///
 /// It hands the reactor what the namenode says (keys, deletions) and the namenode what the reactor
 /// says (blocks). When no answer came for half the dead time, it fences the reactor, so that this
-/// node is silent before its place is given away (DESIGN section 7; 3FS's T/2).
+/// node is silent before its place is given away.
 final class Agent: Sendable {
     struct Identity: Sendable {
         var namenode: Endpoint

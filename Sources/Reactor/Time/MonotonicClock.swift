@@ -1,6 +1,6 @@
 import Glibc
 
-/// CLOCK_MONOTONIC. Durations on one machine only (DESIGN promise 7).
+/// CLOCK_MONOTONIC: durations on one machine only. Two machines' readings have nothing in common.
 public enum MonotonicClock {
     public static var nanoseconds: UInt64 {
         var time = timespec()

@@ -1,6 +1,7 @@
 import Glibc
 
-/// UTC for people's eyes, RFC 3339: nothing in the product decides by it (DESIGN promise 7).
+/// UTC for people's eyes, RFC 3339: nothing in the product decides by it, for machines' clocks
+/// disagree and are set.
 public enum Timestamp {
     /// Milliseconds since 1970 on the wall clock.
     public static func now() -> Int64 {

@@ -1,6 +1,6 @@
 import Wire
 
-/// The namespace in a SQLite database (DESIGN section 3): WAL, synchronous=FULL, one writer.
+/// The namespace in a SQLite database: WAL, synchronous=FULL, one writer.
 ///
 /// What is on its way to a commit is in two `Pending`s, one that collects and one that a thread of
 /// its own writes; reads look there first and then into the database, through a connection of
