@@ -110,6 +110,7 @@ let package = Package(
             dependencies: [
                 "Client", "ControlClient", "Reactor", "ToolSupport", "Wire",
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
         // A whole cluster in one thread on a virtual clock, and the oracles that watch it.
         .target(
@@ -127,7 +128,12 @@ let package = Package(
         tests(
             "ToolSupportTests",
             ["ToolSupport", "ControlClient", .product(name: "Logging", package: "swift-log")]),
-        tests("LoadTests", ["Load", "Client", "ControlClient", "Reactor", "ToolSupport", "Wire"]),
+        tests(
+            "LoadTests",
+            [
+                "Load", "Client", "ControlClient", "Reactor", "ToolSupport", "Wire",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         tests("TidyTests", []),
         tests("ControlTests", ["Control"]),
         tests("ReactorTests", ["Reactor", "CURing"]),

@@ -18,11 +18,13 @@ struct ServeCommand: ParsableCommand {
     @Option(help: .init("Address and port; port 0 takes a free one.", valueName: "host:port"))
     var listen: String
 
+    @Option(help: "text or json, one line an event.")
+    var logFormat = EventLogHandler.Format.text
+
     func run() throws {
         try presenting("catena-load", prints: true) {
-            let server = try HostServer(listen: try endpoint()) { text in
-                StandardStream.error.write("catena-load: \(text)\n")
-            }
+            let log = ToolLog.start("catena-load", level: .info, format: logFormat)
+            let server = try HostServer(listen: try endpoint(), log: log)
             try StandardStream.output.writeResult("listening on \(server.address)\n")
             while true { server.serveNext() }
         }
@@ -38,3 +40,5 @@ struct ServeCommand: ParsableCommand {
         return Endpoint(host: String(parts[0]), port: 0)
     }
 }
+
+extension EventLogHandler.Format: ExpressibleByArgument {}
