@@ -15,6 +15,20 @@ enum Interruption {
         }
     }
 
+    static var hasWork: Bool { work.withLock { $0 != nil } }
+
+    /// Makes what is to be tidied up. An interruption comes before both or after both, so that
+    /// nothing is made that stays.
+    static func tidy<Made: Sendable, Failure: Error>(
+        making make: () throws(Failure) -> Made, _ tidy: @escaping @Sendable (Made) -> Void
+    ) throws(Failure) -> Made {
+        try work.withLock { work throws(Failure) in
+            let made = try make()
+            work = { tidy(made) }
+            return made
+        }
+    }
+
     /// What there is to tidy up.
     static func tidy(_ work: @escaping @Sendable () -> Void) {
         self.work.withLock { $0 = work }
