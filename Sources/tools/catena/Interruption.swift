@@ -10,8 +10,11 @@ enum Interruption {
     /// shell shows it. A signal that was ignored when the command began (nohup) stays so.
     static func watch() throws(ToolFailure) {
         try SignalWatch.begin([SIGINT, SIGTERM, SIGHUP], keepsIgnored: true) { number in
-            work.withLock { $0 }?()
-            _exit(128 + number)
+            // Under the lock to the end: nothing is made any more.
+            work.withLock { work -> Void in
+                work?()
+                _exit(128 + number)
+            }
         }
     }
 
