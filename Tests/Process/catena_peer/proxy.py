@@ -155,6 +155,9 @@ class ResetProxy(Listener):
     @staticmethod
     def _reset(*sockets):
         for sock in sockets:
-            # Closed with a linger time of 0, a socket sends RST (socket(7), SO_LINGER).
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            try:
+                # Closed with a linger time of 0, a socket sends RST (socket(7), SO_LINGER).
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            except OSError:
+                continue  # the proxy was closed meanwhile, and has closed it
             sock.close()
