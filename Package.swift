@@ -116,6 +116,7 @@ let package = Package(
             dependencies: [
                 "Client", "ControlClient", "Reactor", "System", "ToolSupport", "Wire",
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
         // A whole cluster in one thread on a virtual clock, and the oracles that watch it.
         .target(
@@ -140,7 +141,12 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        tests("LoadTests", ["Load", "Client", "ControlClient", "Reactor", "ToolSupport", "Wire"]),
+        tests(
+            "LoadTests",
+            [
+                "Load", "Client", "ControlClient", "Reactor", "ToolSupport", "Wire",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         tests("TidyTests", []),
         tests("ControlTests", ["Control"]),
         tests("ReactorTests", ["Reactor", "CURing"]),

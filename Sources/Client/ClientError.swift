@@ -43,7 +43,8 @@ public enum ClientError: Error, Equatable, Sendable {
     case unreadable(key: String, block: BlockID, replicas: Int, reason: String)
     /// A block could not be written to its chain.
     case unwritable(key: String, block: BlockID, node: NodeID, status: Status, reason: String)
-    case badRange(key: String, offset: UInt64, length: UInt64)
+    /// A part that the value does not have; `length` 0 is "to the end".
+    case badRange(key: String, offset: UInt64, length: UInt64, valueLength: UInt64)
 
     // This process.
     /// The source of a put could not be read.
@@ -115,8 +116,9 @@ extension ClientError: CustomStringConvertible {
             "the namenode does not accept the blocks written for \(quoted(key)): \(reason)"
         case .notDurable(let key, let reason):
             "\(quoted(key)) is not as durable as asked (\(reason)): try again, or ask for less"
-        case .badRange(let key, let offset, let length):
-            "\(quoted(key)) has no \(length) bytes at offset \(offset)"
+        case .badRange(let key, let offset, let length, let valueLength):
+            "\(quoted(key)) has \(valueLength) bytes: there are "
+                + (offset < valueLength ? "no \(length)" : "none") + " from offset \(offset)"
         default: clusterSentence
         }
     }

@@ -1,6 +1,6 @@
 import Wire
 
-/// The namenode's decisions: a pure state machine (DESIGN section 3).
+/// The namenode's decisions: a pure state machine.
 ///
 /// `decide` takes a request, the moment, what is known of the caller and a view of the namespace,
 /// and answers with a reply and the mutations that make it true. It has no clock, no I/O, and no

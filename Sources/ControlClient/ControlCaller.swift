@@ -86,6 +86,9 @@ public final class ControlCaller: Sendable {
         }
     }
 
+    /// A namenode has greeted: it may have done what it was asked in a call that failed.
+    public var wasGreeted: Bool { state.withLock { $0.cluster != nil } }
+
     /// Drops the connection; the next call makes another one.
     public func disconnect() {
         state.withLock { $0.connection = nil }

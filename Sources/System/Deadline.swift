@@ -1,6 +1,7 @@
 import Glibc
 
-/// A point on this machine's monotonic clock by which something must be done.
+/// A point on this machine's monotonic clock by which something must be done: a wall clock may be
+/// set back in the middle of a wait.
 public struct Deadline: Sendable, Equatable {
     /// Milliseconds on the monotonic clock.
     public let at: Int64

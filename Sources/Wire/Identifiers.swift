@@ -171,8 +171,8 @@ public struct NamespaceMark: Equatable, Sendable {
     }
 }
 
-/// Names a token-signing key (the notes' nonce): an ordered counter and a random part, so that keys
-/// can be told apart by age and not only by equality (`systems.md` 5.12).
+/// Names a token-signing key (its nonce): an ordered counter and a random part, so that keys can be
+/// told apart by age and not only by equality.
 public struct KeyID: Hashable, Sendable, BitwiseCopyable, CustomStringConvertible {
     public let number: UInt64
 

@@ -1,4 +1,4 @@
-/// What is true of a block's bytes on *every* node of its chain (DESIGN section 1.1).
+/// What is true of a block's bytes on *every* node of its chain.
 public enum Level: UInt8, Sendable, Hashable, CaseIterable, Comparable, BitwiseCopyable {
     /// In memory.
     case received = 0

@@ -46,7 +46,7 @@ struct RecycledFilesTests {
         #expect(RecycledFiles.number(of: "ab.free") == nil)
     }
 
-    /// DESIGN section 5: at most 1 % for full blocks, 12 KiB for one of 4 KiB.
+    /// At most 1 % for full blocks, 12 KiB for one of 4 KiB.
     @Test func aRecycledFileKeepsTheOverheadInBounds() {
         let small = BlockLayout.filePages(length: 4096)
         #expect(RecycledFiles.mostPages(for: small) * 4096 - 4096 <= 12 << 10)

@@ -1,6 +1,7 @@
 import ControlClient
 import Glibc
 import Load
+import Logging
 import Reactor
 import Synchronization
 import System
@@ -12,9 +13,12 @@ import ToolSupport
     /// A host that serves `jobs` coordinators and ends.
     private func host(jobs: Int) throws -> (Endpoint, ReactorThread, Lines) {
         let held = Lines()
-        let server = try HostServer(listen: Endpoint(host: "127.0.0.1", port: 0)) { text in
-            held.values.withLock { $0.append(text) }
+        let log = Logger(label: "host") { _ in
+            EventLogHandler(level: .info, format: .text) { line in
+                held.values.withLock { $0.append(line) }
+            }
         }
+        let server = try HostServer(listen: Endpoint(host: "127.0.0.1", port: 0), log: log)
         let endpoint = try #require(Endpoint(server.address))
         let thread = try ReactorThread("host") {
             for _ in 0..<jobs { server.serveNext() }

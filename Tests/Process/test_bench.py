@@ -64,7 +64,7 @@ class BenchTest(unittest.TestCase):
         return subprocess.run(
             [sys.executable, "-B", str(BENCH), "--roof", str(roof), "--load",
              str(self.program("load", load)), "--dir", self.folder.name, *words],
-            capture_output=True, text=True, timeout=60, check=False)
+            capture_output=True, text=True, timeout=120, check=False)
 
     GOOD = """\
         print("a line before the result")

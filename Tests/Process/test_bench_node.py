@@ -6,7 +6,7 @@ import unittest
 from catena_peer import frames
 from catena_peer.bench import BenchNodes
 from catena_peer.case import Level, Status
-from catena_peer.cluster import EXIT, STANDIN, START_SECONDS, Cluster, Daemon, datanode_command, until
+from catena_peer.cluster import EXIT, STANDIN, PATIENCE, Cluster, Daemon, datanode_command, until
 from catena_peer.credentials import reforge
 from catena_peer.datanode import DataConnection, Refusal, WriteStream, read_range, write_block
 
@@ -121,7 +121,7 @@ class BenchNode(unittest.TestCase):
             cluster.nodes[0].daemon.stop()
             before = (folder / "device").read_bytes()
             bench = self.nodes.start("head", folder=folder)
-            self.assertIn(bench.wait(START_SECONDS), EXIT["another cluster's directory"])
+            self.assertIn(bench.wait(PATIENCE), EXIT["another cluster's directory"])
             self.assertIn("belongs to cluster", bench.tail())
             self.assertEqual((folder / "device").read_bytes(), before)
             # And the other way round.
@@ -133,7 +133,7 @@ class BenchNode(unittest.TestCase):
             run.start(datanode_command(
                 cluster.address, cluster.namenode_folder / "cluster.secret",
                 [self.nodes.folder / "other.data"], 0, run.port_file, {}))
-            self.assertIn(run.wait(START_SECONDS), EXIT["another cluster's directory"])
+            self.assertIn(run.wait(PATIENCE), EXIT["another cluster's directory"])
             cluster.nodes[0].start()
 
     def test_blocks_that_say_not_whose_they_are_stay(self):
@@ -141,7 +141,7 @@ class BenchNode(unittest.TestCase):
         blocks.mkdir(parents=True)
         (blocks / "0000000000000001.blk").write_bytes(b"precious")
         head = self.nodes.start("head")
-        self.assertIn(head.wait(START_SECONDS), EXIT["another cluster's directory"])
+        self.assertIn(head.wait(PATIENCE), EXIT["another cluster's directory"])
         self.assertEqual((blocks / "0000000000000001.blk").read_bytes(), b"precious")
 
     def test_run_knows_no_null_modes(self):
@@ -155,7 +155,7 @@ class BenchNode(unittest.TestCase):
                 daemon = Daemon("run", self.nodes.folder)
                 self.nodes.daemons.append(daemon)
                 daemon.start(command + words)
-                self.assertIn(daemon.wait(START_SECONDS), EXIT["usage"] | {78}, daemon.tail())
+                self.assertIn(daemon.wait(PATIENCE), EXIT["usage"] | {78}, daemon.tail())
 
     def test_several_streams_on_one_connection(self):
         head = self.nodes.start("head")

@@ -9,7 +9,8 @@ import unittest
 
 from catena_peer import frames
 from catena_peer.case import ClusterCase, Level, Status
-from catena_peer.cluster import Cluster, until
+from catena_peer.cluster import Cluster
+from catena_peer.control import SECONDS
 from catena_peer.credentials import ChainNode, chain_hash, reforge
 from catena_peer.datanode import WriteStream
 
@@ -69,7 +70,7 @@ class Starved(ClusterCase):
     def test_a_trickled_header_is_cut_off(self):
         header = self.stream().header(frames.READ).encode()
         with socket.create_connection(self.cluster.nodes[0].address) as connection:
-            connection.settimeout(30)
+            connection.settimeout(SECONDS)
             answer = []
             reader = threading.Thread(target=lambda: answer.append(connection.recv(128)))
             reader.start()

@@ -9,7 +9,8 @@ import unittest
 
 from catena_peer import values
 from catena_peer.case import CommandCase
-from catena_peer.cluster import EXIT, STANDIN, command_environment, program, until
+from catena_peer.cluster import EXIT, PATIENCE, STANDIN, command_environment, program, until
+from catena_peer.proxy import ReplyProxy
 
 BLOCK = 1 << 20
 SIZES = [0, 1, 4095, 4096, 65_535, 65_536, 65_537, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 777]
@@ -161,13 +162,37 @@ class Commands(CommandCase):
         try:
             subprocess.run(
                 [*program("catena"), "ls", "-r", self.key("/")], stdout=far, check=True,
-                timeout=60, env=command_environment(self.cluster.address))
+                timeout=PATIENCE, env=command_environment(self.cluster.address))
             shown = os.read(near, 1 << 16).decode()
         finally:
             os.close(near)
             os.close(far)
         self.assertIn("/\\x1b[31mred\\n\\u{202e}back\\\\slash", shown)
         self.assertNotIn("\x1b", shown)
+
+    def test_a_part_beyond_the_end_is_told_with_the_length(self):
+        self.put(self.bytes(1000))
+        out = self.cluster.folder / "part"
+        for words, said in ((["--offset", 1001], "none from offset 1001"),
+                            (["--offset", 5000, "--length", 1], "none from offset 5000"),
+                            (["--offset", 999, "--length", 2], "no 2 from offset 999")):
+            with self.subTest(words):
+                done = self.cluster.cli("get", *words, self.key(), out)
+                self.assert_cli(done, EXIT["usage"], f"has 1000 bytes: there are {said}")
+        done = self.cluster.cli("get", "--json", "--offset", 1001, self.key(), out)
+        error = json.loads(done.stderr)["error"]
+        self.assertEqual((error["offset"], error["value_length"]), (1001, 1000))
+
+    @unittest.skipIf(STANDIN, "the stand-in has a parser of its own")
+    def test_a_command_that_is_none_is_blamed_and_not_its_flags(self):
+        for words, name in ((["nope"], "nope"), (["nope", "--json"], "nope"),
+                            (["admin", "nope", "--json", "x"], "nope")):
+            with self.subTest(words):
+                done = self.cluster.cli(*words)
+                self.assert_cli(done, EXIT["usage"], f"there is no command '{name}'")
+                if "--json" in words:
+                    error = json.loads(done.stderr)["error"]
+                    self.assertEqual((error["kind"], error["exit_code"]), ("usage", 64))
 
     def test_status_and_report(self):
         status = self.cluster.cli_json("status")
@@ -203,12 +228,43 @@ class NamenodeGone(CommandCase):
             self.cluster.namenode.kill()
             os.write(writer, b"bytes")
             os.close(writer)
-            _, error = put.communicate(timeout=120)
+            _, error = put.communicate(timeout=PATIENCE)
         finally:
             self.cluster.start_namenode()
             self.cluster.wait_settled()
         self.assertIn(put.returncode, EXIT["namenode unreachable"], error)
         self.assertIn(f"'{self.key()}' is still leased", error.decode())
+
+
+    def test_a_lease_that_nobody_heard_of_is_named(self):
+        before = self.cluster.status().leases
+        with ReplyProxy(self.cluster.address, lambda reply: "create" in reply) as proxy:
+            done = self.cluster.cli(
+                "put", self.source(b"x"), self.key(), "--timeout", "500ms", "--namenode",
+                "%s:%d" % proxy.address)
+        self.assertEqual(self.cluster.status().leases, before + 1, "the namenode gave it")
+        self.assert_cli(done, EXIT["namenode unreachable"], f"'{self.key()}' may be leased",
+                        "free again when that lease ends by itself")
+
+
+@unittest.skipIf(STANDIN, "the stand-in reads its source before it asks for a lease")
+class Pipes(CommandCase):
+    settings = {"datanodes": 3, "stale_ms": 60_000, "dead_ms": 120_000}
+
+    def test_a_put_from_a_pipe_whose_chain_breaks_says_what_to_do(self):
+        put = subprocess.Popen(
+            [*program("catena"), "put", "--quiet", "--timeout", "2s", "-", self.key()],
+            stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=command_environment(self.cluster.address))
+        # More than is in flight, so that the first bytes are acked and let go of.
+        put.stdin.write(self.bytes(24 << 20))
+        self.cluster.nodes[0].kill()
+        _, error = put.communicate(self.bytes(4 << 20), timeout=PATIENCE)
+        self.cluster.revive()
+        self.assertIn(put.returncode, EXIT["too few nodes"], error)
+        self.assertIn("cannot be sent to other nodes again: write it to a file first",
+                      error.decode())
+        self.assertEqual(self.cluster.status().leases, 0, "its lease was given back")
 
 
 @unittest.skipIf(STANDIN, "the stand-in reads its source before it asks for a lease")
@@ -227,7 +283,7 @@ class LeaseOver(CommandCase):
             until(lambda: not self.cluster.status().leases, "the lease to end")
             put.send_signal(signal.SIGINT)
             put.send_signal(signal.SIGCONT)
-            _, error = put.communicate(timeout=60)
+            _, error = put.communicate(timeout=PATIENCE)
         finally:
             os.close(writer)
         self.assertNotIn("still leased", error.decode())

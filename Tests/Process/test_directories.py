@@ -8,7 +8,7 @@ import unittest
 
 from catena_peer import values
 from catena_peer.case import ClusterCase
-from catena_peer.cluster import START_SECONDS, STANDIN, Node, until
+from catena_peer.cluster import EX_UNAVAILABLE, PATIENCE, STANDIN, Node, until
 from catena_peer.mounts import SmallMount
 
 
@@ -16,6 +16,16 @@ def failed(client, path):
     """Whether REPORT says that the device at `path` is out of service."""
     devices = [device for entry in client.report().nodes for device in entry.devices]
     return any(device.failed for device in devices if device.path == str(path))
+
+
+def vanish(folder):
+    """The daemon may make a file there meanwhile."""
+
+    def is_gone():
+        shutil.rmtree(folder, ignore_errors=True)
+        return not folder.exists()
+
+    until(is_gone, f"{folder} to be gone")
 
 
 @unittest.skipIf(STANDIN, "the stand-in has no devices")
@@ -26,7 +36,7 @@ class Vanishing(ClusterCase):
         for number in range(8):
             values.put(self.client, self.key(f"/{number}"), self.bytes(50_000))
         node = self.cluster.nodes[0]
-        shutil.rmtree(node.folders[0])
+        vanish(node.folders[0])
         until(lambda: failed(self.client, node.folders[0]), "the device to be reported as failed")
         self.assertFalse(failed(self.client, node.folders[1]))
         self.assertTrue(node.daemon.running())
@@ -39,7 +49,7 @@ class Vanishing(ClusterCase):
         report = self.cluster.cli("report")
         self.assertIn(b"(1 failed)", report.stdout)
 
-        shutil.rmtree(node.folders[1])
+        vanish(node.folders[1])
         until(lambda: failed(self.client, node.folders[1]), "the other one to be reported too")
         until(lambda: "every device is out of service" in node.daemon.tail(100),
               "the node to say that it takes no writes")
@@ -167,7 +177,7 @@ class Copies(ClusterCase):
         other = Node(self.cluster, self._testMethodName, [copy], node.settings)
         self.cluster.extra.append(other.daemon)
         other.start()
-        self.assertEqual(other.daemon.wait(START_SECONDS), 78, other.daemon.tail())
+        self.assertEqual(other.daemon.wait(PATIENCE), 78, other.daemon.tail())
         self.assertIn("copy of node", other.daemon.tail())
         data = self.bytes(100_000)
         values.put(self.client, self.key("/after"), data)
@@ -302,6 +312,32 @@ class Full(ClusterCase):
             self.cluster.wait_settled()
             self.assertEqual(values.get(self.client, self.key()), data)
             node.daemon.stop()
+
+
+@unittest.skipIf(STANDIN, "the stand-in has no devices")
+class Small(ClusterCase):
+    settings = {"datanodes": 0, "min_nodes": 1, "replicas": 1}
+
+    def test_a_put_from_a_pipe_to_a_full_device_says_so_and_leaves_nothing(self):
+        mount = SmallMount(self.cluster.folder / "small", 16, is_tmpfs=True)
+        self.addCleanup(mount.unmount)
+        node = self.cluster.add_node(1, dirs=0)
+        node.folders.append(mount.folder / "device")
+        node.start()
+        self.addCleanup(node.kill)
+        self.cluster.wait_settled()
+        done = self.cluster.cli("put", "-", self.key(), stdin=self.bytes(40 << 20))
+        self.assert_cli(done, {EX_UNAVAILABLE}, "room")
+        self.assertEqual(self.cluster.status().leases, 0, "its lease was given back")
+        self.assertTrue(node.daemon.running(), node.daemon.tail())
+        # What it took is given up, and there is room again.
+        data = self.bytes(1 << 20)
+
+        def is_put():
+            return self.cluster.cli("put", "-", "after", stdin=data).returncode == 0
+
+        until(is_put, "room for another value")
+        self.assertEqual(self.cluster.cli("cat", "after").stdout, data)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Devices that are full, broken, lying or slow (reliability rows D1 to D4 and D8).
+"""Devices that are full, broken, lying or slow.
 
 Results of single ring operations are injected (CATENA_FAULT, docs/HACKING.md); full disks, failing
 syncs and slow disks are small file systems on loop devices, which need root.
@@ -14,7 +14,7 @@ import unittest
 from catena_peer import cluster, values
 from catena_peer.case import ClusterCase, Level, Refusal, Status
 from catena_peer.cluster import (
-    EXIT, START_SECONDS, Cluster, NotReady, namenode_command, until)
+    EXIT, PATIENCE, Cluster, NotReady, namenode_command, until)
 from catena_peer.control import Refused
 from catena_peer.datanode import located, read_range
 from catena_peer.ledger import Ledger
@@ -27,7 +27,7 @@ EX_IOERR = 74
 class FaultCase(ClusterCase):
     """Three nodes in a chain and one to spare, so that a put goes on without any of them."""
 
-    settings = {"datanodes": 4, "replicas": 3, "min_nodes": 3, "stale_ms": 1500, "dead_ms": 3000}
+    settings = {"datanodes": 4, "replicas": 3, "min_nodes": 3}
 
     def setUp(self):
         super().setUp()
@@ -185,8 +185,7 @@ class EverySeal(FaultCase):
             self.arm(node, "before-forward-seal:errno=EPIPE:1+")
         source = self.cluster.folder / "source"
         source.write_bytes(self.bytes(20_000_000))
-        done = self.cluster.cli(
-            "put", source, self.key(), "--quiet", "--timeout", timeout, timeout=50)
+        done = self.cluster.cli("put", source, self.key(), "--quiet", "--timeout", timeout)
         self.assert_cli(done, EXIT["too few nodes"])
         self.assertEqual(self.cluster.status().leases, 0, "its lease was given back")
 
@@ -330,7 +329,7 @@ class D3(FaultCase):
 
 @unittest.skipIf(cluster.STANDIN, "SKIPPED: the stand-ins keep nothing")
 class NamenodeDisk(unittest.TestCase):
-    """The namenode's disk, rows D1 and D3: what it answered is there, and it says why it ends."""
+    """The namenode's disk: what it answered is there, and it says why it ends."""
 
     def start(self, mount):
         """A cluster whose namespace lies on this mount, with one key in it."""
@@ -357,7 +356,7 @@ class NamenodeDisk(unittest.TestCase):
         self.fail("the disk did not fill")
 
     def assert_ended(self):
-        code = self.cluster.namenode.wait(START_SECONDS)
+        code = self.cluster.namenode.wait(PATIENCE)
         said = self.cluster.namenode.tail()
         self.assertEqual(code, EX_IOERR, said)
         self.assertIn("the namespace cannot be written", said)
@@ -399,7 +398,7 @@ class NamenodeDisk(unittest.TestCase):
         tracer = self.traced("fdatasync:error=EIO:when=5")
         created += self.created_until_the_end()
         self.assert_ended()
-        tracer.wait(START_SECONDS)
+        tracer.wait(PATIENCE)
         self.assert_back_with(created)
 
     def traced(self, inject):
@@ -442,7 +441,7 @@ class NamenodeDisk(unittest.TestCase):
         without it."""
         folder = self.cluster.namenode_folder
         words = cluster.program("catena-namenode")
-        run = {"capture_output": True, "text": True, "timeout": 60, "check": False}
+        run = {"capture_output": True, "text": True, "timeout": PATIENCE, "check": False}
         checked = subprocess.run([*words, "check", "--dir", str(folder)], **run)
         if checked.returncode == 0:
             return False

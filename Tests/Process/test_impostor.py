@@ -3,20 +3,19 @@ nodes at each other's addresses, blocks that are another one than was closed, ke
 
 import json
 import pathlib
-import socket
 import struct
 import tempfile
-import threading
 import unittest
 
 from catena_peer import frames
 from catena_peer.case import ClusterCase, Durability, Level, Refusal, Status
 from catena_peer.cluster import until
-from catena_peer.control import Registration, chain_of, end
+from catena_peer.control import Registration, chain_of
 from catena_peer.credentials import decode_token
 from catena_peer.crc32c import crc32c
 from catena_peer.datanode import WriteStream, located, planned, read_range, write_block
 from catena_peer.impostor import Impostor, ImpostorNamenode
+from catena_peer.proxy import Tap
 
 CHUNK = frames.CHUNK
 # A killed datanode stays in chains for as long as these tests take.
@@ -37,7 +36,7 @@ class Impostors(ClusterCase):
         self.addCleanup(self.cluster.revive)
         node.kill()
         impostor = Impostor(address)
-        self.addCleanup(impostor.__exit__)
+        self.addCleanup(impostor.close)
         return address[1], impostor
 
     def planned_with(self, port, place):
@@ -260,44 +259,6 @@ class AnotherBlock(ClusterCase):
                 self.assertEqual(codes - {0}, ends - {0})
 
 
-class Tap:
-    """Passes bytes on between a caller and a server, and keeps them."""
-
-    def __init__(self, target):
-        self.target = target
-        self.heard = [bytearray(), bytearray()]
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.address = self.listener.getsockname()
-        self.sockets = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        try:
-            while True:
-                near, _ = self.listener.accept()
-                far = socket.create_connection(self.target)
-                self.sockets += [near, far]
-                for source, sink, kept in ((near, far, self.heard[0]), (far, near, self.heard[1])):
-                    threading.Thread(
-                        target=self._pass, args=(source, sink, kept), daemon=True).start()
-        except OSError:
-            return
-
-    @staticmethod
-    def _pass(source, sink, kept):
-        try:
-            while data := source.recv(1 << 16):
-                kept += data
-                sink.sendall(data)
-        except OSError:
-            pass  # either side ended, and so does the other
-        end(sink)
-
-    def close(self):
-        for sock in [self.listener, *self.sockets]:
-            end(sock)
-
-
 class AnotherNamenode(ClusterCase):
     """Somebody without the secret listens where the namenode did."""
 
@@ -324,7 +285,7 @@ class AnotherNamenode(ClusterCase):
             until(lambda: len(impostor.answers) == 3 and min(impostor.answers.values()) > most,
                   lambda: f"answers to all: {impostor.answers}\n{self.cluster.tails()}")
         finally:
-            impostor.__exit__()
+            impostor.close()
         self.assertEqual(impostor.registered, 0, "no refusal without proof ends a session")
         for node in self.cluster.nodes:
             self.assertTrue(node.daemon.running())

@@ -250,7 +250,7 @@ class Keys(ClusterCase):
 
 
 class TooFewNodes(ClusterCase):
-    settings = {"datanodes": 2, "replicas": 2, "min_nodes": 3, "stale_ms": 800, "dead_ms": 1500}
+    settings = {"datanodes": 2, "replicas": 2, "min_nodes": 3, "stale_ms": 2500, "dead_ms": 5000}
 
     def assert_too_few(self, live):
         reply = self.assert_refused(Code.TOO_FEW_NODES, self.client.create, self.key())

@@ -1,5 +1,6 @@
 """The load generator's command: what it refuses, and what an interruption leaves of a result."""
 
+import collections
 import json
 import signal
 import subprocess
@@ -7,7 +8,8 @@ import unittest
 
 from catena_peer.case import CommandCase
 from catena_peer.cluster import (
-    EXIT, STANDIN, START_SECONDS, command_environment, die_with_parent, program)
+    EXIT, PATIENCE, STANDIN, command_environment, die_with_parent, program)
+from catena_peer.proxy import BusyProxy
 
 
 @unittest.skipIf(STANDIN, "there is no stand-in for the load generator")
@@ -27,9 +29,44 @@ class Load(CommandCase):
                       ["meta", "--packet", "4KiB"]):
             with self.subTest(words):
                 load = self.start(*words)
-                _, error = load.communicate(timeout=START_SECONDS)
+                _, error = load.communicate(timeout=PATIENCE)
                 self.assertIn(load.returncode, EXIT["usage"], error)
                 self.assertIn(f"no use for {words[1].replace('--no-', '--')}", error)
+
+    def test_busy_is_retried_and_counted(self):
+        """Each object's CREATE and each DELETE is refused twice."""
+        seen = collections.Counter()
+
+        def refuse(request):
+            for name in ("create", "delete"):
+                if name in request:
+                    seen[name, request[name].key] += 1
+                    return seen[name, request[name].key] <= 2
+            return False
+
+        with BusyProxy(self.cluster.address, refuse) as proxy:
+            load = self.start("put", "--size", "4KiB", "--count", "6", "--seed", "77", "--cleanup",
+                              "--json", "--namenode", "%s:%d" % proxy.address)
+            output, error = load.communicate(timeout=PATIENCE)
+        self.assertEqual(load.returncode, 0, error)
+        result = json.loads(output.splitlines()[-1])
+        self.assertEqual((result["failed"], result["retries"]), (0, 12), result)
+        self.assertEqual(proxy.refused, 24)
+        self.assertEqual(list(self.client.list("catena-load/77/").entries), [])
+
+    def test_a_host_logs_what_ends_a_job(self):
+        host = self.start("serve", "--listen", "127.0.0.1:0", "--log-format", "json")
+        try:
+            address = host.stdout.readline().split()[-1]
+            load = self.start(
+                "get", "--hosts", address, "--count", "1", "--namenode", "127.0.0.1:1")
+            load.communicate(timeout=PATIENCE)
+            line = json.loads(host.stderr.readline())
+        finally:
+            host.kill()
+            host.communicate()
+        self.assertEqual((line["level"], line["event"]), ("warning", "the job ended"))
+        self.assertIn("cannot reach the namenode", line["reason"])
 
     def test_an_interrupted_load_shows_its_result(self):
         load = self.start("mixed", "--size", "4KiB", "--duration", "1h", "--json")
@@ -55,7 +92,7 @@ class Load(CommandCase):
         while not self.cluster.status().keys:
             self.assertIsNone(load.poll(), "it ended")
         load.send_signal(signal.SIGINT)
-        output, error = load.communicate(timeout=60)
+        output, error = load.communicate(timeout=PATIENCE)
         self.assertEqual(load.returncode, 128 + signal.SIGINT, error)
         result = json.loads(output.splitlines()[-1])
         self.assertTrue(result["interrupted"], result)

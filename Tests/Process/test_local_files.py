@@ -8,11 +8,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import unittest
 
 from catena_peer.case import CommandCase
 from catena_peer.cluster import (
-    EX_IOERR, EX_USAGE, STANDIN, command_environment, program, until)
+    EX_IOERR, EX_USAGE, PATIENCE, STANDIN, command_environment, program, until)
+from catena_peer.mounts import SmallMount
 
 NOBODY = 65_534
 
@@ -46,7 +48,7 @@ class Sources(CommandCase):
         finally:
             for node in nodes:
                 node.send_signal(signal.SIGCONT)
-        _, error = put.communicate(timeout=120)
+        _, error = put.communicate(timeout=PATIENCE)
         return subprocess.CompletedProcess(put.args, put.returncode, b"", error)
 
     def assert_not_stored(self, done, text):
@@ -196,7 +198,7 @@ class Targets(CommandCase):
                 env=command_environment(self.cluster.address))
             until(self.names, "the partial file")
             get.send_signal(signal.SIGINT)
-            self.assertEqual(get.wait(60), 128 + signal.SIGINT)
+            self.assertEqual(get.wait(PATIENCE), 128 + signal.SIGINT)
         finally:
             for node in self.cluster.nodes:
                 node.daemon.send_signal(signal.SIGCONT)
@@ -228,13 +230,55 @@ class Targets(CommandCase):
                     ["unshare", "-m", "sh", "-c",
                      'mount --bind "$1" "$2" && shift 2 && exec "$@"', "sh", mounted, target,
                      *program("catena"), "get", self.key(), target],
-                    capture_output=True, check=False, timeout=60,
+                    capture_output=True, check=False, timeout=PATIENCE,
                     env=command_environment(self.cluster.address))
                 self.assert_cli(done, {0})
                 self.assertEqual(mounted.read_bytes(), self.data)
                 self.assertEqual(mounted.stat().st_ino, number)
                 self.assertEqual(self.names(), ["mounted", "target"])
         self.assertEqual(target.read_bytes(), b"below")
+
+    @needs_root
+    def test_a_mounted_file_that_is_cut_is_called_so(self):
+        target, small = self.folder / "target", SmallMount(self.folder / "small", 1, is_tmpfs=True)
+        self.addCleanup(small.unmount)
+        target.write_bytes(b"below")
+        mounted = small.folder / "mounted"
+        mounted.write_bytes(b"old")
+        self.put(self.bytes(4 << 20), self.key("/long"))
+        done = subprocess.run(
+            ["unshare", "-m", "sh", "-c",
+             'mount --bind "$1" "$2" && shift 2 && exec "$@"', "sh", mounted, target,
+             *program("catena"), "get", self.key("/long"), target],
+            capture_output=True, check=False, timeout=PATIENCE,
+            env=command_environment(self.cluster.address))
+        self.assert_cli(done, {EX_IOERR}, f"{target} cannot be written: No space left on device",
+                        "written in place, and has only a part of the value")
+        self.assertEqual(target.read_bytes(), b"below")
+
+    @needs_root
+    def test_a_file_that_was_written_in_place_in_part_is_called_so(self):
+        """Its nodes die in the middle: what is there of the value is named, however far it got."""
+        key, target = self.key("/cut"), self.folder / "target"
+        self.put(self.bytes(64 << 20), key)
+        self.folder.chmod(0o755)
+        for pause in (0, 0.01, 0.05):
+            target.write_bytes(b"old")
+            os.chown(target, NOBODY, NOBODY)
+            get = subprocess.Popen(
+                program("catena") + ["get", "--timeout", "1s", key, str(target)],
+                stderr=subprocess.PIPE, preexec_fn=as_nobody,
+                env=command_environment(self.cluster.address))
+            until(lambda: target.read_bytes()[:4] != b"old" or get.poll() is not None, "some bytes")
+            time.sleep(pause)
+            for node in self.cluster.nodes:
+                node.kill()
+            _, error = get.communicate(timeout=PATIENCE)
+            self.cluster.revive()
+            if get.returncode:
+                break
+        self.assertNotEqual(get.returncode, 0, "it was cut")
+        self.assertIn(f"{target} was written in place and has a part of the value", error.decode())
 
     @needs_root
     def test_a_writable_file_in_a_directory_that_is_not(self):

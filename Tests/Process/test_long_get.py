@@ -6,7 +6,7 @@ import unittest
 
 from catena_peer import cluster, values
 from catena_peer.case import ClusterCase
-from catena_peer.cluster import command_environment, program, until
+from catena_peer.cluster import PATIENCE, command_environment, program, until
 
 
 @unittest.skipIf(cluster.STANDIN, "SKIPPED: the stand-ins hold whole values in memory")
@@ -22,7 +22,7 @@ class LongGet(ClusterCase):
         return command, command.stdout.read(100_000)
 
     def finish(self, command):
-        rest, error = command.communicate(timeout=120)
+        rest, error = command.communicate(timeout=PATIENCE)
         self.assertEqual(command.returncode, 0, error.decode())
         return rest
 

@@ -14,7 +14,7 @@ import unittest
 
 from catena_peer import frames, values
 from catena_peer.case import ClusterCase, Level, Status
-from catena_peer.cluster import until
+from catena_peer.cluster import PATIENCE, until
 from catena_peer.crc32c import crc32c
 from catena_peer.datanode import DataConnection, WriteStream, located, read_range
 
@@ -310,7 +310,7 @@ class Many(ClusterCase):
                 at += PAGE
                 stream.wait_ack(at, Level.written)
             for peer in peers:
-                peer.settimeout(60)
+                peer.settimeout(PATIENCE)
                 self.answered(peer)
                 peer.close()
 
@@ -319,7 +319,7 @@ class Many(ClusterCase):
         until(lambda: peer.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0, "a connection")
         with selectors.DefaultSelector() as selector:
             selector.register(peer, selectors.EVENT_WRITE)
-            self.assertTrue(selector.select(60), "a connection of a storm is taken up")
+            self.assertTrue(selector.select(PATIENCE), "a connection of a storm is taken up")
         peer.sendall(bytes(frames.HEADER_BYTES))
         header = frames.decode(peer.recv(frames.HEADER_BYTES, socket.MSG_WAITALL))
         self.assertEqual(header.status, Status.badMagic)

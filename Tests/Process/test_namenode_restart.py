@@ -1,4 +1,4 @@
-"""A namenode that is killed, restarted or finds its files damaged (reliability rows M1 to M3)."""
+"""A namenode that is killed, restarted or finds its files damaged."""
 
 import itertools
 import json
@@ -9,7 +9,8 @@ import unittest
 
 from catena_peer import values
 from catena_peer.case import ClusterCase, Code, Durability
-from catena_peer.cluster import Cluster, command_environment, namenode_command, program, until
+from catena_peer.cluster import (
+    PATIENCE, Cluster, command_environment, namenode_command, program, until)
 from catena_peer.control import ControlClient
 from catena_peer.datanode import WriteStream, planned, write_block
 from catena_peer.status import Level
@@ -156,7 +157,7 @@ class DamagedFiles(unittest.TestCase):
         done = subprocess.run(
             namenode_command(self.cluster.namenode_folder, 0, self.cluster.folder / "port",
                              self.cluster.settings),
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=PATIENCE, check=False,
             env=command_environment(("127.0.0.1", 0)))
         return done.returncode, done.stderr
 
@@ -192,7 +193,7 @@ class DamagedFiles(unittest.TestCase):
 
         def care(*words):
             done = subprocess.run(
-                program("catena-namenode") + [str(word) for word in words], timeout=60,
+                program("catena-namenode") + [str(word) for word in words], timeout=PATIENCE,
                 capture_output=True, text=True, check=False)
             self.assertEqual(done.returncode, 0, done.stderr)
             return done.stdout
@@ -214,7 +215,7 @@ class DamagedFiles(unittest.TestCase):
 
 class OneNodeDead(unittest.TestCase):
     def test_two_good_copies_of_three_are_served(self):
-        cluster = Cluster(3, stale_ms=800, dead_ms=1600)
+        cluster = Cluster(3, stale_ms=2500, dead_ms=5000)
         del cluster.settings["min_nodes"]  # the default: a majority of the copies
         with cluster:
             with cluster.client() as client:

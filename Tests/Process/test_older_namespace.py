@@ -12,19 +12,20 @@ import unittest
 
 from catena_peer import values
 from catena_peer.cluster import (
-    Cluster, EX_CONFIG, EX_DATAERR, EX_IOERR, command_environment, namenode_command, program, until)
+    EX_CONFIG, EX_DATAERR, EX_IOERR, PATIENCE, Cluster, command_environment, namenode_command,
+    program, until)
 from catena_peer.control import Closed, ControlClient, Refused
 from catena_peer.datanode import Refusal, planned, write_block
 from catena_peer.status import Code, Durability
 
 GRACE_MS = 2000  # a token's, beyond its time
-SETTINGS = {"datanodes": 3, "replicas": 3, "min_nodes": 3, "stale_ms": 800, "dead_ms": 1600,
+SETTINGS = {"datanodes": 3, "replicas": 3, "min_nodes": 3, "stale_ms": 2000, "dead_ms": 4000,
             "lease_ms": 3000, "token_ms": 300, "delete_grace_ms": 0}
 
 
 def care(*words):
     return subprocess.run(
-        program("catena-namenode") + [str(word) for word in words], timeout=60,
+        program("catena-namenode") + [str(word) for word in words], timeout=PATIENCE,
         capture_output=True, text=True, check=False)
 
 
@@ -70,7 +71,7 @@ class NamespaceCase(unittest.TestCase):
         done = subprocess.run(
             namenode_command(folder or self.folder, 0, self.cluster.folder / "port",
                              self.cluster.settings),
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=PATIENCE, check=False,
             env=command_environment(("127.0.0.1", 0)))
         return done.returncode, done.stderr
 

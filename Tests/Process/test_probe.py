@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-from catena_peer.cluster import STANDIN, program, until
+from catena_peer.cluster import PATIENCE, STANDIN, program, until
 
 FIT, UNFIT = 0, 69
 
@@ -22,7 +22,7 @@ class Probe(unittest.TestCase):
     def probe(self, *words, **options):
         return subprocess.run(
             program("catena-datanode") + ["probe", "--seconds", "0.2", *map(str, words)],
-            capture_output=True, text=True, timeout=60, check=False, **options)
+            capture_output=True, text=True, timeout=PATIENCE, check=False, **options)
 
     def test_json_has_facts_measurements_and_advice(self):
         done = self.probe(self.folder, "--json")
@@ -77,7 +77,7 @@ class Probe(unittest.TestCase):
         shell = ["sh", "-c", 'ulimit -n 512; exec "$@"', "sh"]
         done = subprocess.run(
             shell + program("catena-datanode") + ["probe"], capture_output=True, text=True,
-            timeout=60, check=False)
+            timeout=PATIENCE, check=False)
         self.assertEqual(done.returncode, UNFIT, done.stdout)
         self.assertIn("ulimit -n", done.stderr)
 

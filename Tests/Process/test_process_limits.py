@@ -10,7 +10,7 @@ import unittest
 
 from catena_peer import cluster
 from catena_peer.case import CommandCase
-from catena_peer.cluster import START_SECONDS, STANDIN, command_environment, program, until
+from catena_peer.cluster import PATIENCE, STANDIN, command_environment, program, until
 
 NOBODY = 65_534
 LOADER = 127  # the dynamic linker had no descriptor for a library
@@ -88,7 +88,7 @@ class Limits(CommandCase):
         """A program that ends by itself."""
         done = subprocess.run(
             program(name) + [str(word) for word in words], capture_output=True, text=True,
-            check=False, timeout=60, preexec_fn=preexec_fn,
+            check=False, timeout=PATIENCE, preexec_fn=preexec_fn,
             env=command_environment(self.cluster.address))
         self.assert_sentence(done.returncode, done.stderr, LOADER)
 
@@ -120,10 +120,10 @@ class Limits(CommandCase):
                 preexec_fn=preexec_fn, env=command_environment(("127.0.0.1", 0)))
             try:
                 until(lambda: process.poll() is not None or port_file.exists(),
-                      "it to serve or to end", START_SECONDS)
+                      "it to serve or to end", PATIENCE)
                 served = process.poll() is None
                 process.send_signal(signal.SIGTERM)
-                code = process.wait(START_SECONDS)
+                code = process.wait(PATIENCE)
             finally:
                 process.kill()
             log.seek(0)
@@ -141,7 +141,7 @@ class Limits(CommandCase):
         if name == "namenode":
             made = subprocess.run(
                 cluster.format_command(data), capture_output=True, check=False,
-                timeout=START_SECONDS)
+                timeout=PATIENCE)
             self.assertEqual(made.returncode, 0, made.stderr)
             command = cluster.namenode_command(data, 0, port_file, {})
         else:

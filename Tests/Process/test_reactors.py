@@ -13,7 +13,8 @@ import test_write
 from catena_peer import frames
 from catena_peer.bench import BenchNodes
 from catena_peer.case import Level, Status
-from catena_peer.cluster import EX_CONFIG, EX_USAGE, STANDIN, START_SECONDS
+from catena_peer.cluster import EX_CONFIG, EX_USAGE, STANDIN, PATIENCE
+from catena_peer.control import SECONDS
 from catena_peer.crc32c import crc32c
 from catena_peer.datanode import DataConnection, WriteStream, read_range, write_block
 
@@ -149,7 +150,7 @@ class Moving(unittest.TestCase):
 
     def first_answer(self, stream):
         """The first ack, or (None, status) when the node has no place."""
-        stream.connection.socket.settimeout(2)
+        stream.connection.socket.settimeout(SECONDS)
         try:
             return stream.connection.receive()
         except OSError:
@@ -184,7 +185,7 @@ class Moving(unittest.TestCase):
                 ({"reactors": 0}, EX_USAGE, "from 1 to 256")):
             with self.subTest(settings):
                 daemon = self.nodes.start("bad", **settings)
-                self.assertEqual(daemon.wait(START_SECONDS), code, daemon.tail())
+                self.assertEqual(daemon.wait(PATIENCE), code, daemon.tail())
                 self.assertIn(words, daemon.tail())
 
 

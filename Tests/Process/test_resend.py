@@ -7,6 +7,7 @@ import unittest
 from catena_peer import frames
 from catena_peer.case import ClusterCase, Level, Status
 from catena_peer.cluster import STANDIN, until
+from catena_peer.control import SECONDS
 from catena_peer.credentials import ChainNode, chain_hash, reforge
 from catena_peer.datanode import DataConnection, WriteStream
 from catena_peer.hop import Hop
@@ -169,7 +170,7 @@ class NextHop(ClusterCase):
         stream.connection.socket.settimeout(0.3)
         with self.assertRaises(TimeoutError):
             stream.connection.socket.recv(1, socket.MSG_PEEK)
-        stream.connection.socket.settimeout(20)
+        stream.connection.socket.settimeout(SECONDS)
 
     def test_the_first_ack_waits_for_the_node_behind(self):
         hop, stream, asked = self.begun()

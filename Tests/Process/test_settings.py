@@ -9,7 +9,7 @@ import unittest
 
 from catena_peer.case import CommandCase
 from catena_peer.cluster import (
-    EX_CONFIG, EX_USAGE, STANDIN, START_SECONDS, command_environment, program)
+    EX_CONFIG, EX_USAGE, STANDIN, PATIENCE, command_environment, program)
 
 NOBODY = 65_534
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -28,7 +28,7 @@ class Settings(CommandCase):
              f"mount -t tmpfs tmpfs /etc && {script} && "
              'exec setpriv --reuid 65534 --regid 65534 --clear-groups "$@"', "sh",
              *[str(word) for word in words]],
-            capture_output=True, check=False, timeout=START_SECONDS,
+            capture_output=True, check=False, timeout=PATIENCE,
             env=command_environment(self.cluster.address))
 
     LOCKED = ("mkdir -m 0700 /etc/catena && for name in client namenode datanode; "
@@ -79,7 +79,7 @@ class Settings(CommandCase):
             with self.subTest(words):
                 done = subprocess.run(
                     program(words[0]) + words[1:], capture_output=True, check=False,
-                    timeout=START_SECONDS, env=command_environment(("127.0.0.1", 1)))
+                    timeout=PATIENCE, env=command_environment(("127.0.0.1", 1)))
                 self.assert_cli(done, {EX_USAGE})
 
     def test_the_same_from_a_file_or_the_environment_is_wrong_configuration(self):
@@ -89,7 +89,7 @@ class Settings(CommandCase):
         self.assert_cli(done, {EX_CONFIG}, "'timeout' in", str(file))
         environment = {**command_environment(self.cluster.address), "CATENA_TIMEOUT": "soon"}
         done = subprocess.run(
-            [*program("catena"), "ls"], capture_output=True, check=False, timeout=START_SECONDS,
+            [*program("catena"), "ls"], capture_output=True, check=False, timeout=PATIENCE,
             env=environment)
         self.assert_cli(done, {EX_CONFIG}, "CATENA_TIMEOUT")
 

@@ -1,6 +1,7 @@
 """A datanode that is silent, though its connections stand, costs a command little and the next one
 nothing."""
 
+import json
 import signal
 import unittest
 
@@ -38,11 +39,15 @@ class Silent(ClusterCase):
         for _ in range(20):
             out = self.cluster.folder / "out"
             out.unlink(missing_ok=True)
-            self.assert_cli(self.cluster.cli("get", self.key(), out, "--timeout", "8s"), {0})
+            done = self.cluster.cli("get", self.key(), out, "--timeout", "60s", "--json")
+            self.assert_cli(done, {0})
             self.assertEqual(out.read_bytes(), data)
             if self.suspected():
                 break
         self.assertEqual(self.suspected(), [first])
+        # One more than there are blocks: the rival of the one that said nothing.
+        tried = json.loads(done.stdout)["replicas_tried"]
+        self.assertGreater(tried, len(self.client.info(self.key()).blocks))
         for _ in range(20):
             for block in self.client.open(self.key()).blocks:
                 ports = [replica.port for replica in block.replicas]
@@ -57,7 +62,7 @@ class Silent(ClusterCase):
         source.write_bytes(data)
         for number in range(20):
             key = self.key(f"/{number}")
-            self.assert_cli(self.cluster.cli("put", source, key, "--timeout", "8s"), {0})
+            self.assert_cli(self.cluster.cli("put", source, key, "--timeout", "60s"), {0})
             if self.suspected():
                 break
         self.assertEqual(self.suspected(), [head])

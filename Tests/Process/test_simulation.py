@@ -84,6 +84,14 @@ class SimulationTest(unittest.TestCase):
         """Without the keys they do no harm: the seeds above have them too."""
         self.assertIn(self.find("leaked-keys")["oracle"], ("ack", "durable", "bytes", "readable"))
 
+    def test_forgotten_deletions_are_found(self):
+        self.assertEqual(self.find("forgotten-deletions")["oracle"], "deleted")
+
+    def test_a_believed_impostor_namenode_is_found(self):
+        """Unbelieved it does no harm: the scenario of its name has it too."""
+        self.assertIn(
+            self.find("believed-impostors")["oracle"], ("ack", "durable", "readable", "liveness"))
+
     def test_plants_are_found_by_what_clients_see_alone(self):
         for plant in (
             "ack-before-write", "close-before-durable", "skipped-crc", "missing-directory-fsync",

@@ -10,7 +10,7 @@ import unittest
 from catena_peer import values
 from catena_peer.case import CommandCase
 from catena_peer.cluster import (
-    EX_IOERR, EXIT, STANDIN, START_SECONDS, command_environment, namenode_command, program)
+    EX_IOERR, EXIT, STANDIN, PATIENCE, command_environment, namenode_command, program)
 
 PROGRAMS = ["catena", "catena-namenode", "catena-datanode", "catena-load", "catena-sim"]
 ACTING = "\x1b[31mred\x07\x9b31m\u202e"  # what would colour, ring and turn a terminal
@@ -34,7 +34,7 @@ def on_terminal(*words, environment=None, which=2):
         streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         streams["stdout" if which == 1 else "stderr"] = far
         done = subprocess.run(
-            words, stdin=subprocess.DEVNULL, check=False, timeout=60,
+            words, stdin=subprocess.DEVNULL, check=False, timeout=PATIENCE,
             env=environment or command_environment(("127.0.0.1", 1)), **streams)
         os.write(far, b"\n")  # so that there is something to read in any case
         return os.read(near, 1 << 16), done.returncode
@@ -85,7 +85,7 @@ class Closed(CommandCase):
         port_file = self.cluster.folder / "bare.port"
         done = subprocess.run(
             program("catena-namenode") + ["format", "--dir", folder], check=False,
-            capture_output=True, timeout=START_SECONDS)
+            capture_output=True, timeout=PATIENCE)
         self.assertEqual(done.returncode, 0, done.stderr)
         command = namenode_command(folder, 0, port_file, {})
         process = subprocess.Popen(
@@ -97,13 +97,13 @@ class Closed(CommandCase):
             self.assertEqual(targets, ["/dev/null"] * 3)
         finally:
             process.terminate()
-            self.assertEqual(process.wait(START_SECONDS), 0)
+            self.assertEqual(process.wait(PATIENCE), 0)
 
     def test_format_without_an_output_makes_nothing(self):
         folder = self.cluster.folder / "never"
         done = subprocess.run(
             program("catena-namenode") + ["format", "--dir", folder], check=False,
-            stderr=subprocess.PIPE, timeout=START_SECONDS, preexec_fn=closed(1))
+            stderr=subprocess.PIPE, timeout=PATIENCE, preexec_fn=closed(1))
         self.assertEqual(done.returncode, EX_IOERR, done.stderr)
         self.assertFalse(folder.exists())
 

@@ -11,7 +11,7 @@ import unittest
 from catena_peer import values
 from catena_peer.case import ClusterCase
 from catena_peer.cluster import (
-    EXIT, STANDIN, START_SECONDS, Cluster, Daemon, command_environment, datanode_command,
+    EXIT, STANDIN, PATIENCE, Cluster, Daemon, command_environment, datanode_command,
     format_command, namenode_command, program, secret_file, until)
 from catena_peer.mounts import SmallMount
 
@@ -36,7 +36,7 @@ class Refusals(ClusterCase):
     def assert_exits(self, daemon, why, *texts):
         """It ends by itself with one of EXIT[why] and says a sentence with `texts` in it."""
         try:
-            code = daemon.wait(START_SECONDS)
+            code = daemon.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.fail(f"{why}: it keeps running\n{daemon.tail()}")
         log = daemon.tail()
@@ -69,7 +69,7 @@ class Refusals(ClusterCase):
     def test_one_directory_given_twice(self):
         folder = self.folder("device")
         daemon = self.start([folder, folder])
-        self.assertNotEqual(daemon.wait(START_SECONDS), 0, daemon.tail())
+        self.assertNotEqual(daemon.wait(PATIENCE), 0, daemon.tail())
 
     def test_a_full_directory(self):
         mount = self.mounted(1)
@@ -106,7 +106,7 @@ class Refusals(ClusterCase):
     def format(self, folder):
         return subprocess.run(
             format_command(folder), capture_output=True, text=True, check=False,
-            timeout=START_SECONDS, env=command_environment(("127.0.0.1", 0)))
+            timeout=PATIENCE, env=command_environment(("127.0.0.1", 0)))
 
     def test_format_refuses_to_touch_a_namespace(self):
         folder = self.folder("namenode")
@@ -170,7 +170,7 @@ class Refusals(ClusterCase):
             with self.subTest(words[0]):
                 done = subprocess.run(
                     program("catena-namenode") + [str(word) for word in words], text=True,
-                    capture_output=True, check=False, timeout=START_SECONDS)
+                    capture_output=True, check=False, timeout=PATIENCE)
                 self.assertIn(done.returncode, EXIT["not formatted"], done.stderr)
                 self.assertIn("holds no namespace", done.stderr)
                 self.assertNotIn("format", done.stderr)

@@ -10,7 +10,7 @@ import unittest
 
 from catena_peer import cluster, values
 from catena_peer.case import ClusterCase
-from catena_peer.cluster import command_environment, program, until
+from catena_peer.cluster import PATIENCE, command_environment, program, until
 from catena_peer.proxy import ResetProxy
 
 
@@ -41,7 +41,7 @@ class WaitingCase(ClusterCase):
         return text in self.screen
 
     def assert_done(self, command):
-        _, error = command.communicate(timeout=60)
+        _, error = command.communicate(timeout=PATIENCE)
         self.assertEqual(command.returncode, 0, (error or self.screen).decode())
 
 
@@ -82,7 +82,7 @@ class NamenodeAway(WaitingCase):
 
 
 class TooFewForAMoment(WaitingCase):
-    settings = {"datanodes": 2, "replicas": 2, "min_nodes": 2, "stale_ms": 800, "dead_ms": 1500}
+    settings = {"datanodes": 2, "replicas": 2, "min_nodes": 2, "stale_ms": 2500, "dead_ms": 5000}
 
     def test_a_put_waits_for_enough_datanodes(self):
         node = self.cluster.nodes[0]
@@ -115,9 +115,10 @@ class BrokenConnections(WaitingCase):
             source, out = self.cluster.folder / "source", self.cluster.folder / "out"
             source.write_bytes(data)
             key = self.key(f"/{number}")
-            self.assert_done(self.begin("put", source, key, "--packet-bytes", 64 << 10))
+            long = ["--timeout", f"{PATIENCE}s"]
+            self.assert_done(self.begin("put", source, key, "--packet-bytes", 64 << 10, *long))
             out.unlink(missing_ok=True)
-            self.assert_done(self.begin("get", key, out))
+            self.assert_done(self.begin("get", key, out, *long))
             self.assertEqual(out.read_bytes(), data)
         self.assertGreater(sum(proxy.resets for proxy in self.proxies), 10)
 

@@ -14,7 +14,7 @@ import unittest
 
 from catena_peer import frames
 from catena_peer.case import ClusterCase, Durability, Level
-from catena_peer.cluster import Cluster, command_environment, program
+from catena_peer.cluster import PATIENCE, Cluster, command_environment, program
 from catena_peer.crc32c import combine, crc32c
 from catena_peer.datanode import DataConnection, located
 from waste import counting
@@ -191,7 +191,7 @@ class Tool(ClusterCase):
         process = subprocess.Popen(
             program("catena") + [str(word) for word in words], env=environment,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        _, error = process.communicate(timeout=120)
+        _, error = process.communicate(timeout=PATIENCE)
         self.assertEqual(process.returncode, 0, error.decode())
         counts = counting.Counts(self.folder, process.pid)
         self.addCleanup(counts.close)

@@ -2,8 +2,8 @@ import DataPath
 import Reactor
 import Wire
 
-/// The invariants of `reference` systems.md section 5, numbers 1 to 7, checked against every member
-/// of a chain after every turn of anybody. The first breach is kept as a sentence.
+/// A chain's invariants, checked against every member after every turn of anybody. The first breach
+/// is kept as a sentence.
 final class ChainChecker {
     private let nodes: [SimulatedNode]
     private let writer: SimulatedWriter

@@ -17,6 +17,8 @@ public final class NamespaceClient: Sendable {
     /// Who this process is to the namenode.
     public var client: ClientID { caller.client }
     public var endpoint: Endpoint { caller.endpoint }
+    /// The namenode may have done what it was asked in a call that failed.
+    public var wasGreeted: Bool { caller.wasGreeted }
 
     /// The cluster, connecting when that is not known yet.
     public func cluster() throws(ClientError) -> ClusterID {

@@ -160,7 +160,7 @@ public struct ListPage: Equatable, Sendable {
     public let next: String?
 }
 
-/// How long CLOSE waits (DESIGN promise 2).
+/// How long CLOSE waits.
 public enum CloseDurability: String, Sendable, CaseIterable {
     case durable, written, none
 

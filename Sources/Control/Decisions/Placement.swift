@@ -3,8 +3,7 @@ import Wire
 /// Chooses a block's chain: distinct nodes, far from each other, least used first, the head near
 /// the writer.
 ///
-/// Pure: the same candidates, wishes and seed give the same chain. The joint loss probability of
-/// DESIGN section 8 takes this function's place later.
+/// Pure: the same candidates, wishes and seed give the same chain.
 package enum Placement {
     package struct Candidate: Sendable, Equatable {
         package let node: NodeID

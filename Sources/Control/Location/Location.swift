@@ -1,6 +1,6 @@
 import Wire
 
-/// Where a device stands: `/az/pod/rack/node/device` (DESIGN section 2).
+/// Where a device stands: `/az/pod/rack/node/device`.
 ///
 /// Shorter paths name a bigger place: a client may say `/az1/pod3`. Missing levels match nothing.
 package struct Location: Hashable, Sendable, LosslessStringConvertible {

@@ -1,5 +1,5 @@
 /// Which replies wait for a commit, and for which: a reply leaves only after the commit that covers
-/// everything it could have seen (DESIGN section 3). One commit is under way at a time; what comes
+/// everything it could have seen. One commit is under way at a time; what comes
 /// meanwhile shares the next.
 package struct ReplyGate<Reply> {
     /// Those that the commit under way covers.

@@ -1,6 +1,6 @@
 import Wire
 
-/// Gives the retry of a mutating request its first answer (DESIGN section 3).
+/// Gives the retry of a mutating request its first answer.
 ///
 /// Only successes are kept: a refusal changed nothing, so that a retry may well be judged anew. The
 /// kept bytes are 8 that tell a retry from another request under the same id, then the reply. The

@@ -5,7 +5,7 @@ import Wire
 
 // How a block's file ends: on the namenode's word, and then as the next block's (`RecycledFiles`).
 extension Datanode where Ring: ~Copyable {
-    /// The namenode's word that a block is to go (`systems.md` 5.32: never on our own judgement).
+    /// The namenode's word that a block is to go: never on our own judgement.
     mutating func delete(_ deletion: Deletion) {
         let block = deletion.block
         guard let record = index[block] else { return deny(block, deletion.epoch) }

@@ -64,7 +64,7 @@ public struct RecycledFiles: Sendable {
     }
 
     /// The smallest file that a block of `pages` fits and does not waste: at most a hundredth, and
-    /// one page, more than it needs (DESIGN section 5 bounds the overhead).
+    /// one page, more than it needs.
     public mutating func take(pages: UInt32) -> File? {
         let index = place(of: pages)
         guard index < files.count, files[index].pages <= Self.mostPages(for: pages) else {

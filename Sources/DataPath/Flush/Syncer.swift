@@ -3,7 +3,8 @@ import Reactor
 import Wire
 
 // Syncs of files and of their directory, for flushes and seals alike. A sync that failed is final
-// (`systems.md` 5.30): the device is out of service, and nothing that the sync covered is acked.
+// (ATC '20, "Can Applications Recover from fsync Failures?"): the device is out of service, and
+// nothing that the sync covered is acked.
 extension Datanode where Ring: ~Copyable {
     /// Makes a stream's file durable: its bytes, and what is needed to find them.
     mutating func syncFile(_ stream: Int32) {

@@ -1,5 +1,6 @@
 import ControlClient
 import Glibc
+import Logging
 import Reactor
 import System
 import ToolSupport
@@ -7,12 +8,10 @@ import ToolSupport
 /// Takes one job at a time from coordinators, for as long as the process lives.
 package struct HostServer: Sendable {
     private let listener: ListeningSocket
-    private let log: @Sendable (String) -> Void
+    private let log: Logger
 
     /// - Throws: `ToolFailure` when the address cannot be listened on.
-    package init(listen endpoint: Endpoint, log: @escaping @Sendable (String) -> Void)
-        throws(ToolFailure)
-    {
+    package init(listen endpoint: Endpoint, log: Logger) throws(ToolFailure) {
         guard let address = SocketAddress(host: endpoint.host, port: endpoint.port) else {
             throw ToolFailure(.usage, "--listen has a numeric address, not \(endpoint.host)")
         }
@@ -34,7 +33,7 @@ package struct HostServer: Sendable {
             let socket = try Socket(accepted: descriptor, address: "the coordinator")
             serve(HostLink(socket))
         } catch {
-            log(error.description)
+            log.warning("the coordinator is gone", metadata: ["reason": "\(error)"])
         }
     }
 
@@ -43,7 +42,7 @@ package struct HostServer: Sendable {
         do throws(LoadFailure) {
             try job.run()
         } catch {
-            log("the job ended: \(error.sentence)")
+            log.warning("the job ended", metadata: ["reason": "\(error.sentence)"])
         }
     }
 

@@ -76,6 +76,8 @@ struct CallNote {
     var generation: UInt32 = 0
     var purpose = Purpose.nothing
     var order = 0
+    /// What was asked, to be asked again.
+    var operation: ControlRequest.OneOf_Operation?
 }
 
 /// What a lane does when its time has come.

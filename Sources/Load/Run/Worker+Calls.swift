@@ -57,6 +57,7 @@ extension Worker {
             return sleep(lane, 1_000_000, .call(purpose, operation, order: order))
         }
         notes[Int(call.index)] = note(lane, purpose, order)
+        notes[Int(call.index)].operation = operation
     }
 
     private func note(_ lane: Int, _ purpose: CallNote.Purpose, _ order: Int) -> CallNote {
@@ -103,8 +104,19 @@ extension Worker {
         case (.addBlock, .failure(let failure)), (.replaceBlock, .failure(let failure)):
             notPlanned(lane, note, failure, code)
         case (.close, .failure(let failure)) where code.canPass: notClosed(lane, failure)
+        case (_, .failure(let failure)) where code == .busy: callAgain(lane, note, failure)
         case (_, .failure(let failure)): fail(lane, failure)
         }
+    }
+
+    /// A bound of the namenode is reached: a moment later there may be room.
+    private mutating func callAgain(_ lane: Int, _ note: CallNote, _ failure: LoadFailure) {
+        guard let operation = note.operation,
+            let pause = lanes[lane].planning.pause(
+                after: .busy, isOver: lanes[lane].patience.isOver(at: engine.now))
+        else { return fail(lane, failure) }
+        tally.retries += 1
+        sleep(lane, pause, .call(note.purpose, operation, order: note.order))
     }
 
     mutating func abandon(_ lane: Int, _ lease: Data) {

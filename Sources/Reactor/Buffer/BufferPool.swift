@@ -2,9 +2,9 @@ import Glibc
 
 /// Buffers of one size in one page-aligned piece of memory that the ring has registered.
 ///
-/// A buffer is free only when its last holder says so (`style.md` 3.7): receive, forward, device
-/// write and a zero-copy send's notification each hold it on their own. Counts are plain, for a
-/// pool belongs to one thread.
+/// A buffer is free only when its last holder says so: receive, forward, device write and a
+/// zero-copy send's notification each hold it on their own. Counts are plain, for a pool belongs to
+/// one thread.
 public struct BufferPool: ~Copyable {
     /// Bytes from one buffer to the next, a multiple of the page.
     public let stride: Int

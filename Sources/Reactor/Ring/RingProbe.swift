@@ -101,7 +101,6 @@ public enum RingProbe {
                 "this kernel's io_uring is too old (no DEFER_TASKRUN): Linux 6.1 or newer is needed"
             case ENOMEM:
                 "not enough locked memory for the ring: raise memlock (ulimit -l, LimitMEMLOCK)"
-            case EMFILE, ENFILE: "too many open files: raise ulimit -n (LimitNOFILE)"
             default: errorText(number)
             }
         return RingFailure(errno: number, "cannot set up io_uring: \(advice)")

@@ -4,7 +4,8 @@ import Synchronization
 import System
 
 /// A thread of our own for a reactor or a blocking conversation: never one of a pool's, which may
-/// retire and take the ring's pending operations with it (`style.md` 3.1).
+/// retire. The kernel cancels the pending operations of a thread that ends (io_uring_setup.2,
+/// IORING_SETUP_SINGLE_ISSUER).
 public final class ReactorThread: Sendable {
     private let handle: pthread_t
 

@@ -62,6 +62,7 @@ final class SimulatedClient: SimulationParticipant {
     }
 
     private func drawJob() -> any ClientJob {
+        if let plan = cluster.lateToken() { return LateWriteJob(cluster, self, plan: plan) }
         let key = cluster.world.random.pick(keys)
         switch cluster.world.random.below(10) {
         case 0...4: return PutJob(cluster, self, key: key)

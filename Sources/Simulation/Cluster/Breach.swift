@@ -1,6 +1,6 @@
 /// A promise that did not hold.
 package struct Breach: Sendable, Equatable {
-    /// Which of the oracles said so (reliability.md section 1 has them as a list).
+    /// Which of the oracles said so.
     package enum Oracle: String, Sendable, CaseIterable {
         /// What a client was told is true of every member of the chain.
         case ack
@@ -18,6 +18,8 @@ package struct Breach: Sendable, Equatable {
         case generation
         /// A node that was cut off is silent before it counts as dead.
         case fence
+        /// A block that was deleted stays away, though a token of it lives on.
+        case deleted
         /// An older namespace deletes nothing that the newest one has.
         case older
         /// When nothing goes wrong any more, everything works again.

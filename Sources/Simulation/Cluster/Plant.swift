@@ -15,4 +15,8 @@ package enum Plant: String, CaseIterable, Sendable {
     case leakedKeys = "leaked-keys"
     /// Datanodes keep to themselves what they know of a later state of the namespace.
     case silentWitnesses = "silent-witnesses"
+    /// Datanodes forget which blocks they deleted.
+    case forgottenDeletions = "forgotten-deletions"
+    /// Datanodes do as they are told by whoever answers at their namenode's address.
+    case believedImpostors = "believed-impostors"
 }

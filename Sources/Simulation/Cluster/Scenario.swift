@@ -38,6 +38,20 @@ package struct Scenario: Sendable {
             plan.impostorsPerCycle = 6
         },
         Scenario(
+            name: "impostor-namenode",
+            about: "Somebody without the secret answers at the address of a dead namenode.",
+            seed: 1, cycles: 8
+        ) { plan in
+            plan.impostorNamenodesPerCycle = 4
+        },
+        Scenario(
+            name: "late-writers",
+            about: "Writers come back with good tokens to blocks that were deleted meanwhile.",
+            seed: 1, cycles: 6
+        ) { plan in
+            plan.inviteLateWriters()
+        },
+        Scenario(
             name: "seal-after-power-cut",
             about: "A writer comes back to a block whose seal outlived its bytes.", seed: 10_787,
             cycles: 2

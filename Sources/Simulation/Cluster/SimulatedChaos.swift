@@ -11,6 +11,8 @@ final class SimulatedChaos: SimulationParticipant {
         case startDatanode(Int)
         case endNamenode(power: Bool)
         case startNamenode
+        /// The namenode is killed, and somebody else answers at its address.
+        case impostorNamenode
         case powerOff
         case killClient(Int)
         case startClient(Int)
@@ -53,6 +55,11 @@ final class SimulatedChaos: SimulationParticipant {
             let time = world.time + impostors.pick(0...span)
             add(.impostor(node), at: time)
             add(.startDatanode(node), at: time + impostors.pick(200_000_000...2_500_000_000))
+        }
+        for _ in 0..<cluster.plan.impostorNamenodesPerCycle {
+            let time = world.time + impostors.pick(0...span)
+            add(.impostorNamenode, at: time)
+            add(.startNamenode, at: time + impostors.pick(200_000_000...1_200_000_000))
         }
         for _ in 0..<cluster.plan.flipsPerCycle {
             add(.flipBit, at: world.time + world.random.pick(0...span))
@@ -142,6 +149,9 @@ final class SimulatedChaos: SimulationParticipant {
         case .startDatanode(let number):
             if !cluster.datanodes[number].isUp { cluster.datanodes[number].start() }
         case .endNamenode(let power): endNamenode(power: power)
+        case .impostorNamenode:
+            endNamenode(power: false)
+            cluster.namenode.giveUpAddress()
         case .startNamenode: if !cluster.namenode.isUp { cluster.namenode.start() }
         case .powerOff:
             endNamenode(power: true)

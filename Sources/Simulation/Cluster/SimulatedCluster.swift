@@ -25,6 +25,7 @@ package final class SimulatedCluster {
     private(set) var hasLoad = false
     /// What each node had last said when peace began.
     private var saidBefore: [NodeID: SimulatedContact] = [:]
+    var lateTokens = LateTokens()
     /// Milliseconds since 1970, as the hosts believe: it jumps, and nothing may depend on it.
     var wallClock: Int64 = 1_700_000_000_000
 
@@ -102,7 +103,7 @@ package final class SimulatedCluster {
             case .ackBeforeWrite: disk.lies.writesAhead = 30_000_000
             case .missingDirectoryFsync: disk.lies.directorySyncs = true
             case .closeBeforeDurable, .skippedCRC, .replyBeforeCommit, .leakedKeys,
-                .silentWitnesses, nil:
+                .silentWitnesses, .forgottenDeletions, .believedImpostors, nil:
                 break
             }
         }
@@ -110,6 +111,13 @@ package final class SimulatedCluster {
 
     func datanode(_ id: NodeID) -> SimulatedDatanode? {
         datanodes.first { $0.identity.node == id }
+    }
+
+    /// Of a block that the head of its chain has deleted.
+    func lateToken() -> BlockPlan? {
+        lateTokens.take { plan in
+            datanode(plan.credentials.chain.nodes[0].node)?.hasDeleted(plan.block) == true
+        }
     }
 
     func note(_ values: [UInt64], _ text: @autoclosure () -> String) {

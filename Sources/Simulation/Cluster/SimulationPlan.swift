@@ -36,6 +36,10 @@ package struct SimulationPlan: Sendable {
     package var eventsPerCycle = 3
     /// Impostors at dead datanodes' addresses in a cycle; `nil`: one in every other.
     package var impostorsPerCycle: Int?
+    /// Impostors at a dead namenode's address in a cycle.
+    package var impostorNamenodesPerCycle = 0
+    /// Clients come back to blocks of theirs that were deleted.
+    package var hasLateWriters = false
     /// When in a cycle's load the namespace is copied, as a share of it; the copy is started in
     /// place of the newest one when there is peace again. Early, it is an older namespace; late, it
     /// is the newest one whose log has lost its end.

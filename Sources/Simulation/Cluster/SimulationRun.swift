@@ -27,6 +27,8 @@ package struct SimulationRun: Sendable {
                 if plant == .skippedCRC { plan.rot() }
                 if plant == .leakedKeys { plan.invite() }
                 if plant == .silentWitnesses { plan.copyAt = 0.5 }
+                if plant == .believedImpostors { plan.impostorNamenodesPerCycle = 2 }
+                if plant == .forgottenDeletions { plan.inviteLateWriters() }
                 scenario?.adjust(&plan)
             }, print: print)
         return cluster.run(cycles: cycles)
@@ -38,6 +40,13 @@ extension SimulationPlan {
     mutating func rot() {
         victim = victim ?? 0
         flipsPerCycle = max(flipsPerCycle, 4)
+    }
+
+    /// A deleted block comes back only where somebody writes it, and while its number is nobody
+    /// else's.
+    mutating func inviteLateWriters() {
+        hasLateWriters = true
+        copyAt = nil
     }
 
     /// An impostor with keys does harm only where one comes.

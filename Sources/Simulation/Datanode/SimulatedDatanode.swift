@@ -30,7 +30,9 @@ final class SimulatedDatanode: SimulationParticipant {
         self.number = number
         name = "datanode\(number)"
         host = "10.0.0.\(number + 1)"
-        settings = cluster.plan.datanodeSettings
+        var settings = cluster.plan.datanodeSettings
+        settings.remembersDeleted = cluster.plant != .forgottenDeletions
+        self.settings = settings
         share = reactors
         identity = Identity(
             cluster: cluster.id, node: NodeID(using: &cluster.world.random))
@@ -71,6 +73,9 @@ final class SimulatedDatanode: SimulationParticipant {
         let scan = SimulatedScan(
             zip(disks, devices).map { ($0, $1.id) }, cluster: identity.cluster)
         log = ReportLog(reactors: share)
+        log.returned = { [unowned cluster, name] block in
+            cluster.oracle.returned(block, on: name)
+        }
         try add(first, listener, directories, scan.index)
         for _ in 1..<share {
             try add(world.makeRing(node: name), listener, directories, scan.index)
@@ -176,6 +181,15 @@ final class SimulatedDatanode: SimulationParticipant {
 
     func reported(_ block: BlockID) -> BlockRecord? { log.reported[block] }
 
+    /// The blocks that it has said to have.
+    var held: [(BlockID, BlockRecord)] {
+        log.reported.filter { [.open, .sealed].contains($0.value.state) }
+            .sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
+    /// The running process has deleted it.
+    func hasDeleted(_ block: BlockID) -> Bool { isUp && log.deleted[block] != nil }
+
     /// The disk that has a block's file.
     func disk(of block: BlockID) -> SimulatedDisk? {
         disks.first { $0.size(of: "\(block).blk") != nil }
@@ -208,10 +222,20 @@ final class SimulatedDatanode: SimulationParticipant {
 final class ReportLog: BlockObserver {
     let outbox: Outbox
     private(set) var reported: [BlockID: BlockRecord] = [:]
+    /// Blocks that this process had and deleted, and whose they were.
+    private(set) var deleted: [BlockID: NamespaceIncarnation] = [:]
+    /// Called when one of them is there again.
+    var returned: (BlockID) -> Void = { _ in }
 
     init(reactors: Int) { outbox = Outbox(reactors: reactors) }
 
     func blockChanged(_ block: BlockID, _ record: BlockRecord) {
+        switch (reported[block]?.state, record.state) {
+        case (.open?, .gone), (.sealed?, .gone): deleted[block] = reported[block]?.incarnation
+        case (_, .open), (_, .sealed):
+            if deleted[block] == record.incarnation { returned(block) }
+        default: break
+        }
         reported[block] = record
         outbox.blockChanged(block, record)
     }

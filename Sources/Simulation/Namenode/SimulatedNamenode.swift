@@ -40,6 +40,8 @@ final class SimulatedNamenode: SimulationParticipant {
     /// When the host's monotonic clock began.
     private var bootedAt: UInt64 = 0
     private(set) var starts = 0
+    /// Who answers at the namenode's address while it is down.
+    private var impostor: ImpostorNamenode?
 
     init(
         _ cluster: SimulatedCluster, id: ClusterID, secret: [UInt8], settings: NamenodeSettings
@@ -52,6 +54,8 @@ final class SimulatedNamenode: SimulationParticipant {
 
     private var world: SimulatedWorld { cluster.world }
     var isUp: Bool { machine != nil }
+    /// Somebody answers at its address.
+    var isAnswering: Bool { isUp || impostor != nil }
 
     /// The wall clock is whatever the simulation says: nothing may depend on it.
     private var moment: Moment {
@@ -65,6 +69,7 @@ final class SimulatedNamenode: SimulationParticipant {
     func start() {
         precondition(!isUp, "a namenode starts once")
         starts += 1
+        endImpostor()
         let generator = SimulationRandom(seed: world.random.next())
         let decisions = Namenode(
             cluster: id, secret: secret, settings: settings, locations: LocationMap(),
@@ -91,6 +96,18 @@ final class SimulatedNamenode: SimulationParticipant {
         cluster.network.breakLines()
     }
 
+    /// Somebody else listens where the namenode did.
+    func giveUpAddress() {
+        guard !isUp, impostor == nil else { return }
+        impostor = ImpostorNamenode(cluster)
+    }
+
+    private func endImpostor() {
+        guard impostor != nil else { return }
+        impostor = nil
+        cluster.network.breakLines()
+    }
+
     /// Another namespace lies on the disk: it is as its last process left it.
     func restartDisk() { disk.restart(at: milliseconds, sameClock: true) }
 
@@ -100,6 +117,7 @@ final class SimulatedNamenode: SimulationParticipant {
     // MARK: Requests
 
     func take(_ body: [UInt8], on line: ControlLine) {
+        if let impostor { return impostor.take(body, on: line) }
         guard isUp else { return }
         let caller = Caller(role: line.role, challenge: line.challenge, peer: line.caller)
         let answer: Engine<CrashableStore>.Answer?

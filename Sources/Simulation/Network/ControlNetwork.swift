@@ -56,7 +56,7 @@ final class ControlNetwork: SimulationParticipant {
 
     /// - Returns: `nil` when nobody answers there.
     func connect(_ user: any ControlUser, caller: String, role: ControlRole) -> ControlLine? {
-        guard cluster.namenode.isUp, !isCut(caller) else { return nil }
+        guard cluster.namenode.isAnswering, !isCut(caller) else { return nil }
         let challenge = (0..<16).map { _ in UInt8(truncatingIfNeeded: world.random.next()) }
         let line = ControlLine(user, caller: caller, role: role, challenge: challenge)
         lines.append(line)

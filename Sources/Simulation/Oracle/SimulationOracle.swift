@@ -4,8 +4,8 @@ import DataPath
 import Reactor
 import Wire
 
-/// Compares what the cluster tells and has with what it promised (DESIGN section 1), after every
-/// event that promises something. The first breach is kept.
+/// Compares what the cluster tells and has with what it promised, after every event that promises
+/// something. The first breach is kept; `Breach.Oracle` lists the promises.
 ///
 /// Some oracles look into the cluster's disks and memory, others only at what clients were told;
 /// with `blackBox` only the latter speak.
@@ -56,6 +56,7 @@ final class SimulationOracle {
                 fail(.generation, "block \(block.block) was given to two requests")
             }
             planned[block] = name
+            if cluster.plan.hasLateWriters { cluster.lateTokens.heard(plan) }
         }
         guard !blackBox, request.operation?.isMutating == true else { return }
         if cluster.namenode.disk.durable.outcome(name) == nil {
@@ -181,6 +182,13 @@ final class SimulationOracle {
         checks += 1
         guard !blackBox, node.disk(of: block) == nil else { return }
         fail(.older, "an older namespace had \(node.name) delete block \(block)")
+    }
+
+    /// A block is there again that the same process had deleted.
+    func returned(_ block: BlockID, on node: String) {
+        checks += 1
+        guard !blackBox else { return }
+        fail(.deleted, "\(node) has block \(block) again, which it had deleted")
     }
 
     // MARK: What readers see

@@ -1,7 +1,8 @@
 import Glibc
 import System
 
-/// UTC for people's eyes, RFC 3339: nothing in the product decides by it.
+/// UTC for people's eyes, RFC 3339: nothing in the product decides by it, for machines' clocks
+/// disagree and are set.
 public enum Timestamp {
     /// Milliseconds since 1970 on the wall clock.
     public static func now() -> Int64 { WallClock.milliseconds }

@@ -32,6 +32,21 @@ extension ControlFailure: Presentable {
     }
 }
 
+/// A failure of which the tool knows more to do than its sentence says.
+public struct AdvisedFailure: Presentable {
+    private let failure: any Presentable
+    private let advice: String
+
+    public init(_ failure: any Presentable, advice: String) {
+        self.failure = failure
+        self.advice = advice
+    }
+
+    public var kind: FailureKind { failure.kind }
+    public var sentence: String { "\(failure.sentence): \(advice)" }
+    public var facts: [(String, JSONValue)] { failure.facts }
+}
+
 /// A tool's own failure: a wrong argument, a file that cannot be opened.
 public struct ToolFailure: Presentable, Equatable {
     public let kind: FailureKind

@@ -14,6 +14,9 @@ public enum Program {
         outlivesReader.store(SignalWatch.isIgnored(inherited), ordering: .relaxed)
         let arguments = Arguments.words
         do {
+            if let name = unknownCommand(arguments, of: type) {
+                throw ValidationError("there is no command '\(name)'")
+            }
             var command = try type.parseAsRoot(arguments)
             if let number = Arguments.unclaimed {
                 throw ValidationError("argument \(number) is not UTF-8")
@@ -23,6 +26,24 @@ public enum Program {
             end(type, error, isJSON: arguments.prefix { $0 != "--" }.contains("--json"))
         }
         exit(SystemExit.success.rawValue)
+    }
+
+    /// The word that stands where a command's name does and is none. The parser would go on to the
+    /// flags behind it and blame those.
+    static func unknownCommand(
+        _ arguments: [String], of root: any ParsableCommand.Type
+    ) -> String? {
+        var type = root
+        for word in arguments {
+            let commands = type.configuration.subcommands
+            guard !commands.isEmpty, !word.hasPrefix("-"), word != "help" else { return nil }
+            let found = commands.first {
+                $0._commandName == word || $0.configuration.aliases.contains(word)
+            }
+            guard let found else { return word }
+            type = found
+        }
+        return nil
     }
 
     private static func end<Command: ParsableCommand>(

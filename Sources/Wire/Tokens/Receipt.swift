@@ -1,5 +1,5 @@
 /// What the head of a chain signs when a block is sealed: the client shows it at CLOSE, so the
-/// namenode need neither believe the client nor wait for heartbeats (DESIGN section 5).
+/// namenode need neither believe the client nor wait for heartbeats.
 ///
 /// 96 bytes, little-endian, the payload of `sealed`:
 ///

@@ -20,8 +20,8 @@
 /// | 92 | 4 | incarnation of the namespace that made the block |
 /// | 96 | 32 | HMAC-SHA256 of the bytes 0 to 95 |
 ///
-/// Time is counted from the making of the key on each machine's own monotonic clock (DESIGN promise
-/// 7).
+/// Time is counted from the making of the key on each machine's own monotonic clock, so that no
+/// wall clock that is set gives or takes a right.
 public struct Token: Equatable, Sendable {
     public static let byteCount = 128
     public static let signedBytes = 96

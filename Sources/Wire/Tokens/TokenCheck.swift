@@ -31,10 +31,10 @@ public struct TokenCheck: Sendable {
         public init(status: Status) { self.status = status }
     }
 
-    /// Judges credentials for one operation on one block, in the order of `reliability.md` section
-    /// 3: layout, key, signature, cluster, chain and place, mode and block, time. The caller
-    /// compares the epoch and the length with what it holds. Time until the answer does not depend
-    /// on how much of a signature is right.
+    /// Judges credentials for one operation on one block, in this order: layout, key, signature,
+    /// cluster, chain and place, mode and block, time. Nothing that a token says is believed before
+    /// its signature is. The caller compares the epoch and the length with what it holds. Time
+    /// until the answer does not depend on how much of a signature is right.
     /// - Parameter opening: the `write` or `read` frame: it says the place it is for, the block and
     ///   the epoch.
     public func admit(

@@ -19,11 +19,13 @@ struct ServeCommand: ParsableCommand {
     @Option(help: .init("Address and port; port 0 takes a free one.", valueName: "host:port"))
     var listen: String
 
+    @Option(help: "text or json, one line an event.")
+    var logFormat = EventLogHandler.Format.text
+
     func run() throws {
         try presenting("catena-load", prints: true) {
-            let server = try HostServer(listen: try endpoint()) { text in
-                StandardStream.error.write("catena-load: \(text)\n")
-            }
+            let log = ToolLog.start("catena-load", level: .info, format: logFormat)
+            let server = try HostServer(listen: try endpoint(), log: log)
             try StandardStream.output.writeResult("listening on \(server.address)\n")
             while true { server.serveNext() }
         }
@@ -36,3 +38,5 @@ struct ServeCommand: ParsableCommand {
         return endpoint
     }
 }
+
+extension EventLogHandler.Format: ExpressibleByArgument {}

@@ -30,8 +30,11 @@ extension ClientError: Presentable {
                 ("key", .string(key)), ("block", .string("\(block)")), ("node", .string("\(node)")),
                 ("status", .integer(Int64(status.rawValue))),
             ]
-        case .badRange(let key, let offset, let length):
-            [("key", .string(key)), ("offset", .unsigned(offset)), ("length", .unsigned(length))]
+        case .badRange(let key, let offset, let length, let valueLength):
+            [
+                ("key", .string(key)), ("offset", .unsigned(offset)), ("length", .unsigned(length)),
+                ("value_length", .unsigned(valueLength)),
+            ]
         default: []
         }
     }

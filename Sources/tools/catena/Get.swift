@@ -65,16 +65,11 @@ struct Get: ParsableCommand {
     private func get(
         _ client: CatenaClient, _ sink: borrowing LocalSink, _ location: String, _ bar: ProgressBar
     ) throws -> GetSummary {
-        var verified: UInt64 = 0
         do throws(ClientError) {
             return try client.get(
-                key, to: sink.payload, options: range.options(location),
-                progress: { bytes in
-                    verified = bytes
-                    bar.update(bytes)
-                })
+                key, to: sink.payload, options: range.options(location), progress: bar.update)
         } catch {
-            if sink.isInPlace, verified > 0 {
+            if sink.isCut {
                 warn("\(file) was written in place and has a part of the value", json: flags.json)
             }
             throw error

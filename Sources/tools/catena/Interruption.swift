@@ -10,8 +10,25 @@ enum Interruption {
     /// shell shows it. A signal that was ignored when the command began (nohup) stays so.
     static func watch() throws(ToolFailure) {
         try SignalWatch.begin([SIGINT, SIGTERM, SIGHUP], keepsIgnored: true) { number in
-            work.withLock { $0 }?()
-            _exit(128 + number)
+            // Under the lock to the end: nothing is made any more.
+            work.withLock { work -> Void in
+                work?()
+                _exit(128 + number)
+            }
+        }
+    }
+
+    static var hasWork: Bool { work.withLock { $0 != nil } }
+
+    /// Makes what is to be tidied up. An interruption comes before both or after both, so that
+    /// nothing is made that stays.
+    static func tidy<Made: Sendable, Failure: Error>(
+        making make: () throws(Failure) -> Made, _ tidy: @escaping @Sendable (Made) -> Void
+    ) throws(Failure) -> Made {
+        try work.withLock { work throws(Failure) in
+            let made = try make()
+            work = { tidy(made) }
+            return made
         }
     }
 

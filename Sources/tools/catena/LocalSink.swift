@@ -15,7 +15,8 @@ struct LocalSink: ~Copyable {
     private enum Way {
         /// To a pipe, a device or standard output.
         case straight
-        case inPlace
+        /// Into a file that was last written then (inode.7).
+        case inPlace(since: timespec)
         case partial(PartialFile)
     }
 
@@ -28,8 +29,15 @@ struct LocalSink: ~Copyable {
         payload = PayloadSink(descriptor: opened.descriptor, isSeekable: isSeekable)
     }
 
-    /// Whether a failure may leave a part of the value in a file that was there before.
-    var isInPlace: Bool { if case .inPlace = way { true } else { false } }
+    /// Whether a file that was there before has bytes of the value by now. Its own times say so: a
+    /// failure may come before the session has told of any byte.
+    var isCut: Bool {
+        guard case .inPlace(let before) = way else { return false }
+        var facts = stat()
+        guard fstat(payload.descriptor, &facts) == 0 else { return true }
+        let now = facts.st_mtim
+        return now.tv_sec != before.tv_sec || now.tv_nsec != before.tv_nsec
+    }
 
     /// What killed gets had left of the same file, and is gone now.
     var leftovers: [LocalPath] {
@@ -63,7 +71,7 @@ struct LocalSink: ~Copyable {
             guard exists, [EACCES, EPERM, EROFS].contains(error.number) else {
                 throw failure(path, errorText(error.number))
             }
-            return (.inPlace, try existing(path))
+            return (.inPlace(since: facts.st_mtim), try existing(path))
         }
     }
 
@@ -77,13 +85,25 @@ struct LocalSink: ~Copyable {
     ///
     /// - Parameter length: of the value.
     consuming func commit(length: UInt64) throws(ToolFailure) {
-        let number: CInt =
-            switch way {
-            case .straight: 0
-            case .inPlace: ftruncate(payload.descriptor, off_t(length)) == 0 ? 0 : errno
-            case .partial(let partial): partial.takePlace()
+        switch way {
+        case .straight: return
+        case .inPlace:
+            guard ftruncate(payload.descriptor, off_t(length)) == 0 else {
+                throw Self.failure(
+                    path, "\(errorText(errno)): it has the value and old bytes behind it")
             }
-        guard number == 0 else { throw Self.failure(path, errorText(number)) }
+        case .partial(let partial):
+            do throws(PartialFile.Failure) {
+                try partial.takePlace()
+            } catch {
+                let reason = errorText(error.number)
+                throw Self.failure(
+                    path,
+                    error.isTargetCut
+                        ? "\(reason): something is mounted on it, so it was written in place, and "
+                            + "has only a part of the value" : reason)
+            }
+        }
     }
 
     deinit {

@@ -10,6 +10,8 @@ import ToolSupport
 struct PartialFile: Sendable {
     struct Failure: Error {
         let number: CInt
+        /// The target, which something is mounted on, was there before and is cut now.
+        var isTargetCut = false
     }
 
     let descriptor: CInt
@@ -30,13 +32,16 @@ struct PartialFile: Sendable {
         let cut = target.bytes.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0
         let folder = Array(target.bytes[..<cut])
         let beginning = Self.beginning(of: target.bytes[cut...], in: folder)
-        let made = try Self.create(folder + beginning, mode)
+        let made = try Interruption.tidy { () throws(Failure) in
+            try Self.create(folder + beginning, mode)
+        } _: { made in
+            _ = made.path.withCString { unlink($0) }
+        }
         self.target = target
         path = made.path
         descriptor = made.descriptor
         // A file system without locks leaves it to the user what a killed get has left.
         _ = flock(descriptor, LOCK_EX | LOCK_NB)
-        Interruption.tidy { [path] in _ = path.withCString { unlink($0) } }
         leftovers = Self.takeAway(in: folder, beginning, but: path)
     }
 
@@ -70,25 +75,28 @@ struct PartialFile: Sendable {
     // MARK: The end
 
     /// Takes the target's place.
-    /// - Returns: 0, or the error number.
-    func takePlace() -> CInt {
+    func takePlace() throws(Failure) {
         let result = path.withCString { old in target.withCString { rename(old, $0) } }
-        if result == 0 { return 0 }
+        if result == 0 { return }
         // Something is mounted on the target, which stays what it is and gets the bytes.
-        return errno == EBUSY ? copyToTarget() : errno
+        guard errno == EBUSY else { throw Failure(number: errno) }
+        try copyToTarget()
     }
 
-    private func copyToTarget() -> CInt {
+    /// As cp(1) does: what cannot be copied leaves the target cut.
+    private func copyToTarget() throws(Failure) {
         let source = path.withCString { open($0, O_RDONLY | O_CLOEXEC) }
-        guard source != -1 else { return errno }
+        guard source != -1 else { throw Failure(number: errno) }
         defer { close(source) }
         let sink = target.withCString { open($0, O_WRONLY | O_TRUNC | O_CLOEXEC) }
-        guard sink != -1 else { return errno }
+        guard sink != -1 else { throw Failure(number: errno) }
         defer { close(sink) }
         while true {
             let count = sendfile(sink, source, nil, 1 << 30)
-            if count == 0 { return 0 }
-            if count < 0, errno != EINTR { return errno }
+            if count == 0 { return }
+            guard count > 0 || errno == EINTR else {
+                throw Failure(number: errno, isTargetCut: true)
+            }
         }
     }
 

@@ -83,8 +83,7 @@ struct Put: ParsableCommand {
             var wanted = options(location)
             wanted.leaseTaken = giveBack(to: client.namenode)
             wanted.leaseKept = keepLease
-            let summary = try client.put(
-                key, from: source.payload, options: wanted, progress: bar.update)
+            let summary = try put(client, source, wanted, bar)
             let taken = bar.elapsed
             bar.finish()
             if flags.json {
@@ -95,6 +94,38 @@ struct Put: ParsableCommand {
                     "\(ShownText.line(key)): \(transferText(summary.length, taken)), \(blocks), "
                         + "crc32c \(checksumText(summary.checksum))\n")
             }
+        }
+    }
+
+    private func put(
+        _ client: CatenaClient, _ source: borrowing LocalSource, _ options: PutOptions,
+        _ bar: ProgressBar
+    ) throws -> PutSummary {
+        do throws(ClientError) {
+            return try client.put(
+                key, from: source.payload, options: options, progress: bar.update)
+        } catch {
+            bar.finish()
+            if !Interruption.hasWork, client.namespace.wasGreeted { warnOfLease(error) }
+            if case .unwritable = error, source.payload.length == nil {
+                throw AdvisedFailure(
+                    error,
+                    advice: "what came through a pipe cannot be sent to other nodes again: "
+                        + "write it to a file first, and put that file")
+            }
+            throw error
+        }
+    }
+
+    /// A CREATE that was not answered may have been done all the same.
+    private func warnOfLease(_ error: ClientError) {
+        switch error {
+        case .timedOut, .unreachable, .malformed:
+            warn(
+                "the key '\(key)' may be leased, for the namenode's answer did not come: it is "
+                    + "free again when that lease ends by itself (--lease-ms of the namenode, a "
+                    + "minute unless it says otherwise)", json: flags.json)
+        default: return
         }
     }
 

@@ -1,58 +1,20 @@
 """A process at a dead datanode's address that is not that datanode: it speaks the protocol, takes
 every token, acks every byte, signs every seal with a key of its own, and keeps nothing."""
 
-import errno
 import os
-import socket
 import struct
-import threading
 
 from . import frames, protobuf
-from .cluster import until
 from .control import VERSION, Closed, end, read_exactly
 from .credentials import Key, Receipt, decode_credentials, decode_token
 from .crc32c import crc32c
+from .listening import Listener
 from .status import Code, Level
 
 FORGED = b"\x5a"
 
 
-def _listening(address):
-    """The kernel lets go of a killed process's sockets a moment after its end."""
-    try:
-        return socket.create_server(address, backlog=64)
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        return None
-
-
-class _Listening:
-    """Listens at `address` and serves each connection on a thread, until the end."""
-
-    def __init__(self, address):
-        self.listener = until(lambda: _listening(address), f"the address {address} to be free")
-        self.sockets = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for sock in [self.listener, *self.sockets]:
-            end(sock)
-
-    def _accept(self):
-        try:
-            while True:
-                sock, _ = self.listener.accept()
-                self.sockets.append(sock)
-                threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
-        except OSError:
-            return
-
-
-class Impostor(_Listening):
+class Impostor(Listener):
     """Counts what it was asked, by operation and place in the chain."""
 
     def __init__(self, address):
@@ -65,7 +27,7 @@ class Impostor(_Listening):
         return sum(1 for asked in list(self.asked)
                    if asked[0] == operation and place in (None, asked[1]))
 
-    def _serve(self, sock):
+    def serve(self, sock):
         stream = None
         try:
             while True:
@@ -129,7 +91,7 @@ class _Stream:
             at += len(body)
 
 
-class ImpostorNamenode(_Listening):
+class ImpostorNamenode(Listener):
     """At a dead namenode's address, without the cluster's secret: it takes every REGISTER, has
     every block deleted, and refuses heartbeats in turn with all that a namenode may say."""
 
@@ -152,7 +114,7 @@ class ImpostorNamenode(_Listening):
         (length,) = struct.unpack("<I", read_exactly(sock, 4))
         return protobuf.decode(message, read_exactly(sock, length))
 
-    def _serve(self, sock):
+    def serve(self, sock):
         try:
             self._receive(sock, "Hello")
             self._send(sock, "HelloReply", {

@@ -31,7 +31,7 @@ class SmallMount:
     system still has room, takes what is written, and cannot keep it.
     """
 
-    def __init__(self, folder, mebibytes, must_be_loop=False, backing=0):
+    def __init__(self, folder, mebibytes, must_be_loop=False, backing=0, is_tmpfs=False):
         if os.geteuid() != 0:
             _skip("mounting a small file system needs root")
         self.folder = folder
@@ -43,7 +43,7 @@ class SmallMount:
             self.image = self.below / "image"
             if not self._tmpfs(self.below, backing):
                 _skip("a tmpfs cannot be mounted here")
-        made = self._loop(mebibytes)
+        made = not is_tmpfs and self._loop(mebibytes)
         if not made and (must_be_loop or backing):
             self.unmount()
             _skip("a loop device with ext4 cannot be mounted here")

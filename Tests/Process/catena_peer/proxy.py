@@ -1,49 +1,26 @@
-"""TCP proxies before a datanode: one swallows frames of its answers, one resets connections."""
+"""TCP proxies before a daemon: they swallow answers, refuse requests, reset connections, or keep
+what they pass on."""
 
 import random
 import select
 import socket
 import struct
-import threading
 
-from . import frames
-from .control import end, read_exactly
+from . import frames, protobuf
+from .control import Closed, end, read_exactly
+from .listening import Listener, Proxy
+from .status import Code
 
 
-class AnswerProxy:
-    """Passes everything on; an answer for which `drop(header)` is true is swallowed.
-
-    Serves one connection at a time, which is what a write stream needs.
-    """
+class AnswerProxy(Proxy):
+    """Before a datanode: an answer for which `drop(header)` is true is swallowed."""
 
     def __init__(self, target, drop):
-        self.target = target
         self.drop = drop
         self.dropped = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.address = self.listener.getsockname()
-        self.sockets = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__(target)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for sock in [self.listener, *self.sockets]:
-            end(sock)
-
-    def _accept(self):
-        try:
-            while True:
-                near, _ = self.listener.accept()
-                far = socket.create_connection(self.target)
-                self.sockets += [near, far]
-                for target in (self._upward, self._downward):
-                    threading.Thread(target=target, args=(near, far), daemon=True).start()
-        except OSError:
-            return
-
-    def _upward(self, near, far):
+    def upward(self, near, far):
         try:
             while data := near.recv(1 << 20):
                 far.sendall(data)
@@ -51,7 +28,7 @@ class AnswerProxy:
         except OSError:
             return
 
-    def _downward(self, near, far):
+    def downward(self, near, far):
         try:
             while True:
                 raw = read_exactly(far, frames.HEADER_BYTES)
@@ -65,7 +42,79 @@ class AnswerProxy:
             end(near)
 
 
-class ResetProxy:
+class ReplyProxy(Proxy):
+    """Before a namenode: a Reply for which `drop(reply)` is true is swallowed."""
+
+    def __init__(self, target, drop):
+        self.drop = drop
+        super().__init__(target)
+
+    def downward(self, near, far):
+        try:
+            message = "HelloReply"
+            while True:
+                head = read_exactly(far, 4)
+                body = read_exactly(far, struct.unpack("<I", head)[0])
+                if message == "HelloReply" or not self.drop(protobuf.decode(message, body)):
+                    near.sendall(head + body)
+                message = "Reply"
+        except (OSError, Closed):
+            end(near)
+
+
+class BusyProxy(Proxy):
+    """Before a namenode: a Request for which `refuse(request)` is true does not come to it, and is
+    answered with BUSY."""
+
+    def __init__(self, target, refuse):
+        self.refuse = refuse
+        self.refused = 0
+        super().__init__(target)
+
+    def upward(self, near, far):
+        try:
+            message = "Hello"
+            while True:
+                head = read_exactly(near, 4)
+                body = read_exactly(near, struct.unpack("<I", head)[0])
+                request = protobuf.decode(message, body)
+                if message == "Request" and self.refuse(request):
+                    self.refused += 1
+                    reply = protobuf.encode("Reply", {
+                        "request_id": request.request_id, "code": Code.BUSY, "message": "later"})
+                    near.sendall(struct.pack("<I", len(reply)) + reply)
+                else:
+                    far.sendall(head + body)
+                message = "Request"
+        except (OSError, Closed):
+            end(far)
+
+
+class Tap(Proxy):
+    """Keeps what it passes on: what the caller said, and what it heard."""
+
+    def __init__(self, target):
+        self.heard = [bytearray(), bytearray()]
+        super().__init__(target)
+
+    def upward(self, near, far):
+        self.kept(near, far, self.heard[0])
+
+    def downward(self, near, far):
+        self.kept(far, near, self.heard[1])
+
+    @staticmethod
+    def kept(source, sink, bytes_):
+        try:
+            while data := source.recv(1 << 16):
+                bytes_ += data
+                sink.sendall(data)
+        except OSError:
+            pass  # either side ended, and so does the other
+        end(sink)
+
+
+class ResetProxy(Listener):
     """Passes everything on, and answers with RST now and then: each connection after so many bytes,
     both ways together, drawn by `seed` around `mean`.
 
@@ -77,25 +126,10 @@ class ResetProxy:
         self.mean = mean
         self.random = random.Random(seed)
         self.resets = 0
-        self.listener = socket.create_server(address)
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__(address)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        end(self.listener)
-
-    def _accept(self):
-        try:
-            while True:
-                near, _ = self.listener.accept()
-                limit = int(self.random.expovariate(1 / self.mean))
-                threading.Thread(target=self._pass_on, args=(near, limit), daemon=True).start()
-        except OSError:
-            return
-
-    def _pass_on(self, near, left):
+    def serve(self, sock):
+        near, left = sock, int(self.random.expovariate(1 / self.mean))
         try:
             far = socket.create_connection(self.target)
         except OSError:
@@ -121,6 +155,9 @@ class ResetProxy:
     @staticmethod
     def _reset(*sockets):
         for sock in sockets:
-            # Closed with a linger time of 0, a socket sends RST (socket(7), SO_LINGER).
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            try:
+                # Closed with a linger time of 0, a socket sends RST (socket(7), SO_LINGER).
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            except OSError:
+                continue  # the proxy was closed meanwhile, and has closed it
             sock.close()

@@ -75,7 +75,8 @@ struct GetSession: ~Copyable {
         valueLength = first.length
         let (sumOfBoth, overflow) = options.offset.addingReportingOverflow(options.length)
         guard options.offset <= valueLength, !overflow, sumOfBoth <= valueLength else {
-            throw .badRange(key: key, offset: options.offset, length: options.length)
+            throw .badRange(
+                key: key, offset: options.offset, length: options.length, valueLength: valueLength)
         }
         let end = options.length == 0 ? valueLength : sumOfBoth
         var blocks = first.blocks[...]
@@ -100,7 +101,7 @@ struct GetSession: ~Copyable {
         let length = options.length == 0 ? 0 : options.length - (offset - options.offset)
         let value = try namespace.open(
             key, location: options.location, offset: offset, length: length)
-        // What is read so far belongs to one value; the rest must too (DESIGN promise 4).
+        // What is read so far belongs to one value; the rest must too.
         guard openedValue == nil || openedValue == value.value else { throw replaced(BlockID(0)) }
         openedValue = value.value
         return value

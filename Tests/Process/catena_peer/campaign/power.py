@@ -1,4 +1,4 @@
-"""Power cuts (row P5): every directory is a file system of its own on a loop device, and at a cut
+"""Power cuts: every directory is a file system of its own on a loop device, and at a cut
 its machine's processes are killed and what no sync had brought to the device is dropped.
 
 The device has no write cache: what was written to it, directly or by a sync, is there after the
