@@ -1,5 +1,6 @@
 import Client
 import Reactor
+import System
 import Wire
 
 /// Tokens of blocks that were planned, the newest of them.
