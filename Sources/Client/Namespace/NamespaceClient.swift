@@ -127,10 +127,7 @@ public final class NamespaceClient: Sendable {
         message.location = location
         message.offset = offset
         message.length = length
-        let reply = try call(.open(message), key: key).open
-        return OpenValue(
-            value: reply.value, key: reply.key, length: reply.length,
-            blocks: try valueBlocks(reply.blocks))
+        return try openValue(call(.open(message), key: key).open)
     }
 
     public func info(_ key: String) throws(ClientError) -> KeyInfo {
@@ -200,6 +197,19 @@ public final class NamespaceClient: Sendable {
         message.deadOnly = deadOnly
         let reply = try call(.report(message), key: "").report
         return (ClusterSummary(reply.status), reply.nodes.map(NodeSummary.init))
+    }
+
+    /// One call of a put or a get, which judges refusals itself.
+    func word(
+        _ operation: ControlRequest.OneOf_Operation, within nanoseconds: UInt64
+    ) -> Result<ControlReply, ControlFailure> {
+        let limit = Int64(clamping: max(1, nanoseconds / 1_000_000))
+        do throws(ControlFailure) {
+            return .success(
+                try caller.call(operation, limit: limit, waitsForRefusals: false))
+        } catch {
+            return .failure(error)
+        }
     }
 
     /// - Parameter limit: `nil`: as long as the caller's timeout, refusals that may pass included.

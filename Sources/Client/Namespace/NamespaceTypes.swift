@@ -122,6 +122,13 @@ public struct OpenValue: Equatable, Sendable {
     /// Of the whole value.
     public let length: UInt64
     public let blocks: [ValueBlock]
+
+    package init(value: UInt64, key: String, length: UInt64, blocks: [ValueBlock]) {
+        self.value = value
+        self.key = key
+        self.length = length
+        self.blocks = blocks
+    }
 }
 
 /// What INFO says.

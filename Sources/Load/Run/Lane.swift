@@ -39,14 +39,7 @@ struct Lane {
     var closeEnd: UInt64?
 
     // A get.
-    var value: UInt64?
-    var blocks: [ValueBlock] = []
-    var place = 0
-    var position: UInt64 = 0
-    var choice = ReplicaChoice([])
-    /// The OPEN on its way is for a step `reopen`.
-    var isReopening = false
-    var read: ReadID?
+    var get: GetMachine?
     /// The first byte that is not what was put.
     var wrongAt: UInt64?
 }
@@ -67,7 +60,7 @@ struct LaneBlock {
 /// What a call is for.
 struct CallNote {
     enum Purpose: UInt8 {
-        case nothing, create, addBlock, replaceBlock, close, open, openAgain, remove, renew
+        case nothing, create, addBlock, replaceBlock, close, open, get, remove, renew
         /// Somebody waits for exactly this answer.
         case awaited
     }
@@ -86,7 +79,7 @@ struct Sleeper {
         case close
         case plan(order: Int?)
         case write
-        case read(ReplicaChoice.Step)
+        case get
         case call(CallNote.Purpose, ControlRequest.OneOf_Operation, order: Int)
     }
 

@@ -50,8 +50,7 @@ extension Worker {
                 // It is being dialled.
                 return sleep(lane, 5_000_000, .call(purpose, operation, order: order))
             }
-            return answered(
-                note(lane, purpose, order), .failure(LoadFailure(failure)))
+            return answered(note(lane, purpose, order), .failure(failure))
         }
         guard let call = engine.call(control, operation) else {
             return sleep(lane, 1_000_000, .call(purpose, operation, order: order))
@@ -65,45 +64,47 @@ extension Worker {
     }
 
     mutating func replied(_ id: CallID, _ reply: ControlReply) {
-        let note = notes[Int(id.index)]
-        if reply.code == .ok {
-            answered(note, .success(reply))
-        } else if let failure = LoadFailure(reply) {
-            answered(note, .failure(failure), code: reply.code)
-        }
+        guard reply.code != .ok else { return answered(notes[Int(id.index)], .success(reply)) }
+        let refusal = ControlFailure.Refusal(
+            code: reply.code, message: reply.message, live: Int(reply.liveNodes),
+            needed: Int(reply.neededNodes))
+        answered(notes[Int(id.index)], .failure(.refused(refusal)))
     }
 
-    mutating func callFailed(_ id: CallID, _ failure: LoadFailure) {
+    mutating func callFailed(_ id: CallID, _ failure: ControlFailure) {
         answered(notes[Int(id.index)], .failure(failure))
     }
 
     private mutating func answered(
-        _ note: CallNote, _ result: Result<ControlReply, LoadFailure>, code: ControlCode = .ok
+        _ note: CallNote, _ result: Result<ControlReply, ControlFailure>
     ) {
         if note.purpose == .awaited {
-            awaited = result
+            awaited = result.mapError { LoadFailure($0) }
             return
         }
         let lane = Int(note.lane)
         guard note.purpose != .nothing, lanes[lane].generation == note.generation else { return }
+        let code: ControlCode =
+            if case .failure(.refused(let refusal)) = result { refusal.code } else { .ok }
         switch (note.purpose, result) {
+        case (.get, _): opened(lane, result)
         case (.create, .success(let reply)): created(lane, reply.create)
         case (.addBlock, .success(let reply)): planned(lane, reply.addBlock)
         case (.replaceBlock, .success(let reply)):
             replaced(lane, order: note.order, reply.addBlock)
         case (.close, .success): committed(lane)
-        case (.open, .success(let reply)): opened(lane, reply.open)
-        case (.openAgain, .success(let reply)): openedAgain(lane, reply.open)
+        case (.open, .success(let reply)): opensDone(lane, reply.open)
         case (.remove, .success): done(lane, bytes: 0)
         case (.remove, .failure) where code == .notFound: done(lane, bytes: 0)
         case (.renew, .success), (.nothing, _), (.awaited, _): break
         // A namenode that does not answer is asked again; only its own word ends a lease.
         case (.renew, .failure(let failure)):
-            if code == .leaseExpired { fail(lane, failure) }
+            if code == .leaseExpired { fail(lane, LoadFailure(failure)) }
         case (.addBlock, .failure(let failure)), (.replaceBlock, .failure(let failure)):
-            notPlanned(lane, note, failure, code)
-        case (.close, .failure(let failure)) where code.canPass: notClosed(lane, failure)
-        case (_, .failure(let failure)): fail(lane, failure)
+            notPlanned(lane, note, LoadFailure(failure), code)
+        case (.close, .failure(let failure)) where code.canPass:
+            notClosed(lane, LoadFailure(failure))
+        case (_, .failure(let failure)): fail(lane, LoadFailure(failure))
         }
     }
 

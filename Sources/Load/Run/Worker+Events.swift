@@ -45,14 +45,15 @@ extension Worker {
             check(lane, offset, memory)
             moved &+= UInt64(memory.count)
             engine.consumed(id, slot: slot)
-        case .verified(let id, _):
-            lanes[readLane[Int(id.index)]].patience.progressed()
-            lanes[readLane[Int(id.index)]].choice.progressed()
-        case .readCompleted(let id, _): readCompleted(readLane[Int(id.index)])
-        case .readFailed(let id, let failure): readFailed(readLane[Int(id.index)], failure)
+        case .verified(let id, let bytes): tell(readLane[Int(id.index)], .verified(bytes))
+        case .readCompleted(let id, let checksum):
+            tell(readLane[Int(id.index)], .completed(checksum: checksum))
+        case .readFailed(let id, let failure):
+            if !failure.status.blamesToken { tally.retries += 1 }
+            tell(readLane[Int(id.index)], .failed(failure))
         case .controlOpened(let id, _): opened(id)
         case .replied(let id, let reply): replied(id, reply)
-        case .callFailed(let id, let failure): callFailed(id, LoadFailure(failure))
+        case .callFailed(let id, let failure): callFailed(id, failure)
         case .controlFailed(let id, let failure): closed(id, failure)
         case .filled, .peeked, .peekFailed, .readNarrowed:
             preconditionFailure("every byte is made here, nobody peeks, one replica is asked")
@@ -77,10 +78,9 @@ extension Worker {
         for block in lanes[lane].writing {
             if let write = block.write { engine.end(write) }
         }
-        if let read = lanes[lane].read { engine.end(read) }
         let lease = lanes[lane].lease
         lanes[lane].writing = []
-        lanes[lane].read = nil
+        lanes[lane].get = nil
         lanes[lane].generation &+= 1
         if !lease.isEmpty { abandon(lane, lease) }
         guard failure.isOutage else { return free(lane) }
@@ -131,7 +131,7 @@ extension Worker {
         case .close: close(sleeper.lane)
         case .plan(let order): askForBlock(sleeper.lane, replacing: order)
         case .write: writePlanned(sleeper.lane)
-        case .read(let step): take(sleeper.lane, step)
+        case .get: tell(sleeper.lane, .woke(canHedge: false))
         case .call(let purpose, let operation, let order):
             call(sleeper.lane, purpose, operation, order: order)
         }

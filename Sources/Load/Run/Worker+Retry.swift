@@ -31,7 +31,7 @@ extension Worker {
 
     /// Whether a lane whose stream failed has been without progress for too long.
     mutating func isOver(_ lane: Int, _ failure: StreamFailure) -> Bool {
-        lanes[lane].patience.isOver(at: engine.now, after: failure.silence(engine.settings))
+        lanes[lane].patience.isOver(at: engine.now, after: failure.silence(engine.settings.progressTimeout))
     }
 
     mutating func resume(_ lane: Int, _ order: Int) {

@@ -299,7 +299,7 @@ final class PutJob: ClientJob {
         cluster.note([20, UInt64(client.number)], "\(client.name): stream: \(failure.sentence)")
         // The bytes can be made again, so a block can always move.
         let isOver = patience.isOver(
-            at: now, after: failure.silence(client.box.engine.settings))
+            at: now, after: failure.silence(client.box.engine.settings.progressTimeout))
         switch retry.failed(failure, head: head, canMove: true, isOver: isOver) {
         case .resume:
             stage = .pausing(until: now + retry.pause, .resume)

@@ -150,14 +150,14 @@ extension PutSession {
         let canMove = source.start != nil || engine.canMove(block.write)
         let head = block.plan.credentials.chain.nodes[0].node
         if let node = failure.silentNode(asked: head) { silent.add(node) }
-        let isOver = patience.isOver(at: engine.now, after: failure.silence(engine.settings))
+        let isOver = patience.isOver(at: engine.now, after: failure.silence(engine.settings.progressTimeout))
         switch writing[place].retry.failed(failure, head: head, canMove: canMove, isOver: isOver) {
         case .resume:
             try wait(writing[place].retry.pause, &keeper)
             try connecting { engine in engine.resume(block.write) ? true : nil }
         case .newBlock(let node):
             if let node { planning.failed(node) }
-            silent.tell(namespace)
+            for node in silent.takeUntold() { namespace.tell(silent: node) }
             // What was planned ahead may need the node that failed; CLOSE frees it, and a value has
             // a bounded number of blocks.
             planned = []
