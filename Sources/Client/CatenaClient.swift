@@ -50,12 +50,22 @@ public final class CatenaClient {
         progress: (UInt64) -> Void = { _ in }
     ) throws(ClientError) -> PutSummary {
         try wanted.check()
+        try checkKey(key)
         let file = try LocalFile.inspect(source.descriptor) { .sourceFailed(reason: $0) }
         let wasNonBlocking = file.block()
         defer { file.restore(wasNonBlocking) }
+        let source = PutSource(file, length: source.length)
+        let streams = try engine(packetBytes: wanted.packetBytes)
+        var settings = PutSettings(key: key, supply: source.supply, engine: streams.settings)
+        settings.overwrite = wanted.overwrite
+        settings.blockBytes = wanted.blockBytes
+        settings.replicas = wanted.replicas
+        settings.durability = wanted.durability
+        settings.location = wanted.location
+        settings.span = span
         var session = PutSession(
-            engine: try engine(packetBytes: wanted.packetBytes), namespace: namespace, key: key,
-            source: PutSource(file, length: source.length), options: wanted, patience: Patience(span))
+            engine: streams, namespace: namespace, source: source, options: wanted,
+            settings: settings, waiting: options.waiting)
         return try session.run(progress)
     }
 

@@ -3,7 +3,7 @@ import Glibc
 import Reactor
 import Wire
 
-/// One get on the calling thread: `GetMachine` over a `StreamEngine` that writes to the sink itself.
+/// One get on the calling thread: `GetMachine` over a `StreamEngine` that writes to its sink.
 struct GetSession: ~Copyable {
     private var engine: StreamEngine<KernelRing>
     private let namespace: NamespaceClient

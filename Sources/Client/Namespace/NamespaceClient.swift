@@ -225,7 +225,7 @@ public final class NamespaceClient: Sendable {
 }
 
 /// What can be known of a key without asking: the namenode judges the rest.
-private func checkKey(_ key: String) throws(ClientError) {
+func checkKey(_ key: String) throws(ClientError) {
     guard Limits.keyBytes.contains(key.utf8.count) else {
         let bounds = "\(Limits.keyBytes.lowerBound) to \(Limits.keyBytes.upperBound)"
         throw .badKey(key: key, reason: "a key has \(bounds) bytes, this one \(key.utf8.count)")

@@ -171,7 +171,7 @@ public struct ListPage: Equatable, Sendable {
 public enum CloseDurability: String, Sendable, CaseIterable {
     case durable, written, none
 
-    var code: ControlClose.Durability {
+    package var code: ControlClose.Durability {
         switch self {
         case .durable: .durable
         case .written: .written

@@ -2,106 +2,59 @@ import ControlClient
 import Reactor
 import Wire
 
-/// One put, from CREATE to CLOSE, on the calling thread.
-///
-/// Blocks are filled one after another, each in one `StreamEngine` write; the next one begins when
-/// the one before has all its bytes and while the chain still seals it, so that the stream of bytes
-/// never waits for a seal.
+/// One put on the calling thread: `PutMachine` over a `StreamEngine` that reads its source.
 struct PutSession: ~Copyable {
-    var engine: StreamEngine<KernelRing>
-    let namespace: NamespaceClient
-    let key: String
-    let source: PutSource
-    let options: PutOptions
-
-    /// Blocks that are filled or sealed, in order; at most `mostWriting`.
-    var writing: [PutBlock] = []
-    /// Every block that was begun, in order, and its receipt once it is sealed.
-    var sealed: [(plan: BlockPlan, receipt: SignedReceipt)?] = []
-    private var sealedBytes: UInt64 = 0
-    /// Blocks that a CLOSE has listed.
-    private var listed = 0
-    /// As the namenode gave them with the lease; one of an older version does not say.
-    var bounds: ValueBounds?
-    /// Blocks that were planned ahead.
-    var planned: [BlockPlan] = []
-    /// How many the next ADDBLOCK is asked for: as many as a plan's life needs.
-    var planCount = PutSession.mostPlanned
-    /// When, on the engine's clock.
-    var plannedAt: UInt64 = 0
-    /// Bytes of the source that blocks have taken, or will take.
-    var taken: UInt64 = 0
-    var isSourceEnded = false
+    private var engine: StreamEngine<KernelRing>
+    private let namespace: NamespaceClient
+    private let source: PutSource
+    private let options: PutOptions
+    private let waiting: (@Sendable (ControlFailure) -> Void)?
+    private var machine: PutMachine
     /// The first bytes of the next block, of a source of unknown length.
-    var peeked: (slot: Int32, count: Int)?
-    var isPeeking = false
-    var planning = PlanRetry()
-    var patience: Patience
-    var silent = SilentNodes()
+    private var peeked: (slot: Int32, count: Int)?
+    private var wantsPeek = false
     private var shown: UInt64 = 0
-
-    static let mostWriting = 2
-    /// Blocks that one CLOSE lists, of the ten thousand or so that its 1 MiB has room for.
-    static let mostListed = 1_000
-    /// Blocks that one ADDBLOCK is asked for.
-    static let mostPlanned = 16
-    /// Plans are used for so long, nanoseconds: a fifth of a token's life.
-    static let planLife: UInt64 = 120_000_000_000
+    private var isOver = false
+    private var failure: PutFailure?
 
     init(
-        engine: consuming StreamEngine<KernelRing>, namespace: NamespaceClient, key: String,
-        source: PutSource, options: PutOptions, patience: Patience
+        engine: consuming StreamEngine<KernelRing>, namespace: NamespaceClient, source: PutSource,
+        options: PutOptions, settings: PutSettings, waiting: (@Sendable (ControlFailure) -> Void)?
     ) {
         self.engine = engine
         self.namespace = namespace
-        self.key = key
         self.source = source
         self.options = options
-        self.patience = patience
+        self.waiting = waiting
+        machine = PutMachine(settings)
     }
 
     mutating func run(_ progress: (UInt64) -> Void) throws(ClientError) -> PutSummary {
-        let lease = try namespace.create(
-            key, overwrite: options.overwrite, length: source.expected ?? 0)
-        bounds = lease.bounds
-        options.leaseTaken?(lease)
-        var keeper = LeaseKeeper(lease, namespace)
-        do throws(ClientError) {
-            try putBlocks(&keeper, progress)
-            try source.check(read: taken)
-            engine.shutDown()
-            try namespace.close(
-                keeper.lease, blocks: receipts, durability: options.durability)
-        } catch {
-            engine.shutDown()
-            abandon(keeper.lease, after: error)
-            throw error
+        tell(.began)
+        while !isOver {
+            while let event = engine.nextEvent() { take(event) }
+            show(progress)
+            guard !isOver else { break }
+            if engine.now >= machine.wakeAt {
+                tell(.woke)
+                continue
+            }
+            // With every slot unacked, the next ack gives one back.
+            if wantsPeek, engine.freeSlots > 0 {
+                wantsPeek = false
+                engine.peek(source.descriptor)
+            }
+            engine.turn(waitUntil: machine.wakeAt)
         }
+        engine.shutDown()
+        if let failure { throw ClientError(failure, machine.settings) }
         return summary
-    }
-
-    /// Of the blocks that no CLOSE has listed yet; all are sealed.
-    private var receipts: [SignedReceipt] {
-        sealed[listed...].map { block in
-            guard let block else { preconditionFailure("every block that was begun is sealed") }
-            return block.receipt
-        }
-    }
-
-    /// Lists many blocks before the last CLOSE, which has room for so many. A namenode that gave no
-    /// bounds would take the first part for the whole.
-    private mutating func listIfMany(_ lease: Lease) throws(ClientError) {
-        guard bounds != nil else { return }
-        let ready = sealed[listed...].prefix { $0 != nil }.compactMap { $0?.receipt }
-        guard ready.count >= Self.mostListed else { return }
-        try namespace.close(lease, blocks: ready, durability: options.durability, more: true)
-        listed += ready.count
     }
 
     private var summary: PutSummary {
         var sum = PieceSum()
         var blocks: [(block: BlockID, length: UInt64, chain: [ChainNode])] = []
-        for case let block? in sealed {
+        for case let block? in machine.sealed {
             let receipt = block.receipt.receipt
             sum.append(receipt.checksum, length: receipt.length)
             blocks.append(
@@ -110,87 +63,133 @@ struct PutSession: ~Copyable {
         return PutSummary(length: sum.length, checksum: sum.checksum, blocks: blocks)
     }
 
-    /// Gives the lease back, so that the key is free at once and not when the lease ends.
-    private func abandon(_ lease: Lease, after failure: ClientError) {
-        if case .leaseExpired = failure { return }
-        do throws(ClientError) {
-            try namespace.abandon(lease)
-        } catch {
-            // The first error stays the one to be thrown.
-            options.leaseKept?(lease, error)
-        }
-    }
-
-    private mutating func putBlocks(
-        _ keeper: inout LeaseKeeper, _ progress: (UInt64) -> Void
-    ) throws(ClientError) {
-        while true {
-            try beginNext(&keeper)
-            guard isPeeking || peeked != nil || !writing.isEmpty || !isExhausted else { return }
-            guard let event = try next(&keeper) else { continue }
-            try take(event, &keeper)
-            show(progress)
-        }
-    }
-
-    /// No block will begin any more.
-    var isExhausted: Bool {
-        if isSourceEnded { return true }
-        if let length = source.length { return taken >= length }
-        // One byte more than was promised proves that the promise is broken.
-        return source.promised.map { taken > $0 } ?? false
-    }
-
     /// Bytes that every node of their chains has written.
     private mutating func show(_ progress: (UInt64) -> Void) {
-        var written = sealedBytes
-        for block in writing { written += block.written }
-        guard written > shown else { return }
-        shown = written
-        progress(written)
+        guard !isOver, machine.written > shown else { return }
+        shown = machine.written
+        progress(shown)
     }
 
-    /// The next event, or `nil` when something else happened, a slot that came free, say; renews
-    /// the lease while it waits.
-    private mutating func next(_ keeper: inout LeaseKeeper) throws(ClientError) -> StreamEvent? {
-        if let event = engine.nextEvent() { return event }
-        try keeper.renewIfDue()
-        engine.turn(waitUntil: keeper.renewAt)
-        return engine.nextEvent()
-    }
-
-    private mutating func take(
-        _ event: StreamEvent, _ keeper: inout LeaseKeeper
-    ) throws(ClientError) {
+    private mutating func take(_ event: StreamEvent) {
         switch event {
         case .filled(let id, let length, let isEnded):
-            guard let place = place(of: id) else { return }
-            writing[place].isFilled = true
-            if source.length == nil { taken = writing[place].start + length }
-            isSourceEnded = isSourceEnded || isEnded
-        case .progress(let id, let acked):
-            guard let place = place(of: id) else { return }
-            if writing[place].retry.progressed(acked) { patience.progressed() }
-            writing[place].written = max(writing[place].written, acked[.written])
-        case .sealed(let id, let seal):
-            guard let place = place(of: id) else { return }
-            let block = writing.remove(at: place)
-            sealed[block.order] = (block.plan, seal.receipt)
-            sealedBytes += seal.receipt.receipt.length
-            patience.progressed()
-            try listIfMany(keeper.lease)
+            tell(.filled(id, length: length, isSourceEnded: isEnded))
+        case .progress(let id, let acked): tell(.progress(id, acked))
+        case .sealed(let id, let seal): tell(.sealed(id, seal.receipt))
         case .writeFailed(let id, let failure):
-            guard let place = place(of: id) else { return }
-            try failed(place, failure, &keeper)
+            tell(.failed(id, failure, canMove: engine.canMove(id)))
         case .peeked(let slot, let count):
-            isPeeking = false
-            if count > 0 { peeked = (slot, count) } else { isSourceEnded = true }
-        case .peekFailed(let number): throw .sourceFailed(reason: errorText(number))
-        default: break
+            if count > 0 { peeked = (slot, count) }
+            tell(.peeked(count))
+        case .peekFailed(let number):
+            tell(.sourceFailed(.sourceFailed(reason: errorText(number))))
+        default: preconditionFailure("an engine with a source and no read says no more")
         }
     }
 
-    private func place(of id: WriteID) -> Int? { writing.firstIndex { $0.write == id } }
+    /// Tells the machine, does what it wants, tells it what came of that, and so on.
+    private mutating func tell(_ event: PutEvent) {
+        var actions = machine.take(event, now: engine.now)
+        var done = 0
+        while done < actions.count {
+            if let answer = perform(actions[done]) {
+                actions += machine.take(answer, now: engine.now)
+            }
+            done += 1
+        }
+    }
+
+    private mutating func perform(_ action: PutAction) -> PutEvent? {
+        switch action {
+        case .call(let call, let within): return make(call, within)
+        case .waiting(let failure): waiting?(failure)
+        case .peek: wantsPeek = true
+        case .write(let block):
+            guard let address = address(of: block.plan) else { return .noAddress(block.order) }
+            let write = engine.write(request(block, at: address))
+            if write != nil { peeked = nil }
+            return begun(block.order, write)
+        case .resume(let order, let write):
+            return begun(order, engine.resume(write) ? write : nil)
+        case .move(let order, let write, let plan):
+            guard let address = address(of: plan) else { return .noAddress(order) }
+            let isMoved = engine.move(
+                write, block: plan.block, epoch: plan.epoch, opening: plan.opening,
+                address: address)
+            return begun(order, isMoved ? write : nil)
+        case .end(let write): engine.end(write)
+        case .tell(let node): namespace.tell(silent: node)
+        case .finish(let failure, let kept):
+            isOver = true
+            self.failure = failure
+            if let kept, let lease = machine.lease {
+                options.leaseKept?(lease, ClientError(kept, key: lease.key))
+            }
+        }
+        return nil
+    }
+
+    private func begun(_ order: Int, _ write: WriteID?) -> PutEvent {
+        write.map { .begun(order, $0) } ?? .noRoom(order)
+    }
+
+    private func address(of plan: BlockPlan) -> SocketAddress? {
+        SocketAddress(resolving: plan.credentials.chain.nodes[0])
+    }
+
+    private func request(_ block: BlockWrite, at address: SocketAddress) -> WriteRequest {
+        var request = block.request(at: address)
+        request.source = WriteSource(
+            descriptor: source.descriptor, position: source.start.map { $0 + block.start })
+        request.level = options.durability == .durable ? .durable : .written
+        request.flushEvery = options.flushEvery
+        request.peeked = peeked
+        return request
+    }
+
+    /// Asks the namenode, and waits for its answer: streams go on after it.
+    private mutating func make(_ call: PutCall, _ within: UInt64) -> PutEvent {
+        if case .close(_, more: false) = call {
+            do throws(ClientError) {
+                try source.check(read: machine.taken)
+            } catch {
+                return .sourceFailed(error)
+            }
+            engine.shutDown()
+        }
+        let answer = namespace.word(machine.operation(of: call), within: within)
+        let event = PutEvent(call, answer, key: machine.settings.key)
+        if case .answered(.create, .success(.lease(let lease))) = event {
+            options.leaseTaken?(lease)
+        }
+        return event
+    }
+}
+
+extension ClientError {
+    /// What a caller hears of a put that failed.
+    package init(_ failure: PutFailure, _ settings: PutSettings) {
+        switch failure {
+        case .call(let failure): self.init(failure, key: settings.key)
+        case .stream(.source(let number), _, _): self = .sourceFailed(reason: errorText(number))
+        case .stream(.sourceEnded(let bytes), _, let start):
+            self = .sourceLength(expected: settings.supply.expected ?? 0, found: start + bytes)
+        case .stream(let failure, let plan, _):
+            self = .unwritable(
+                key: settings.key, block: plan.block,
+                node: failure.blamed ?? plan.credentials.chain.nodes[0].node,
+                status: failure.status, reason: failure.sentence)
+        case .noAddress(let plan):
+            let head = plan.credentials.chain.nodes[0]
+            self = .unwritable(
+                key: settings.key, block: plan.block, node: head.node,
+                status: .nextHopUnreachable, reason: "\(head.host) has no address")
+        case .shortBlock(let most):
+            self = .malformed(reason: "a block of at most \(most) bytes")
+        case .source(let error): self = error
+        case .noRoom: self = .busy(reason: "this process has no connection left")
+        }
+    }
 }
 
 extension StreamEngine where Ring: ~Copyable {

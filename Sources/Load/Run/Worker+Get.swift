@@ -13,15 +13,13 @@ extension Worker {
         settings.hedgePause = nil
         settings.hasNamenode = chain == nil
         lanes[lane].get = GetMachine(settings)
-        tell(lane, .began)
+        tell(lane, GetEvent.began)
     }
 
     mutating func tell(_ lane: Int, _ event: GetEvent) {
         guard let actions = lanes[lane].get?.take(event, now: engine.now) else { return }
         for action in actions { perform(lane, action) }
-        // Until the machine has something to do by itself.
-        guard let wake = lanes[lane].get?.wakeAt, wake < .max else { return }
-        sleep(lane, wake - min(wake, engine.now), .get)
+        wakeLater(lane)
     }
 
     mutating func opened(_ lane: Int, _ answer: Result<ControlReply, ControlFailure>) {
@@ -35,7 +33,10 @@ extension Worker {
     private mutating func perform(_ lane: Int, _ action: GetAction) {
         switch action {
         case .open(let message, _):
-            guard let chain else { return call(lane, .get, .open(message)) }
+            guard let chain else {
+                guard let failure = call(lane, .get, .open(message)) else { return }
+                return tell(lane, .notOpened(failure))
+            }
             let length = plan.size ?? 0
             let blocks = chain.blocks(lanes[lane].object, length: length)
             tell(

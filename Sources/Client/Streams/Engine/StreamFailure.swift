@@ -51,7 +51,7 @@ package enum StreamFailure: Error, Equatable, Sendable {
         }
     }
 
-    /// How long nothing was heard before it, nanoseconds, where that ends a stream after `patience`.
+    /// How long nothing was heard before it, nanoseconds; a stream's deadline is `patience`.
     package func silence(_ patience: UInt64) -> UInt64 {
         switch self {
         case .timedOut, .unreachable(ETIMEDOUT): patience
