@@ -45,3 +45,14 @@ extension ClientError {
             }
     }
 }
+
+extension ControlFailure {
+    /// An answer that came and has an impossible shape.
+    init(unreadable error: ClientError) {
+        guard case .malformed(let reason) = error else {
+            self = .malformed(error.description)
+            return
+        }
+        self = .malformed(reason)
+    }
+}

@@ -130,10 +130,7 @@ public final class NamespaceClient: Sendable {
         message.location = location
         message.offset = offset
         message.length = length
-        let reply = try call(.open(message), key: key).open
-        return OpenValue(
-            value: reply.value, key: reply.key, length: reply.length,
-            blocks: try valueBlocks(reply.blocks))
+        return try openValue(call(.open(message), key: key).open)
     }
 
     public func info(_ key: String) throws(ClientError) -> KeyInfo {
@@ -205,6 +202,19 @@ public final class NamespaceClient: Sendable {
         return (ClusterSummary(reply.status), reply.nodes.map(NodeSummary.init))
     }
 
+    /// One call of a put or a get, which judges refusals itself.
+    func word(
+        _ operation: ControlRequest.OneOf_Operation, within nanoseconds: UInt64
+    ) -> Result<ControlReply, ControlFailure> {
+        let limit = Int64(clamping: max(1, nanoseconds / 1_000_000))
+        do throws(ControlFailure) {
+            return .success(
+                try caller.call(operation, limit: limit, waitsForRefusals: false))
+        } catch {
+            return .failure(error)
+        }
+    }
+
     /// - Parameter limit: `nil`: as long as the caller's timeout, refusals that may pass included.
     func call(
         _ operation: ControlRequest.OneOf_Operation, key: String, limit: Int64? = nil
@@ -218,7 +228,7 @@ public final class NamespaceClient: Sendable {
 }
 
 /// What can be known of a key without asking: the namenode judges the rest.
-private func checkKey(_ key: String) throws(ClientError) {
+func checkKey(_ key: String) throws(ClientError) {
     guard Limits.keyBytes.contains(key.utf8.count) else {
         let bounds = "\(Limits.keyBytes.lowerBound) to \(Limits.keyBytes.upperBound)"
         throw .badKey(key: key, reason: "a key has \(bounds) bytes, this one \(key.utf8.count)")

@@ -122,6 +122,13 @@ public struct OpenValue: Equatable, Sendable {
     /// Of the whole value.
     public let length: UInt64
     public let blocks: [ValueBlock]
+
+    package init(value: UInt64, key: String, length: UInt64, blocks: [ValueBlock]) {
+        self.value = value
+        self.key = key
+        self.length = length
+        self.blocks = blocks
+    }
 }
 
 /// What INFO says.
@@ -164,7 +171,7 @@ public struct ListPage: Equatable, Sendable {
 public enum CloseDurability: String, Sendable, CaseIterable {
     case durable, written, none
 
-    var code: ControlClose.Durability {
+    package var code: ControlClose.Durability {
         switch self {
         case .durable: .durable
         case .written: .written

@@ -68,6 +68,12 @@ package func valueBlocks(_ messages: [ControlBlockLocation]) throws(ClientError)
     return blocks
 }
 
+package func openValue(_ reply: ControlOpenReply) throws(ClientError) -> OpenValue {
+    OpenValue(
+        value: reply.value, key: reply.key, length: reply.length,
+        blocks: try valueBlocks(reply.blocks))
+}
+
 private func credentials(
     _ token: some Collection<UInt8>, _ nodes: [ChainNode]
 ) throws(ClientError) -> Credentials {

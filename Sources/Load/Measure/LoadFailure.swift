@@ -28,16 +28,6 @@ package struct LoadFailure: Error, Codable, Sendable, Equatable {
         self.init(kind, "datanode \(Endpoint(host: node.host, port: node.port)): \(sentence)")
     }
 
-    /// A namenode's refusal; `nil` for success.
-    package init?(_ reply: ControlReply) {
-        guard reply.code != .ok else { return nil }
-        self.init(
-            .refused(
-                .init(
-                    code: reply.code, message: reply.message, live: Int(reply.liveNodes),
-                    needed: Int(reply.neededNodes))))
-    }
-
     package var exitKind: FailureKind { FailureKind(rawValue: kind) ?? .software }
     package var exit: SystemExit { SystemExit(exitKind) }
 

@@ -1,3 +1,4 @@
+import Client
 import ToolSupport
 import Wire
 
@@ -10,6 +11,15 @@ public struct LoadPlan: Codable, Sendable, Equatable {
         package var level: Level {
             switch self {
             case .received: .received
+            case .written: .written
+            case .durable: .durable
+            }
+        }
+
+        /// What CLOSE waits for.
+        package var close: CloseDurability {
+            switch self {
+            case .received: .none
             case .written: .written
             case .durable: .durable
             }

@@ -53,6 +53,9 @@ package struct BenchChain: Sendable {
         }
     }
 
+    /// The right to write a key: nobody ends it.
+    func lease(_ key: String) -> Lease { Lease(id: lease, key: key, milliseconds: 1 << 32) }
+
     /// Block `place` of an object, to be written.
     package func plan(_ object: UInt64, place: Int) -> BlockPlan {
         let block = names.block(object, place: UInt64(place))

@@ -18,56 +18,22 @@ struct Lane {
     /// Bytes of the object.
     var length: UInt64 = 0
 
-    /// Until it is given up.
-    var patience = Patience()
-
-    // A put.
+    var put: PutMachine?
+    /// Of a cycle, to be given back when it fails.
     var lease = Data()
-    /// When to renew, nanoseconds.
-    var renewAt: UInt64 = .max
-    var leaseMilliseconds: UInt64 = 0
-    /// The next blocks, asked for while the one before them is filled.
-    var planned: [LaneBlock] = []
-    var isPlanning = false
-    /// Bytes of the object in blocks that were planned, and in sealed ones.
-    var plannedBytes: UInt64 = 0
-    var sealedBytes: UInt64 = 0
-    var writing: [LaneBlock] = []
-    var receipts: [ControlReceipt] = []
-    var planning = PlanRetry()
-    /// When CLOSE is not repeated any more, nanoseconds.
-    var closeEnd: UInt64?
+    /// How long calls of a lane without a machine are made again.
+    var wait: RefusalWait?
 
-    // A get.
-    var value: UInt64?
-    var blocks: [ValueBlock] = []
-    var place = 0
-    var position: UInt64 = 0
-    var choice = ReplicaChoice([])
-    /// The OPEN on its way is for a step `reopen`.
-    var isReopening = false
-    var read: ReadID?
+    var get: GetMachine?
     /// The first byte that is not what was put.
     var wrongAt: UInt64?
 }
 
-/// One block of an object that is being put.
-struct LaneBlock {
-    let order: Int
-    /// Of its first byte, in the object.
-    let start: UInt64
-    let length: UInt64
-    var plan: BlockPlan
-    var write: WriteID?
-    var isFilled = false
-    var isReplacing = false
-    var retry: WriteRetry
-}
-
 /// What a call is for.
 struct CallNote {
-    enum Purpose: UInt8 {
-        case nothing, create, addBlock, replaceBlock, close, open, openAgain, remove, renew
+    enum Purpose {
+        case nothing, create, addBlock, close, open, remove, get
+        case put(PutCall)
         /// Somebody waits for exactly this answer.
         case awaited
     }
@@ -75,21 +41,15 @@ struct CallNote {
     var lane: Int32 = -1
     var generation: UInt32 = 0
     var purpose = Purpose.nothing
-    var order = 0
-    /// What was asked, to be asked again.
+    /// What was asked, of a lane without a machine: to be asked again.
     var operation: ControlRequest.OneOf_Operation?
 }
 
-/// What a lane does when its time has come.
+/// What a lane does when its time has come, and its machine does not know.
 struct Sleeper {
     enum Action {
         case beIdle
-        case resume(order: Int)
-        case close
-        case plan(order: Int?)
-        case write
-        case read(ReplicaChoice.Step)
-        case call(CallNote.Purpose, ControlRequest.OneOf_Operation, order: Int)
+        case call(CallNote.Purpose, ControlRequest.OneOf_Operation)
     }
 
     let at: UInt64

@@ -1,4 +1,5 @@
 import Client
+import FoundationEssentials
 
 /// The one stream of `ping`: frames of one open block, each timed until the chain acked it.
 struct PingState {
@@ -18,6 +19,10 @@ struct PingState {
 
     static let object = UInt64.max
 
+    var lease = Data()
+    /// When to renew it, and how long it is left alone, nanoseconds.
+    var renewAt = UInt64.max
+    var renewPause: UInt64 = 0
     var write: WriteID?
     var grant: Grant?
     var failure: StreamFailure?

@@ -24,99 +24,104 @@ extension Worker {
         links[index] = Link(retryAt: engine.now + 100_000_000, failure: failure)
     }
 
-    /// Once a second: connections that were lost, and leases that would end.
+    /// Once a second: connections that were lost, and the lease of pings.
     mutating func sweep() {
         for index in links.indices where links[index].id == nil && links[index].retryAt <= now {
             dial(index)
         }
         guard now >= sweepAt else { return }
         sweepAt = now + 1_000_000_000
-        for lane in lanes.indices where lanes[lane].renewAt <= now {
-            lanes[lane].renewAt = now + lanes[lane].leaseMilliseconds * 1_000_000 / 3
-            var message = ControlRenew()
-            message.leaseID = lanes[lane].lease
-            call(lane, .renew, .renew(message))
-        }
+        guard now >= ping.renewAt, let control = links[0].id else { return }
+        var message = ControlRenew()
+        message.leaseID = ping.lease
+        // What comes of it shows at the next block.
+        if let call = engine.call(control, .renew(message)) { notes[Int(call.index)] = CallNote() }
+        ping.renewAt = now + ping.renewPause
     }
 
     /// Asks the namenode for a lane. The answer comes to `answered`.
+    /// - Returns: why none will come.
     mutating func call(
-        _ lane: Int, _ purpose: CallNote.Purpose, _ operation: ControlRequest.OneOf_Operation,
-        order: Int = 0
-    ) {
+        _ lane: Int, _ purpose: CallNote.Purpose, _ operation: ControlRequest.OneOf_Operation
+    ) -> ControlFailure? {
         let link = lane % links.count
         guard let control = links[link].id, links[link].isOpen else {
-            guard let failure = links[link].failure else {
-                // It is being dialled.
-                return sleep(lane, 5_000_000, .call(purpose, operation, order: order))
-            }
-            return answered(
-                note(lane, purpose, order), .failure(LoadFailure(failure)))
+            // It is being dialled, unless it failed.
+            if links[link].failure == nil { sleep(lane, 5_000_000, .call(purpose, operation)) }
+            return links[link].failure
         }
         guard let call = engine.call(control, operation) else {
-            return sleep(lane, 1_000_000, .call(purpose, operation, order: order))
+            sleep(lane, 1_000_000, .call(purpose, operation))
+            return nil
         }
-        notes[Int(call.index)] = note(lane, purpose, order)
-        notes[Int(call.index)].operation = operation
+        notes[Int(call.index)] = CallNote(
+            lane: Int32(lane), generation: lanes[lane].generation, purpose: purpose,
+            operation: lanes[lane].wait == nil ? nil : operation)
+        return nil
     }
 
-    private func note(_ lane: Int, _ purpose: CallNote.Purpose, _ order: Int) -> CallNote {
-        CallNote(
-            lane: Int32(lane), generation: lanes[lane].generation, purpose: purpose, order: order)
+    /// The same for a lane without a machine.
+    mutating func ask(
+        _ lane: Int, _ purpose: CallNote.Purpose, _ operation: ControlRequest.OneOf_Operation
+    ) {
+        guard let failure = call(lane, purpose, operation) else { return }
+        fail(lane, LoadFailure(failure))
     }
 
     mutating func replied(_ id: CallID, _ reply: ControlReply) {
-        let note = notes[Int(id.index)]
-        if reply.code == .ok {
-            answered(note, .success(reply))
-        } else if let failure = LoadFailure(reply) {
-            answered(note, .failure(failure), code: reply.code)
-        }
+        guard reply.code != .ok else { return answered(notes[Int(id.index)], .success(reply)) }
+        let refusal = ControlFailure.Refusal(
+            code: reply.code, message: reply.message, live: Int(reply.liveNodes),
+            needed: Int(reply.neededNodes))
+        answered(notes[Int(id.index)], .failure(.refused(refusal)))
     }
 
-    mutating func callFailed(_ id: CallID, _ failure: LoadFailure) {
+    mutating func callFailed(_ id: CallID, _ failure: ControlFailure) {
         answered(notes[Int(id.index)], .failure(failure))
     }
 
-    private mutating func answered(
-        _ note: CallNote, _ result: Result<ControlReply, LoadFailure>, code: ControlCode = .ok
-    ) {
-        if note.purpose == .awaited {
-            awaited = result
-            return
-        }
+    mutating func answered(_ note: CallNote, _ result: Result<ControlReply, ControlFailure>) {
         let lane = Int(note.lane)
-        guard note.purpose != .nothing, lanes[lane].generation == note.generation else { return }
+        switch note.purpose {
+        case .nothing: return
+        case .awaited: return awaited = result.mapError { LoadFailure($0) }
+        default: guard lanes[lane].generation == note.generation else { return }
+        }
         switch (note.purpose, result) {
-        case (.create, .success(let reply)): created(lane, reply.create)
-        case (.addBlock, .success(let reply)): planned(lane, reply.addBlock)
-        case (.replaceBlock, .success(let reply)):
-            replaced(lane, order: note.order, reply.addBlock)
-        case (.close, .success): committed(lane)
-        case (.open, .success(let reply)): opened(lane, reply.open)
-        case (.openAgain, .success(let reply)): openedAgain(lane, reply.open)
+        case (.nothing, _), (.awaited, _): break
+        case (.get, _):
+            opened(lane, result)
+            countAgain(result, isAgain: lanes[lane].get != nil)
+        case (.put(let call), _):
+            tell(lane, PutEvent(call, result, key: key(lane)))
+            countAgain(result, isAgain: lanes[lane].put != nil)
+        case (.create, .success(let reply)): cycleCreated(lane, reply.create)
+        case (.addBlock, .success): cyclePlanned(lane)
+        case (.close, .success): cycleDone(lane)
+        case (.open, .success(let reply)): opensDone(lane, reply.open)
         case (.remove, .success): done(lane, bytes: 0)
-        case (.remove, .failure) where code == .notFound: done(lane, bytes: 0)
-        case (.renew, .success), (.nothing, _), (.awaited, _): break
-        // A namenode that does not answer is asked again; only its own word ends a lease.
-        case (.renew, .failure(let failure)):
-            if code == .leaseExpired { fail(lane, failure) }
-        case (.addBlock, .failure(let failure)), (.replaceBlock, .failure(let failure)):
-            notPlanned(lane, note, failure, code)
-        case (.close, .failure(let failure)) where code.canPass: notClosed(lane, failure)
-        case (_, .failure(let failure)) where code == .busy: callAgain(lane, note, failure)
-        case (_, .failure(let failure)): fail(lane, failure)
+        case (.remove, .failure(.refused(let refusal))) where refusal.code == .notFound:
+            done(lane, bytes: 0)
+        case (_, .failure(let failure)): callAgain(lane, note, failure)
         }
     }
 
-    /// A bound of the namenode is reached: a moment later there may be room.
-    private mutating func callAgain(_ lane: Int, _ note: CallNote, _ failure: LoadFailure) {
-        guard let operation = note.operation,
-            let pause = lanes[lane].planning.pause(
-                after: .busy, isOver: lanes[lane].patience.isOver(at: engine.now))
-        else { return fail(lane, failure) }
+    /// A bound of the namenode was reached, and the machine asks again.
+    private mutating func countAgain(
+        _ result: Result<ControlReply, ControlFailure>, isAgain: Bool
+    ) {
+        guard case .failure(.refused(let refusal)) = result, refusal.code == .busy, isAgain
+        else { return }
         tally.retries += 1
-        sleep(lane, pause, .call(note.purpose, operation, order: note.order))
+    }
+
+    /// A moment later there may be room. A lane without a machine waits as the machines do.
+    private mutating func callAgain(_ lane: Int, _ note: CallNote, _ failure: ControlFailure) {
+        guard let operation = note.operation,
+            let pause = lanes[lane].wait?.pause(after: failure, at: engine.now)
+        else { return fail(lane, LoadFailure(failure)) }
+        tally.retries += 1
+        sleep(lane, pause, .call(note.purpose, operation))
     }
 
     mutating func abandon(_ lane: Int, _ lease: Data) {

@@ -4,8 +4,9 @@ import Wire
 extension Worker {
     /// Compares delivered bytes with what was put there, while they are in the cache.
     mutating func check(_ lane: Int, _ offset: UInt64, _ memory: UnsafeRawBufferPointer) {
-        guard plan.verify, lanes[lane].wrongAt == nil else { return }
-        let start = lanes[lane].blocks[lanes[lane].place].offset + offset
+        guard plan.verify, lanes[lane].wrongAt == nil, let block = lanes[lane].get?.block
+        else { return }
+        let start = block.offset + offset
         guard
             let place = pattern.firstDifference(
                 memory, object: lanes[lane].object, offset: start)

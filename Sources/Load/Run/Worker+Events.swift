@@ -11,29 +11,16 @@ extension Worker {
                 ping.grant = PingState.Grant(slot: slot, count: memory.count, offset: offset)
                 return pattern.fill(memory, object: PingState.object, offset: ping.base + offset)
             }
-            let lane = writeLane[Int(id.index)]
-            guard let index = block(lane, id) else { return }
-            let start = lanes[lane].writing[index].start
-            pattern.fill(memory, object: lanes[lane].object, offset: start + offset)
-            moved &+= UInt64(memory.count)
-            engine.provide(id, slot: slot, count: memory.count)
-            if offset + UInt64(memory.count) == lanes[lane].writing[index].length {
-                lanes[lane].writing[index].isFilled = true
-                writePlanned(lane)
-            }
+            fill(writeLane[Int(id.index)], id, slot: slot, offset, memory)
         case .progress(let id, let acked):
             guard phase.task != .ping else { return pinged(acked) }
-            let lane = writeLane[Int(id.index)]
-            guard let index = block(lane, id) else { return }
-            if lanes[lane].writing[index].retry.progressed(acked) {
-                lanes[lane].patience.progressed()
-            }
+            tell(writeLane[Int(id.index)], .progress(id, acked))
         case .sealed(let id, let seal):
             guard phase.task != .ping else {
                 ping.write = nil
                 return
             }
-            sealed(writeLane[Int(id.index)], id, seal)
+            tell(writeLane[Int(id.index)], .sealed(id, seal.receipt))
         case .writeFailed(let id, let failure):
             guard phase.task != .ping else {
                 ping.failure = failure
@@ -45,23 +32,19 @@ extension Worker {
             check(lane, offset, memory)
             moved &+= UInt64(memory.count)
             engine.consumed(id, slot: slot)
-        case .verified(let id, _):
-            lanes[readLane[Int(id.index)]].patience.progressed()
-            lanes[readLane[Int(id.index)]].choice.progressed()
-        case .readCompleted(let id, _): readCompleted(readLane[Int(id.index)])
-        case .readFailed(let id, let failure): readFailed(readLane[Int(id.index)], failure)
+        case .verified(let id, let bytes): tell(readLane[Int(id.index)], .verified(bytes))
+        case .readCompleted(let id, let checksum):
+            tell(readLane[Int(id.index)], .completed(checksum: checksum))
+        case .readFailed(let id, let failure):
+            if !failure.status.blamesToken { tally.retries += 1 }
+            tell(readLane[Int(id.index)], .failed(failure))
         case .controlOpened(let id, _): opened(id)
         case .replied(let id, let reply): replied(id, reply)
-        case .callFailed(let id, let failure): callFailed(id, LoadFailure(failure))
+        case .callFailed(let id, let failure): callFailed(id, failure)
         case .controlFailed(let id, let failure): closed(id, failure)
         case .filled, .peeked, .peekFailed, .readNarrowed:
             preconditionFailure("every byte is made here, nobody peeks, one replica is asked")
         }
-    }
-
-    /// The place of a write among its lane's blocks.
-    func block(_ lane: Int, _ id: WriteID) -> Int? {
-        lanes[lane].writing.firstIndex { $0.write == id }
     }
 
     // MARK: How an operation ends
@@ -71,16 +54,10 @@ extension Worker {
         free(lane)
     }
 
-    /// The operation failed: what it holds is given back, and after an outage its lane rests.
+    /// The operation failed: after an outage its lane rests.
     mutating func fail(_ lane: Int, _ failure: LoadFailure) {
         tally.fail(failure, at: engine.now)
-        for block in lanes[lane].writing {
-            if let write = block.write { engine.end(write) }
-        }
-        if let read = lanes[lane].read { engine.end(read) }
         let lease = lanes[lane].lease
-        lanes[lane].writing = []
-        lanes[lane].read = nil
         lanes[lane].generation &+= 1
         if !lease.isEmpty { abandon(lane, lease) }
         guard failure.isOutage else { return free(lane) }
@@ -93,7 +70,7 @@ extension Worker {
         lanes[lane].generation &+= 1
         lanes[lane].work = .idle
         lanes[lane].lease.removeAll()
-        lanes[lane].renewAt = .max
+        wakes[lane] = .max
         idle.append(lane)
     }
 
@@ -106,13 +83,19 @@ extension Worker {
         nextWake = min(nextWake, at)
     }
 
+    /// When a lane's machine has something to do by itself.
+    mutating func wakeLater(_ lane: Int) {
+        wakes[lane] = lanes[lane].put?.wakeAt ?? lanes[lane].get?.wakeAt ?? .max
+        nextWake = min(nextWake, wakes[lane])
+    }
+
     /// Runs what is due of the waiting lanes.
     /// - Returns: when the next one is.
     mutating func wakeSleepers() -> UInt64 {
         guard now >= nextWake else { return nextWake }
+        nextWake = .max
         let sleeping = sleepers
         sleepers = []
-        nextWake = .max
         for sleeper in sleeping {
             if sleeper.at > now {
                 sleepers.append(sleeper)
@@ -121,19 +104,31 @@ extension Worker {
                 wake(sleeper)
             }
         }
+        for lane in wakes.indices {
+            if wakes[lane] <= now { wakeMachine(lane) }
+            nextWake = min(nextWake, wakes[lane])
+        }
         return nextWake
+    }
+
+    private mutating func wakeMachine(_ lane: Int) {
+        wakes[lane] = .max
+        if lanes[lane].put != nil {
+            tell(lane, PutEvent.woke)
+        } else {
+            tell(lane, GetEvent.woke(canHedge: false))
+        }
     }
 
     private mutating func wake(_ sleeper: Sleeper) {
         switch sleeper.action {
         case .beIdle: free(sleeper.lane)
-        case .resume(let order): resume(sleeper.lane, order)
-        case .close: close(sleeper.lane)
-        case .plan(let order): askForBlock(sleeper.lane, replacing: order)
-        case .write: writePlanned(sleeper.lane)
-        case .read(let step): take(sleeper.lane, step)
-        case .call(let purpose, let operation, let order):
-            call(sleeper.lane, purpose, operation, order: order)
+        case .call(let purpose, let operation):
+            guard let failure = call(sleeper.lane, purpose, operation) else { return }
+            answered(
+                CallNote(
+                    lane: Int32(sleeper.lane), generation: sleeper.generation, purpose: purpose),
+                .failure(failure))
         }
     }
 }

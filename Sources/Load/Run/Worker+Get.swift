@@ -1,162 +1,88 @@
 import Client
+import ControlClient
 import FoundationEssentials
-import Glibc
 import Wire
 
-// A get: OPEN, then block after block, each from one replica or the next.
+// A get: the library's `GetMachine`, one in each lane.
 extension Worker {
     mutating func beginGet(_ lane: Int) {
         lanes[lane].work = .get
-        if let chain {
-            lanes[lane].length = plan.size ?? 0
-            lanes[lane].blocks = chain.blocks(lanes[lane].object, length: lanes[lane].length)
-            return readNext(lane)
+        var settings = GetSettings(key: key(lane), engine: engine.settings)
+        settings.location = plan.location
+        // What is measured is the replica that was asked.
+        settings.hedgePause = nil
+        settings.hasNamenode = chain == nil
+        lanes[lane].get = GetMachine(settings)
+        tell(lane, GetEvent.began)
+    }
+
+    mutating func tell(_ lane: Int, _ event: GetEvent) {
+        guard let actions = lanes[lane].get?.take(event, now: engine.now) else { return }
+        for action in actions { perform(lane, action) }
+        wakeLater(lane)
+    }
+
+    mutating func opened(_ lane: Int, _ answer: Result<ControlReply, ControlFailure>) {
+        if case .success(let reply) = answer, let size = plan.size, size != reply.open.length {
+            let sentence = "\(key(lane)) has \(reply.open.length) bytes, --size says \(size)"
+            return fail(lane, LoadFailure(.corrupt, sentence))
         }
-        open(lane, .open, at: 0)
+        tell(lane, GetEvent(answer))
     }
 
-    private mutating func open(_ lane: Int, _ purpose: CallNote.Purpose, at offset: UInt64) {
-        var message = ControlOpen()
-        message.key = key(lane)
-        message.location = plan.location
-        message.offset = offset
-        call(lane, purpose, .open(message))
-    }
-
-    mutating func opened(_ lane: Int, _ reply: ControlOpenReply) {
-        if lanes[lane].work == .open { return opensDone(lane, reply) }
-        if lanes[lane].value == nil {
-            lanes[lane].value = reply.value
-            lanes[lane].length = reply.length
-            if let size = plan.size, size != reply.length {
-                return fail(
-                    lane,
-                    LoadFailure(
-                        .corrupt, "\(key(lane)) has \(reply.length) bytes, --size says \(size)"))
+    private mutating func perform(_ lane: Int, _ action: GetAction) {
+        switch action {
+        case .open(let message, _):
+            guard let chain else {
+                guard let failure = call(lane, .get, .open(message)) else { return }
+                return tell(lane, .notOpened(failure))
             }
-        }
-        guard lanes[lane].value == reply.value else { return wasReplaced(lane) }
-        do throws(ClientError) {
-            lanes[lane].blocks = try valueBlocks(reply.blocks)
-            lanes[lane].place = 0
-        } catch {
-            return fail(lane, LoadFailure(error))
-        }
-        readNext(lane)
-    }
-
-    private mutating func wasReplaced(_ lane: Int) {
-        fail(lane, LoadFailure(.retryLater, "\(key(lane)) was replaced while it was read"))
-    }
-
-    private mutating func readNext(_ lane: Int) {
-        guard lanes[lane].position < lanes[lane].length else { return getDone(lane) }
-        guard lanes[lane].place < lanes[lane].blocks.count else {
-            // A long value's blocks do not fit one answer.
-            guard !lanes[lane].blocks.isEmpty else {
-                return fail(
-                    lane,
-                    LoadFailure(
-                        .software,
-                        "no block of \(key(lane)) holds byte \(lanes[lane].position)"))
-            }
-            lanes[lane].blocks = []
-            return open(lane, .open, at: lanes[lane].position)
-        }
-        let block = lanes[lane].blocks[lanes[lane].place]
-        lanes[lane].choice = ReplicaChoice(block)
-        takeLater(lane, lanes[lane].choice.first())
-    }
-
-    /// Asks a replica, or for another token, or gives up.
-    mutating func take(_ lane: Int, _ step: ReplicaChoice.Step) {
-        let block = lanes[lane].blocks[lanes[lane].place]
-        switch step {
-        case .exhausted: exhausted(lane, block)
-        case .refetch, .reopen:
-            // A chain without a namenode is all there is.
-            guard chain == nil else { return exhausted(lane, block) }
-            open(lane, .openAgain, at: block.offset)
-        case .ask(let place):
-            let node = block.replicas[place].node
-            guard let address = address(of: node), let opening = block.opening(at: place) else {
-                return readFailed(lane, .unreachable(EHOSTUNREACH))
-            }
-            if let read = lanes[lane].read {
-                guard engine.redirect(read, to: address, opening: opening) else {
-                    return sleep(lane, 1_000_000, .read(step))
-                }
-                return
-            }
-            let assembly = ReadAssembly(
-                block: block.block, epoch: block.epoch, blockLength: block.length,
-                range: 0..<block.length, checksum: chain == nil ? block.checksum : nil)
-            let request = ReadRequest(
-                assembly: assembly, opening: opening, address: address)
-            guard let read = engine.read(request) else {
-                return sleep(lane, 1_000_000, .read(step))
-            }
-            lanes[lane].read = read
-            readLane[Int(read.index)] = lane
+            let length = plan.size ?? 0
+            let blocks = chain.blocks(lanes[lane].object, length: length)
+            tell(
+                lane, .opened(OpenValue(value: 0, key: key(lane), length: length, blocks: blocks)))
+        case .ask(let ask): tell(lane, answer(lane, ask))
+        case .end(let read): engine.end(read)
+        // The namenode misses its heartbeats by itself, and every lane would say the same.
+        case .tell, .waiting: break
+        case .hedge: preconditionFailure("one replica is asked at a time")
+        case .finish(let failure):
+            if let failure { getFailed(lane, failure) } else { getDone(lane) }
         }
     }
 
-    mutating func readFailed(_ lane: Int, _ failure: StreamFailure) {
-        if !failure.status.blamesToken { tally.retries += 1 }
-        takeLater(lane, lanes[lane].choice.failed(failure, isOver: isOver(lane, failure)))
+    private mutating func answer(_ lane: Int, _ ask: ReplicaAsk) -> GetEvent {
+        guard let address = address(of: ask.node) else { return .noAddress }
+        guard let read = engine.ask(ask, at: address) else { return .noRoom }
+        readLane[Int(read.index)] = lane
+        return .asked(read)
     }
 
-    /// Takes a step when its pause is over.
-    private mutating func takeLater(_ lane: Int, _ step: ReplicaChoice.Step) {
-        lanes[lane].isReopening = step == .reopen
-        let pause = lanes[lane].choice.pause
-        if pause > 0 { sleep(lane, pause, .read(step)) } else { take(lane, step) }
-    }
-
-    private mutating func exhausted(_ lane: Int, _ block: ValueBlock) {
-        let faults = lanes[lane].choice.faults
-        let isCorrupt = faults.contains { $0.failure.status == .corrupt }
-        if isCorrupt { tally.wrong += 1 }
-        let reason = lanes[lane].choice.last?.sentence ?? "no datanode that holds it is known"
-        fail(
-            lane,
-            LoadFailure(
-                isCorrupt ? .corrupt : .unavailable,
-                "no replica of block \(block.block) of \(key(lane)) could be read: \(reason)"))
-    }
-
-    mutating func openedAgain(_ lane: Int, _ reply: ControlOpenReply) {
-        guard lanes[lane].value == reply.value else { return wasReplaced(lane) }
-        let wanted = lanes[lane].blocks[lanes[lane].place]
-        do throws(ClientError) {
-            let blocks = try valueBlocks(reply.blocks)
-            guard let same = blocks.first(where: { $0.block == wanted.block }) else {
-                return wasReplaced(lane)
-            }
-            lanes[lane].blocks[lanes[lane].place] = same
-            guard lanes[lane].isReopening else {
-                lanes[lane].choice.replace(same)
-                return take(lane, lanes[lane].choice.again())
-            }
-            let isOver = lanes[lane].patience.isOver(at: engine.now)
-            takeLater(lane, lanes[lane].choice.reopen(same, isOver: isOver))
-        } catch {
-            return fail(lane, LoadFailure(error))
+    private mutating func getFailed(_ lane: Int, _ failure: GetFailure) {
+        lanes[lane].get = nil
+        switch failure {
+        case .exhausted(let block, let choice):
+            let isCorrupt = choice.faults.contains { $0.failure.status == .corrupt }
+            if isCorrupt { tally.wrong += 1 }
+            let reason = choice.last?.sentence ?? "no datanode that holds it is known"
+            fail(
+                lane,
+                LoadFailure(
+                    isCorrupt ? .corrupt : .unavailable,
+                    "no replica of block \(block) of \(key(lane)) could be read: \(reason)"))
+        case .replaced:
+            fail(lane, LoadFailure(.retryLater, "\(key(lane)) was replaced while it was read"))
+        case .call(let failure): fail(lane, LoadFailure(failure))
+        default:
+            let settings = GetSettings(key: key(lane), engine: engine.settings)
+            fail(lane, LoadFailure(ClientError(failure, settings)))
         }
-    }
-
-    mutating func readCompleted(_ lane: Int) {
-        let block = lanes[lane].blocks[lanes[lane].place]
-        lanes[lane].read = nil
-        lanes[lane].position = block.offset + block.length
-        lanes[lane].place += 1
-        readNext(lane)
     }
 
     private mutating func getDone(_ lane: Int) {
-        guard let place = lanes[lane].wrongAt else {
-            return done(lane, bytes: lanes[lane].length)
-        }
+        let length = lanes[lane].get?.value?.length ?? 0
+        lanes[lane].get = nil
+        guard let place = lanes[lane].wrongAt else { return done(lane, bytes: length) }
         tally.wrong += 1
         fail(
             lane,

@@ -8,39 +8,43 @@ extension Worker {
     /// written, and CLOSE commits a value without bytes.
     mutating func beginCycle(_ lane: Int) {
         lanes[lane].work = .create
+        lanes[lane].wait = RefusalWait(at: engine.now, for: Patience.usual)
         var message = ControlCreate()
         message.key = key(lane)
         message.overwrite = true
-        call(lane, .create, .create(message))
+        ask(lane, .create, .create(message))
     }
 
-    mutating func cycleCreated(_ lane: Int) {
+    mutating func cycleCreated(_ lane: Int, _ lease: ControlLease) {
+        lanes[lane].lease = lease.leaseID
         var message = ControlAddBlock()
         message.leaseID = lanes[lane].lease
         message.sizeHint = Phase.openBytes
         message.replicas = UInt32(plan.replicas)
         message.location = plan.location
-        call(lane, .addBlock, .addBlock(message))
+        ask(lane, .addBlock, .addBlock(message))
     }
 
     mutating func cyclePlanned(_ lane: Int) {
         var message = ControlClose()
         message.leaseID = lanes[lane].lease
-        message.durability =
-            switch plan.durability {
-            case .received: .none
-            case .written: .written
-            case .durable: .durable
-            }
-        call(lane, .close, .close(message))
+        message.durability = plan.durability.close.code
+        ask(lane, .close, .close(message))
+    }
+
+    mutating func cycleDone(_ lane: Int) {
+        putEnd[.create] = max(putEnd[.create] ?? 0, lanes[lane].object + 1)
+        lanes[lane].lease.removeAll()
+        done(lane, bytes: lanes[lane].length)
     }
 
     mutating func beginOpen(_ lane: Int) {
         lanes[lane].work = .open
+        lanes[lane].wait = RefusalWait(at: engine.now, for: Patience.usual)
         var message = ControlOpen()
         message.key = key(lane)
         message.location = plan.location
-        call(lane, .open, .open(message))
+        ask(lane, .open, .open(message))
     }
 
     mutating func opensDone(_ lane: Int, _ reply: ControlOpenReply) {
@@ -53,8 +57,9 @@ extension Worker {
 
     mutating func beginRemove(_ lane: Int) {
         lanes[lane].work = .remove
+        lanes[lane].wait = RefusalWait(at: engine.now, for: Patience.usual)
         var message = ControlDelete()
         message.key = key(lane)
-        call(lane, .remove, .delete(message))
+        ask(lane, .remove, .delete(message))
     }
 }

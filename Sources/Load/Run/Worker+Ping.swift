@@ -17,23 +17,25 @@ extension Worker {
     private mutating func pingBlocks() throws(LoadFailure) {
         var place = 0
         ping = PingState()
-        lanes[0].lease.removeAll()
         if chain == nil {
             var message = ControlCreate()
             message.key = "catena-load/\(plan.seed)/ping"
             message.overwrite = true
-            hold(0, try callAndWait(.create(message)).create)
+            let lease = try callAndWait(.create(message)).create
+            ping.lease = lease.leaseID
+            ping.renewPause = min(lease.durationMs, 1 << 32) * 1_000_000 / 3
+            ping.renewAt = engine.now + ping.renewPause
         }
-        defer { lanes[0].renewAt = .max }
+        defer { ping.renewAt = .max }
         var isOver = false
         while !isOver {
-            let block = try pingPlan(lanes[0].lease, place)
+            let block = try pingPlan(ping.lease, place)
             isOver = try pingBlock(block)
             place += 1
         }
         guard chain == nil else { return }
         var message = ControlAbandon()
-        message.leaseID = lanes[0].lease
+        message.leaseID = ping.lease
         _ = try callAndWait(.abandon(message))
     }
 

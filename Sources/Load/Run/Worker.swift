@@ -30,10 +30,12 @@ package struct Worker: ~Copyable {
     var readLane: [Int]
     var notes: [CallNote]
     var sleepers: [Sleeper] = []
+    /// When each lane's machine has something to do by itself.
+    var wakes: [UInt64]
     var nextWake = UInt64.max
     /// The answer that `callAndWait` waits for.
     var awaited: Result<ControlReply, LoadFailure>?
-    /// When leases are looked at next.
+    /// When connections are looked at next.
     var sweepAt: UInt64 = 0
 
     var phase = Phase(task: .put)
@@ -101,6 +103,7 @@ package struct Worker: ~Copyable {
         self.namenode = namenode
         self.live = live
         self.lanes = [Lane](repeating: Lane(), count: lanes)
+        wakes = [UInt64](repeating: .max, count: lanes)
         idle = Array((0..<lanes).reversed())
         writeLane = [Int](repeating: -1, count: settings.writes)
         readLane = [Int](repeating: -1, count: settings.reads)
@@ -176,7 +179,7 @@ package struct Worker: ~Copyable {
             guard next != .max || idle.count < lanes.count else { continue }
             live.store(tally, moved: moved)
             sweep()
-            // Sleepers and leases are looked at now and then, whatever the streams do.
+            // Sleepers and connections are looked at now and then, whatever the streams do.
             engine.turn(waitUntil: min(next, now + 1_000_000_000))
         }
     }

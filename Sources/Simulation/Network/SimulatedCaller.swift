@@ -11,6 +11,15 @@ final class SimulatedCaller: ControlUser {
         case refused(ControlCode)
         /// No answer came: what was asked may have been done or not.
         case lost
+
+        /// As `ControlCaller` says it.
+        var result: Result<ControlReply, ControlFailure> {
+            switch self {
+            case .ok(let reply): .success(reply)
+            case .refused(let code): .failure(.refused(.init(code: code, message: "\(code)")))
+            case .lost: .failure(SimulatedCaller.silence)
+            }
+        }
     }
 
     private enum State {
@@ -46,8 +55,13 @@ final class SimulatedCaller: ControlUser {
 
     var isIdle: Bool { if case .idle = state { true } else { false } }
 
-    /// - Parameter waitsForRefusals: refusals that may pass are waited for.
-    func call(_ operation: ControlRequest.OneOf_Operation, waitsForRefusals: Bool = true) {
+    /// - Parameters:
+    ///   - waitsForRefusals: refusals that may pass are waited for.
+    ///   - within: all tries together, nanoseconds; `nil`: as `ControlCaller` says.
+    func call(
+        _ operation: ControlRequest.OneOf_Operation, waitsForRefusals: Bool = true,
+        within: UInt64? = nil
+    ) {
         precondition(isIdle, "one call at a time")
         lastRequest += 1
         request = ControlRequest()
@@ -56,7 +70,7 @@ final class SimulatedCaller: ControlUser {
         request.operation = operation
         again = CallRetry(pause: retry.pause, longest: retry.longestPause)
         self.waitsForRefusals = waitsForRefusals
-        end = now + UInt64(retry.totalMilliseconds) * 1_000_000
+        end = now + (within ?? UInt64(retry.totalMilliseconds) * 1_000_000)
         attempt()
     }
 

@@ -9,6 +9,8 @@ package struct WriteID: Hashable, Sendable {
 /// One range being read by an engine. Valid until `readCompleted` was taken or the read was ended.
 package struct ReadID: Hashable, Sendable {
     package let index: Int32
+    /// Of an owner that reads without an engine.
+    package static let nobody = ReadID(index: -1)
 }
 
 /// What an engine tells its owner.

@@ -51,12 +51,22 @@ public final class CatenaClient {
         progress: (UInt64) -> Void = { _ in }
     ) throws(ClientError) -> PutSummary {
         try wanted.check()
+        try checkKey(key)
         let file = try LocalFile.inspect(source.descriptor) { .sourceFailed(reason: $0) }
         let wasNonBlocking = file.block()
         defer { file.restore(wasNonBlocking) }
+        let source = PutSource(file, length: source.length)
+        let streams = try engine(packetBytes: wanted.packetBytes)
+        var settings = PutSettings(key: key, supply: source.supply, engine: streams.settings)
+        settings.overwrite = wanted.overwrite
+        settings.blockBytes = wanted.blockBytes
+        settings.replicas = wanted.replicas
+        settings.durability = wanted.durability
+        settings.location = wanted.location
+        settings.span = span
         var session = PutSession(
-            engine: try engine(packetBytes: wanted.packetBytes), namespace: namespace, key: key,
-            source: PutSource(file, length: source.length), options: wanted, patience: patience)
+            engine: streams, namespace: namespace, source: source, options: wanted,
+            settings: settings, waiting: options.waiting)
         return try session.run(progress)
     }
 
@@ -73,17 +83,24 @@ public final class CatenaClient {
         let wasNonBlocking = file.block()
         defer { file.restore(wasNonBlocking) }
         let isPositional = sink.isSeekable && file.position != nil && !file.isAppending
+        let streams = try engine(packetBytes: Limits.payloadBytes)
+        var settings = GetSettings(key: key, engine: streams.settings)
+        settings.location = wanted.location
+        settings.offset = wanted.offset
+        settings.length = wanted.length
+        settings.span = span
         var session = GetSession(
-            engine: try engine(packetBytes: Limits.payloadBytes), namespace: namespace, key: key,
+            engine: streams, namespace: namespace,
             sink: ReadSink(
                 descriptor: sink.descriptor, position: isPositional ? file.position : nil),
-            options: wanted, patience: patience)
+            settings: settings, waiting: options.waiting)
         let summary = try session.run(progress)
         if isPositional, let start = file.position { file.stand(at: start + summary.length) }
         return summary
     }
 
-    private var patience: Patience { Patience(UInt64(options.timeoutMilliseconds) * 1_000_000) }
+    /// How long something goes on without progress, nanoseconds.
+    private var span: UInt64 { UInt64(options.timeoutMilliseconds) * 1_000_000 }
 
     private func engine(packetBytes: Int) throws(ClientError) -> StreamEngine<KernelRing> {
         var settings = EngineSettings()

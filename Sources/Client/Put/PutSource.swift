@@ -12,8 +12,7 @@ struct PutSource {
     /// What the caller said of a source that cannot be measured.
     let promised: UInt64?
 
-    /// What is known of the length beforehand.
-    var expected: UInt64? { length ?? promised }
+    var supply: PutSupply { length.map { .again($0) } ?? .once(promised: promised) }
 
     init(_ file: LocalFile, length: UInt64?) {
         self.file = file

@@ -14,16 +14,9 @@ struct SilentNodes {
         untold.append(node)
     }
 
-    /// To be called where no stream waits behind it.
-    mutating func tell(_ namespace: NamespaceClient) {
-        for node in untold {
-            do throws(ClientError) {
-                try namespace.reportSilent(node)
-            } catch {
-                // Nothing rests on it: the namenode misses a node's heartbeats by itself.
-                break
-            }
-        }
-        untold = []
+    /// Those to tell of now, each once; to be asked where no stream waits behind it.
+    mutating func takeUntold() -> [NodeID] {
+        defer { untold = [] }
+        return untold
     }
 }
