@@ -1,6 +1,7 @@
 import ControlClient
 import Glibc
 import Reactor
+import System
 import Wire
 
 /// One get on the calling thread: `GetMachine` over a `StreamEngine` that writes to its sink.

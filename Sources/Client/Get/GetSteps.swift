@@ -1,5 +1,6 @@
 import ControlClient
 import Reactor
+import System
 import Wire
 
 /// What one get is about, and its bounds.

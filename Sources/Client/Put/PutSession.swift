@@ -1,5 +1,6 @@
 import ControlClient
 import Reactor
+import System
 import Wire
 
 /// One put on the calling thread: `PutMachine` over a `StreamEngine` that reads its source.

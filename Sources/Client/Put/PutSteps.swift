@@ -1,5 +1,6 @@
 import ControlClient
 import Reactor
+import System
 import Wire
 
 /// What can be had of a put's bytes.

@@ -2,6 +2,7 @@ import Client
 import ControlClient
 import FoundationEssentials
 import Reactor
+import System
 import Wire
 
 // A put: the library's `PutMachine`, one in each lane. The bytes are made again, so they can always
