@@ -79,8 +79,9 @@ package struct SQLiteEngine: NamespaceEngine {
                 + ["\(directory)/\(NamespaceDirectory.lockFile)"])
         let codec = RowCodec(nodes: try StoreLoader.nodes(connection))
         let sink = try SQLiteSink(
-            connection, codec: codec, start: state.starts, boot: boot, end: end, place: place,
-            marker: marker)
+            connection,
+            rows: try BatchRows(connection, codec: codec, start: state.starts, boot: boot),
+            end: end, place: place, marker: marker)
         let rows = try SQLiteRows(
             try SQLiteConnection(name, .read, cacheKiB: Self.readerCacheKiB), codec: codec,
             start: state.starts, opened: now)
@@ -91,7 +92,7 @@ package struct SQLiteEngine: NamespaceEngine {
     private func mark() throws(StoreFailure) {
         do {
             try DurableFile.replace(
-                marker, mode: 0o644,
+                marker, mode: 0o600,
                 text: "A namenode has this namespace open, or did not end cleanly.\n")
             try DurableFile.syncDirectory(directory)
         } catch {
