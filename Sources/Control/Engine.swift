@@ -1,9 +1,9 @@
 import Wire
 
 /// The machine and its store together: what a server, a simulator or a test drives, from one queue.
-package struct Engine<Store: NamespaceStore> {
+package struct Engine: Sendable {
     package private(set) var namenode: Namenode
-    package private(set) var store: Store
+    package let store: NamespaceOverlay
     /// Mutations were applied that no commit covers yet.
     package private(set) var isDirty = false
 
@@ -17,14 +17,14 @@ package struct Engine<Store: NamespaceStore> {
         package let isSettled: Bool
     }
 
-    package init(namenode: Namenode, store: Store) {
+    package init(namenode: Namenode, store: NamespaceOverlay) {
         self.namenode = namenode
         self.store = store
     }
 
     /// Takes up what an earlier process left; once, before anything else.
     package mutating func start(at moment: Moment) throws(StoreFailure) -> [Notice] {
-        let decision = namenode.resume(at: moment, from: store)
+        let decision = try store.view { namenode.resume(at: moment, from: $0) }.value
         try apply(decision.mutations)
         return decision.notices
     }
@@ -33,33 +33,32 @@ package struct Engine<Store: NamespaceStore> {
     package mutating func handle(
         _ request: ControlRequest, body: [UInt8]? = nil, from caller: Caller, at moment: Moment
     ) throws(StoreFailure) -> Answer {
-        var notices: [Notice] = []
-        if let ended = namenode.endLeases(at: moment, in: store) {
-            try apply(ended.mutations)
-            notices += ended.notices
+        let ended = try endLeases(at: moment)
+        let (decision, sawSettled) = try store.view {
+            namenode.decide(request, body: body, from: caller, at: moment, in: $0)
         }
-        store.startReading()
-        let decision = namenode.decide(
-            request, body: body, from: caller, at: moment, in: store)
         let isSettled =
-            decision.mutations.isEmpty && request.operation?.readsOnlyKeys == true
-            && !store.sawUncommitted
+            decision.mutations.isEmpty && request.operation?.readsOnlyKeys == true && sawSettled
         try apply(decision.mutations)
         return Answer(
             reply: decision.reply, encoded: decision.encoded,
-            notices: notices + decision.notices, isSettled: isSettled)
+            notices: ended + decision.notices, isSettled: isSettled)
     }
 
     package mutating func tick(at moment: Moment) throws(StoreFailure) -> [Notice] {
         try store.checkPlace()
-        var notices: [Notice] = []
-        if let ended = namenode.endLeases(at: moment, in: store) {
-            try apply(ended.mutations)
-            notices += ended.notices
-        }
-        let decision = namenode.tick(at: moment, in: store)
+        let ended = try endLeases(at: moment)
+        let decision = try store.view { namenode.tick(at: moment, in: $0) }.value
         try apply(decision.mutations)
-        return notices + decision.notices
+        return ended + decision.notices
+    }
+
+    private mutating func endLeases(at moment: Moment) throws(StoreFailure) -> [Notice] {
+        guard let ended = try store.view({ namenode.endLeases(at: moment, in: $0) }).value else {
+            return []
+        }
+        try apply(ended.mutations)
+        return ended.notices
     }
 
     package mutating func commit(
@@ -75,11 +74,8 @@ package struct Engine<Store: NamespaceStore> {
     package mutating func liveNodes(now: Int64) -> Int { namenode.liveNodes(now: now) }
 
     private mutating func apply(_ mutations: [Mutation]) throws(StoreFailure) {
-        if let failure = store.failure { throw failure }
         guard !mutations.isEmpty else { return }
         isDirty = true
         try store.apply(mutations)
     }
 }
-
-extension Engine: Sendable where Store: Sendable {}

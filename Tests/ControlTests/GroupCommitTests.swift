@@ -6,65 +6,33 @@ import System
 import Testing
 import Wire
 
-/// A store whose commits end when the test says so.
-private struct SlowStore: NamespaceStore, Sendable {
-    final class Gate: Sendable {
-        typealias Done = @Sendable (Result<Void, StoreFailure>) -> Void
+/// Commits that end when the test says so.
+private final class Gate: BatchSink {
+    typealias Done = @Sendable (Result<Void, StoreFailure>) -> Void
 
-        private let waiting = Mutex<[Done]>([])
-        let begun = DispatchSemaphore(value: 0)
+    private let sink: any BatchSink
+    private let waiting = Mutex<[Done]>([])
+    let begun = DispatchSemaphore(value: 0)
 
-        func wait(_ done: @escaping Done) {
-            waiting.withLock { $0.append(done) }
-            begun.signal()
+    init(_ sink: any BatchSink) { self.sink = sink }
+
+    func write(_ batch: Pending, _ done: @escaping Done) {
+        sink.write(batch) { _ in }
+        waiting.withLock { $0.append(done) }
+        begun.signal()
+    }
+
+    func checkPlace() throws(StoreFailure) {}
+    func close() throws(StoreFailure) {}
+
+    /// Ends the commit that is under way; answers how many there were.
+    func end(_ result: Result<Void, StoreFailure> = .success(())) -> Int {
+        let all = waiting.withLock { waiting in
+            defer { waiting = [] }
+            return waiting
         }
-
-        /// Ends the commit that is under way; answers how many there were.
-        func end(_ result: Result<Void, StoreFailure> = .success(())) -> Int {
-            let all = waiting.withLock { waiting in
-                defer { waiting = [] }
-                return waiting
-            }
-            for done in all { done(result) }
-            return all.count
-        }
-    }
-
-    let gate: Gate
-    private var memory = MemoryStore()
-
-    init(gate: Gate) { self.gate = gate }
-
-    var nodeIDs: [NodeID] { memory.nodeIDs }
-    var tally: Tally { memory.tally }
-    var signingKeys: SigningKeys.Saved? { memory.signingKeys }
-    var history: NamespaceHistory { memory.history }
-    var commits: UInt64 { memory.commits }
-    var firstCommit: UInt64 { memory.firstCommit }
-    var leaseIDs: [LeaseID] { memory.leaseIDs }
-    var failure: StoreFailure? { nil }
-    mutating func committed() { memory.committed() }
-    func key(_ key: Key) -> KeyRecord? { memory.key(key) }
-    func keys(from start: Key, limit: Int) -> [(key: Key, record: KeyRecord)] {
-        memory.keys(from: start, limit: limit)
-    }
-    func lease(_ id: LeaseID) -> LeaseRecord? { memory.lease(id) }
-    func lease(writing key: Key) -> LeaseRecord? { memory.lease(writing: key) }
-    func block(_ block: BlockID) -> BlockRecord? { memory.block(block) }
-    func blocks(of value: ValueID, holding position: UInt64, limit: Int) -> [BlockRecord] {
-        memory.blocks(of: value, holding: position, limit: limit)
-    }
-    func openBlocks(of value: ValueID) -> [BlockRecord] { memory.openBlocks(of: value) }
-    func doomed(after block: BlockID, limit: Int) -> [BlockRecord] {
-        memory.doomed(after: block, limit: limit)
-    }
-    var answers: KeptAnswers { memory.answers }
-    func counter(_ counter: Mutation.Counter) -> UInt64 { memory.counter(counter) }
-    mutating func apply(_ mutations: [Mutation]) throws(StoreFailure) {
-        try memory.apply(mutations)
-    }
-    mutating func commit(_ done: @escaping @Sendable (Result<Void, StoreFailure>) -> Void) {
-        gate.wait(done)
+        for done in all { done(result) }
+        return all.count
     }
 }
 
@@ -73,9 +41,9 @@ private final class Ending: Sendable {
     private let commits = Mutex(0)
     private let isOver = Mutex(false)
     private let over = DispatchSemaphore(value: 0)
-    private let gate: SlowStore.Gate
+    private let gate: Gate
 
-    init(_ gate: SlowStore.Gate) {
+    init(_ gate: Gate) {
         self.gate = gate
         DispatchQueue(label: "ending").async { self.run() }
     }
@@ -102,24 +70,29 @@ private final class Ending: Sendable {
 @Suite("Replies wait for their commit")
 struct GroupCommitTests {
     private func begin(
-        _ gate: SlowStore.Gate, onFailure: @escaping @Sendable (StoreFailure) -> Void
-    ) throws -> (NamenodeServer<SlowStore>, UInt16) {
+        onFailure: @escaping @Sendable (StoreFailure) -> Void
+    ) throws -> (NamenodeServer, UInt16, Gate) {
         var settings = NamenodeSettings()
         settings.replicas = 1
         let namenode = Namenode(
             cluster: Desk.cluster, secret: Desk.secret, settings: settings,
             locations: LocationMap(), now: BootClock.milliseconds, generator: Seeded(1))
+        let engine = MemoryEngine()
+        try engine.create(cluster: Desk.cluster, firstNumber: 1)
+        var loaded = try engine.load(cluster: Desk.cluster, now: 0, boot: "boot")
+        let gate = Gate(loaded.sink)
+        loaded.sink = gate
         let server = NamenodeServer(
-            engine: Engine(namenode: namenode, store: SlowStore(gate: gate)),
+            engine: Engine(namenode: namenode, store: NamespaceOverlay(loaded)),
             log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, onFailure: onFailure)
         let port = try server.start()
         // The first commit is of the signing keys.
         gate.begun.wait()
         #expect(gate.end() == 1)
-        return (server, port)
+        return (server, port, gate)
     }
 
-    private func datanode(port: UInt16, _ gate: SlowStore.Gate) throws -> Peer {
+    private func datanode(port: UInt16, _ gate: Gate) throws -> Peer {
         let peer = try Peer(port: port)
         let hello = try peer.greet { $0.role = .datanode }
         let register = FakeNode(1).register(
@@ -138,8 +111,7 @@ struct GroupCommitTests {
     }
 
     @Test func requestsThatArriveDuringACommitShareTheNextOne() throws {
-        let gate = SlowStore.Gate()
-        let (server, port) = try begin(gate) { _ in Issue.record("no commit failed") }
+        let (server, port, gate) = try begin { _ in Issue.record("no commit failed") }
         _ = try datanode(port: port, gate)
         let peer = try Peer(port: port)
         _ = try peer.greet()
@@ -161,9 +133,8 @@ struct GroupCommitTests {
     }
 
     @Test func aFailedCommitAnswersNobody() throws {
-        let gate = SlowStore.Gate()
         let failed = DispatchSemaphore(value: 0)
-        let (server, port) = try begin(gate) { _ in failed.signal() }
+        let (server, port, gate) = try begin { _ in failed.signal() }
         _ = try datanode(port: port, gate)
         let peer = try Peer(port: port)
         _ = try peer.greet()
@@ -175,7 +146,7 @@ struct GroupCommitTests {
         #expect(try peer.isClosed())
     }
 
-    private func stop(_ server: NamenodeServer<SlowStore>, _ gate: SlowStore.Gate) {
+    private func stop(_ server: NamenodeServer, _ gate: Gate) {
         let done = DispatchSemaphore(value: 0)
         server.stop { done.signal() }
         _ = gate.end()

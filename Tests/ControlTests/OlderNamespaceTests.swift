@@ -112,7 +112,7 @@ struct OlderNamespaceTests {
         var desk = try Desk { $0.minNodes = 3 }
         let block = try #require(try desk.put("a", blocks: [10]).first).block
         _ = try desk.delete("a")
-        desk.restartNamenode()
+        try desk.restartNamenode()
         for index in 0..<3 { try desk.register(index) }
         for index in 0..<2 {
             let reply = try desk.heartbeat(index, [sealed(block)], complete: true)

@@ -8,8 +8,6 @@ import Wire
 
 @Suite("The server, over loopback sockets")
 struct ServerTests {
-    typealias Server = NamenodeServer<MemoryStore>
-
     @discardableResult
     private func settings(_ edit: (inout NamenodeSettings) -> Void) -> NamenodeSettings {
         var settings = NamenodeSettings()
@@ -19,13 +17,13 @@ struct ServerTests {
 
     private func serve<Outcome>(
         timing: ServerTiming = ServerTiming(), _ settings: NamenodeSettings = NamenodeSettings(),
-        _ body: (UInt16, Server) throws -> Outcome
+        _ body: (UInt16, NamenodeServer) throws -> Outcome
     ) throws -> Outcome {
         let namenode = Namenode(
             cluster: Desk.cluster, secret: Desk.secret, settings: settings,
             locations: LocationMap(), now: BootClock.milliseconds, generator: Seeded(1))
-        let server = Server(
-            engine: Engine(namenode: namenode, store: MemoryStore()), timing: timing,
+        let server = NamenodeServer(
+            engine: Engine(namenode: namenode, store: try MemoryEngine().store()), timing: timing,
             log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             onFailure: { _ in Issue.record("the memory store failed") })
         let port = try server.start()

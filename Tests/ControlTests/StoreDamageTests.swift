@@ -61,16 +61,17 @@ struct StoreDamageTests {
         do {
             let store = try scratch.store()
             var state: State = [:]
-            for (key, record) in store.keys(from: Key(point: []), limit: .max) {
-                let blocks = store.blocks(of: record.value, holding: 0, limit: 9)
-                if blocks.map(\.block.number) == [record.value.number] {
+            let strange = try store.view { store -> String? in
+                for (key, record) in store.keys(from: Key(point: []), limit: .max) {
+                    let blocks = store.blocks(of: record.value, holding: 0, limit: 9)
+                    guard blocks.map(\.block.number) == [record.value.number] else {
+                        return "key \(key) has blocks \(blocks)"
+                    }
                     state[key.description] = record.value.number
-                } else if store.failure == nil {
-                    return .refused("key \(key) has blocks \(blocks)")
                 }
+                return nil
             }
-            if let failure = store.failure { return .refused(failure.reason) }
-            return .state(state)
+            return strange.value.map { .refused($0) } ?? .state(state)
         } catch let failure as StoreFailure {
             return .refused(failure.reason)
         } catch {

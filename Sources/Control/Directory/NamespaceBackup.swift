@@ -40,7 +40,7 @@ package enum NamespaceBackup {
         try giveUpLater(store)
     }
 
-    private static func giveUpLater(_ store: SQLiteEngine) throws(StoreFailure) {
+    private static func giveUpLater(_ store: some NamespaceEngine) throws(StoreFailure) {
         var generator = SystemRandomNumberGenerator()
         try store.giveUpLater(using: &generator)
     }

@@ -9,7 +9,7 @@ import Wire
 ///
 /// Marked unchecked because Swift cannot see what holds by construction: every property is used on
 /// `queue` alone, which each way in checks.
-package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked Sendable {
+package final class NamenodeServer: @unchecked Sendable {
     private let queue = DispatchQueue(label: "catena.namenode")
     private let settings: NamenodeSettings
     private let timing: ServerTiming
@@ -17,7 +17,7 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
     private let log: Logger
     private let onFailure: @Sendable (StoreFailure) -> Void
 
-    private var engine: Engine<Store>
+    private var engine: Engine
     private var faults: FaultPoint?
     private var listener: Listener?
     private var poller: Poller?
@@ -50,7 +50,7 @@ package final class NamenodeServer<Store: NamespaceStore & Sendable>: @unchecked
     /// - Parameter onFailure: the store could not commit: memory is ahead of the disk, so the
     ///   process has to end.
     package init(
-        engine: Engine<Store>, timing: ServerTiming = ServerTiming(), faults: FaultPoint? = nil,
+        engine: Engine, timing: ServerTiming = ServerTiming(), faults: FaultPoint? = nil,
         log: Logger,
         onFailure: @escaping @Sendable (StoreFailure) -> Void
     ) {

@@ -6,7 +6,7 @@ extension NamespaceOverlay {
         for mutation in mutations { apply(mutation, firstFresh: firstFresh) }
         // Emptying it would cost its room.
         if !seen.isEmpty { seen = [:] }
-        if let failure { throw failure }
+        try requireSound()
     }
 
     private func apply(_ mutation: Mutation, firstFresh: UInt64) {

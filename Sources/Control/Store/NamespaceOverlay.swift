@@ -1,15 +1,25 @@
 import Wire
 
 /// The namespace as decisions see it: what is not committed yet over what an engine has committed.
+/// Used from one serial queue, one commit at a time.
+///
+/// `apply` puts mutations into the open batch. `commit` closes it and calls back, on any thread,
+/// when it is on stable storage; what is applied meanwhile goes into the next one, so that requests
+/// which arrive during a commit share it. The server lets a reply leave only after the callback of
+/// the commit that covers everything it could have seen. A failed commit is final: memory is then
+/// ahead of the disk, and the process has to end.
 ///
 /// What is on its way to a commit is in two `Pending`s, one that collects and one that the engine's
 /// sink writes; reads look there first and then into the committed rows. So a commit holds up no
 /// decision. Leases, open blocks and answers kept for retries are bounded, and are in memory as
 /// well.
 ///
-/// Used on one serial queue, which is why the compiler's check is off: every property is touched
-/// there alone, and the sink is given values.
-package final class NamespaceOverlay: NamespaceStore, @unchecked Sendable {
+/// Blocks are numbered by their counter: a number at or above it, as it was before a list of
+/// mutations, is of no block yet.
+///
+/// Marked unchecked because Swift cannot see what holds by construction: every property is touched
+/// on that queue alone, and the sink is given values.
+package final class NamespaceOverlay: NamespaceReader, @unchecked Sendable {
     /// Entries of one generation of what was read lately.
     private static let recentMost = 16_384
     /// The longest value whose blocks are kept as read lately.
@@ -26,8 +36,11 @@ package final class NamespaceOverlay: NamespaceStore, @unchecked Sendable {
     var state: StoreState
     var open: Pending
     var committing: Pending?
-    package internal(set) var sawUncommitted = false
-    package internal(set) var failure: StoreFailure?
+    /// Since `view` began, a read of keys or sealed blocks gave what no finished commit covers.
+    var sawUncommitted = false
+    /// A read that could not be done. What was decided with it must not leave the process, which
+    /// has to end.
+    private var failure: StoreFailure?
     package internal(set) var signingKeys: SigningKeys.Saved?
     package internal(set) var history: NamespaceHistory
 
@@ -72,9 +85,8 @@ package final class NamespaceOverlay: NamespaceStore, @unchecked Sendable {
     /// Ends after the last commit.
     package func close() throws(StoreFailure) { try sink.close() }
 
+    /// What is committed will be found again where it is looked for.
     package func checkPlace() throws(StoreFailure) { try sink.checkPlace() }
-
-    package func startReading() { sawUncommitted = false }
 
     package var tally: Tally { state.tally }
 
@@ -92,7 +104,22 @@ package final class NamespaceOverlay: NamespaceStore, @unchecked Sendable {
 
     package func lease(writing key: Key) -> LeaseRecord? { writing[key].flatMap { leases[$0] } }
 
-    /// The first failed read is kept, and ends the process.
+    // MARK: Reads
+
+    /// Has a decision made.
+    /// - Returns: also whether every key and sealed block that it saw is committed.
+    package func view<Value>(
+        _ decide: (NamespaceOverlay) -> Value
+    ) throws(StoreFailure) -> (value: Value, isSettled: Bool) {
+        sawUncommitted = false
+        let value = decide(self)
+        try requireSound()
+        return (value, !sawUncommitted)
+    }
+
+    func requireSound() throws(StoreFailure) { if let failure { throw failure } }
+
+    /// The first failed read is kept.
     func reading<Value>(
         else nothing: Value, _ read: () throws(StoreFailure) -> Value
     ) -> Value {

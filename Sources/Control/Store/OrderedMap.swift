@@ -31,8 +31,20 @@ package struct OrderedMap<Key: Hashable & Comparable, Value> {
 
     /// The entries whose keys are `>= start`, in order, at most `limit`.
     package func entries(from start: Key, limit: Int) -> [(key: Key, value: Value)] {
-        guard limit > 0, !runs.isEmpty else { return [] }
         var found: [(key: Key, value: Value)] = []
+        guard limit > 0 else { return found }
+        walk(from: start) { key, value in
+            found.append((key, value))
+            return found.count < limit
+        }
+        return found
+    }
+
+    /// Gives the entries whose keys are `>= start`, in order, until it is answered false.
+    package func walk<Failure: Error>(
+        from start: Key, _ each: (Key, Value) throws(Failure) -> Bool
+    ) throws(Failure) {
+        guard !runs.isEmpty else { return }
         var run = place(of: start)
         var index = runs[run].firstIndex(notBelow: start)
         while run < runs.count {
@@ -41,14 +53,12 @@ package struct OrderedMap<Key: Hashable & Comparable, Value> {
                 guard let value = values[key] else {
                     preconditionFailure("an ordered key has a value")
                 }
-                found.append((key, value))
-                if found.count == limit { return found }
+                guard try each(key, value) else { return }
                 index += 1
             }
             run += 1
             index = 0
         }
-        return found
     }
 
     /// The last key `<= end`.

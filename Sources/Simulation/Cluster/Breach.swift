@@ -14,6 +14,8 @@ package struct Breach: Sendable, Equatable {
         case readable
         /// A reply tells only what is committed.
         case commit
+        /// The namespace on the disk is sound: its counters fit its rows, its keys their blocks.
+        case namespace
         /// A block number is given once; one client writes a key.
         case generation
         /// A node that was cut off is silent before it counts as dead.

@@ -30,7 +30,7 @@ final class SimulatedChaos: SimulationParticipant {
     private var actions: [(time: UInt64, action: Action)] = []
     private(set) var crashes = 0
     /// Of the namespace, as it was at a moment of this cycle's load.
-    var copy: MemoryStore?
+    var copy: MemoryEngine?
 
     /// Apart from all other draws, so that a seed's other faults are the same with and without.
     private var impostors: SimulationRandom
@@ -175,7 +175,7 @@ final class SimulatedChaos: SimulationParticipant {
             let jump = Int64(world.random.pick(0...20 * 365 * 86_400_000))
             cluster.wallClock += jump - 10 * 365 * 86_400_000
         case .flipBit: flipBit()
-        case .copyNamespace: copy = cluster.namenode.disk.durable
+        case .copyNamespace: copy = cluster.namenode.copy()
         default: break
         }
     }

@@ -20,9 +20,9 @@ extension SimulatedCluster {
         _ = drive(for: Self.hearing) { false }
         let held = heldBlocks()
         namenode.end(power: false)
-        let newest = namenode.disk.durable
+        let newest = namenode.copy()
         note([60, copy.commits, newest.commits], "an older namespace is started")
-        swap(in: copy)
+        namenode.start(on: copy)
         for node in datanodes where world.random.below(2) == 0 {
             node.end(power: false)
             node.start()
@@ -35,23 +35,15 @@ extension SimulatedCluster {
         _ = drive(for: Self.span) { false }
         settle()
         namenode.end(power: false)
-        let commits = max(namenode.disk.durable.commits, newest.commits)
         note([61], "the newest namespace is back")
-        swap(in: newest)
+        namenode.start(on: newest)
         settle()
         for (node, block) in held { oracle.kept(block, on: node) }
         // It is the older one in turn, of what was written meanwhile: the operator accepts that.
         namenode.end(power: false)
-        namenode.disk.accept(above: max(commits, namenode.disk.durable.commits) + 1)
+        namenode.accept()
         namenode.start()
         settle()
-    }
-
-    private func swap(in namespace: MemoryStore) {
-        namenode.end(power: false)
-        namenode.disk.replace(with: namespace)
-        namenode.restartDisk()
-        namenode.start()
     }
 
     /// Copies of what the namespace has in its keys.

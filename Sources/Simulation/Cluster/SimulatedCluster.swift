@@ -197,7 +197,9 @@ package final class SimulatedCluster {
     /// said something in peace: a node that was cut off may be stale without being dead.
     func settle() {
         guard !oracle.isBroken else { return }
-        guard !drive(for: 120_000_000_000, until: { isSettled }) else { return }
+        guard !drive(for: 120_000_000_000, until: { isSettled }) else {
+            return oracle.checkNamespace()
+        }
         oracle.stuck("the cluster does not come to rest within two minutes of peace")
     }
 

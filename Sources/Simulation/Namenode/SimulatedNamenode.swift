@@ -2,8 +2,9 @@ import Control
 import Reactor
 import Wire
 
-/// The namenode's process: the real machine on a crashable store, and a shell that does what the
-/// server does: one commit at a time, replies after it.
+/// The namenode's process: the real machine and overlay on an engine whose commits land
+/// when the simulation says so, and a shell that does what the server does: one commit at a time,
+/// replies after it.
 final class SimulatedNamenode: SimulationParticipant {
     static let name = "namenode"
     static let tick: UInt64 = 100_000_000
@@ -23,14 +24,15 @@ final class SimulatedNamenode: SimulationParticipant {
 
     private unowned let cluster: SimulatedCluster
     let settings: NamenodeSettings
-    let disk = NamespaceDisk()
+    /// What is on its disk: it stays when the process ends.
+    let disk = MemoryEngine(landsAtOnce: false)
     private let id: ClusterID
     private let secret: [UInt8]
     /// The machine; a box, so that a look at it does not copy it.
     private final class Machine {
-        var engine: Engine<CrashableStore>
+        var engine: Engine
 
-        init(_ engine: Engine<CrashableStore>) { self.engine = engine }
+        init(_ engine: Engine) { self.engine = engine }
     }
 
     private var machine: Machine?
@@ -39,6 +41,7 @@ final class SimulatedNamenode: SimulationParticipant {
     private var nextTick: UInt64 = 0
     /// When the host's monotonic clock began.
     private var bootedAt: UInt64 = 0
+    private var boots = 1
     private(set) var starts = 0
     /// Who answers at the namenode's address while it is down.
     private var impostor: ImpostorNamenode?
@@ -50,6 +53,14 @@ final class SimulatedNamenode: SimulationParticipant {
         self.id = id
         self.secret = secret
         self.settings = settings
+        Self.mustWork { () throws(StoreFailure) in
+            try disk.create(cluster: id, firstNumber: 1)
+        }
+    }
+
+    /// A simulated store does not fail.
+    private static func mustWork<Value>(_ body: () throws(StoreFailure) -> Value) -> Value {
+        do { return try body() } catch { preconditionFailure(error.reason) }
     }
 
     private var world: SimulatedWorld { cluster.world }
@@ -74,9 +85,11 @@ final class SimulatedNamenode: SimulationParticipant {
         let decisions = Namenode(
             cluster: id, secret: secret, settings: settings, locations: LocationMap(),
             now: milliseconds, generator: generator)
-        var engine = Engine(namenode: decisions, store: CrashableStore(disk))
-        do throws(StoreFailure) { _ = try engine.start(at: moment) } catch {
-            preconditionFailure("a simulated store does not fail: \(error.reason)")
+        let engine = Self.mustWork { () throws(StoreFailure) in
+            let store = try disk.open(cluster: id, now: milliseconds, boot: "\(boots)")
+            var engine = Engine(namenode: decisions, store: store)
+            _ = try engine.start(at: moment)
+            return engine
         }
         machine = Machine(engine)
         gate = ReplyGate()
@@ -91,8 +104,10 @@ final class SimulatedNamenode: SimulationParticipant {
         machine = nil
         if let commit, !commit.hasLanded, world.random.below(2) == 0 { disk.land() }
         commit = nil
-        if power { bootedAt = world.time }
-        disk.restart(at: milliseconds, sameClock: !power)
+        if power {
+            bootedAt = world.time
+            boots += 1
+        }
         cluster.network.breakLines()
     }
 
@@ -108,8 +123,28 @@ final class SimulatedNamenode: SimulationParticipant {
         cluster.network.breakLines()
     }
 
-    /// Another namespace lies on the disk: it is as its last process left it.
-    func restartDisk() { disk.restart(at: milliseconds, sameClock: true) }
+    /// A copy of the namespace as it is on the disk now.
+    func copy() -> MemoryEngine {
+        let copy = MemoryEngine()
+        Self.mustWork { () throws(StoreFailure) in try disk.copy(to: copy) }
+        return copy
+    }
+
+    /// Sentences about what is wrong with the namespace on the disk.
+    var damage: [String] { Self.mustWork { () throws(StoreFailure) in try disk.check() } }
+
+    /// Puts another namespace in the place of what is on the disk, and starts on it.
+    func start(on other: MemoryEngine) {
+        end(power: false)
+        Self.mustWork { () throws(StoreFailure) in try other.copy(to: disk) }
+        start()
+    }
+
+    /// The operator goes on with what is on the disk, whatever came later, while nothing runs.
+    func accept() {
+        var generator = SimulationRandom(seed: world.random.next())
+        Self.mustWork { () throws(StoreFailure) in try disk.giveUpLater(using: &generator) }
+    }
 
     /// The next block to be given; 0 while the namenode is down.
     var nextBlock: BlockID { BlockID(machine?.engine.store.counter(.block) ?? 0) }
@@ -120,7 +155,7 @@ final class SimulatedNamenode: SimulationParticipant {
         if let impostor { return impostor.take(body, on: line) }
         guard isUp else { return }
         let caller = Caller(role: line.role, challenge: line.challenge, peer: line.caller)
-        let answer: Engine<CrashableStore>.Answer?
+        let answer: Engine.Answer?
         do {
             let request = try RequestReader.read(body)
             answer = try machine?.engine.handle(request, body: body, from: caller, at: moment)
@@ -182,8 +217,8 @@ final class SimulatedNamenode: SimulationParticipant {
         }
         if isUp, world.time >= nextTick {
             nextTick = world.time + Self.tick
-            do throws(StoreFailure) { _ = try machine?.engine.tick(at: moment) } catch {
-                preconditionFailure("a simulated store does not fail: \(error.reason)")
+            Self.mustWork { () throws(StoreFailure) in
+                _ = try machine?.engine.tick(at: moment)
             }
             if machine?.engine.isDirty == true { beginCommit() }
             cluster.oracle.ticked()

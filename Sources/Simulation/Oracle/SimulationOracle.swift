@@ -59,9 +59,16 @@ final class SimulationOracle {
             if cluster.plan.hasLateWriters { cluster.lateTokens.heard(plan) }
         }
         guard !blackBox, request.operation?.isMutating == true else { return }
-        if cluster.namenode.disk.durable.outcome(name) == nil {
+        if !cluster.namenode.disk.hasAnswer(to: name) {
             fail(.commit, "\(client) was answered before the commit of its request")
         }
+    }
+
+    /// What is on the namenode's disk in peace.
+    func checkNamespace() {
+        checks += 1
+        guard !blackBox, let problem = cluster.namenode.damage.first else { return }
+        fail(.namespace, problem)
     }
 
     // MARK: What chains say

@@ -8,8 +8,6 @@ import Wire
 
 /// Puts the namenode together and waits for its end.
 enum NamenodeService {
-    typealias Server = NamenodeServer<NamespaceOverlay>
-
     /// Listener, epoll, database and what Dispatch needs, without one connection.
     static let ownDescriptors = 24
     /// Dispatch's, for the server's queue, the store's and their timers.
@@ -18,7 +16,7 @@ enum NamenodeService {
     static func server(
         _ directory: NamespaceDirectory, settings: NamenodeSettings, map: LocationMap,
         store: NamespaceOverlay, faults: FaultPoint?, log: Logger
-    ) -> Server {
+    ) -> NamenodeServer {
         let namenode = Namenode(
             cluster: directory.cluster, secret: directory.secret, settings: settings,
             locations: map, now: BootClock.milliseconds,

@@ -5,12 +5,14 @@ import Testing
 import Wire
 
 /// The namenode under virtual time: the machine, its store, and callers that know what to send.
+/// Every request has its commit.
 struct Desk {
     static let secret = [UInt8](repeating: 7, count: 32)
     static let challenge = [UInt8](repeating: 9, count: 16)
     static let cluster = ClusterID(high: 0xC1, low: 1)
 
-    var engine: Engine<MemoryStore>
+    private let memory = MemoryEngine()
+    var engine: Engine
     var now: Int64 = 1_000_000
     /// How wrong the wall clock is.
     var wallClockError: Int64 = 0
@@ -30,24 +32,25 @@ struct Desk {
             namenode: Namenode(
                 cluster: Self.cluster, secret: Self.secret, settings: settings, locations: map,
                 now: now, generator: Seeded(seed)),
-            store: MemoryStore())
+            store: try memory.store(now: now))
         nodes = (0..<count).map { FakeNode($0 + 1) }
         try cameBack()
     }
 
     /// Another process on the same namespace, which nobody has registered with.
-    mutating func restartNamenode() {
+    mutating func restartNamenode() throws {
         engine = Engine(
             namenode: Namenode(
                 cluster: Self.cluster, secret: Self.secret, settings: engine.namenode.settings,
                 locations: LocationMap(), now: now, generator: Seeded(99)),
-            store: engine.store)
+            store: try memory.store(now: now))
     }
 
     /// The namenode is started anew over what its store has; answers what an OPEN hears first.
     mutating func restarted() throws -> ControlReply {
-        restartNamenode()
+        try restartNamenode()
         notices += try engine.start(at: Moment(now: now))
+        commit()
         return try open("a")
     }
 
@@ -67,11 +70,19 @@ struct Desk {
             request, from: caller, at: Moment(now: now, unixMs: now + 5_000_000 + wallClockError))
         notices += answer.notices
         #expect(answer.reply.requestID == request.requestID)
+        commit()
         return answer.reply
     }
 
     mutating func tick() throws {
         notices += try engine.tick(at: Moment(now: now))
+        commit()
+    }
+
+    private mutating func commit() {
+        guard engine.isDirty else { return }
+        engine.commit { _ in }
+        engine.committed()
     }
 
     // MARK: Datanodes
@@ -136,9 +147,7 @@ struct Desk {
 
     /// Changes the namespace behind the machine's back.
     mutating func edit(_ mutations: [Mutation]) throws {
-        var store = engine.store
-        try store.apply(mutations)
-        engine = Engine(namenode: engine.namenode, store: store)
+        try Scratch.commit(engine.store, mutations)
     }
 
     // MARK: Clients

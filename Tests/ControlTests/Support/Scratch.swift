@@ -32,8 +32,9 @@ struct Scratch {
         try engine.open(cluster: Desk.cluster, now: now, boot: boot)
     }
 
-    /// Commits and waits for it.
-    static func commit(_ store: inout any NamespaceStore) throws {
+    /// Applies, commits, and waits for it.
+    static func commit(_ store: NamespaceOverlay, _ mutations: [Mutation] = []) throws {
+        try store.apply(mutations)
         let done = DispatchSemaphore(value: 0)
         let outcome = Mutex<StoreFailure?>(nil)
         store.commit { result in
@@ -43,12 +44,6 @@ struct Scratch {
         done.wait()
         if let failure = outcome.withLock({ $0 }) { throw failure }
         store.committed()
-    }
-
-    static func commit(_ store: NamespaceOverlay, _ mutations: [Mutation]) throws {
-        try store.apply(mutations)
-        var any: any NamespaceStore = store
-        try commit(&any)
     }
 
     /// A copy of the files as they are, as a process that is killed now would leave them.
@@ -65,4 +60,12 @@ struct Scratch {
     }
 
     func remove() throws { try FileManager.default.removeItem(atPath: folder) }
+}
+
+extension MemoryEngine {
+    /// Opens the namespace that is in this memory, or an empty one.
+    func store(now: Int64 = 0, boot: String = "boot") throws -> NamespaceOverlay {
+        if !exists { try create(cluster: Desk.cluster, firstNumber: 1) }
+        return try open(cluster: Desk.cluster, now: now, boot: boot)
+    }
 }

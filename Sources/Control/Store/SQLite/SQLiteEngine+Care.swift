@@ -55,7 +55,7 @@ extension SQLiteEngine {
         let connection = try connect()
         // SQLite gives its log and index the mode that the file has when it makes them.
         let empty = Glibc.open(other.name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard empty >= 0 else { throw StoreFailure("\(other.name): \(SystemFailure("open"))") }
+        guard empty >= 0 else { throw Self.failure(other.name, "open") }
         _ = close(empty)
         let quoted = other.name.split(separator: "'", omittingEmptySubsequences: false)
             .joined(separator: "''")

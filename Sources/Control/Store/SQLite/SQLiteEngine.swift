@@ -80,8 +80,9 @@ package struct SQLiteEngine: NamespaceEngine {
                 + ["\(directory)/\(NamespaceDirectory.lockFile)"])
         let codec = RowCodec(nodes: try StoreLoader.nodes(connection))
         let sink = try SQLiteSink(
-            connection, codec: codec, start: state.starts, boot: boot, end: end, place: place,
-            marker: marker)
+            connection,
+            rows: try BatchRows(connection, codec: codec, start: state.starts, boot: boot),
+            end: end, place: place, marker: marker)
         let rows = try SQLiteRows(
             try SQLiteConnection(name, .read, cacheKiB: Self.readerCacheKiB), codec: codec,
             start: state.starts, opened: now)

@@ -44,43 +44,8 @@ package struct Tally: Sendable, Equatable {
     package init() {}
 }
 
-/// The namespace's keeper. Used from one serial queue, one commit at a time.
-///
-/// Blocks are numbered by their counter: a number at or above it, as it was before a list of
-/// mutations, is of no block yet.
-///
-/// `apply` puts mutations into the open transaction, beginning one when there is none. `commit`
-/// closes it and calls back, on any thread, when it is on stable storage; what is applied
-/// meanwhile goes into the next one, so that requests which arrive during a commit share it. The
-/// server lets a reply leave only after the callback of the commit that covers everything it could
-/// have seen. A failed commit is final: memory is then ahead of the disk, and the process has to
-/// end.
-package protocol NamespaceStore: NamespaceReader {
-    mutating func apply(_ mutations: [Mutation]) throws(StoreFailure)
-    mutating func commit(_ done: @escaping @Sendable (Result<Void, StoreFailure>) -> Void)
-    /// The commit that called back with success is over, on the store's own queue.
-    mutating func committed()
-    /// Its files are still under their names: what is committed will be found again.
-    func checkPlace() throws(StoreFailure)
-    /// Forgets what was read before.
-    func startReading()
-    /// Since `startReading`, a read of keys or sealed blocks gave what no finished commit covers.
-    var sawUncommitted: Bool { get }
-    /// Set by a read that could not be done. What was decided with it must not leave the process,
-    /// which has to end.
-    var failure: StoreFailure? { get }
-}
-
 extension NamespaceReader {
     package func outcome(_ name: RequestName) -> [UInt8]? { answers.reply(to: name) }
-}
-
-extension NamespaceStore {
-    /// A store that does not know takes everything for uncommitted.
-    package func startReading() {}
-    /// Memory has no place.
-    package func checkPlace() throws(StoreFailure) {}
-    package var sawUncommitted: Bool { true }
 }
 
 package struct StoreFailure: Error, Equatable, Sendable {

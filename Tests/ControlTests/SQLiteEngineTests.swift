@@ -5,7 +5,7 @@ import Testing
 import Wire
 
 @Suite("The namespace's database")
-struct SQLiteStoreTests {
+struct SQLiteEngineTests {
     private let chain = [NodeID(high: 0, low: 1), NodeID(high: 0, low: 2)]
 
     private func key(_ text: String) throws -> Key { try #require(Key(text)) }
@@ -84,20 +84,25 @@ struct SQLiteStoreTests {
             let a = try key("a")
             let record = KeyRecord(value: ValueID(1), length: 77, createdUnixMs: 0)
             try store.apply([.setCounter(.block, 9), .putKey(a, record), .putBlock(block(1, 1))])
-            store.startReading()
-            #expect(store.key(a) == record)
-            #expect(store.sawUncommitted)
-            try Scratch.commit(store, [])
-            store.startReading()
-            #expect(store.key(a) == record)
-            #expect(store.blocks(of: ValueID(1), holding: 0, limit: 9) == [block(1, 1)])
-            #expect(!store.sawUncommitted)
+            try expect(store, record, isSettled: false) { $0.key(a) }
+            try Scratch.commit(store)
+            try expect(store, record, isSettled: true) { $0.key(a) }
+            try expect(store, [block(1, 1)], isSettled: true) {
+                $0.blocks(of: ValueID(1), holding: 0, limit: 9)
+            }
             try store.apply([.removeKey(a)])
-            store.startReading()
-            #expect(store.key(a) == nil)
-            #expect(store.keys(from: Key(point: []), limit: 9).isEmpty)
-            #expect(store.sawUncommitted)
+            try expect(store, nil, isSettled: false) { $0.key(a) }
+            try expect(store, 0, isSettled: false) { $0.keys(from: Key(point: []), limit: 9).count }
         }
+    }
+
+    private func expect<Value: Equatable>(
+        _ store: NamespaceOverlay, _ value: Value, isSettled: Bool,
+        _ read: (NamespaceOverlay) -> Value
+    ) throws {
+        let found = try store.view(read)
+        #expect(found.value == value)
+        #expect(found.isSettled == isSettled)
     }
 
     @Test func keysOfAnotherRunOfTheKernelCheckReceiptsOnly() throws {
