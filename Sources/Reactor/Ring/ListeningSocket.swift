@@ -9,6 +9,10 @@ package struct ListeningSocket: Sendable {
     /// A peer that leaves sent bytes unacknowledged for this long is gone (tcp.7,
     /// TCP_USER_TIMEOUT), milliseconds.
     static let userTimeoutMilliseconds: Int32 = 30_000
+    /// Bytes that an accepted socket takes beyond what its peer has room for (TCP_NOTSENT_LOWAT,
+    /// the kernel's ip-sysctl.rst): so many, and not a whole send buffer, lie in the kernel for a
+    /// peer that reads nothing.
+    static let unsentBytes: Int32 = 256 << 10
 
     package static func open(
         on wanted: SocketAddress, backlog: Int32, congestion: CongestionControl = .windowed
@@ -21,6 +25,7 @@ package struct ListeningSocket: Sendable {
         set(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
         // Accepted sockets inherit these, so a fixed file never needs them set.
         setDataOptions(descriptor, congestion)
+        set(descriptor, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, unsentBytes)
         let bound = withUnsafePointer(to: &address.storage) { storage in
             storage.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 bind(descriptor, $0, address.length)
