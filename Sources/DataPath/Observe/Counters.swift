@@ -60,8 +60,8 @@ public struct DatanodeCounters: Sendable, BitwiseCopyable {
     private static var counts: [WritableKeyPath<DatanodeCounters, UInt64>] {
         [
             \.connectionsAccepted, \.connectionsMoved, \.unauthenticatedClosed,
-            \.connectionsGivenUp, \.framesReceived, \.bytesReceived, \.bytesForwarded, \.bytesWritten, \.bytesRead, \.acksSent, \.blocksSealed,
-            \.flushes, \.flushesDone,
+            \.connectionsGivenUp, \.framesReceived, \.bytesReceived, \.bytesForwarded,
+            \.bytesWritten, \.bytesRead, \.acksSent, \.blocksSealed, \.flushes, \.flushesDone,
             \.duplicates, \.framesHeld, \.refusals, \.deadlinesMissed, \.unalignedBytesCopied,
             \.bufferWaits, \.readsCut, \.readsEnded, \.zeroCopySends, \.zeroCopySendsCopied,
             \.successorsReused, \.bytesScrubbed, \.blocksScrubbed, \.blocksCorrupt,
