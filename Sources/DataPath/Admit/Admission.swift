@@ -161,6 +161,7 @@ extension Datanode where Ring: ~Copyable {
         entry.pointee.flush.restart()
         connections.at(index).pointee.stream = stream
         places.begin(index)
-        if entry.pointee.isTail { advanced(stream) } else { dial(stream, for: index) }
+        if !entry.pointee.isTail { dial(stream, for: index) }
+        proceed(stream)
     }
 }
