@@ -8,7 +8,7 @@ public struct Budget: Sendable, Equatable {
     public var connections = 4096
     /// Of those, how many may be of peers that have shown no valid token yet; beyond them the one
     /// that is here longest gives way. The others are for peers with a token, and for the next
-    /// nodes of chains.
+    /// nodes of chains: `ConnectionPlaces` keeps a sixteenth free for these.
     var unauthenticated: Int { connections / 2 }
     /// Blocks open for writing at once, attached to a connection or waiting for their writer to
     /// come back.
@@ -40,8 +40,18 @@ public struct Budget: Sendable, Equatable {
     /// 6(2), 1998).
     static func mayTake(held: Int, free: Int) -> Bool { held < max(1, free / 4) }
     /// How long a read may hold buffers for a socket that takes nothing while other reads have
-    /// none, nanoseconds.
+    /// none, nanoseconds: the more of them wait, the shorter.
+    func readTurn(starved: Int) -> UInt64 {
+        Self.readTurn / UInt64(1 + starved / max(1, readBuffers))
+    }
     static let readTurn: UInt64 = 50_000_000
+    /// How long a read may hold a read stream for a socket that takes nothing: the less of them are
+    /// free, the shorter, from a second to one turn. `nil`: more than a sixteenth are free.
+    func readPatience(free: Int) -> UInt64? {
+        let kept = readStreams / 16
+        guard free < kept else { return nil }
+        return Self.readTurn + (1_000_000_000 - Self.readTurn) * UInt64(free) / UInt64(kept)
+    }
     /// Bytes a peer has taken before zero-copy sends go to it: more than the sockets of both ends
     /// hold with Linux's defaults (4 and 6 MiB, tcp.7), so it is one that reads. What a zero-copy
     /// send holds cannot be taken back.

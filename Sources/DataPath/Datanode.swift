@@ -18,8 +18,6 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     let share: ReactorShare
     public let door: ReactorDoor?
     var doors: [ReactorDoor] = []
-    /// Places of the connection table that are used or promised, when there is one reactor.
-    var placesTaken = 0
     var isFailureTold: [Bool]
     public let address: SocketAddress
     let listener: Descriptor
@@ -36,8 +34,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     let connectionMemory: UnsafeMutableRawPointer
 
     var connections: Slab<Connection>
-    /// Inbound connections that have shown no valid token yet, the oldest first.
-    var unauthenticated: AgeList
+    var places: ConnectionPlaces
     var streams: Slab<WriteStream>
     var readers: Slab<ReadStream>
     public internal(set) var devices: [Device]
@@ -50,6 +47,11 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     var readBuffers = 0
     /// Reads that hold no buffer and wait for one.
     var starvedReaders = 0
+    /// Reads that end, and wait for the kernel.
+    var endingReaders = 0
+    /// Reads whose socket has bytes to take, the one that has had them longest first.
+    var sendingReaders: AgeList
+    var isReadTurnArmed = false
     /// The write stream of each open block.
     var openStreams: [BlockID: Int32] = [:]
 
@@ -109,9 +111,9 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         connectionMemory = .allocate(
             byteCount: budget.connections * Connection.memoryBytes, alignment: 64)
         connections = Slab(capacity: budget.connections)
-        unauthenticated = AgeList(places: budget.connections)
         streams = Slab(capacity: budget.writeStreams)
         readers = Slab(capacity: budget.readStreams)
+        sendingReaders = AgeList(places: budget.readStreams)
         bufferWaiters = WaitList(places: budget.connections + budget.readStreams)
         metadataWaiters = WaitList(places: budget.writeStreams + budget.readStreams)
         let mailbox = Mailbox<Mail>(capacity: budget.mailbox, waker: ring.waker)
@@ -123,6 +125,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
             : ReactorDoor(
                 mail: mailbox, arrivals: Mailbox(capacity: budget.arrivals, waker: ring.waker),
                 places: budget.connections)
+        places = ConnectionPlaces(budget, door: door)
         isFailureTold = Array(repeating: false, count: devices.count)
         mayZeroCopy = settings.mayZeroCopy && ring.sendsZeroCopy
         reactor = Reactor(
@@ -168,6 +171,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         }
         if let door { handled += meet(door) }
         if !losing.isEmpty { tellLosses() }
+        if places.isCrowded { makeRoom() }
         serveWaiters()
         return handled
     }

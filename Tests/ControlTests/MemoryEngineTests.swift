@@ -1,4 +1,5 @@
 import Control
+import System
 import Testing
 import Wire
 

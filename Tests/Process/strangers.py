@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import resource
+import socket
 import statistics
 import struct
 import sys
@@ -126,22 +127,27 @@ class HalfCredentials(Stranger):
 
 
 class Readers(Stranger):
-    """Readers of a large value on each node that take nothing of it."""
+    """Readers of a large value on each node that take nothing, more than there are read streams."""
 
-    full = 300
+    full = 1100
 
     def take(self):
         with ControlClient(self.cluster.address) as client:
             target = located(client.open(LARGE_KEY).blocks[0])
-        length = 1 << 20
         payload = target.credentials
-        ask = frames.Header(
-            frames.READ, stream=9, block=target.block, epoch=target.epoch, length=length,
-            payload_length=len(payload), checksum=crc32c(payload)).encode() + payload
-        for node in target.chain:
+        peers = []
+        for place, node in enumerate(target.chain):
+            ask = frames.Header(
+                frames.READ, stream=9, block=target.block, epoch=target.epoch, length=1 << 20,
+                payload_length=len(payload), checksum=crc32c(payload), place=place)
             for _ in range(self.count):
                 with contextlib.suppress(OSError):  # refused
-                    self.hold(DataConnection(node.address)).send_raw(ask)
+                    peer = self.hold(DataConnection(node.address))
+                    peer.send_raw(ask.encode() + payload)
+                    peers.append(peer)
+        for peer in peers:  # all have what they get
+            with contextlib.suppress(OSError):
+                peer.socket.recv(1, socket.MSG_PEEK)
 
 
 STRANGERS = {kind.__name__: kind for kind in (

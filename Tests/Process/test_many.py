@@ -16,7 +16,7 @@ from catena_peer import frames, values
 from catena_peer.case import ClusterCase, Level, Status
 from catena_peer.cluster import PATIENCE, until
 from catena_peer.crc32c import crc32c
-from catena_peer.datanode import DataConnection, WriteStream, located, read_range
+from catena_peer.datanode import DataConnection, Refusal, WriteStream, located, read_range
 
 STREAMS = int(os.environ.get("CATENA_STREAMS", "2000"))
 PAGE = 4096
@@ -207,6 +207,60 @@ class Strangers(ClusterCase):
         self.assert_good_traffic(self.bytes(3 << 20))
         self.finish(stream, data)
         idle.expect_closed()  # it was here before the others, and had said nothing
+
+
+class Sitting(ClusterCase):
+    """Peers with a valid token that keep what they got."""
+
+    settings = {
+        "datanodes": 3, "block_bytes": 16 << 20, "node_settings": {
+            "connections": 64, "read_streams": 32, "progress_timeout_ms": 600_000,
+            "idle_timeout_ms": 600_000}}
+
+    def located(self, data):
+        values.put(self.client, self.key("/read"), data, block_bytes=len(data))
+        return located(self.client.open(self.key("/read")).blocks[0])
+
+    def test_idle_connections_give_way(self):
+        data = self.bytes(PAGE)
+        target = self.located(data)
+        for number in range(3 * 100):
+            place = number % 3
+            peer = DataConnection(target.chain[place].address)
+            self.addCleanup(peer.close)
+            self.assertEqual(read_range(target, 0, PAGE, place, peer), data)
+        for number in range(10):
+            key = self.key(f"/{number}")
+            values.put(self.client, key, data)
+            self.assertEqual(values.get(self.client, key), data)
+
+    def test_stalled_reads_give_way(self):
+        data = self.bytes(1 << 20) * 16
+        target = self.located(data)
+        ask = frames.Header(
+            frames.READ, block=target.block, epoch=target.epoch, length=len(data),
+            payload_length=len(target.credentials), checksum=crc32c(target.credentials))
+        for _ in range(50):
+            peer = DataConnection(target.head)
+            self.addCleanup(peer.close)
+            peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            peer.send_raw(ask.encode() + target.credentials)
+        # The first may be told that the node is busy, until the others have stalled for a turn.
+        until(lambda: self.reads(target, data), "a read beside those that stall")
+        for _ in range(20):
+            self.assertTrue(self.reads(target, data))
+
+    def reads(self, target, data):
+        try:
+            return read_range(target, 0, len(data)) == data
+        except Refusal as refused:
+            self.assert_status(Status.busy, refused)
+            return False
+
+
+class SittingOn2Reactors(Sitting):
+    settings = {**Sitting.settings, "node_settings": {
+        **Sitting.settings["node_settings"], "reactors": 2}}
 
 
 class Many(ClusterCase):

@@ -1,3 +1,4 @@
+import Client
 import Reactor
 import System
 import Testing
@@ -33,14 +34,21 @@ final class DeviceScene {
     private let cluster = ClusterID(high: 7, low: 1)
     private let identity = NodeID(high: 1, low: 1)
     private let key: SigningKey
+    static let length: UInt64 = 200_000
 
     /// - Parameters:
     ///   - old: sealed blocks that the node has, every third on the second device, so that the
     ///     first has room for the next one.
     ///   - faults: of the node's ring.
     ///   - remembersDeleted: `false`: a node with a bug, for which a deleted block never was.
-    init(old: Int = 0, faults: [RingFault] = [], remembersDeleted: Bool = true) throws {
+    ///   - socketBytes: what a socket holds.
+    ///   - limit: changes the node's bounds.
+    init(
+        old: Int = 0, faults: [RingFault] = [], remembersDeleted: Bool = true,
+        socketBytes: Int? = nil, limit: (inout Budget) -> Void = { _ in }
+    ) throws {
         var settings = SimulationSettings()
+        if let socketBytes { settings.socketBytes = socketBytes }
         // Half of a page may be moved.
         settings.directAlignment = 512
         world = SimulatedWorld(seed: 7, faults: SimulationFaults(), settings: settings)
@@ -63,6 +71,7 @@ final class DeviceScene {
         var limits = ChainSimulation.settings(&random)
         limits.budget.framesPerStream = 8
         limits.remembersDeleted = remembersDeleted
+        limit(&limits.budget)
         let listener = try ring.listen(on: address, backlog: 16)
         let datanode = try Datanode(
             ring: FaultRing(ring, faults), listener: listener,
@@ -76,17 +85,37 @@ final class DeviceScene {
         node = Node(datanode)
     }
 
-    func writer(_ block: UInt64, flushEvery: UInt64? = nil) throws -> SimulatedWriter {
+    private func token(_ block: UInt64, _ modes: Token.Modes) throws -> (Token, Chain) {
         let chain = try #require(
             Chain([ChainNode(node: identity, host: "10.0.0.1", port: 7500)]))
         let token = Token(
-            modes: .write, issued: 0, key: key.id, cluster: cluster, block: BlockID(block),
+            modes: modes, issued: 0, key: key.id, cluster: cluster, block: BlockID(block),
             epoch: Epoch(1), lease: LeaseID(high: 1, low: block), chainHash: chain.hash,
-            maxLength: 200_000, duration: 3_600_000)
+            maxLength: Self.length, duration: 3_600_000)
+        return (token, chain)
+    }
+
+    func writer(_ block: UInt64, flushEvery: UInt64? = nil) throws -> SimulatedWriter {
+        let (token, chain) = try token(block, .write)
         return try SimulatedWriter(
-            world: world, token: token, key: key, chain: chain, length: 200_000,
+            world: world, token: token, key: key, chain: chain, length: Self.length,
             packetBytes: 20_000, level: .durable, resumesAllowed: 0,
             flushEvery: flushEvery)
+    }
+
+    /// Reads all of a block that a writer has sealed.
+    func reader(_ block: UInt64, isStalled: Bool = false) throws -> SimulatedReader {
+        let (token, chain) = try token(block, .read)
+        let signed = token.signed(with: key)
+        let address = try #require(SocketAddress(host: "10.0.0.1", port: 7500))
+        let request = ReadRequest(
+            assembly: ReadAssembly(
+                block: token.block, epoch: token.epoch, blockLength: Self.length,
+                range: 0..<Self.length),
+            opening: StreamOpening(
+                Credentials(token: signed, chain: chain), key: key.streamKey(of: signed)),
+            address: address)
+        return try SimulatedReader(world, request, isStalled: isStalled)
     }
 
     /// Lets a writer come to its end and its connections to theirs.

@@ -138,9 +138,11 @@ extension Datanode where Ring: ~Copyable {
         }
         reactor.timers.clear(UInt32(index) * 2 + 1)
         connection.pointee.isSendingControl = false
-        if connection.pointee.role == .outbound { return forward(connection.pointee.stream) }
-        if connection.pointee.isFailureSent { return linger(index) }
         let stream = connection.pointee.stream
+        guard connection.pointee.role == .inbound else {
+            return stream >= 0 ? proceed(stream) : ()
+        }
+        if connection.pointee.isFailureSent { return linger(index) }
         if stream >= 0, streams.at(stream).pointee.seal.isWanted,
             streams.at(stream).pointee.seal.isAnswered
         {
@@ -152,11 +154,10 @@ extension Datanode where Ring: ~Copyable {
         sendControl(index)
     }
 
-    /// Something of the stream advanced: recompute, and tell the writer when there is something to
+    /// Recomputes what is true of the stream here, and tells the writer when there is something to
     /// tell.
-    mutating func advanced(_ stream: Int32) {
-        let entry = streams.at(stream)
-        guard !entry.pointee.isEnding else { return }
+    mutating func tellProgress(_ stream: Int32) {
+        guard let entry = live(stream) else { return }
         entry.pointee.refreshProgress()
         if entry.pointee.upstream >= 0 { sendControl(entry.pointee.upstream) }
     }

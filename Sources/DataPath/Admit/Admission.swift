@@ -22,7 +22,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// Checks a frame's credentials against this node's keys and clock. A connection with valid
-    /// ones gives way to nobody any more.
+    /// ones gives way to nobody while it has a stream.
     mutating func judge(
         _ index: Int32, _ header: FrameHeader, mode: Token.Modes
     ) -> Result<TokenCheck.Admitted, TokenCheck.Refused> {
@@ -39,7 +39,7 @@ extension Datanode where Ring: ~Copyable {
             cluster: identity.cluster, node: identity.node, keys: keys,
             now: Int64(reactor.now / 1_000_000))
         let answer = check.admit(credentials, mode: mode, opening: header)
-        if case .success = answer { unauthenticated.remove(index) }
+        if case .success = answer { places.authenticate(index) }
         return answer
     }
 
@@ -149,6 +149,7 @@ extension Datanode where Ring: ~Copyable {
         entry.pointee.upstream = index
         if previous >= 0 {
             connections.at(previous).pointee.stream = -1
+            places.rest(previous)
             fail(previous, .superseded)
         }
         letGo(stream)
@@ -159,6 +160,8 @@ extension Datanode where Ring: ~Copyable {
         entry.pointee.seal.restart()
         entry.pointee.flush.restart()
         connections.at(index).pointee.stream = stream
-        if entry.pointee.isTail { advanced(stream) } else { dial(stream, for: index) }
+        places.begin(index)
+        if !entry.pointee.isTail { dial(stream, for: index) }
+        proceed(stream)
     }
 }

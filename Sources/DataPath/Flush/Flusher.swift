@@ -19,10 +19,10 @@ extension Datanode where Ring: ~Copyable {
         // What a sealed block is, its seal's answer says.
         if !entry.pointee.seal.isRequested {
             entry.pointee.flush.ask(header.length)
-            reachedFlush(stream)
+            takeReachedFlush(stream)
         }
         if entry.pointee.flush.owesNothing { entry.pointee.join.owe() }
-        advanced(stream)
+        proceed(stream)
         let connection = connections.at(index)
         guard connection.pointee.life == .open, connection.pointee.receiving != .discarding else {
             return
@@ -30,13 +30,11 @@ extension Datanode where Ring: ~Copyable {
         beginHeader(index)
     }
 
-    /// The HWM moved, or a flush was asked for.
-    mutating func reachedFlush(_ stream: Int32) {
+    /// The HWM may have come to what was asked for.
+    mutating func takeReachedFlush(_ stream: Int32) {
         let entry = streams.at(stream)
         guard entry.pointee.flush.isReached(hwm: entry.pointee.hwm) else { return }
         entry.pointee.flush.take(mark(stream))
-        if entry.pointee.successor != .none { forward(stream) }
-        tryFlush(stream)
     }
 
     /// All that is received now.
@@ -48,15 +46,13 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// Begins the next flush when its bytes are on the device.
-    mutating func tryFlush(_ stream: Int32) {
-        let entry = streams.at(stream)
-        guard entry.pointee.flush.isPending, entry.pointee.isHeaderWritten,
-            entry.pointee.file == .open, entry.pointee.seal.local == .waiting,
-            !entry.pointee.isEnding,
+    mutating func beginFlush(_ stream: Int32) {
+        guard let entry = live(stream), entry.pointee.flush.isPending,
+            entry.pointee.isHeaderWritten, entry.pointee.file == .open,
+            entry.pointee.seal.local == .waiting,
             entry.pointee.flush.begin(written: entry.pointee.writes.written)
         else { return }
         entry.pointee.headerSequence += 1
-        metadataAvailable(stream)
     }
 
     /// Fills header and table; the table goes first when there is one.
@@ -89,8 +85,6 @@ extension Datanode where Ring: ~Copyable {
     mutating func flushed(_ stream: Int32) {
         streams.at(stream).pointee.flush.complete()
         counters.flushesDone &+= 1
-        advanced(stream)
-        tryFlush(stream)
-        trySeal(stream)
+        proceed(stream)
     }
 }

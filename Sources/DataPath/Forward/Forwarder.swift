@@ -14,11 +14,19 @@ extension Datanode where Ring: ~Copyable {
             count: FrameHeader.byteCount + Int(header.payloadLength) - sent)
     }
 
+    /// Asks the chain behind for what is received whole: a flush's prefix, and the seal behind the
+    /// last frame.
+    mutating func askChain(_ stream: Int32) {
+        guard live(stream) != nil else { return }
+        takeReachedFlush(stream)
+        forwardWholeSeal(stream)
+    }
+
     /// Sends the first waiting frame, or the seal, when nothing is on its way.
     mutating func forward(_ stream: Int32) {
-        guard stream >= 0 else { return }
-        let entry = streams.at(stream)
-        guard entry.pointee.successor == .open, !entry.pointee.forwards.isSending else { return }
+        guard let entry = live(stream), entry.pointee.successor == .open,
+            !entry.pointee.forwards.isSending
+        else { return }
         let index = entry.pointee.downstream
         guard !connections.at(index).pointee.isSendingControl else { return }
         if entry.pointee.forwards.sent == 0, let end = nextFlush(stream) {
@@ -135,7 +143,7 @@ extension Datanode where Ring: ~Copyable {
             releasePayload(buffer)
         }
         watch(stream)
-        forward(stream)
+        proceed(stream)
     }
 
     // MARK: What the successor says
@@ -156,9 +164,7 @@ extension Datanode where Ring: ~Copyable {
             guard isProven else { return successorUnproven(stream) }
             guard heard(stream, header.progress) else { return }
             beginHeader(index)
-            // What it holds already may be flushed at once.
-            forward(stream)
-            advanced(stream)
+            proceed(stream)
         case .sealed, .error:
             guard header.payloadLength <= Connection.answerBytes else {
                 return successorLost(stream, .nextHopFailed, "the next node's answer is too long")
@@ -238,7 +244,7 @@ extension Datanode where Ring: ~Copyable {
         }
         guard heard(stream, header.progress) else { return }
         entry.pointee.seal.behind = level
-        advanced(stream)
+        proceed(stream)
         if connections.at(index).pointee.life == .open { beginHeader(index) }
     }
 

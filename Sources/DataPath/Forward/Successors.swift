@@ -20,9 +20,7 @@ extension Datanode where Ring: ~Copyable {
         let connection = Connection(
             role: .outbound, life: .connecting, descriptor: .none, address: address,
             zeroCopy: ZeroCopy(isAllowed: mayZeroCopy))
-        guard reservePlace(), let index = connections.insert(connection) else {
-            // An idle connection to somebody else makes room for the next try.
-            if let oldest = parked.first { close(oldest) } else { closeOldestUnauthenticated() }
+        guard places.reserve(for: .dial), let index = connections.insert(connection) else {
             return successorLost(stream, .busy, "no connection is left for the next node")
         }
         connections.at(index).pointee.stream = stream

@@ -10,21 +10,6 @@ extension Datanode where Ring: ~Copyable {
         self.doors = doors
     }
 
-    // MARK: Places for connections
-
-    /// Takes a place in the connection table; whoever is in transit to this reactor has one too.
-    mutating func reservePlace() -> Bool {
-        if let door { return door.reserve() }
-        guard placesTaken < connections.capacity else { return false }
-        placesTaken += 1
-        return true
-    }
-
-    mutating func releasePlace() {
-        if let door { return door.release() }
-        placesTaken -= 1
-    }
-
     // MARK: Moving
 
     /// Hands a connection whose `write` or `read` is whole to the reactor that has the block.
@@ -43,7 +28,7 @@ extension Datanode where Ring: ~Copyable {
             descriptor: connection.pointee.descriptor.number, address: connection.pointee.address,
             header: header, bytes: Array(bytes))
         let door = doors[owner]
-        guard door.reserve() else {
+        guard door.reserveArrival() else {
             refuseMove(index, header, .busy)
             return true
         }
@@ -70,7 +55,7 @@ extension Datanode where Ring: ~Copyable {
         counters.connectionsMoved &+= 1
         reactor.timers.clear(UInt32(index) * 2)
         reactor.timers.clear(UInt32(index) * 2 + 1)
-        unauthenticated.remove(index)
+        places.leave(index)
         let connection = connections.at(index)
         connection.pointee.life = .closing
         connection.pointee.descriptor = .none
@@ -79,13 +64,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// Goes on with a connection as if its frame had been received here; its place was reserved.
     mutating func arrive(_ arrival: Arrival) {
-        let connection = Connection(
-            role: .inbound, life: .open, descriptor: .plain(arrival.descriptor),
-            address: arrival.address, zeroCopy: ZeroCopy(isAllowed: mayZeroCopy))
-        guard let index = connections.insert(connection) else {
-            preconditionFailure("a connection arrives with a place reserved")
-        }
-        unauthenticated.add(index)
+        let index = enter(.plain(arrival.descriptor), arrival.address)
         connections.at(index).pointee.header = arrival.header
         received(of: index).copyMemory(from: arrival.bytes, byteCount: arrival.bytes.count)
         credentialsComplete(index)

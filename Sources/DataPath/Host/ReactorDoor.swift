@@ -29,12 +29,20 @@ public final class ReactorDoor: Sendable {
         self.places = places
     }
 
-    /// Takes a place for one connection; `false` when all are taken.
-    func reserve() -> Bool {
+    /// Places that are taken or promised.
+    var used: Int { taken.load(ordering: .relaxed) }
+
+    /// Takes a place for one connection; `false` when all are taken but those that are `spared`.
+    func reserve(sparing spared: Int = 0) -> Bool {
         let count = taken.add(1, ordering: .relaxed).newValue
-        guard count > places else { return true }
+        guard count > places - spared else { return true }
         taken.subtract(1, ordering: .relaxed)
         return false
+    }
+
+    /// Takes a place for a connection from another reactor.
+    func reserveArrival() -> Bool {
+        reserve(sparing: ConnectionPlaces.spared(by: .arrival, of: places))
     }
 
     func release() {

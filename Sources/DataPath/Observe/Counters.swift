@@ -7,6 +7,8 @@ public struct DatanodeCounters: Sendable, BitwiseCopyable {
     public var connectionsMoved: UInt64 = 0
     /// Without a valid token, and closed to make room for newer ones.
     public var unauthenticatedClosed: UInt64 = 0
+    /// Without a stream, and closed because places ran short.
+    public var connectionsGivenUp: UInt64 = 0
     public var connectionsOpen: Int = 0
     public var writeStreamsOpen: Int = 0
     public var payloadBuffersFree: Int = 0
@@ -28,6 +30,8 @@ public struct DatanodeCounters: Sendable, BitwiseCopyable {
     public var bufferWaits: UInt64 = 0
     /// Frames of reads whose buffer went to others while their socket took nothing.
     public var readsCut: UInt64 = 0
+    /// Reads that were ended while their socket took nothing, for read streams ran short.
+    public var readsEnded: UInt64 = 0
     public var zeroCopySends: UInt64 = 0
     /// Of those, how many the kernel copied after all.
     public var zeroCopySendsCopied: UInt64 = 0
@@ -56,12 +60,11 @@ public struct DatanodeCounters: Sendable, BitwiseCopyable {
     private static var counts: [WritableKeyPath<DatanodeCounters, UInt64>] {
         [
             \.connectionsAccepted, \.connectionsMoved, \.unauthenticatedClosed,
-            \.framesReceived, \.bytesReceived,
-            \.bytesForwarded, \.bytesWritten, \.bytesRead, \.acksSent, \.blocksSealed,
-            \.flushes, \.flushesDone,
+            \.connectionsGivenUp, \.framesReceived, \.bytesReceived, \.bytesForwarded,
+            \.bytesWritten, \.bytesRead, \.acksSent, \.blocksSealed, \.flushes, \.flushesDone,
             \.duplicates, \.framesHeld, \.refusals, \.deadlinesMissed, \.unalignedBytesCopied,
-            \.bufferWaits, \.readsCut, \.zeroCopySends, \.zeroCopySendsCopied, \.successorsReused,
-            \.bytesScrubbed, \.blocksScrubbed, \.blocksCorrupt,
+            \.bufferWaits, \.readsCut, \.readsEnded, \.zeroCopySends, \.zeroCopySendsCopied,
+            \.successorsReused, \.bytesScrubbed, \.blocksScrubbed, \.blocksCorrupt,
         ]
     }
 }

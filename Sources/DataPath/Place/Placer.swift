@@ -33,11 +33,9 @@ extension Datanode where Ring: ~Copyable {
                 releasePayload(buffer)
                 return fail(index, .straddles)
             }
-            advance(stream, buffer)
+            append(stream, buffer)
             takeHeld(stream)
-            reachedFlush(stream)
-            advanced(stream)
-            trySeal(stream)
+            proceed(stream)
         case .hold: hold(index, stream, buffer)
         case .duplicate: compareDuplicate(index, stream, buffer)
         case .refuse(let status):
@@ -63,7 +61,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// The frame begins at the HWM: from here on it is held by its device write and by its forward.
-    private mutating func advance(_ stream: Int32, _ buffer: Int32) {
+    private mutating func append(_ stream: Int32, _ buffer: Int32) {
         let entry = streams.at(stream)
         let header = frames[Int(buffer)].header
         fillPages(stream, buffer)
@@ -77,9 +75,6 @@ extension Datanode where Ring: ~Copyable {
             payloads.hold(buffer)
             entry.pointee.forwards.append(buffer)
         }
-        // The next node first: it has a device of its own to wait for.
-        forward(stream)
-        writeNext(stream)
     }
 
     /// The device takes whole pages. A frame that begins or ends inside one borrows the bytes
@@ -146,7 +141,7 @@ extension Datanode where Ring: ~Copyable {
         var position = 0
         while position < entry.pointee.held.count {
             if frames[Int(entry.pointee.held[position])].header.offset == entry.pointee.hwm {
-                advance(stream, takeFromHeld(stream, position))
+                append(stream, takeFromHeld(stream, position))
                 position = 0
             } else {
                 position += 1
@@ -172,7 +167,9 @@ extension Datanode where Ring: ~Copyable {
             offset: header.offset, length: header.payloadLength, pieces: header.pieces,
             hwm: entry.pointee.hwm)
         switch comparison {
-        case .same: duplicateConfirmed(stream, buffer)
+        case .same:
+            duplicateConfirmed(stream, buffer)
+            proceed(stream)
         case .different:
             releasePayload(buffer)
             fail(index, .conflict)
@@ -181,7 +178,7 @@ extension Datanode where Ring: ~Copyable {
             // device.
             connections.at(index).pointee.receiving = .paused
             entry.pointee.comparing = buffer
-            compareOnDevice(stream)
+            proceed(stream)
         }
     }
 
@@ -191,16 +188,14 @@ extension Datanode where Ring: ~Copyable {
         entry.pointee.join.owe()
         if entry.pointee.successor != .none {
             entry.pointee.forwards.append(buffer)
-            forward(stream)
         } else {
             releasePayload(buffer)
         }
-        advanced(stream)
     }
 
     /// Starts the read-back of a duplicate as soon as its bytes are on the device.
     mutating func compareOnDevice(_ stream: Int32) {
-        let entry = streams.at(stream)
+        guard let entry = live(stream) else { return }
         let buffer = entry.pointee.comparing
         guard buffer >= 0, entry.pointee.comparison < 0, entry.pointee.file == .open else { return }
         let frame = frames[Int(buffer)]
@@ -229,7 +224,7 @@ extension Datanode where Ring: ~Copyable {
             entry.pointee.comparison = -1
             entry.pointee.isComparisonStale = false
             releasePayload(copy)
-            return isLive ? compareOnDevice(stream) : endIfSettled(stream)
+            return isLive ? proceed(stream) : endIfSettled(stream)
         }
         let status: Status
         switch frames[Int(copy)].transfer.take(event.outcome) {
@@ -264,6 +259,7 @@ extension Datanode where Ring: ~Copyable {
         entry.pointee.comparing = -1
         if status == .ok {
             duplicateConfirmed(stream, buffer)
+            proceed(stream)
             if upstream >= 0 { resumeAfterComparison(upstream) }
             return
         }

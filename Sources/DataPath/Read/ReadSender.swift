@@ -19,8 +19,7 @@ extension Datanode where Ring: ~Copyable {
             fillHeader(reader, buffer, index)
             frames[Int(buffer)].header.encode(into: start)
         }
-        entry.pointee.isSending = true
-        entry.pointee.sendingSince = reactor.now
+        beginsSending(reader)
         connections.at(index).pointee.isSendingFrame = true
         reactor.timers.arm(UInt32(index) * 2 + 1, at: deadline(settings.progressTimeout))
         sendPayload(
@@ -64,7 +63,7 @@ extension Datanode where Ring: ~Copyable {
         let reader = connections.at(index).pointee.reader
         guard reader >= 0 else { return releasePayload(buffer) }
         let entry = readers.at(reader)
-        entry.pointee.isSending = false
+        endsSending(reader)
         switch event.outcome {
         case .done(let count):
             entry.pointee.sent += Int(count)
@@ -94,6 +93,7 @@ extension Datanode where Ring: ~Copyable {
         if header.flags.contains(.last) {
             let index = readers.at(reader).pointee.connection
             connections.at(index).pointee.reader = -1
+            places.rest(index)
             endReader(reader)
             resume(index)
         } else {
@@ -148,6 +148,8 @@ extension Datanode where Ring: ~Copyable {
         let entry = readers.at(reader)
         guard !entry.pointee.isEnding else { return }
         entry.pointee.isEnding = true
+        endingReaders += 1
+        sendingReaders.remove(reader)
         hasBuffer(reader)
         var isFirst = true
         while entry.pointee.count > 0 {
@@ -166,12 +168,15 @@ extension Datanode where Ring: ~Copyable {
         }
         if entry.pointee.metadata >= 0 { releaseMetadata(entry.pointee.metadata) }
         entry.pointee.metadata = -1
-        guard !entry.pointee.descriptor.isNone else { return readers.remove(reader) }
+        guard !entry.pointee.descriptor.isNone else { return closedReader(reader) }
         entry.pointee.isClosing = true
         start(.closeReader, reader: reader, .close(entry.pointee.descriptor))
     }
 
-    mutating func closedReader(_ reader: Int32) { readers.remove(reader) }
+    mutating func closedReader(_ reader: Int32) {
+        endingReaders -= 1
+        readers.remove(reader)
+    }
 
     mutating func start(
         _ kind: OperationKind, reader index: Int32, buffer: Int32 = -1, _ request: Request

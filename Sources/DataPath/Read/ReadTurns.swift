@@ -14,9 +14,7 @@ extension Datanode where Ring: ~Copyable {
         guard !readers.at(reader).pointee.isStarved else { return }
         readers.at(reader).pointee.isStarved = true
         starvedReaders += 1
-        if starvedReaders == 1 {
-            reactor.timers.arm(readTurnTimer, at: deadline(Budget.readTurn))
-        }
+        watchReadTurns()
     }
 
     /// It has one, or ends.
@@ -26,20 +24,60 @@ extension Datanode where Ring: ~Copyable {
         starvedReaders -= 1
     }
 
+    /// Turns are watched while buffers or read streams run short.
+    mutating func watchReadTurns() {
+        guard !isReadTurnArmed,
+            starvedReaders > 0 || settings.budget.readPatience(free: freeReadStreams) != nil
+        else { return }
+        isReadTurnArmed = true
+        let turn = settings.budget.readTurn(starved: starvedReaders)
+        reactor.timers.arm(readTurnTimer, at: deadline(turn))
+    }
+
+    mutating func readTurn() {
+        isReadTurnArmed = false
+        if starvedReaders > 0 { endReadTurns() }
+        endStalledReads()
+        watchReadTurns()
+    }
+
+    private var freeReadStreams: Int { readers.capacity - readers.count + endingReaders }
+
+    /// Ends the reads whose sockets took nothing for longest, so that others find a read stream.
+    private mutating func endStalledReads() {
+        while let patience = settings.budget.readPatience(free: freeReadStreams),
+            let reader = sendingReaders.oldest,
+            readers.at(reader).pointee.sendingSince &+ patience <= reactor.now
+        {
+            counters.readsEnded &+= 1
+            close(readers.at(reader).pointee.connection)
+        }
+    }
+
+    /// The read's socket has bytes to take.
+    mutating func beginsSending(_ reader: Int32) {
+        readers.at(reader).pointee.isSending = true
+        readers.at(reader).pointee.sendingSince = reactor.now
+        sendingReaders.add(reader)
+    }
+
+    mutating func endsSending(_ reader: Int32) {
+        readers.at(reader).pointee.isSending = false
+        sendingReaders.remove(reader)
+    }
+
     /// Ends the sends of those whose sockets took nothing for a turn.
-    mutating func endReadTurns() {
-        guard starvedReaders > 0 else { return }
-        let now = reactor.now
+    private mutating func endReadTurns() {
+        let turn = settings.budget.readTurn(starved: starvedReaders)
         for reader in 0..<Int32(readers.capacity) where readers.isUsed(reader) {
             let entry = readers.at(reader)
             guard entry.pointee.isSending, !entry.pointee.isEnding, !entry.pointee.isYielding,
-                entry.pointee.count > 0, entry.pointee.sendingSince &+ Budget.readTurn <= now
+                entry.pointee.count > 0, entry.pointee.sendingSince &+ turn <= reactor.now
             else { continue }
             entry.pointee.isYielding = true
             counters.readsCut &+= 1
             reactor.cancel(connections.at(entry.pointee.connection).pointee.sendToken)
         }
-        reactor.timers.arm(readTurnTimer, at: deadline(Budget.readTurn))
     }
 
     /// The kernel has let go of a frame that is sent in part: its next bytes move to the
@@ -74,7 +112,7 @@ extension Datanode where Ring: ~Copyable {
         let entry = readers.at(reader)
         let index = entry.pointee.connection
         let done = entry.pointee.pieceSent
-        entry.pointee.isSending = true
+        beginsSending(reader)
         start(
             .sendPiece, connection: index,
             .send(
@@ -88,7 +126,7 @@ extension Datanode where Ring: ~Copyable {
         // It failed inside a frame: no error can follow.
         guard reader >= 0 else { return close(index) }
         let entry = readers.at(reader)
-        entry.pointee.isSending = false
+        endsSending(reader)
         switch outcome {
         case .done(let count):
             entry.pointee.pieceSent += Int(count)

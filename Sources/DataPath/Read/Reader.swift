@@ -70,6 +70,8 @@ extension Datanode where Ring: ~Copyable {
             offset: header.offset, length: header.length)
         stream.plan(blockLength: record.length)
         guard let reader = readers.insert(stream) else { return fail(index, .busy) }
+        places.begin(index)
+        watchReadTurns()
         connections.at(index).pointee.reader = reader
         connections.at(index).pointee.receiving = .paused
         openForRead(reader)

@@ -8,7 +8,7 @@ extension Datanode where Ring: ~Copyable {
     /// the others. Several reactors accept on one socket: the kernel wakes one of those that wait.
     mutating func startAccept() {
         guard !isAccepting, !isStopping else { return }
-        guard reservePlace() else { return closeOldestUnauthenticated() }
+        guard places.reserve(for: .accept) else { return }
         isAccepting = true
         let listener = self.listener
         let isFixed = share.isWhole
@@ -28,30 +28,44 @@ extension Datanode where Ring: ~Copyable {
         let address = scratch.load(as: SocketAddress.self)
         switch event.outcome {
         case .done(let number):
-            // It has the listener's options, which sockets inherit.
-            let connection = Connection(
-                role: .inbound, life: .open,
-                descriptor: share.isWhole ? .fixed(number) : .plain(number), address: address,
-                zeroCopy: ZeroCopy(isAllowed: mayZeroCopy))
-            guard let index = connections.insert(connection) else {
-                preconditionFailure("an accept is started only with room for its connection")
-            }
             counters.connectionsAccepted &+= 1
+            // It has the listener's options, which sockets inherit.
+            let index = enter(share.isWhole ? .fixed(number) : .plain(number), address)
             guard !isStopping else { return close(index) }
-            unauthenticated.add(index)
             beginHeader(index)
-            if unauthenticated.count > settings.budget.unauthenticated {
-                closeOldestUnauthenticated()
-            }
             startAccept()
         case .again, .disconnected, .failed(EINVAL), .failed(EPERM):
-            releasePlace()
+            places.release()
             startAccept()
-        case .cancelled, .full: releasePlace()
+        case .cancelled, .full: places.release()
         case .failed:
             // Out of descriptors or of fixed files: a connection that ends starts the next accept.
-            releasePlace()
+            places.release()
             if connections.count == 0 { startAccept() }
+        }
+    }
+
+    /// Takes in a connection whose place was reserved, from the listener or from another reactor.
+    mutating func enter(_ descriptor: Descriptor, _ address: SocketAddress) -> Int32 {
+        let connection = Connection(
+            role: .inbound, life: .open, descriptor: descriptor, address: address,
+            zeroCopy: ZeroCopy(isAllowed: mayZeroCopy))
+        guard let index = connections.insert(connection) else {
+            preconditionFailure("a connection comes in with a place reserved")
+        }
+        if let oldest = places.enter(index) {
+            counters.unauthenticatedClosed &+= 1
+            close(oldest)
+        }
+        return index
+    }
+
+    /// Closes connections without a stream until the next one finds a place; when all have one,
+    /// the kernel's backlog holds who comes.
+    mutating func makeRoom() {
+        while places.isCrowded, let index = places.givesWay ?? parked.first {
+            counters.connectionsGivenUp &+= 1
+            close(index)
         }
     }
 }

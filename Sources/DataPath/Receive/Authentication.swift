@@ -59,11 +59,4 @@ extension Datanode where Ring: ~Copyable {
         }
         continueReceiving(index)
     }
-
-    /// Makes room for a connection: whoever is here longest without valid credentials gives way.
-    mutating func closeOldestUnauthenticated() {
-        guard let oldest = unauthenticated.oldest else { return }
-        counters.unauthenticatedClosed &+= 1
-        close(oldest)
-    }
 }

@@ -36,7 +36,7 @@ extension Datanode where Ring: ~Copyable {
         while metadata.free > 0, let place = metadataWaiters.popFirst() {
             let reader = place - Int32(streams.capacity)
             if reader < 0 {
-                if streams.isUsed(place) { metadataAvailable(place) }
+                proceed(place)
             } else if readers.isUsed(reader) {
                 loadMetadata(reader)
             }

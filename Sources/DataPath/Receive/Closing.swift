@@ -53,12 +53,14 @@ extension Datanode where Ring: ~Copyable {
         if connection.pointee.reader >= 0 {
             endReader(connection.pointee.reader)
             connection.pointee.reader = -1
+            places.rest(index)
         }
         let stream = connection.pointee.stream
         guard stream >= 0 else { return }
         connection.pointee.stream = -1
         switch connection.pointee.role {
         case .inbound:
+            places.rest(index)
             guard streams.at(stream).pointee.upstream == index else { return }
             streams.at(stream).pointee.upstream = -1
             letGo(stream)
@@ -74,9 +76,9 @@ extension Datanode where Ring: ~Copyable {
     mutating func close(_ index: Int32) {
         let connection = connections.at(index)
         guard connection.pointee.life != .closing else { return }
-        unauthenticated.remove(index)
         unpark(index)
         detach(index)
+        places.leave(index)
         stopReceiving(index)
         reactor.cancel(connection.pointee.sendToken)
         connection.pointee.life = .closing
@@ -120,9 +122,8 @@ extension Datanode where Ring: ~Copyable {
     }
 
     private mutating func freeConnection(_ index: Int32) {
-        unauthenticated.remove(index)
         connections.remove(index)
-        releasePlace()
+        places.left()
         startAccept()
     }
 
@@ -163,7 +164,7 @@ extension Datanode where Ring: ~Copyable {
     /// A deadline passed: of the receiving half (even owner) or the sending half (odd).
     mutating func expire(_ owner: UInt32) {
         if let device = scrubbedDevice(ofTimer: owner) { return scrubTurn(device) }
-        guard owner != readTurnTimer else { return endReadTurns() }
+        guard owner != readTurnTimer else { return readTurn() }
         let index = Int32(owner / 2)
         guard connections.isUsed(index) else { return }
         let connection = connections.at(index)

@@ -76,9 +76,9 @@ extension Datanode where Ring: ~Copyable {
         entry.pointee.file = .open
         entry.pointee.isHeaderWritten = true
         entry.pointee.join.isFileReady = true
-        advanced(stream)
-        trySeal(stream)
-        if entry.pointee.upstream >= 0 { resume(entry.pointee.upstream) }
+        proceed(stream)
+        guard let entry = live(stream), entry.pointee.upstream >= 0 else { return }
+        resume(entry.pointee.upstream)
     }
 
     private mutating func foundForeign(_ stream: Int32) {

@@ -14,7 +14,7 @@ extension Datanode where Ring: ~Copyable {
             entry.pointee.seal.request(
                 length: header.length, checksum: header.checksum, level: header.flags.level)
         else { return fail(index, .sealMismatch) }
-        trySeal(stream)
+        proceed(stream)
         let connection = connections.at(index)
         guard connection.pointee.life == .open, connection.pointee.receiving != .discarding else {
             return
@@ -22,19 +22,25 @@ extension Datanode where Ring: ~Copyable {
         beginHeader(index)
     }
 
-    /// Moves the seal on as far as it can go now.
-    mutating func trySeal(_ stream: Int32) {
-        let entry = streams.at(stream)
-        guard entry.pointee.seal.isWanted, !entry.pointee.isEnding,
-            entry.pointee.hwm == entry.pointee.seal.length, entry.pointee.file == .open
+    /// Whether every byte of the block that is to be sealed has come.
+    private mutating func isWhole(_ entry: UnsafeMutablePointer<WriteStream>) -> Bool {
+        entry.pointee.seal.isWanted && entry.pointee.hwm == entry.pointee.seal.length
+            && entry.pointee.file == .open
+    }
+
+    /// The seal goes to the chain behind once, after the last frame.
+    mutating func forwardWholeSeal(_ stream: Int32) {
+        guard let entry = live(stream), isWhole(entry), !entry.pointee.seal.isForwarded,
+            hasGoodChecksum(stream)
         else { return }
-        if !entry.pointee.seal.isForwarded {
-            guard hasGoodChecksum(stream) else { return }
-            entry.pointee.seal.isForwarded = true
-            if entry.pointee.successor != .none {
-                entry.pointee.forwards.append(ForwardQueue.seal)
-                forward(stream)
-            }
+        entry.pointee.seal.isForwarded = true
+        if entry.pointee.successor != .none { entry.pointee.forwards.append(ForwardQueue.seal) }
+    }
+
+    /// Moves the seal on as far as it can go now.
+    mutating func beginSeal(_ stream: Int32) {
+        guard let entry = live(stream), isWhole(entry), entry.pointee.seal.isForwarded else {
+            return
         }
         switch entry.pointee.seal.local {
         case .waiting:
@@ -43,12 +49,9 @@ extension Datanode where Ring: ~Copyable {
             else { return }
             entry.pointee.seal.local = .writing
             entry.pointee.headerSequence += 1
-            metadataAvailable(stream)
         case .done:
             if let reached = entry.pointee.seal.reached, reached < entry.pointee.seal.level {
                 syncSeal(stream)
-            } else {
-                advanced(stream)
             }
         case .writing, .syncingFile, .syncingDirectory: break
         }
@@ -61,7 +64,7 @@ extension Datanode where Ring: ~Copyable {
         let entry = streams.at(stream)
         guard entry.pointee.flush.isIdle else { return false }
         if entry.pointee.flush.durable > 0 { entry.pointee.flush.demand(mark(stream)) }
-        tryFlush(stream)
+        beginFlush(stream)
         return entry.pointee.flush.isIdle
     }
 
@@ -117,8 +120,10 @@ extension Datanode where Ring: ~Copyable {
         }
         entry.pointee.seal.reached = level
         entry.pointee.seal.local = .done
-        if level < entry.pointee.seal.level, entry.pointee.seal.isWanted { return syncSeal(stream) }
-        advanced(stream)
-        if entry.pointee.upstream < 0 { endStream(stream) }
+        proceed(stream)
+        guard let entry = live(stream), entry.pointee.isSealed, entry.pointee.upstream < 0 else {
+            return
+        }
+        endStream(stream)
     }
 }

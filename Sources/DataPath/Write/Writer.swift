@@ -80,7 +80,7 @@ extension Datanode where Ring: ~Copyable {
             if entry.pointee.seal.local == .done {
                 entry.pointee.file = .loading
             }
-            metadataAvailable(stream)
+            proceed(stream)
         case .again:
             openFile(stream, isNew: isNewFile(stream))
         // A name that is to be made needs only its directory.
@@ -104,11 +104,10 @@ extension Datanode where Ring: ~Copyable {
         abandon(stream)
     }
 
-    /// A metadata buffer may be had: write the opening header, load a sealed block's checksums,
-    /// flush or seal.
-    mutating func metadataAvailable(_ stream: Int32) {
-        let entry = streams.at(stream)
-        guard !entry.pointee.isEnding, entry.pointee.metadata < 0 else { return }
+    /// With a metadata buffer, one of these: load a sealed block's checksums, write the opening
+    /// header, describe a flush, describe the seal.
+    mutating func describe(_ stream: Int32) {
+        guard let entry = live(stream), entry.pointee.metadata < 0 else { return }
         let isNeeded: Bool =
             switch entry.pointee.file {
             case .loading: true
@@ -127,7 +126,6 @@ extension Datanode where Ring: ~Copyable {
             loadHeader(stream)
         } else if !entry.pointee.isHeaderWritten {
             writeOpenHeader(stream)
-            writeNext(stream)
         } else if entry.pointee.flush.phase == .describing {
             writeFlush(stream)
         } else {
@@ -149,15 +147,12 @@ extension Datanode where Ring: ~Copyable {
         entry.pointee.metadata = -1
         entry.pointee.isHeaderWritten = true
         entry.pointee.join.isFileReady = true
-        advanced(stream)
-        tryFlush(stream)
-        trySeal(stream)
+        proceed(stream)
     }
 
     /// Hands every frame to the device whose turn it is.
     mutating func writeNext(_ stream: Int32) {
-        let entry = streams.at(stream)
-        guard entry.pointee.file == .open, !entry.pointee.isEnding else { return }
+        guard let entry = live(stream), entry.pointee.file == .open else { return }
         while let buffer = entry.pointee.writes.nextToIssue() {
             frames[Int(buffer)].transfer = frames[Int(buffer)].pagesToWrite
             writeData(stream, buffer)
@@ -188,11 +183,7 @@ extension Datanode where Ring: ~Copyable {
         entry.pointee.writes.finish(buffer: buffer)
         releasePayload(buffer)
         guard isLive else { return endIfSettled(stream) }
-        writeNext(stream)
-        compareOnDevice(stream)
-        advanced(stream)
-        tryFlush(stream)
-        trySeal(stream)
+        proceed(stream)
     }
 
     private mutating func wroteInVain(

@@ -28,6 +28,17 @@ public struct CongestionControl: Sendable, Equatable {
     /// A peer that leaves sent bytes unacknowledged for this long is gone (tcp.7,
     /// TCP_USER_TIMEOUT), milliseconds.
     private static let userTimeoutMilliseconds: Int32 = 30_000
+    /// Bytes that an accepted socket takes beyond what its peer has room for (TCP_NOTSENT_LOWAT,
+    /// the kernel's ip-sysctl.rst): so many, and not a whole send buffer, lie in the kernel for a
+    /// peer that reads nothing.
+    private static let unsentBytes: Int32 = 256 << 10
+
+    /// The options of a listening socket, which accepted ones inherit.
+    func prepareListener(_ descriptor: Int32) {
+        prepare(descriptor)
+        ListeningSocket.setOption(
+            descriptor, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, Self.unsentBytes)
+    }
 
     /// The options of a data socket, this one among them.
     func prepare(_ descriptor: Int32) {

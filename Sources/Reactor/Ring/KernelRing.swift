@@ -114,7 +114,7 @@ public struct KernelRing: ~Copyable, RingBackend {
         do throws(SystemFailure) {
             // Accepted sockets inherit the options, so that a fixed file never needs them set.
             let listener = try ListeningSocket.open(
-                on: address, backlog: backlog, prepare: congestion.prepare)
+                on: address, backlog: backlog, prepare: congestion.prepareListener)
             return (.plain(listener.descriptor), listener.address)
         } catch {
             throw RingFailure(errno: error.code, "cannot \(error)")

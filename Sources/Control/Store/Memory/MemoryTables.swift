@@ -49,7 +49,7 @@ struct MemoryTables: Sendable {
 
     mutating func giveUpLater(using generator: inout some RandomNumberGenerator) {
         // What CLOSE had listed of a value that is being written goes with its lease.
-        for block in extents.entries(from: Place(ValueID(0), 0), limit: .max)
+        for (_, block) in extents.entries(from: Place(ValueID(0), 0), limit: .max)
         where leases[block.value] != nil {
             remove(block)
             state.tally.sealedBlocks -= 1

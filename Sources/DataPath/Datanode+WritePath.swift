@@ -1,0 +1,33 @@
+import Reactor
+
+/// The write path's one list. An event of a stream (a frame, a completion, an ack from behind)
+/// changes the stream's state and calls `proceed`; whatever may go on now does, and nothing else
+/// decides what comes next.
+extension Datanode where Ring: ~Copyable {
+    /// Goes through every step; one that has nothing to do costs a comparison or two. A step may
+    /// fail the stream's connection or end the stream, so each looks at the state for itself.
+    mutating func proceed(_ stream: Int32) {
+        // 1. The chain behind is asked for what is received whole.
+        askChain(stream)
+        // 2. It gets the next frame first: it has a device of its own to wait for.
+        forward(stream)
+        // 3, 4. A flush begins, then the seal, when their bytes are on the device.
+        beginFlush(stream)
+        beginSeal(stream)
+        // 5. The file says what it holds: at its opening, for a flush, for the seal.
+        describe(stream)
+        // 6. The device takes the frames whose turn it is.
+        writeNext(stream)
+        // 7. A duplicate is compared with what the device has.
+        compareOnDevice(stream)
+        // 8. The writer hears what is true now.
+        tellProgress(stream)
+    }
+
+    /// The stream, unless it is ending or gone.
+    @inline(__always)
+    mutating func live(_ stream: Int32) -> UnsafeMutablePointer<WriteStream>? {
+        guard streams.isUsed(stream), !streams.at(stream).pointee.isEnding else { return nil }
+        return streams.at(stream)
+    }
+}
