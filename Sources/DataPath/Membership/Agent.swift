@@ -8,8 +8,8 @@ import Wire
 /// A datanode's conversation with its namenode, on a thread of its own: REGISTER, then HEARTBEAT,
 /// for ever. `AgentLoop` decides; this has the socket, the clock and the log.
 ///
-/// It hands the reactors what the namenode says (keys, deletions) and the namenode what the reactors
-/// say (blocks). When no answer came for half the dead time, it fences the reactors, so that this
+/// It hands the reactors what the namenode says (keys, deletions) and the namenode what they say
+/// (blocks). When no answer came for half the dead time, it fences the reactors, so that this
 /// node is silent before its place is given away.
 final class Agent: Sendable {
     struct Identity: Sendable {
