@@ -28,7 +28,7 @@ extension SocketAddress {
         self.init(list.addresses[place])
     }
 
-    private init(_ address: AddressList.Address) {
+    init(_ address: AddressList.Address) {
         self.init()
         precondition(
             address.bytes.count <= MemoryLayout<sockaddr_storage>.size,
