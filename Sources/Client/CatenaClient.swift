@@ -106,6 +106,10 @@ public final class CatenaClient {
         var settings = EngineSettings()
         settings.fit(packetBytes: packetBytes, bytes: options.bufferBytes)
         settings.fit(patience: options.timeoutMilliseconds)
+        settings.controls = 1
+        settings.calls = PutSession.mostCalls
+        settings.callsPerControl = settings.calls
+        settings.callTimeout = min(span, PutMachine.shortCall)
         var ring = KernelRing.Settings()
         ring.submissions = 64
         ring.completions = 1024

@@ -64,6 +64,19 @@ public final class ControlCaller: Sendable {
         }
     }
 
+    /// Where the namenode that is connected now answered, and of which cluster it is.
+    package var peer: (address: AddressList.Address, cluster: ClusterID)? {
+        state.withLock { state in
+            guard let connection = state.connection, let address = connection.peer else {
+                return nil
+            }
+            return (address, connection.cluster)
+        }
+    }
+
+    /// Who this program says it is.
+    package var software: String { settings.software }
+
     /// Sends one operation, retrying as the type describes.
     /// - Parameters:
     ///   - limit: of all tries together, milliseconds; `nil`: as `Retry` says.

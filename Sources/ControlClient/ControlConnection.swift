@@ -62,6 +62,9 @@ public final class ControlConnection {
         self.decoder = decoder
     }
 
+    /// Where the namenode answered.
+    var peer: AddressList.Address? { socket.peer }
+
     /// Sends one request and waits for its answer, at most `milliseconds` and at most what the
     /// settings say.
     /// - Parameter proof: what success must be proven with; `nil`: anybody's answer does.

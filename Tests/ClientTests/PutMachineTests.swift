@@ -36,7 +36,9 @@ struct PutMachineTests {
             credentials: Credentials(token: token, chain: chain), key: key)
     }
 
-    private func planned(_ plans: BlockPlan..., replacing: Bool = false, order: Int = 0) -> PutEvent {
+    private func planned(
+        _ plans: BlockPlan..., replacing: Bool = false, order: Int = 0
+    ) -> PutEvent {
         let wish = PlanWish(
             order: order, isReplacement: replacing, count: 16, longest: 0, bytes: 0, exclude: [])
         return .answered(.plan(wish), .success(.plans(plans)))
@@ -46,6 +48,13 @@ struct PutMachineTests {
         let wish = PlanWish(
             order: order, isReplacement: false, count: 16, longest: 0, bytes: 0, exclude: [])
         return .answered(.plan(wish), .failure(refused(code)))
+    }
+
+    private var unanswered: PutEvent {
+        let wish = PlanWish(
+            order: 0, isReplacement: false, count: 16, longest: 0, bytes: 0, exclude: [])
+        let failure = ControlFailure.unreachable(address: "n", reason: "gone")
+        return .answered(.plan(wish), .failure(failure))
     }
 
     private func receipt(_ length: UInt64) -> SignedReceipt {
@@ -271,6 +280,30 @@ struct PutMachineTests {
                 (unplanned(.tooFewNodes), []), (.woke, ["plan 0 100"]),
                 (unplanned(.tooFewNodes), ["abandon"]),
             ])
+    }
+
+    @Test("a namenode that says nothing to ADDBLOCK is asked on, and that is told once")
+    func silence() {
+        var put = machine(.again(100))
+        expect(
+            &put,
+            [
+                (.began, ["create"]), (created, ["plan 0 100"]), (unanswered, ["waiting"]),
+                (.woke, ["plan 0 100"]), (unanswered, []), (.woke, ["plan 0 100"]),
+                (planned(plan(1)), ["write 0 at 0+100"]),
+            ])
+    }
+
+    @Test("CLOSE waits for a renewal that is under way")
+    func closesAfterRenewal() {
+        var put = machine(.again(100))
+        for event in [PutEvent.began, created, planned(plan(1)), .begun(0, first)] {
+            _ = put.take(event, now: 0)
+        }
+        #expect(put.take(.woke, now: 1_000 * Self.second).map(word) == ["renew"])
+        #expect(put.take(.sealed(first, receipt(100)), now: 1_001 * Self.second).isEmpty)
+        let renewed = PutEvent.answered(.renew, .success(.lease(Self.granted)))
+        #expect(put.take(renewed, now: 1_002 * Self.second).map(word) == ["close 0..<1"])
     }
 
     @Test("the lease is renewed while blocks are written; only the namenode's word ends it")

@@ -75,10 +75,7 @@ extension NamespaceClient {
 
     /// Says that a node does not answer: the namenode names it last for a while.
     public func reportSilent(_ node: NodeID) throws(ClientError) {
-        var message = ControlReportBad()
-        message.nodeID = Data(node.bytes)
-        message.reason = .silent
-        _ = try call(.reportBad(message), key: "", limit: Self.shortCall)
+        _ = try call(.silent(node), key: "", limit: Self.shortCall)
     }
 
     /// How far scrubs are; with `start`, asks for one now.
@@ -107,5 +104,15 @@ extension NamespaceClient {
         return StrayList(
             strays: reply.strays.map(StrayBlock.init), total: reply.total,
             deleting: reply.deleting, kept: reply.kept)
+    }
+}
+
+extension ControlRequest.OneOf_Operation {
+    /// The word of a client that a node does not answer.
+    package static func silent(_ node: NodeID) -> Self {
+        var message = ControlReportBad()
+        message.nodeID = Data(node.bytes)
+        message.reason = .silent
+        return .reportBad(message)
     }
 }

@@ -1,5 +1,6 @@
 import ControlClient
 import FoundationEssentials
+import Reactor
 import System
 import Wire
 
@@ -200,6 +201,15 @@ public final class NamespaceClient: Sendable {
         message.deadOnly = deadOnly
         let reply = try call(.report(message), key: "").report
         return (ClusterSummary(reply.status), reply.nodes.map(NodeSummary.init))
+    }
+
+    /// Calls to the same namenode over the ring of a put; `nil` while it is not connected.
+    func ringCalls<Purpose>() -> RingCalls<Purpose>? {
+        caller.peer.map { peer in
+            RingCalls(
+                to: caller.endpoint, at: SocketAddress(peer.address), cluster: peer.cluster,
+                software: caller.software)
+        }
     }
 
     /// One call of a put or a get, which judges refusals itself.

@@ -152,6 +152,7 @@ extension PutMachine {
     private mutating func planned(_ wish: PlanWish, _ plans: [BlockPlan]) {
         guard case .writing = phase, let (_, since, isStale) = asked else { return }
         asked = nil
+        unansweredSince = nil
         planning.planned()
         if wish.isReplacement {
             guard let place = writing.firstIndex(where: { $0.order == wish.order }) else { return }
@@ -177,6 +178,19 @@ extension PutMachine {
             return fail(.call(failure))
         }
         planAt = now + pause
+        sayWaiting(failure, since: since)
+    }
+
+    /// A refusal is no silence: other nodes may do.
+    private mutating func sayWaiting(_ failure: ControlFailure, since: UInt64) {
+        if case .refused = failure {
+            unansweredSince = nil
+            return
+        }
+        let start = unansweredSince ?? since
+        let isDue = start < .max && now - start >= Self.untold
+        if isDue { actions.append(.waiting(failure)) }
+        unansweredSince = isDue ? .max : start
     }
 
     // MARK: CLOSE

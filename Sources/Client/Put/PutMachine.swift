@@ -16,6 +16,8 @@ package struct PutMachine {
     static let mostPlanned = 16
     /// Plans are used for so long, nanoseconds: a fifth of a token's life.
     static let planLife: UInt64 = 120_000_000_000
+    /// Who waits at a terminal is told what for after this, nanoseconds.
+    static let untold: UInt64 = 1_000_000_000
     /// Calls that have their next occasion, nanoseconds.
     static let shortCall: UInt64 = 5_000_000_000
     /// At the bound of connections an old one is being closed: its place is free a few turns later.
@@ -56,6 +58,8 @@ package struct PutMachine {
     var asked: (wish: PlanWish, since: UInt64, isStale: Bool)?
     /// Not before this is the next one.
     var planAt: UInt64?
+    /// Since when the namenode has not answered an ADDBLOCK, until that was said.
+    var unansweredSince: UInt64?
 
     // Blocks.
     /// Those that are filled or sealed, in order; at most `mostWriting`.
@@ -88,6 +92,9 @@ package struct PutMachine {
     package func block(_ id: WriteID) -> PutBlock? { writing.first { $0.write == id } }
 
     func place(of id: WriteID) -> Int? { writing.firstIndex { $0.write == id } }
+
+    /// A block is under way.
+    package var isWriting: Bool { !writing.isEmpty }
 
     /// Bytes that every node of their chains has written.
     package var written: UInt64 { writing.reduce(sealedBytes) { $0 + $1.written } }
@@ -145,7 +152,7 @@ package struct PutMachine {
 
     private mutating func closeIfDone() {
         guard case .writing = phase, isExhausted, writing.isEmpty, !isListing, !isPeeking,
-            peeked == nil, refused == nil
+            peeked == nil, refused == nil, !isRenewing
         else { return }
         phase = .closing
         wait = RefusalWait(at: now, for: settings.span)

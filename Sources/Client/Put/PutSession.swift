@@ -4,19 +4,31 @@ import System
 import Wire
 
 /// One put on the calling thread: `PutMachine` over a `StreamEngine` that reads its source.
+///
+/// Calls are made by the namespace's caller, which blocks, until a block is written and after the
+/// last one is sealed. Between them they go over the ring, so that no stream waits for them.
 struct PutSession: ~Copyable {
+    /// Over the ring at once: a renewal, an ADDBLOCK, and words of silent nodes.
+    static let mostCalls = 16
+
     private var engine: StreamEngine<KernelRing>
     private let namespace: NamespaceClient
     private let source: PutSource
     private let options: PutOptions
     private let waiting: (@Sendable (ControlFailure) -> Void)?
     private var machine: PutMachine
+    private var calls: RingCalls<Purpose>?
     /// The first bytes of the next block, of a source of unknown length.
     private var peeked: (slot: Int32, count: Int)?
     private var wantsPeek = false
     private var shown: UInt64 = 0
     private var isOver = false
     private var failure: PutFailure?
+
+    private enum Purpose {
+        case call(PutCall)
+        case word
+    }
 
     init(
         engine: consuming StreamEngine<KernelRing>, namespace: NamespaceClient, source: PutSource,
@@ -72,6 +84,12 @@ struct PutSession: ~Copyable {
     }
 
     private mutating func take(_ event: StreamEvent) {
+        if let answers = calls?.take(event, over: &engine) {
+            for case (.call(let call), let result) in answers {
+                tell(PutEvent(call, result, key: machine.settings.key))
+            }
+            return
+        }
         switch event {
         case .filled(let id, let length, let isEnded):
             tell(.filled(id, length: length, isSourceEnded: isEnded))
@@ -102,7 +120,9 @@ struct PutSession: ~Copyable {
 
     private mutating func perform(_ action: PutAction) -> PutEvent? {
         switch action {
-        case .call(let call, let within): return make(call, within)
+        case .call(let call, let within):
+            if isOverRing(call), ask(.call(call), machine.operation(of: call)) { return nil }
+            return make(call, within)
         case .waiting(let failure): waiting?(failure)
         case .peek: wantsPeek = true
         case .write(let block):
@@ -119,7 +139,8 @@ struct PutSession: ~Copyable {
                 address: address)
             return begun(order, isMoved ? write : nil)
         case .end(let write): engine.end(write)
-        case .tell(let node): namespace.tell(silent: node)
+        case .tell(let node):
+            if !ask(.word, .silent(node)) { namespace.tell(silent: node) }
         case .finish(let failure, let kept):
             isOver = true
             self.failure = failure
@@ -146,6 +167,21 @@ struct PutSession: ~Copyable {
         request.flushEvery = options.flushEvery
         request.peeked = peeked
         return request
+    }
+
+    private func isOverRing(_ call: PutCall) -> Bool {
+        switch call {
+        case .plan, .renew: machine.isWriting
+        case .create, .close, .abandon: false
+        }
+    }
+
+    /// Asks the namenode over the ring. `false`: that cannot be.
+    private mutating func ask(
+        _ purpose: Purpose, _ operation: ControlRequest.OneOf_Operation
+    ) -> Bool {
+        if calls == nil { calls = namespace.ringCalls() }
+        return calls?.call(purpose, operation, over: &engine) ?? false
     }
 
     /// Asks the namenode, and waits for its answer: streams go on after it.

@@ -69,11 +69,7 @@ extension Worker {
     }
 
     mutating func replied(_ id: CallID, _ reply: ControlReply) {
-        guard reply.code != .ok else { return answered(notes[Int(id.index)], .success(reply)) }
-        let refusal = ControlFailure.Refusal(
-            code: reply.code, message: reply.message, live: Int(reply.liveNodes),
-            needed: Int(reply.neededNodes))
-        answered(notes[Int(id.index)], .failure(.refused(refusal)))
+        answered(notes[Int(id.index)], reply.outcome)
     }
 
     mutating func callFailed(_ id: CallID, _ failure: ControlFailure) {
@@ -84,7 +80,9 @@ extension Worker {
         let lane = Int(note.lane)
         switch note.purpose {
         case .nothing: return
-        case .awaited: return awaited = result.mapError { LoadFailure($0) }
+        case .awaited:
+            awaited = result.mapError { LoadFailure($0) }
+            return
         default: guard lanes[lane].generation == note.generation else { return }
         }
         switch (note.purpose, result) {

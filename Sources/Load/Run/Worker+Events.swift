@@ -11,7 +11,11 @@ extension Worker {
                 ping.grant = PingState.Grant(slot: slot, count: memory.count, offset: offset)
                 return pattern.fill(memory, object: PingState.object, offset: ping.base + offset)
             }
-            fill(writeLane[Int(id.index)], id, slot: slot, offset, memory)
+            let lane = writeLane[Int(id.index)]
+            guard let block = lanes[lane].put?.block(id) else { return }
+            pattern.fill(memory, object: lanes[lane].object, offset: block.start + offset)
+            let count = memory.count
+            provide(lane, id, slot: slot, count: count, to: offset + UInt64(count))
         case .progress(let id, let acked):
             guard phase.task != .ping else { return pinged(acked) }
             tell(writeLane[Int(id.index)], .progress(id, acked))

@@ -59,7 +59,11 @@ extension Worker {
         case .peek: preconditionFailure("the length is known")
         case .finish(let failure, _):
             lanes[lane].put = nil
-            if let failure { fail(lane, LoadFailure(failure, key: key(lane))) } else { stored(lane) }
+            guard let failure else {
+                stored(lane)
+                break
+            }
+            fail(lane, LoadFailure(failure))
         }
         return nil
     }
@@ -97,16 +101,12 @@ extension Worker {
 
     // MARK: The stream
 
-    mutating func fill(
-        _ lane: Int, _ id: WriteID, slot: Int32, _ offset: UInt64,
-        _ memory: UnsafeMutableRawBufferPointer
-    ) {
-        guard let block = lanes[lane].put?.block(id) else { return }
-        pattern.fill(memory, object: lanes[lane].object, offset: block.start + offset)
-        moved &+= UInt64(memory.count)
-        engine.provide(id, slot: slot, count: memory.count)
-        let end = offset + UInt64(memory.count)
-        if end == block.length { tell(lane, .filled(id, length: end, isSourceEnded: false)) }
+    /// A frame of a block was filled up to `end`.
+    mutating func provide(_ lane: Int, _ id: WriteID, slot: Int32, count: Int, to end: UInt64) {
+        moved &+= UInt64(count)
+        engine.provide(id, slot: slot, count: count)
+        guard end == lanes[lane].put?.block(id)?.length else { return }
+        tell(lane, .filled(id, length: end, isSourceEnded: false))
     }
 
     mutating func writeFailed(_ lane: Int, _ id: WriteID, _ failure: StreamFailure) {
@@ -124,7 +124,7 @@ extension Worker {
 }
 
 extension LoadFailure {
-    init(_ failure: PutFailure, key: String) {
+    init(_ failure: PutFailure) {
         switch failure {
         case .call(let failure): self.init(failure)
         case .stream(let failure, let plan, _):

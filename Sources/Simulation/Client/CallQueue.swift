@@ -38,13 +38,3 @@ struct CallQueue<Purpose> {
         return (purpose, answer.result)
     }
 }
-
-extension ControlRequest.OneOf_Operation {
-    /// The word of a client that a node does not answer.
-    static func silent(_ node: NodeID) -> Self {
-        var message = ControlReportBad()
-        message.nodeID.append(contentsOf: node.bytes)
-        message.reason = .silent
-        return .reportBad(message)
-    }
-}

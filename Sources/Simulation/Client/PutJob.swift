@@ -93,7 +93,8 @@ final class PutJob: ClientJob {
             tell(.progress(id, acked))
         case .sealed(let id, let seal): sealed(id, seal.receipt)
         case .writeFailed(let id, let failure):
-            cluster.note([20, UInt64(client.number)], "\(client.name): stream: \(failure.sentence)")
+            cluster.note(
+                [20, UInt64(client.number)], "\(client.name): stream: \(failure.sentence)")
             tell(.failed(id, failure, canMove: client.box.engine.canMove(id)))
         default: break
         }
