@@ -218,7 +218,8 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         case .discard: discarded(owner, event.outcome)
         case .sendControl, .forwardSeal, .forwardCredentials:
             sentControl(owner, kind, event.outcome)
-        case .sendFrame, .forwardFrame: sentFrame(owner, event)
+        case .sendFrame: sentRead(owner, event)
+        case .forwardFrame: forwarded(owner, event)
         case .sendPiece: sentPiece(owner, event.outcome)
         case .makeSocket: madeSocket(owner, event.outcome)
         case .connect: connected(owner, event.outcome)

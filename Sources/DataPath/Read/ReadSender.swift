@@ -21,7 +21,7 @@ extension Datanode where Ring: ~Copyable {
         }
         beginsSending(reader)
         connections.at(index).pointee.isSendingFrame = true
-        reactor.timers.arm(UInt32(index) * 2 + 1, at: deadline(settings.progressTimeout))
+        armSendDeadline(index, settings.progressTimeout)
         sendPayload(
             index, buffer: buffer, start + entry.pointee.sent,
             count: frames[Int(buffer)].header.frameBytes - entry.pointee.sent)
@@ -48,7 +48,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// A frame that was under way when its read failed is out: the error may follow, if it is
     /// whole.
-    mutating func sentBeforeFailure(_ index: Int32, _ event: Event) {
+    private mutating func sentBeforeFailure(_ index: Int32, _ event: Event) {
         let buffer = event.operation.buffer
         releasePayload(buffer)
         guard case .done(let count) = event.outcome, UInt32(count) == event.operation.length else {
@@ -59,6 +59,11 @@ extension Datanode where Ring: ~Copyable {
 
     /// Part or all of a frame went out.
     mutating func sentRead(_ index: Int32, _ event: Event) {
+        guard settlePayload(index, event) else { return }
+        connections.at(index).pointee.isSendingFrame = false
+        guard connections.at(index).pointee.failure == nil else {
+            return sentBeforeFailure(index, event)
+        }
         let buffer = event.operation.buffer
         let reader = connections.at(index).pointee.reader
         guard reader >= 0 else { return releasePayload(buffer) }
@@ -75,7 +80,7 @@ extension Datanode where Ring: ~Copyable {
             releasePayload(buffer)
             return peerEnded(index)
         }
-        reactor.timers.clear(UInt32(index) * 2 + 1)
+        clearSendDeadline(index)
         let header = frames[Int(buffer)].header
         let isYielding = entry.pointee.isYielding
         entry.pointee.isYielding = false

@@ -103,7 +103,7 @@ extension Datanode where Ring: ~Copyable {
         entry.pointee.sent = sent
         entry.pointee.pieceBytes = count
         entry.pointee.pieceSent = 0
-        reactor.timers.arm(UInt32(index) * 2 + 1, at: deadline(settings.progressTimeout))
+        armSendDeadline(index, settings.progressTimeout)
         connections.at(index).pointee.isSendingFrame = true
         sendPiece(reader)
     }
@@ -136,7 +136,7 @@ extension Datanode where Ring: ~Copyable {
         case .cancelled, .disconnected, .full, .failed: return peerEnded(index)
         }
         guard entry.pointee.pieceSent == entry.pointee.pieceBytes else { return sendPiece(reader) }
-        reactor.timers.clear(UInt32(index) * 2 + 1)
+        clearSendDeadline(index)
         guard let cut = entry.pointee.cut, entry.pointee.sent == cut.frameBytes else {
             return readAhead(reader)
         }
