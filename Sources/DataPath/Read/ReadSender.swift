@@ -19,7 +19,7 @@ extension Datanode where Ring: ~Copyable {
             fillHeader(reader, buffer, index)
             frames[Int(buffer)].header.encode(into: start)
         }
-        beginsSending(reader)
+        readers.beginSending(reader, now: reactor.now)
         connections.at(index).pointee.isSendingFrame = true
         armSendDeadline(index, settings.progressTimeout)
         sendPayload(
@@ -68,7 +68,7 @@ extension Datanode where Ring: ~Copyable {
         let reader = connections.at(index).pointee.reader
         guard reader >= 0 else { return releasePayload(buffer) }
         let entry = readers.at(reader)
-        endsSending(reader)
+        readers.endSending(reader)
         switch event.outcome {
         case .done(let count):
             entry.pointee.sent += Int(count)
@@ -118,7 +118,7 @@ extension Datanode where Ring: ~Copyable {
     /// There is no file. Unless the block was deleted meanwhile, this copy is lost.
     mutating func failMissing(_ reader: Int32) {
         let block = readers.at(reader).pointee.block
-        guard index[block] != nil, !dying.contains(block) else {
+        guard index[block] != nil, !deletions.isDying(block) else {
             return failRead(reader, .notFound)
         }
         failCorrupt(reader, ScrubFinding("its file is gone"))
@@ -150,12 +150,8 @@ extension Datanode where Ring: ~Copyable {
     /// Gives everything back that the kernel does not hold; the rest comes back with its
     /// completions.
     mutating func endReader(_ reader: Int32) {
+        guard readers.end(reader) else { return }
         let entry = readers.at(reader)
-        guard !entry.pointee.isEnding else { return }
-        entry.pointee.isEnding = true
-        endingReaders += 1
-        sendingReaders.remove(reader)
-        hasBuffer(reader)
         var isFirst = true
         while entry.pointee.count > 0 {
             let buffer = entry.pointee.popFirst()
@@ -173,15 +169,12 @@ extension Datanode where Ring: ~Copyable {
         }
         if entry.pointee.metadata >= 0 { releaseMetadata(entry.pointee.metadata) }
         entry.pointee.metadata = -1
-        guard !entry.pointee.descriptor.isNone else { return closedReader(reader) }
+        guard !entry.pointee.descriptor.isNone else { return readers.remove(reader) }
         entry.pointee.isClosing = true
         start(.closeReader, reader: reader, .close(entry.pointee.descriptor))
     }
 
-    mutating func closedReader(_ reader: Int32) {
-        endingReaders -= 1
-        readers.remove(reader)
-    }
+    mutating func closedReader(_ reader: Int32) { readers.remove(reader) }
 
     mutating func start(
         _ kind: OperationKind, reader index: Int32, buffer: Int32 = -1, _ request: Request
