@@ -36,7 +36,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     var connections: Slab<Connection>
     var places: ConnectionPlaces
     var streams: Slab<WriteStream>
-    var readers: Slab<ReadStream>
+    var readers: Readers
     public internal(set) var devices: [Device]
     public internal(set) var index: BlockIndex
     /// Idle connections to successors, the oldest first.
@@ -45,28 +45,13 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     var heldFrames = 0
     /// Payload buffers with parts of reads' answers in them.
     var readBuffers = 0
-    /// Reads that hold no buffer and wait for one.
-    var starvedReaders = 0
-    /// Reads that end, and wait for the kernel.
-    var endingReaders = 0
-    /// Reads whose socket has bytes to take, the one that has had them longest first.
-    var sendingReaders: AgeList
-    var isReadTurnArmed = false
     /// The write stream of each open block.
     var openStreams: [BlockID: Int32] = [:]
 
-    /// Blocks whose file is being unlinked or recycled: nobody may begin to read them.
-    var dying: Set<BlockID> = []
+    var deletions = Deletions()
     /// Blocks of failed devices that are yet to be told to be lost.
     var losing: [BlockID] = []
-    /// Spare files that are being unlinked.
-    var sparesEnding = 0
-    /// Numbers that are gone: a token that is still good must not bring one back.
-    var deleted = DeletedNumbers()
-    /// One for each device.
-    var scrubs: [ScrubDevice]
-    /// Operations of the scrub in the kernel's hands.
-    var scrubsInFlight = 0
+    var scrubs: Scrubs
 
     /// Who waits for a payload buffer, in order: connections by index, readers behind them.
     var bufferWaiters: WaitList
@@ -112,8 +97,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
             byteCount: budget.connections * Connection.memoryBytes, alignment: 64)
         connections = Slab(capacity: budget.connections)
         streams = Slab(capacity: budget.writeStreams)
-        readers = Slab(capacity: budget.readStreams)
-        sendingReaders = AgeList(places: budget.readStreams)
+        readers = Readers(budget)
         bufferWaiters = WaitList(places: budget.connections + budget.readStreams)
         metadataWaiters = WaitList(places: budget.writeStreams + budget.readStreams)
         let mailbox = Mailbox<Mail>(capacity: budget.mailbox, waker: ring.waker)
@@ -131,7 +115,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         reactor = Reactor(
             ring: ring, operations: budget.operations,
             timers: 2 * budget.connections + devices.count + 1)
-        scrubs = Array(repeating: ScrubDevice(settings, now: reactor.now), count: devices.count)
+        scrubs = Scrubs(settings, devices: devices.count, now: reactor.now)
         self.region = region
         self.settings = settings
         self.identity = identity
@@ -209,7 +193,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// Nothing is open and nothing is in the kernel's hands but the accept and the wake-up.
     public var isIdle: Bool {
-        connections.count == 0 && streams.count == 0 && readers.count == 0 && scrubsInFlight == 0
+        connections.count == 0 && streams.count == 0 && readers.count == 0 && scrubs.inFlight == 0
     }
 
     private mutating func handle(_ event: Event) {
@@ -224,7 +208,8 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         case .discard: discarded(owner, event.outcome)
         case .sendControl, .forwardSeal, .forwardCredentials:
             sentControl(owner, kind, event.outcome)
-        case .sendFrame, .forwardFrame: sentFrame(owner, event)
+        case .sendFrame: sentRead(owner, event)
+        case .forwardFrame: forwarded(owner, event)
         case .sendPiece: sentPiece(owner, event.outcome)
         case .makeSocket: madeSocket(owner, event.outcome)
         case .connect: connected(owner, event.outcome)

@@ -76,68 +76,9 @@ extension Datanode where Ring: ~Copyable {
         send(index, header, payload: receipt.signed(with: key))
     }
 
-    /// Sends one frame from the connection's own memory.
-    mutating func send(_ index: Int32, _ header: FrameHeader, payload: [UInt8]) {
-        payload.withUnsafeBytes { fillControlFrame(index, header, $0) }
-        let isAnswer = connections.at(index).pointee.role == .inbound
-        sendControlFrame(index, isAnswer ? .sendControl : .forwardSeal)
-    }
-
-    mutating func fillControlFrame(
-        _ index: Int32, _ header: FrameHeader, _ payload: UnsafeRawBufferPointer
-    ) {
+    /// A control frame is out: what waits behind it follows.
+    mutating func controlSent(_ index: Int32) {
         let connection = connections.at(index)
-        let memory = self.memory(of: index) + connection.pointee.controlOffset
-        let length = FrameHeader.byteCount + payload.count
-        precondition(
-            length <= connection.pointee.controlBytes,
-            "a control frame fits its connection's memory")
-        var header = header
-        header.payloadLength = UInt32(payload.count)
-        header.encode(into: memory)
-        if connection.pointee.peerVersion != FrameHeader.version {
-            FrameHeader.setVersion(connection.pointee.peerVersion, of: memory)
-        }
-        if let base = payload.baseAddress {
-            (memory + FrameHeader.byteCount).copyMemory(from: base, byteCount: payload.count)
-        }
-        connection.pointee.controlLength = length
-    }
-
-    /// Sends the frame that `fillControlFrame` made.
-    mutating func sendControlFrame(_ index: Int32, _ kind: OperationKind) {
-        let connection = connections.at(index)
-        connection.pointee.isSendingControl = true
-        connection.pointee.controlSent = 0
-        reactor.timers.arm(UInt32(index) * 2 + 1, at: deadline(settings.progressTimeout))
-        sendMoreControl(index, kind)
-    }
-
-    private mutating func sendMoreControl(_ index: Int32, _ kind: OperationKind) {
-        let connection = connections.at(index)
-        let sent = connection.pointee.controlSent
-        start(
-            kind, connection: index,
-            .send(
-                connection.pointee.descriptor,
-                memory(of: index) + connection.pointee.controlOffset + sent,
-                count: connection.pointee.controlLength - sent, more: false))
-    }
-
-    mutating func sentControl(_ index: Int32, _ kind: OperationKind, _ outcome: Outcome) {
-        guard settle(index) else { return }
-        let connection = connections.at(index)
-        switch outcome {
-        case .done(let count):
-            connection.pointee.controlSent += Int(count)
-            guard connection.pointee.controlSent == connection.pointee.controlLength else {
-                return sendMoreControl(index, kind)
-            }
-        case .again: return sendMoreControl(index, kind)
-        case .cancelled, .disconnected, .full, .failed: return peerEnded(index)
-        }
-        reactor.timers.clear(UInt32(index) * 2 + 1)
-        connection.pointee.isSendingControl = false
         let stream = connection.pointee.stream
         guard connection.pointee.role == .inbound else {
             return stream >= 0 ? proceed(stream) : ()

@@ -50,7 +50,7 @@ extension Datanode where Ring: ~Copyable {
         let token = admitted.token
         guard !isFenced else { return refuse(.fenced) }
         guard !isDraining, !isStopping else { return refuse(.shuttingDown) }
-        guard !dying.contains(token.block) else { return refuse(.notFound) }
+        guard !deletions.isDying(token.block) else { return refuse(.notFound) }
         if let open = openStreams[token.block] {
             let stream = streams.at(open)
             guard token.incarnation == stream.pointee.incarnation else {
@@ -85,7 +85,7 @@ extension Datanode where Ring: ~Copyable {
             }
         }
         // Its token may outlive it.
-        guard !deleted.contains(token.block, token.epoch) else { return refuse(.notFound) }
+        guard !deletions.remembers(token.block, token.epoch) else { return refuse(.notFound) }
         let bytes = expected == 0 ? token.maxLength : min(expected, token.maxLength)
         guard let device = chooseDevice(bytes) else {
             return refuse(devices.allSatisfy(\.isFailed) ? .deviceFailed : .noSpace)

@@ -12,7 +12,7 @@ extension Datanode where Ring: ~Copyable {
         // Another block under the same number stays. The namenode hears again what is here, so that
         // it does not go on asking.
         guard record.isCovered(by: deletion) else { return self.record(block, record) }
-        guard !dying.contains(block), dying.count < Budget.deletions else { return }
+        guard !deletions.isDying(block), deletions.hasRoom else { return }
         if let stream = openStreams[block] {
             let entry = streams.at(stream)
             if entry.pointee.upstream >= 0 { fail(entry.pointee.upstream, .notFound) }
@@ -41,7 +41,7 @@ extension Datanode where Ring: ~Copyable {
 
     mutating func unlink(_ block: BlockID, _ device: Int) {
         guard !devices[device].isFailed else { return tellLost(block) }
-        dying.insert(block)
+        deletions.begin(block)
         let directory = devices[device].blocks
         let name = Device.name(of: block)
         guard let spare = spare(of: block, device) else {
@@ -99,8 +99,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     private mutating func forget(_ block: BlockID, _ record: BlockRecord, isRecycled: Bool) {
-        dying.remove(block)
-        if settings.remembersDeleted { deleted.insert(block, record.epoch) }
+        deletions.finish(block, remembering: settings.remembersDeleted ? record.epoch : nil)
         if record.state == .sealed || record.state == .corrupt {
             let used = devices[record.device].usedBytes
             devices[record.device].usedBytes = used - min(used, record.length)
@@ -157,7 +156,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// `false`: there is none, or enough are on their way.
     private mutating func giveUpSpare(_ device: Int) -> Bool {
-        guard sparesEnding < Budget.deletions, let spare = devices[device].recycled.takeLargest()
+        guard deletions.hasRoomForSpare, let spare = devices[device].recycled.takeLargest()
         else { return false }
         devices[device].room.gained(spare.bytes)
         unlinkSpare(device, spare)
@@ -166,8 +165,8 @@ extension Datanode where Ring: ~Copyable {
 
     private mutating func unlinkSpare(_ device: Int, _ spare: RecycledFiles.File) {
         // A file that stays for want of an operation is found again at the next start.
-        guard sparesEnding < Budget.deletions else { return }
-        sparesEnding += 1
+        guard deletions.hasRoomForSpare else { return }
+        deletions.beginSpare()
         let directory = devices[device].blocks
         start(.unlinkSpare, device, argument: spare.number) { memory in
             .unlink(at: directory, path: memory.storePath(spare.name, at: 0))
@@ -175,7 +174,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     mutating func unlinkedSpare(_ device: Int32, _ outcome: Outcome) {
-        sparesEnding -= 1
+        deletions.finishSpare()
         if case .done = outcome { devices[Int(device)].isFull = false }
     }
 

@@ -110,17 +110,11 @@ extension Datanode where Ring: ~Copyable {
         send(index, header, payload: [])
     }
 
-    mutating func sentFrame(_ index: Int32, _ event: Event) {
-        guard !event.completion.isNotification else { return notified(index, event) }
+    /// Part or all of a frame went to the next node.
+    mutating func forwarded(_ index: Int32, _ event: Event) {
+        guard settlePayload(index, event) else { return }
         let buffer = event.operation.buffer
-        guard settleSend(index, event) else { return releasePayload(buffer) }
-        let connection = connections.at(index)
-        if connection.pointee.role == .inbound {
-            connection.pointee.isSendingFrame = false
-            guard connection.pointee.failure == nil else { return sentBeforeFailure(index, event) }
-            return sentRead(index, event)
-        }
-        let stream = connection.pointee.stream
+        let stream = connections.at(index).pointee.stream
         guard stream >= 0 else { return releasePayload(buffer) }
         let entry = streams.at(stream)
         entry.pointee.forwards.isSending = false
@@ -193,13 +187,12 @@ extension Datanode where Ring: ~Copyable {
         let done = connection.pointee.payloadBytes
         let count = Int(connection.pointee.header.payloadLength)
         guard done < count else { return answered(index) }
-        reactor.timers.arm(UInt32(index) * 2, at: deadline(settings.progressTimeout))
-        connection.pointee.pending += 1
-        connection.pointee.receiveToken = reactor.start(
+        armReceiveDeadline(index, settings.progressTimeout)
+        start(
+            .receivePayload, connection: index,
             .receive(
                 connection.pointee.descriptor, received(of: index) + done, count: count - done,
-                waitAll: true),
-            OperationContext(kind: OperationKind.receivePayload.rawValue, owner: UInt32(index)))
+                waitAll: true))
     }
 
     /// Part of a `sealed` or `error` payload arrived.
@@ -314,8 +307,7 @@ extension Datanode where Ring: ~Copyable {
     private mutating func rewatch(_ stream: Int32) {
         let entry = streams.at(stream)
         guard entry.pointee.downstream >= 0 else { return }
-        let timer = UInt32(entry.pointee.downstream) * 2
-        reactor.timers.clear(timer)
+        clearReceiveDeadline(entry.pointee.downstream)
         let owesData =
             !entry.pointee.join.isChainReady
             || entry.pointee.join.behind.written < entry.pointee.forwards.forwarded
@@ -330,6 +322,6 @@ extension Datanode where Ring: ~Copyable {
         }
         // A flush or a durable seal waits for every device, which takes as long as it takes.
         let span = owesData ? settings.progressTimeout : 6 * settings.progressTimeout
-        reactor.timers.arm(timer, at: deadline(span))
+        armReceiveDeadline(entry.pointee.downstream, span)
     }
 }

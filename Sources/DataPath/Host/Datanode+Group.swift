@@ -53,8 +53,8 @@ extension Datanode where Ring: ~Copyable {
     /// the kernel still has memory of a zero-copy send.
     private mutating func forget(_ index: Int32) {
         counters.connectionsMoved &+= 1
-        reactor.timers.clear(UInt32(index) * 2)
-        reactor.timers.clear(UInt32(index) * 2 + 1)
+        clearReceiveDeadline(index)
+        clearSendDeadline(index)
         places.leave(index)
         let connection = connections.at(index)
         connection.pointee.life = .closing

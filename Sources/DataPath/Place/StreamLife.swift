@@ -86,6 +86,25 @@ extension Datanode where Ring: ~Copyable {
         }
     }
 
+    // MARK: Operations
+
+    mutating func start(
+        _ kind: OperationKind, stream index: Int32, buffer: Int32 = -1, _ request: Request
+    ) {
+        streams.at(index).pointee.pending += 1
+        reactor.start(
+            request, OperationContext(kind: kind.rawValue, owner: UInt32(index), buffer: buffer))
+    }
+
+    /// An operation of a stream completed. `false`: the stream is ending and only waits for its
+    /// operations.
+    mutating func settle(stream index: Int32) -> Bool {
+        let stream = streams.at(index)
+        stream.pointee.pending -= 1
+        guard stream.pointee.isEnding else { return true }
+        return false
+    }
+
     // MARK: Stopping
 
     /// Ends every connection and stream; `isIdle` says when the last is gone.

@@ -19,9 +19,9 @@ extension Datanode where Ring: ~Copyable {
             fillHeader(reader, buffer, index)
             frames[Int(buffer)].header.encode(into: start)
         }
-        beginsSending(reader)
+        readers.beginSending(reader, now: reactor.now)
         connections.at(index).pointee.isSendingFrame = true
-        reactor.timers.arm(UInt32(index) * 2 + 1, at: deadline(settings.progressTimeout))
+        armSendDeadline(index, settings.progressTimeout)
         sendPayload(
             index, buffer: buffer, start + entry.pointee.sent,
             count: frames[Int(buffer)].header.frameBytes - entry.pointee.sent)
@@ -48,7 +48,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// A frame that was under way when its read failed is out: the error may follow, if it is
     /// whole.
-    mutating func sentBeforeFailure(_ index: Int32, _ event: Event) {
+    private mutating func sentBeforeFailure(_ index: Int32, _ event: Event) {
         let buffer = event.operation.buffer
         releasePayload(buffer)
         guard case .done(let count) = event.outcome, UInt32(count) == event.operation.length else {
@@ -59,11 +59,16 @@ extension Datanode where Ring: ~Copyable {
 
     /// Part or all of a frame went out.
     mutating func sentRead(_ index: Int32, _ event: Event) {
+        guard settlePayload(index, event) else { return }
+        connections.at(index).pointee.isSendingFrame = false
+        guard connections.at(index).pointee.failure == nil else {
+            return sentBeforeFailure(index, event)
+        }
         let buffer = event.operation.buffer
         let reader = connections.at(index).pointee.reader
         guard reader >= 0 else { return releasePayload(buffer) }
         let entry = readers.at(reader)
-        endsSending(reader)
+        readers.endSending(reader)
         switch event.outcome {
         case .done(let count):
             entry.pointee.sent += Int(count)
@@ -75,7 +80,7 @@ extension Datanode where Ring: ~Copyable {
             releasePayload(buffer)
             return peerEnded(index)
         }
-        reactor.timers.clear(UInt32(index) * 2 + 1)
+        clearSendDeadline(index)
         let header = frames[Int(buffer)].header
         let isYielding = entry.pointee.isYielding
         entry.pointee.isYielding = false
@@ -113,7 +118,7 @@ extension Datanode where Ring: ~Copyable {
     /// There is no file. Unless the block was deleted meanwhile, this copy is lost.
     mutating func failMissing(_ reader: Int32) {
         let block = readers.at(reader).pointee.block
-        guard index[block] != nil, !dying.contains(block) else {
+        guard index[block] != nil, !deletions.isDying(block) else {
             return failRead(reader, .notFound)
         }
         failCorrupt(reader, ScrubFinding("its file is gone"))
@@ -145,12 +150,8 @@ extension Datanode where Ring: ~Copyable {
     /// Gives everything back that the kernel does not hold; the rest comes back with its
     /// completions.
     mutating func endReader(_ reader: Int32) {
+        guard readers.end(reader) else { return }
         let entry = readers.at(reader)
-        guard !entry.pointee.isEnding else { return }
-        entry.pointee.isEnding = true
-        endingReaders += 1
-        sendingReaders.remove(reader)
-        hasBuffer(reader)
         var isFirst = true
         while entry.pointee.count > 0 {
             let buffer = entry.pointee.popFirst()
@@ -168,15 +169,12 @@ extension Datanode where Ring: ~Copyable {
         }
         if entry.pointee.metadata >= 0 { releaseMetadata(entry.pointee.metadata) }
         entry.pointee.metadata = -1
-        guard !entry.pointee.descriptor.isNone else { return closedReader(reader) }
+        guard !entry.pointee.descriptor.isNone else { return readers.remove(reader) }
         entry.pointee.isClosing = true
         start(.closeReader, reader: reader, .close(entry.pointee.descriptor))
     }
 
-    mutating func closedReader(_ reader: Int32) {
-        endingReaders -= 1
-        readers.remove(reader)
-    }
+    mutating func closedReader(_ reader: Int32) { readers.remove(reader) }
 
     mutating func start(
         _ kind: OperationKind, reader index: Int32, buffer: Int32 = -1, _ request: Request

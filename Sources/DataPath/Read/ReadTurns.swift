@@ -9,74 +9,33 @@ extension Datanode where Ring: ~Copyable {
     /// The one deadline behind those of connections and devices.
     var readTurnTimer: UInt32 { UInt32(2 * connections.capacity + devices.count) }
 
-    /// A read holds no buffer, and there is none.
-    mutating func starves(_ reader: Int32) {
-        guard !readers.at(reader).pointee.isStarved else { return }
-        readers.at(reader).pointee.isStarved = true
-        starvedReaders += 1
-        watchReadTurns()
-    }
-
-    /// It has one, or ends.
-    mutating func hasBuffer(_ reader: Int32) {
-        guard readers.at(reader).pointee.isStarved else { return }
-        readers.at(reader).pointee.isStarved = false
-        starvedReaders -= 1
-    }
-
     /// Turns are watched while buffers or read streams run short.
     mutating func watchReadTurns() {
-        guard !isReadTurnArmed,
-            starvedReaders > 0 || settings.budget.readPatience(free: freeReadStreams) != nil
-        else { return }
-        isReadTurnArmed = true
-        let turn = settings.budget.readTurn(starved: starvedReaders)
+        guard !readers.isTurnArmed, let turn = readers.turn(settings.budget) else { return }
+        readers.isTurnArmed = true
         reactor.timers.arm(readTurnTimer, at: deadline(turn))
     }
 
+    /// Ends the sends of those whose sockets took nothing for a turn, and the reads that took
+    /// nothing for too long.
     mutating func readTurn() {
-        isReadTurnArmed = false
-        if starvedReaders > 0 { endReadTurns() }
-        endStalledReads()
-        watchReadTurns()
-    }
-
-    private var freeReadStreams: Int { readers.capacity - readers.count + endingReaders }
-
-    /// Ends the reads whose sockets took nothing for longest, so that others find a read stream.
-    private mutating func endStalledReads() {
-        while let patience = settings.budget.readPatience(free: freeReadStreams),
-            let reader = sendingReaders.oldest,
-            readers.at(reader).pointee.sendingSince &+ patience <= reactor.now
-        {
+        readers.isTurnArmed = false
+        if readers.starved > 0 { endReadTurns() }
+        while let reader = readers.stalled(settings.budget, now: reactor.now) {
             counters.readsEnded &+= 1
             close(readers.at(reader).pointee.connection)
         }
+        watchReadTurns()
     }
 
-    /// The read's socket has bytes to take.
-    mutating func beginsSending(_ reader: Int32) {
-        readers.at(reader).pointee.isSending = true
-        readers.at(reader).pointee.sendingSince = reactor.now
-        sendingReaders.add(reader)
-    }
-
-    mutating func endsSending(_ reader: Int32) {
-        readers.at(reader).pointee.isSending = false
-        sendingReaders.remove(reader)
-    }
-
-    /// Ends the sends of those whose sockets took nothing for a turn.
     private mutating func endReadTurns() {
-        let turn = settings.budget.readTurn(starved: starvedReaders)
-        for reader in 0..<Int32(readers.capacity) where readers.isUsed(reader) {
-            let entry = readers.at(reader)
-            guard entry.pointee.isSending, !entry.pointee.isEnding, !entry.pointee.isYielding,
-                entry.pointee.count > 0, entry.pointee.sendingSince &+ turn <= reactor.now
-            else { continue }
-            entry.pointee.isYielding = true
+        for reader in 0..<Int32(readers.capacity)
+        where readers.isUsed(reader) && readers.isOverdue(reader, settings.budget, now: reactor.now)
+        {
+            readers.at(reader).pointee.isYielding = true
             counters.readsCut &+= 1
-            reactor.cancel(connections.at(entry.pointee.connection).pointee.sendToken)
+            let index = readers.at(reader).pointee.connection
+            reactor.cancel(connections.at(index).pointee.sendToken)
         }
     }
 
@@ -103,7 +62,7 @@ extension Datanode where Ring: ~Copyable {
         entry.pointee.sent = sent
         entry.pointee.pieceBytes = count
         entry.pointee.pieceSent = 0
-        reactor.timers.arm(UInt32(index) * 2 + 1, at: deadline(settings.progressTimeout))
+        armSendDeadline(index, settings.progressTimeout)
         connections.at(index).pointee.isSendingFrame = true
         sendPiece(reader)
     }
@@ -112,7 +71,7 @@ extension Datanode where Ring: ~Copyable {
         let entry = readers.at(reader)
         let index = entry.pointee.connection
         let done = entry.pointee.pieceSent
-        beginsSending(reader)
+        readers.beginSending(reader, now: reactor.now)
         start(
             .sendPiece, connection: index,
             .send(
@@ -126,7 +85,7 @@ extension Datanode where Ring: ~Copyable {
         // It failed inside a frame: no error can follow.
         guard reader >= 0 else { return close(index) }
         let entry = readers.at(reader)
-        endsSending(reader)
+        readers.endSending(reader)
         switch outcome {
         case .done(let count):
             entry.pointee.pieceSent += Int(count)
@@ -136,7 +95,7 @@ extension Datanode where Ring: ~Copyable {
         case .cancelled, .disconnected, .full, .failed: return peerEnded(index)
         }
         guard entry.pointee.pieceSent == entry.pointee.pieceBytes else { return sendPiece(reader) }
-        reactor.timers.clear(UInt32(index) * 2 + 1)
+        clearSendDeadline(index)
         guard let cut = entry.pointee.cut, entry.pointee.sent == cut.frameBytes else {
             return readAhead(reader)
         }

@@ -33,7 +33,7 @@ extension Datanode where Ring: ~Copyable {
         func refuse(_ status: Status) -> Result<BlockRecord, TokenCheck.Refused> {
             .failure(TokenCheck.Refused(status: status))
         }
-        guard let record = index[header.block], !dying.contains(header.block) else {
+        guard let record = index[header.block], !deletions.isDying(header.block) else {
             return refuse(.notFound)
         }
         // The same number, given by another copy of the namespace.
@@ -204,7 +204,7 @@ extension Datanode where Ring: ~Copyable {
             entry.pointee.count < settings.budget.framesPerRead
         {
             // Who has one leaves the next to those who have none.
-            guard entry.pointee.count == 0 || starvedReaders == 0 else { return }
+            guard entry.pointee.count == 0 || readers.starved == 0 else { return }
             let left = min(payloads.free, settings.budget.readBuffers - readBuffers)
             guard left > 0, Budget.mayTake(held: entry.pointee.count, free: left),
                 let buffer = payloads.take()
@@ -212,10 +212,13 @@ extension Datanode where Ring: ~Copyable {
                 if bufferWaiters.add(Int32(connections.capacity) + reader) {
                     counters.bufferWaits &+= 1
                 }
-                if entry.pointee.count == 0 { starves(reader) }
+                if entry.pointee.count == 0 {
+                    readers.starve(reader)
+                    watchReadTurns()
+                }
                 return
             }
-            hasBuffer(reader)
+            readers.hasBuffer(reader)
             frames[Int(buffer)] = FrameSlot(header: nextFrame(reader), isRead: true)
             frames[Int(buffer)].transfer = frames[Int(buffer)].pagesToRead
             readBuffers += 1

@@ -10,7 +10,7 @@ extension Datanode where Ring: ~Copyable {
         let connection = connections.at(index)
         connection.pointee.payloadBytes = 0
         connection.pointee.receiving = .payload
-        reactor.timers.arm(UInt32(index) * 2, at: deadline(settings.progressTimeout))
+        armReceiveDeadline(index, settings.progressTimeout)
         receiveMoreCredentials(index)
     }
 
@@ -49,7 +49,7 @@ extension Datanode where Ring: ~Copyable {
         let header = connection.pointee.header
         connection.pointee.receiving = .header
         connection.pointee.headerBytes = 0
-        reactor.timers.clear(UInt32(index) * 2)
+        clearReceiveDeadline(index)
         guard !handOver(index, header) else { return }
         takeNextHeader(index, header, behind: received(of: index))
         if header.operation == .write {

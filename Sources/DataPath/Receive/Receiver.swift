@@ -24,7 +24,7 @@ extension Datanode where Ring: ~Copyable {
             isHolding
             ? settings.progressTimeout
             : stream >= 0 ? settings.streamIdleTimeout : settings.idleTimeout
-        reactor.timers.arm(UInt32(index) * 2, at: deadline(span))
+        armReceiveDeadline(index, span)
     }
 
     private mutating func receiveHeader(_ index: Int32) {
@@ -56,9 +56,8 @@ extension Datanode where Ring: ~Copyable {
             } else {
                 if isFirst {
                     // A frame that has begun has its own deadline, which more bytes do not move.
-                    reactor.timers.clear(UInt32(index) * 2)
-                    reactor.timers.arm(
-                        UInt32(index) * 2, at: deadline(settings.progressTimeout))
+                    clearReceiveDeadline(index)
+                    armReceiveDeadline(index, settings.progressTimeout)
                 }
                 receiveHeader(index)
             }
@@ -70,7 +69,7 @@ extension Datanode where Ring: ~Copyable {
     /// The 128 bytes in the connection's memory are a header: check them and take the frame up.
     mutating func headerComplete(_ index: Int32) {
         let connection = connections.at(index)
-        reactor.timers.clear(UInt32(index) * 2)
+        clearReceiveDeadline(index)
         do {
             connection.pointee.header = try FrameHeader(decoding: memory(of: index))
         } catch {
@@ -167,7 +166,7 @@ extension Datanode where Ring: ~Copyable {
             connection.pointee.receiving = .waitingForBuffer
             // Twice the progress deadline: peers that hold buffers and stall are cut off within
             // one.
-            reactor.timers.arm(UInt32(index) * 2, at: deadline(2 * settings.progressTimeout))
+            armReceiveDeadline(index, 2 * settings.progressTimeout)
         }
         let isData = connection.pointee.stream >= 0
         var held = 0
@@ -196,8 +195,8 @@ extension Datanode where Ring: ~Copyable {
         connection.pointee.buffer = buffer
         connection.pointee.payloadBytes = 0
         connection.pointee.receiving = .payload
-        reactor.timers.clear(UInt32(index) * 2)
-        reactor.timers.arm(UInt32(index) * 2, at: deadline(settings.progressTimeout))
+        clearReceiveDeadline(index)
+        armReceiveDeadline(index, settings.progressTimeout)
         receiveMorePayload(index)
     }
 
@@ -268,7 +267,7 @@ extension Datanode where Ring: ~Copyable {
         connection.pointee.buffer = -1
         connection.pointee.receiving = .header
         connection.pointee.headerBytes = 0
-        reactor.timers.clear(UInt32(index) * 2)
+        clearReceiveDeadline(index)
         takeNextHeader(index, header, behind: payload(header, in: buffer))
         place(index, header, buffer)
         continueReceiving(index)

@@ -7,7 +7,7 @@ struct ScrubDevice {
     var pace: ScrubPace
     var job: ScrubJob?
     /// An operation is in the kernel's hands.
-    var isBusy = false
+    fileprivate(set) var isBusy = false
     /// When the device was surveyed last, or 0.
     var surveyed: UInt64 = 0
     var counts = Counts()
@@ -21,6 +21,34 @@ struct ScrubDevice {
     init(_ settings: DatanodeSettings, now: UInt64) {
         tour = ScrubTour()
         pace = ScrubPace(period: settings.scrubPeriod, share: settings.scrubShare, now: now)
+    }
+}
+
+/// The scrub of all devices by one reactor.
+struct Scrubs {
+    private var devices: [ScrubDevice]
+    /// Operations in the kernel's hands.
+    private(set) var inFlight = 0
+
+    init(_ settings: DatanodeSettings, devices count: Int, now: UInt64) {
+        devices = Array(repeating: ScrubDevice(settings, now: now), count: count)
+    }
+
+    subscript(device: Int) -> ScrubDevice {
+        get { devices[device] }
+        _modify { yield &devices[device] }
+    }
+
+    /// An operation of the device's scrub begins.
+    mutating func begin(_ device: Int) {
+        precondition(!devices[device].isBusy, "a device's scrub does one thing at a time")
+        devices[device].isBusy = true
+        inFlight += 1
+    }
+
+    mutating func settle(_ device: Int) {
+        devices[device].isBusy = false
+        inFlight -= 1
     }
 }
 

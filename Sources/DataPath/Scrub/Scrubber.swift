@@ -93,7 +93,7 @@ extension Datanode where Ring: ~Copyable {
     private mutating func beginScrub(_ device: Int) {
         guard let choice = scrubs[device].tour.choice else { return }
         guard let record = index[choice.block], record.state == .sealed,
-            record.device == device, !dying.contains(choice.block)
+            record.device == device, !deletions.isDying(choice.block)
         else {
             scrubs[device].tour.passed(choice)
             return wakeScrub(device, at: reactor.now)
@@ -120,13 +120,11 @@ extension Datanode where Ring: ~Copyable {
     }
 
     private mutating func begin(_ device: Int) {
-        scrubs[device].isBusy = true
-        scrubsInFlight += 1
+        scrubs.begin(device)
     }
 
     private mutating func settle(scrub device: Int) {
-        scrubs[device].isBusy = false
-        scrubsInFlight -= 1
+        scrubs.settle(device)
     }
 
     mutating func openedForScrub(_ owner: Int32, _ outcome: Outcome) {
@@ -161,7 +159,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// Half of a pool stays for writers and readers.
     private mutating func takeScrubBuffer(_ isPayload: Bool) -> Int32? {
-        guard scrubsInFlight < settings.budget.scrubReads else { return nil }
+        guard scrubs.inFlight < settings.budget.scrubReads else { return nil }
         guard isPayload else {
             return metadata.free > metadata.count / 2 ? metadata.take() : nil
         }
@@ -253,7 +251,7 @@ extension Datanode where Ring: ~Copyable {
     private mutating func endScrub(_ device: Int, _ finding: ScrubFinding?) {
         guard let job = scrubs[device].job else { return }
         let block = job.choice.block
-        if let record = index[block], record == job.check.record, !dying.contains(block) {
+        if let record = index[block], record == job.check.record, !deletions.isDying(block) {
             scrubs[device].counts.blocks &+= 1
             counters.blocksScrubbed &+= 1
             if let finding { condemn(block, finding) }
@@ -279,7 +277,7 @@ extension Datanode where Ring: ~Copyable {
     /// A block whose bytes on the device are not what was written: it is not served any more and
     /// the namenode hears of it; its file stays until the namenode says otherwise.
     mutating func condemn(_ block: BlockID, _ finding: ScrubFinding) {
-        guard var record = index[block], record.state == .sealed, !dying.contains(block) else {
+        guard var record = index[block], record.state == .sealed, !deletions.isDying(block) else {
             return
         }
         record.state = .corrupt

@@ -23,8 +23,8 @@ extension Datanode where Ring: ~Copyable {
         stopReceiving(index)
         connection.pointee.receiving = .discarding
         pendingReports[index] = report
-        reactor.timers.clear(UInt32(index) * 2)
-        reactor.timers.arm(UInt32(index) * 2, at: deadline(settings.lingerTimeout))
+        clearReceiveDeadline(index)
+        armReceiveDeadline(index, settings.lingerTimeout)
         sendControl(index)
     }
 
@@ -83,8 +83,8 @@ extension Datanode where Ring: ~Copyable {
         reactor.cancel(connection.pointee.sendToken)
         connection.pointee.life = .closing
         pendingReports[index] = nil
-        reactor.timers.clear(UInt32(index) * 2)
-        reactor.timers.clear(UInt32(index) * 2 + 1)
+        clearReceiveDeadline(index)
+        clearSendDeadline(index)
         disconnectIfHeld(index)
         closeIfSettled(index)
     }
@@ -159,28 +159,5 @@ extension Datanode where Ring: ~Copyable {
         case .again: discard(index)
         case .done, .cancelled, .disconnected, .full, .failed: close(index)
         }
-    }
-
-    /// A deadline passed: of the receiving half (even owner) or the sending half (odd).
-    mutating func expire(_ owner: UInt32) {
-        if let device = scrubbedDevice(ofTimer: owner) { return scrubTurn(device) }
-        guard owner != readTurnTimer else { return readTurn() }
-        let index = Int32(owner / 2)
-        guard connections.isUsed(index) else { return }
-        let connection = connections.at(index)
-        guard connection.pointee.life != .closing else { return }
-        guard !connection.pointee.isParked else { return close(index) }
-        counters.deadlinesMissed &+= 1
-        if connection.pointee.role == .outbound, connection.pointee.stream >= 0 {
-            let status: Status =
-                connection.pointee.life == .connecting ? .nextHopUnreachable : .slowPeer
-            return successorLost(
-                connection.pointee.stream, status, "the next node made no progress in time")
-        }
-        guard owner % 2 == 0, connection.pointee.receiving != .discarding else {
-            return close(index)
-        }
-        // Who waits for a buffer waits for this node, not this node for it.
-        fail(index, connection.pointee.receiving == .waitingForBuffer ? .busy : .slowPeer)
     }
 }

@@ -1,0 +1,102 @@
+import Reactor
+
+/// The reads that are open: their records, and who of them waits for others or lets others wait.
+struct Readers: ~Copyable {
+    private var table: Slab<ReadStream>
+    /// Those whose socket has bytes to take, the one that has had them longest first.
+    private var sending: AgeList
+    /// Those that hold no buffer and wait for one.
+    private(set) var starved = 0
+    /// Those that end, and wait for the kernel.
+    private var ending = 0
+    /// Their turns are watched (`ReadTurns`).
+    var isTurnArmed = false
+
+    init(_ budget: Budget) {
+        table = Slab(capacity: budget.readStreams)
+        sending = AgeList(places: budget.readStreams)
+    }
+
+    // MARK: Records
+
+    var capacity: Int { table.capacity }
+    var count: Int { table.count }
+
+    @inline(__always)
+    func at(_ reader: Int32) -> UnsafeMutablePointer<ReadStream> { table.at(reader) }
+
+    func isUsed(_ reader: Int32) -> Bool { table.isUsed(reader) }
+
+    mutating func insert(_ stream: consuming ReadStream) -> Int32? { table.insert(stream) }
+
+    /// It gives back what it holds, and is freed when the kernel has let go of it. `false`: it
+    /// ends already.
+    mutating func end(_ reader: Int32) -> Bool {
+        guard !at(reader).pointee.isEnding else { return false }
+        at(reader).pointee.isEnding = true
+        ending += 1
+        sending.remove(reader)
+        hasBuffer(reader)
+        return true
+    }
+
+    mutating func remove(_ reader: Int32) {
+        precondition(at(reader).pointee.isEnding, "a read ends before it is freed")
+        ending -= 1
+        table.remove(reader)
+    }
+
+    // MARK: Turns
+
+    /// It holds no buffer, and there is none.
+    mutating func starve(_ reader: Int32) {
+        guard !at(reader).pointee.isStarved else { return }
+        at(reader).pointee.isStarved = true
+        starved += 1
+    }
+
+    /// It has one, or ends.
+    mutating func hasBuffer(_ reader: Int32) {
+        guard at(reader).pointee.isStarved else { return }
+        at(reader).pointee.isStarved = false
+        starved -= 1
+    }
+
+    /// Its socket has bytes to take.
+    mutating func beginSending(_ reader: Int32, now: UInt64) {
+        at(reader).pointee.isSending = true
+        at(reader).pointee.sendingSince = now
+        sending.add(reader)
+    }
+
+    mutating func endSending(_ reader: Int32) {
+        at(reader).pointee.isSending = false
+        sending.remove(reader)
+    }
+
+    /// How long until those that wait are looked at; `nil`: neither buffers nor read streams run
+    /// short.
+    func turn(_ budget: Budget) -> UInt64? {
+        guard starved > 0 || budget.readPatience(free: free) != nil else { return nil }
+        return budget.readTurn(starved: starved)
+    }
+
+    /// Whether it holds buffers for a socket that took nothing for a turn, while others have none.
+    func isOverdue(_ reader: Int32, _ budget: Budget, now: UInt64) -> Bool {
+        let entry = at(reader)
+        return entry.pointee.isSending && !entry.pointee.isEnding && !entry.pointee.isYielding
+            && entry.pointee.count > 0
+            && entry.pointee.sendingSince &+ budget.readTurn(starved: starved) <= now
+    }
+
+    /// The read whose socket took nothing for longest, when read streams run short and that is too
+    /// long.
+    func stalled(_ budget: Budget, now: UInt64) -> Int32? {
+        guard let patience = budget.readPatience(free: free), let reader = sending.oldest,
+            at(reader).pointee.sendingSince &+ patience <= now
+        else { return nil }
+        return reader
+    }
+
+    private var free: Int { table.capacity - table.count + ending }
+}
