@@ -65,7 +65,7 @@ public final class ControlCaller: Sendable {
     }
 
     /// Where the namenode that is connected now answered, and of which cluster it is.
-    package var peer: (address: AddressList.Address, cluster: ClusterID)? {
+    package var peer: (address: SocketAddress, cluster: ClusterID)? {
         state.withLock { state in
             guard let connection = state.connection, let address = connection.peer else {
                 return nil

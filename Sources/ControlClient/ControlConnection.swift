@@ -63,7 +63,7 @@ public final class ControlConnection {
     }
 
     /// Where the namenode answered.
-    var peer: AddressList.Address? { socket.peer }
+    var peer: SocketAddress? { socket.peer }
 
     /// Sends one request and waits for its answer, at most `milliseconds` and at most what the
     /// settings say.

@@ -39,17 +39,9 @@ package struct Socket: ~Copyable {
     deinit { close(descriptor) }
 
     /// Who is at the other end; `nil` when the connection is gone.
-    var peer: AddressList.Address? {
-        var storage = sockaddr_storage()
-        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        let code = withUnsafeMutablePointer(to: &storage) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                getpeername(descriptor, $0, &length)
-            }
-        }
-        guard code == 0 else { return nil }
-        let bytes = withUnsafeBytes(of: &storage) { Array($0.prefix(Int(length))) }
-        return AddressList.Address(family: CInt(storage.ss_family), bytes: bytes)
+    var peer: SocketAddress? {
+        let (result, address) = SocketAddress.filled { getpeername(descriptor, $0, $1) }
+        return result == 0 ? address : nil
     }
 
     package func send(_ bytes: [UInt8], before deadline: Deadline) throws(ControlFailure) {

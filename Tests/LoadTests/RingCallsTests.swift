@@ -4,6 +4,7 @@ import FoundationEssentials
 import Glibc
 import Reactor
 import Synchronization
+import System
 import Testing
 import Wire
 

@@ -207,7 +207,7 @@ public final class NamespaceClient: Sendable {
     func ringCalls<Purpose>() -> RingCalls<Purpose>? {
         caller.peer.map { peer in
             RingCalls(
-                to: caller.endpoint, at: SocketAddress(peer.address), cluster: peer.cluster,
+                to: caller.endpoint, at: peer.address, cluster: peer.cluster,
                 software: caller.software)
         }
     }

@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import System
 import Wire
 
 // A connection to a next node: made, and kept while it is idle.

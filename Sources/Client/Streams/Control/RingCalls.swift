@@ -1,5 +1,6 @@
 import ControlClient
 import Reactor
+import System
 import Wire
 
 /// The calls that one owner of streams makes while they go on: over the ring that carries them, so
