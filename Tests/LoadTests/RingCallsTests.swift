@@ -77,8 +77,9 @@ import Wire
             let event = next(&engine)
             let answers = calls.take(try #require(event), over: &engine)
             #expect(answers?.map(\.purpose) == ["renew"])
-            engine.stop()
-            while !engine.isIdle { engine.turn(waitUntil: engine.now + 1_000_000_000) }
+            engine.shutDown()
+            let isIdle = engine.isIdle
+            #expect(isIdle)
         }
         close(ends[0])
         close(ends[1])
@@ -106,10 +107,8 @@ import Wire
             }
         }
         #expect(failed.sorted() == ["one", "two"])
-        engine.stop()
-        while !engine.isIdle {
-            while engine.nextEvent() != nil {}
-            engine.turn(waitUntil: engine.now + 1_000_000_000)
-        }
+        engine.shutDown()
+        let isIdle = engine.isIdle
+        #expect(isIdle)
     }
 }
