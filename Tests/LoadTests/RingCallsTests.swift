@@ -78,8 +78,9 @@ import Wire
             let event = next(&engine)
             let answers = calls.take(try #require(event), over: &engine)
             #expect(answers?.map(\.purpose) == ["renew"])
-            engine.stop()
-            while !engine.isIdle { engine.turn(waitUntil: engine.now + 1_000_000_000) }
+            engine.shutDown()
+            let isIdle = engine.isIdle
+            #expect(isIdle)
         }
         close(ends[0])
         close(ends[1])
@@ -107,10 +108,8 @@ import Wire
             }
         }
         #expect(failed.sorted() == ["one", "two"])
-        engine.stop()
-        while !engine.isIdle {
-            while engine.nextEvent() != nil {}
-            engine.turn(waitUntil: engine.now + 1_000_000_000)
-        }
+        engine.shutDown()
+        let isIdle = engine.isIdle
+        #expect(isIdle)
     }
 }

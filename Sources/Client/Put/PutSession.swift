@@ -228,15 +228,3 @@ extension ClientError {
         }
     }
 }
-
-extension StreamEngine where Ring: ~Copyable {
-    /// How long an engine may take to let go of its last operations, nanoseconds.
-    private static var patience: UInt64 { 2_000_000_000 }
-
-    /// Ends everything and waits until the kernel has let go of every buffer.
-    mutating func shutDown() {
-        stop()
-        let end = now + Self.patience
-        while !isIdle, now < end { turn(waitUntil: end) }
-    }
-}

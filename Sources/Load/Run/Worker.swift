@@ -124,15 +124,7 @@ package struct Worker: ~Copyable {
     }
 
     /// Ends every stream and lets the kernel go.
-    package mutating func shutDown() {
-        engine.stop()
-        let end = engine.now + 2_000_000_000
-        while !engine.isIdle, engine.now < end {
-            // Who has something to tell is there until it is taken.
-            while engine.nextEvent() != nil {}
-            engine.turn(waitUntil: end)
-        }
-    }
+    package mutating func shutDown() { engine.shutDown() }
 
     /// Runs one phase to its end.
     package mutating func run(_ phase: Phase, start: UInt64) -> Tally {

@@ -151,6 +151,20 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
         reactor.cancel(peekToken)
     }
 
+    /// Ends everything and waits until the kernel has let go of every buffer.
+    package mutating func shutDown() {
+        stop()
+        let end = now + Self.patience
+        while !isIdle, now < end {
+            // Who has something to tell is there until it is taken.
+            while nextEvent() != nil {}
+            turn(waitUntil: end)
+        }
+    }
+
+    /// How long the last operations may take to come back, nanoseconds.
+    private static var patience: UInt64 { 2_000_000_000 }
+
     /// Nothing is open and nothing but the wake-up is in the kernel's hands.
     package var isIdle: Bool {
         if case .running = peek { return false }
