@@ -15,8 +15,10 @@ extension Datanode where Ring: ~Copyable {
         precondition(heldFrames >= 0 && heldFrames <= settings.budget.heldFrames)
         precondition(readBuffers >= 0 && readBuffers <= settings.budget.readBuffers)
         guard isIdle else { return }
-        precondition(payloads.free == settings.budget.payloadBuffers, "all payload buffers are back")
-        precondition(metadata.free == settings.budget.metadataBuffers, "all metadata buffers are")
+        let isFree =
+            payloads.free == settings.budget.payloadBuffers
+            && metadata.free == settings.budget.metadataBuffers
+        precondition(isFree, "all buffers are back")
         precondition(heldFrames == 0 && readBuffers == 0, "nobody is left to count for")
     }
 
