@@ -144,7 +144,10 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     @discardableResult
     public mutating func turn(waitUntil limit: UInt64) -> Int {
         var handled = reactor.turn(waitUntil: hasMail || !losing.isEmpty ? 0 : limit)
-        while let event = reactor.next() { handle(event) }
+        while let event = reactor.next() {
+            handle(event)
+            if settings.checksInvariants { checkInvariants() }
+        }
         while let owner = reactor.nextExpired() {
             expire(owner)
             handled += 1

@@ -40,5 +40,12 @@ public struct DatanodeSettings: Sendable {
     /// Bench nodes only: every chain ends at this node.
     public var isForwardNull = false
 
+    /// What holds between two events is checked after each (`Datanode.checkInvariants`).
+    #if DEBUG
+        public var checksInvariants = true
+    #else
+        public var checksInvariants = false
+    #endif
+
     public init() {}
 }

@@ -92,6 +92,7 @@ package struct SimulationPlan: Sendable {
     /// Small pools, so that many nodes fit and bounds are met.
     package var datanodeSettings: DatanodeSettings {
         var settings = DatanodeSettings()
+        settings.checksInvariants = true
         settings.budget.connections = 32
         settings.budget.writeStreams = 12
         settings.budget.readStreams = 12
