@@ -167,8 +167,10 @@ package struct Worker: ~Copyable {
             guard wake != nil || idle.count < lanes.count else { return }
             while let event = engine.nextEvent() { handle(event) }
             now = engine.now
-            let next = min(beginDue() ?? .max, wakeSleepers())
-            guard next != .max || idle.count < lanes.count else { continue }
+            let due = beginDue() ?? .max
+            let next = min(due, wakeSleepers())
+            // When no lane works, what one of them would have woken for is of no matter.
+            guard due != .max || idle.count < lanes.count else { continue }
             live.store(tally, moved: moved)
             sweep()
             // Sleepers and connections are looked at now and then, whatever the streams do.
