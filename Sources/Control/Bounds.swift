@@ -59,6 +59,8 @@ package struct Bounds: Sendable, Equatable {
     package var sweptLeases = 64
     /// Blocks of values that go which one turn dooms; the rest follow with the next ticks.
     package var droppedBlocks = 1_024
+    /// Values that go in parts at once; one more goes whole, in its turn.
+    package var droppedValues = 4_096
     /// Deleted blocks looked at in one tick.
     package var sweptBlocks = 256
     /// Blocks looked at in one tick after a node died or registered anew.

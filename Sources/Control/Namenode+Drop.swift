@@ -1,34 +1,51 @@
 import Wire
 
 // A value that goes takes its blocks with it, and may have a hundred thousand: no turn dooms more
-// of them than `Bounds.droppedBlocks`, so that other requests do not wait for the whole.
+// of them than `Bounds.droppedBlocks`, so that other requests do not wait for the whole. CLOSE
+// alone dooms at once what it leaves out: a value has no block that its writer did not list.
 extension Namenode {
     /// All blocks of a value that nothing names any more. Those that this turn does not doom
     /// follow with the next ticks, after a restart too: a lease that nobody holds stands for them.
     /// When the value's own lease ends, it ends before.
-    mutating func drop(_ value: ValueID, _ turn: inout Turn<some NamespaceReader>) {
-        let most = settings.bounds.droppedBlocks
+    /// - Parameter holder: of that lease: what is left counts as his until it is gone.
+    mutating func drop(
+        _ value: ValueID, of holder: LeaseHolders.Holder? = nil,
+        _ turn: inout Turn<some NamespaceReader>
+    ) {
+        let bounds = settings.bounds
+        let most = dropping.count < bounds.droppedValues ? bounds.droppedBlocks : .max - 1
         let blocks = turn.store.blocks(of: value, holding: 0, limit: most + 1)
         for block in blocks.prefix(most) { doom(block, &turn) }
         guard blocks.count > most else { return }
         let lease = LeaseRecord(dropping: value, id: LeaseID(using: &generator))
         turn.mutations.append(.putLease(lease))
         dropping.append(lease.id)
+        guard let holder else { return }
+        let open = blocks.prefix(most).count { $0.state == .open }
+        leaseHolders.take(
+            lease.id, client: holder.client, address: holder.address,
+            blocks: max(0, holder.blocks - open), leases: 0)
     }
 
-    /// The next blocks of the value that goes longest.
+    /// The next blocks of the values that go longest.
     mutating func dropNext(_ turn: inout Turn<some NamespaceReader>) {
-        guard let id = dropping.first else { return }
-        guard let lease = turn.store.lease(id) else {
+        var room = settings.bounds.droppedBlocks
+        while room > 0, let id = dropping.first {
+            guard let lease = turn.store.lease(id) else {
+                leaseHolders.release(id)
+                dropping.removeFirst()
+                continue
+            }
+            let blocks = turn.store.blocks(of: lease.value, holding: 0, limit: room)
+            for block in blocks { doom(block, &turn) }
+            leaseHolders.plan(id, blocks: -blocks.count { $0.state == .open })
+            guard blocks.count < room else { return }
+            // An empty rest costs a turn something too.
+            room -= max(1, blocks.count)
             dropping.removeFirst()
-            return
+            leaseHolders.release(id)
+            turn.mutations.append(.removeLease(id))
         }
-        let most = settings.bounds.droppedBlocks
-        let blocks = turn.store.blocks(of: lease.value, holding: 0, limit: most)
-        for block in blocks { doom(block, &turn) }
-        guard blocks.count < most else { return }
-        dropping.removeFirst()
-        turn.mutations.append(.removeLease(id))
     }
 
     /// Takes a block out of the namespace. The nodes that reported it are told to delete it; the

@@ -82,8 +82,9 @@ extension Namenode {
                 leaseClocks.remove(id)
                 continue
             }
+            let holder = leaseHolders.holder(of: id)
             end(id, &turn)
-            drop(lease.value, &turn)
+            drop(lease.value, of: holder, &turn)
             turn.note(
                 Notice(.info, "lease expired", ["lease": "\(id)", "key": "\(lease.key)"]))
         }

@@ -34,7 +34,7 @@ package struct Namenode: Sendable {
     /// When the machine last ran.
     var lastTurn: Int64
     /// Leases that stand for values that go, oldest first (`drop`).
-    var dropping: [LeaseID] = []
+    var dropping = Queue<LeaseID>()
     /// Where the next tick goes on looking at deleted blocks.
     var doomedCursor = BlockID(0)
 

@@ -61,6 +61,29 @@ struct DeletionTests {
         #expect(desk.engine.store.tally.leases == 1)
     }
 
+    @Test func valuesThatGoTakeNoPlaceFromWritersButTheirOwn() throws {
+        var desk = try Desk {
+            $0.bounds.droppedBlocks = 4
+            $0.bounds.leases = 4
+            $0.bounds.openBlocksPerAddress = 8
+        }
+        var abandon = ControlAbandon()
+        for number in 0..<4 {
+            abandon.leaseID = try desk.create("open \(number)").create.leaseID
+            for _ in 0..<5 { #expect(try desk.addBlock(abandon.leaseID).code == .ok) }
+            #expect(try desk.send(.abandon(abandon)).code == .ok)
+        }
+        #expect(desk.engine.store.tally.leases == 4)
+        let next = try desk.create("next")
+        #expect(next.code == .ok, "no lease that somebody holds is left")
+        let lease = next.create.leaseID
+        for _ in 0..<4 { #expect(try desk.addBlock(lease).code == .ok) }
+        #expect(try desk.addBlock(lease).code == .busy, "what is left counts until it is gone")
+        try desk.tick()
+        #expect(desk.engine.store.tally.leases == 2, "one tick ends several values")
+        #expect(try desk.addBlock(lease).code == .ok)
+    }
+
     @Test func whatNobodyOpenedGoesAfterItsGrace() throws {
         var desk = try desk()
         let block = try put(&desk, "a")

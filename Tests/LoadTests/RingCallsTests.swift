@@ -27,8 +27,8 @@ import Wire
     private func calls(_ namenode: ScriptedNamenode) throws -> RingCalls<String> {
         let address = SocketAddress(host: "127.0.0.1", port: namenode.endpoint.port)
         return RingCalls(
-            to: namenode.endpoint, at: try #require(address), cluster: ScriptedNamenode.cluster,
-            software: "test")
+            to: namenode.endpoint, at: [try #require(address)],
+            cluster: ScriptedNamenode.cluster, software: "test")
     }
 
     /// Turns until an event is there, at most a minute.

@@ -86,6 +86,16 @@ struct SettingsTests {
         #expect(try settings().list("dir") == [])
     }
 
+    @Test func namesOfFilesAreAListOrStandBetweenCommas() throws {
+        #expect(try settings("dir: [/a]\n").paths("dir") == ["/a"])
+        #expect(try settings("dir: [/a, /b]\n").paths("dir") == ["/a", "/b"])
+        #expect(try settings("dir: /a, /b\n").paths("dir") == ["/a", "/b"])
+        let variables = ["CATENA_DIR": "/a,,/b,"]
+        #expect(try settings(environment: variables).paths("dir") == ["/a", "/b"])
+        #expect(try settings(flags: ["dir": ["/a,b"]]).paths("dir") == ["/a,b"])
+        #expect(try settings().paths("dir") == [])
+    }
+
     @Test func aWrongValueIsNamedWithItsPlace() throws {
         let wrong = try settings(
             "replicas: many\npacket: 1.5\n", environment: ["CATENA_LOG_LEVEL": "loud"])

@@ -12,6 +12,9 @@ struct GetSession: ~Copyable {
     private let waiting: (@Sendable (ControlFailure) -> Void)?
     private var machine: GetMachine
     private var isOver = false
+    /// The namenode has not yet left a word unanswered since the last OPEN: one that is away would
+    /// hold the get up with each.
+    private var isHeard = true
     private var failure: GetFailure?
 
     init(
@@ -65,6 +68,7 @@ struct GetSession: ~Copyable {
     private mutating func perform(_ action: GetAction) {
         switch action {
         case .open(let message, let within):
+            isHeard = true
             tell(GetEvent(namespace.word(.open(message), within: within)))
         case .waiting(let failure): waiting?(failure)
         case .ask(let ask): tell(answer(to: ask))
@@ -73,7 +77,7 @@ struct GetSession: ~Copyable {
                 engine.hedge(read, to: address, opening: ask.opening)
             else { return tell(.notHedged) }
         case .end(let read): engine.end(read)
-        case .tell(let node): namespace.tell(silent: node)
+        case .tell(let node): isHeard = isHeard && namespace.tell(silent: node)
         case .finish(let failure):
             self.failure = failure
             isOver = true
@@ -143,12 +147,14 @@ extension ClientError {
 }
 
 extension NamespaceClient {
-    func tell(silent node: NodeID) {
+    /// - Returns: whether it was heard. Nothing rests on it: the namenode misses a node's
+    ///   heartbeats by itself.
+    func tell(silent node: NodeID) -> Bool {
         do throws(ClientError) {
             try reportSilent(node)
+            return true
         } catch {
-            // Nothing rests on it: the namenode misses a node's heartbeats by itself.
-            return
+            return false
         }
     }
 }

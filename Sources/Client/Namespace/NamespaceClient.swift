@@ -206,9 +206,17 @@ public final class NamespaceClient: Sendable {
     /// Calls to the same namenode over the ring of a put; `nil` while it is not connected.
     func ringCalls<Purpose>() -> RingCalls<Purpose>? {
         caller.peer.map { peer in
-            RingCalls(
-                to: caller.endpoint, at: peer.address, cluster: peer.cluster,
-                software: caller.software)
+            let others: [SocketAddress]
+            do throws(DialFailure) {
+                others = try AddressList(caller.endpoint).addresses
+            } catch {
+                // It answers where it is connected; the others are for when it moves.
+                others = []
+            }
+            return RingCalls(
+                to: caller.endpoint,
+                at: [peer.address] + others.filter { $0.text != peer.address.text },
+                cluster: peer.cluster, software: caller.software)
         }
     }
 

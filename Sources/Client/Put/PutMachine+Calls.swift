@@ -155,6 +155,8 @@ extension PutMachine {
         unansweredSince = nil
         planning.planned()
         if wish.isReplacement {
+            // Its chain may have the node that failed meanwhile: another one is asked for at once.
+            guard !isStale else { return }
             guard let place = writing.firstIndex(where: { $0.order == wish.order }) else { return }
             replaced(place, plans[0])
         } else if !isStale {

@@ -23,6 +23,8 @@ struct PutSession: ~Copyable {
     private var wantsPeek = false
     private var shown: UInt64 = 0
     private var isOver = false
+    /// The namenode has not yet left a word unanswered since the last call.
+    private var isHeard = true
     private var failure: PutFailure?
 
     private enum Purpose {
@@ -140,7 +142,7 @@ struct PutSession: ~Copyable {
             return begun(order, isMoved ? write : nil)
         case .end(let write): engine.end(write)
         case .tell(let node):
-            if !ask(.word, .silent(node)) { namespace.tell(silent: node) }
+            if !ask(.word, .silent(node)) { isHeard = isHeard && namespace.tell(silent: node) }
         case .finish(let failure, let kept):
             isOver = true
             self.failure = failure
@@ -194,6 +196,7 @@ struct PutSession: ~Copyable {
             }
             engine.shutDown()
         }
+        isHeard = true
         let answer = namespace.word(machine.operation(of: call), within: within)
         let event = PutEvent(call, answer, key: machine.settings.key)
         if case .answered(.create, .success(.lease(let lease))) = event {

@@ -182,6 +182,9 @@ package struct NamespaceDirectory: Sendable, Equatable {
         do throws(SecretFile.Failure) {
             return try SecretFile.read(file)
         } catch {
+            if case .unreadable(let number) = error {
+                throw .system(file, SystemFailure("open", code: number))
+            }
             throw .damaged(file, reason: "it \(error)")
         }
     }

@@ -7,8 +7,9 @@ extension Namenode {
         _ request: ControlAbandon, _ turn: inout Turn<some NamespaceReader>
     ) throws(Refusal) -> ControlEmpty {
         let lease = try lease(request.leaseID, turn)
+        let holder = leaseHolders.holder(of: lease.id)
         end(lease.id, &turn)
-        drop(lease.value, &turn)
+        drop(lease.value, of: holder, &turn)
         return ControlEmpty()
     }
 }

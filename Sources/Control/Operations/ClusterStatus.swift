@@ -31,7 +31,7 @@ extension Namenode {
         reply.leases = UInt64(clamping: tally.leases - dropping.count)
         reply.underReplicatedBlocks = UInt64(replicas.available - replicas.whole)
         let unheld = UInt64(clamping: tally.sealedBlocks - replicas.available)
-        if silent.incomplete > 0 {
+        if silent.incomplete > 0, isAwaiting(now: turn.now) || !census.wasReported {
             reply.awaitedBlocks = unheld
         } else {
             reply.missingBlocks = unheld

@@ -58,7 +58,7 @@ extension Namenode {
         try Self.require(
             leaseHolders.share(of: turn.client).leases, below: bounds.leasesPerClient,
             "this client writes %d keys at once: close some")
-        let held = turn.store.tally.leases
+        let held = turn.store.tally.leases - dropping.count
         try Self.require(held, below: bounds.leases, "%d keys are being written: try again")
         let own = leaseHolders.share(of: turn.caller.address).leases
         try Self.require(

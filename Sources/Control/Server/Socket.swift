@@ -24,7 +24,11 @@ enum Socket {
             // Two calls that cannot fail on a descriptor just made; Glibc's module hides accept4.
             _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
             _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-            ListeningSocket.setOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+            // Without it an answer may wait for an acknowledgement, and is the same answer.
+            var on: Int32 = 1
+            _ = setsockopt(
+                descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on,
+                socklen_t(MemoryLayout<Int32>.size))
             return .connection(
                 Arrival(descriptor: descriptor, peer: peer.text, address: address(of: peer)))
         }

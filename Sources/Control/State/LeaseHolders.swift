@@ -9,11 +9,14 @@ struct LeaseHolders: Sendable {
         var blocks = 0
     }
 
-    private struct Holder: Sendable {
+    struct Holder: Sendable {
         let client: ClientID
         var address: PeerAddress?
+        /// 0 for the rest of a value that goes: nobody writes it.
+        fileprivate let leases: Int
+        /// Planned, and not listed or dropped.
         var blocks: Int
-        var listed: Listed?
+        fileprivate var listed: Listed?
     }
 
     /// What parts of CLOSE have listed of a value that is being written.
@@ -29,13 +32,18 @@ struct LeaseHolders: Sendable {
     func share(of client: ClientID) -> Share { clients[client] ?? Share() }
     func share(of address: PeerAddress) -> Share { addresses[address] ?? Share() }
 
+    func holder(of lease: LeaseID) -> Holder? { holders[lease] }
+
     /// - Parameters:
     ///   - address: `nil` when a restart took the lease over.
     ///   - blocks: planned so far.
+    ///   - leases: how many it counts as.
     mutating func take(
-        _ lease: LeaseID, client: ClientID, address: PeerAddress?, blocks: Int = 0
+        _ lease: LeaseID, client: ClientID, address: PeerAddress?, blocks: Int = 0,
+        leases: Int = 1
     ) {
-        holders[lease] = Holder(client: client, address: address, blocks: blocks)
+        holders[lease] = Holder(
+            client: client, address: address, leases: leases, blocks: blocks)
         count(lease, by: 1)
     }
 
@@ -43,7 +51,8 @@ struct LeaseHolders: Sendable {
     mutating func seen(_ lease: LeaseID, from address: PeerAddress) {
         guard let holder = holders[lease], holder.address == nil else { return }
         holders[lease]?.address = address
-        Self.add(Share(leases: 1, blocks: holder.blocks), by: 1, to: &addresses, at: address)
+        let share = Share(leases: holder.leases, blocks: holder.blocks)
+        Self.add(share, by: 1, to: &addresses, at: address)
     }
 
     /// So many more blocks are planned; fewer when it is negative.
@@ -66,7 +75,7 @@ struct LeaseHolders: Sendable {
 
     private mutating func count(_ lease: LeaseID, by step: Int) {
         guard let holder = holders[lease] else { return }
-        let share = Share(leases: 1, blocks: holder.blocks)
+        let share = Share(leases: holder.leases, blocks: holder.blocks)
         Self.add(share, by: step, to: &clients, at: holder.client)
         if let address = holder.address { Self.add(share, by: step, to: &addresses, at: address) }
     }

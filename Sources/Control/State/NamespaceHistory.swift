@@ -86,9 +86,11 @@ package struct NamespaceHistory: Sendable, Equatable {
     /// one of this history: then a number of that start was never another block's there.
     package func isKnown(_ made: NamespaceIncarnation, to heard: NamespaceIncarnation) -> Bool {
         if made == heard { return true }
-        guard let first = starts.firstIndex(where: { $0.incarnation == made }),
-            let last = starts.firstIndex(where: { $0.incarnation == heard })
-        else { return false }
+        guard let last = starts.firstIndex(where: { $0.incarnation == heard }) else { return false }
+        guard let first = starts.firstIndex(where: { $0.incarnation == made }) else {
+            // Nobody remembers more starts than these: it is older than all of them.
+            return made != .unknown && starts.count == Self.most
+        }
         return first < last
     }
 

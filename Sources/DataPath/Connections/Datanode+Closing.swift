@@ -19,6 +19,8 @@ extension Datanode where Ring: ~Copyable {
         }
         counters.refusals &+= 1
         detach(index)
+        // It has its error to send first; the linger timeout bounds that.
+        places.begin(index)
         connection.pointee.failure = status
         stopReceiving(index)
         connection.pointee.receiving = .discarding
@@ -53,14 +55,14 @@ extension Datanode where Ring: ~Copyable {
         if connection.pointee.reader >= 0 {
             endReader(connection.pointee.reader)
             connection.pointee.reader = -1
-            places.rest(index)
+            restIfSettled(index)
         }
         let stream = connection.pointee.stream
         guard stream >= 0 else { return }
         connection.pointee.stream = -1
         switch connection.pointee.role {
         case .inbound:
-            places.rest(index)
+            restIfSettled(index)
             guard streams.at(stream).pointee.upstream == index else { return }
             streams.at(stream).pointee.upstream = -1
             letGo(stream)
@@ -70,6 +72,17 @@ extension Datanode where Ring: ~Copyable {
             streams.at(stream).pointee.downstream = -1
             clearForwards(stream)
         }
+    }
+
+    /// A connection without a stream gives its place up when places run short, but not while the
+    /// kernel holds bytes of its last answer: closing would take them back.
+    mutating func restIfSettled(_ index: Int32) {
+        let connection = connections.at(index)
+        guard connection.pointee.life == .open, connection.pointee.role == .inbound,
+            connection.pointee.stream < 0, connection.pointee.reader < 0,
+            connection.pointee.failure == nil, connection.pointee.unnotified == 0
+        else { return }
+        places.rest(index)
     }
 
     /// Ends a connection without a word.

@@ -48,6 +48,7 @@ extension Datanode where Ring: ~Copyable {
         if event.completion.hasMore { return connections.at(index).pointee.life != .closing }
         if event.operation.argument != 0 {
             connections.at(index).pointee.unnotified -= 1
+            restIfSettled(index)
             releasePayload(event.operation.buffer)
         }
         return settle(index)
@@ -59,6 +60,7 @@ extension Datanode where Ring: ~Copyable {
         if copied { counters.zeroCopySendsCopied &+= 1 }
         connections.at(index).pointee.zeroCopy.heard(copied: copied)
         connections.at(index).pointee.unnotified -= 1
+        restIfSettled(index)
         releasePayload(event.operation.buffer)
         _ = settle(index)
     }

@@ -98,7 +98,7 @@ extension Datanode where Ring: ~Copyable {
         if header.flags.contains(.last) {
             let index = readers.at(reader).pointee.connection
             connections.at(index).pointee.reader = -1
-            places.rest(index)
+            restIfSettled(index)
             endReader(reader)
             resume(index)
         } else {

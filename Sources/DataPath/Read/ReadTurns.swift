@@ -16,11 +16,11 @@ extension Datanode where Ring: ~Copyable {
         reactor.timers.arm(readTurnTimer, at: deadline(turn))
     }
 
-    /// Ends the sends of those whose sockets took nothing for a turn, and the reads that took
-    /// nothing for too long.
+    /// Ends the sends of those whose sockets have not taken their frame for a turn, and the reads
+    /// that took nothing for too long.
     mutating func readTurn() {
         readers.isTurnArmed = false
-        if readers.starved > 0 { endReadTurns() }
+        endReadTurns()
         while let reader = readers.stalled(settings.budget, now: reactor.now) {
             counters.readsEnded &+= 1
             close(readers.at(reader).pointee.connection)

@@ -81,18 +81,25 @@ struct Readers: ~Copyable {
         return budget.readTurn(starved: starved)
     }
 
-    /// Whether it holds buffers for a socket that took nothing for a turn, while others have none.
+    /// Whether it is to be shown whether its socket takes anything: it holds buffers for a socket
+    /// that did not take a whole frame for a turn while others have none, or for as long as a read
+    /// may stall while read streams run short.
     func isOverdue(_ reader: Int32, _ budget: Budget, now: UInt64) -> Bool {
         let entry = at(reader)
         return entry.pointee.isSending && !entry.pointee.isEnding && !entry.pointee.isYielding
-            && entry.pointee.count > 0
-            && entry.pointee.sendingSince &+ budget.readTurn(starved: starved) <= now
+            && entry.pointee.count > 0 && entry.pointee.sendingSince &+ allowed(budget) <= now
+    }
+
+    private func allowed(_ budget: Budget) -> UInt64 {
+        starved > 0 ? budget.readTurn(starved: starved) : budget.readPatience(free: free) ?? .max
     }
 
     /// The read whose socket took nothing for longest, when read streams run short and that is too
-    /// long.
+    /// long. Whoever has a frame under way may take bytes of it all the time; who does not take the
+    /// few bytes of a piece (`cutFrame`) takes nothing.
     func stalled(_ budget: Budget, now: UInt64) -> Int32? {
         guard let patience = budget.readPatience(free: free), let reader = sending.oldest,
+            at(reader).pointee.count == 0, !at(reader).pointee.isYielding,
             at(reader).pointee.sendingSince &+ patience <= now
         else { return nil }
         return reader

@@ -23,7 +23,11 @@ extension Worker {
     }
 
     mutating func opened(_ lane: Int, _ answer: Result<ControlReply, ControlFailure>) {
-        if case .success(let reply) = answer, let size = plan.size, size != reply.open.length {
+        // A value that was replaced meanwhile is the machine's to tell.
+        if lanes[lane].get?.value == nil, case .success(let reply) = answer,
+            let size = plan.size, size != reply.open.length
+        {
+            lanes[lane].get = nil
             let sentence = "\(key(lane)) has \(reply.open.length) bytes, --size says \(size)"
             return fail(lane, LoadFailure(.corrupt, sentence))
         }

@@ -21,10 +21,10 @@ extension Settings {
     /// Names of files: a list, or values with commas between. A flag's value is one name, commas
     /// and all.
     public func paths(_ name: String) throws(ToolFailure) -> [String] {
-        let listed = try list(name)
-        guard listed.count == 1, let found = try value(name) else { return listed.map(\.trimmed) }
-        if case .flag = found.source { return listed }
-        return found.text.split(separator: ",").map { String($0).trimmed }
+        guard let (names, source) = try listed(name) else { return [] }
+        if case .flag = source { return names }
+        return names.flatMap { $0.split(separator: ",") }.map { String($0).trimmed }
+            .filter { !$0.isEmpty }
     }
 
     /// A whole number within `range`.

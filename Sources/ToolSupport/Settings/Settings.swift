@@ -99,14 +99,21 @@ public struct Settings: Sendable {
 
     /// The strongest layer's list; a single value is a list of one. Empty when nobody says.
     public func list(_ name: String) throws(ToolFailure) -> [String] {
+        try listed(name)?.values ?? []
+    }
+
+    /// The same, and where it came from.
+    func listed(_ name: String) throws(ToolFailure) -> (values: [String], source: Source)? {
         for layer in layers {
+            var found: [String]?
             do throws(ToolFailure) {
-                if let list = try read(layer, name, as: .stringArray, { $0.list }) { return list }
+                found = try read(layer, name, as: .stringArray) { $0.list }
             } catch {
-                if let text = try read(layer, name, as: .string, { $0.text }) { return [text] }
+                found = try read(layer, name, as: .string) { $0.text }.map { [$0] }
             }
+            if let found { return (found, layer.source(name)) }
         }
-        return []
+        return nil
     }
 
     private func read<Value>(

@@ -8,7 +8,8 @@ import Wire
 /// again when it was lost. Nothing is asked twice: who hears that a call failed asks anew.
 package struct RingCalls<Purpose> {
     private let endpoint: Endpoint
-    private let address: SocketAddress
+    private let addresses: [SocketAddress]
+    private var place = 0
     private let cluster: ClusterID
     private let software: String
     private var link: ControlID?
@@ -18,12 +19,14 @@ package struct RingCalls<Purpose> {
 
     package typealias Answer = (purpose: Purpose, result: Result<ControlReply, ControlFailure>)
 
-    /// - Parameter address: where the endpoint answered before.
+    /// - Parameter addresses: of the endpoint, and where it answered before comes first. After a
+    ///   connection that failed the next one is tried.
     package init(
-        to endpoint: Endpoint, at address: SocketAddress, cluster: ClusterID, software: String
+        to endpoint: Endpoint, at addresses: [SocketAddress], cluster: ClusterID, software: String
     ) {
         self.endpoint = endpoint
-        self.address = address
+        precondition(!addresses.isEmpty, "an endpoint that answered has an address")
+        self.addresses = addresses
         self.cluster = cluster
         self.software = software
     }
@@ -36,7 +39,8 @@ package struct RingCalls<Purpose> {
         guard sent.count + waiting.count < engine.settings.calls else { return false }
         if let link, engine.isOpen(link) { return send(purpose, operation, link, over: &engine) }
         if link == nil {
-            link = engine.control(to: endpoint, at: address, cluster: cluster, software: software)
+            link = engine.control(
+                to: endpoint, at: addresses[place], cluster: cluster, software: software)
         }
         guard link != nil else { return false }
         waiting.append((purpose, operation))
@@ -68,6 +72,7 @@ package struct RingCalls<Purpose> {
         case .callFailed(let call, let failure): return answer(call, .failure(failure))
         case .controlFailed(_, let failure):
             link = nil
+            place = (place + 1) % addresses.count
             defer { waiting = [] }
             return waiting.map { ($0.purpose, .failure(failure)) }
         default: return nil
