@@ -232,7 +232,7 @@ class Clones(ClusterCase):
         other = Node(self.cluster, "on-clone", [copy.folder / "device"], node.settings)
         self.cluster.extra.append(other.daemon)
         other.start()
-        self.assertEqual(other.daemon.wait(START_SECONDS), 78, other.daemon.tail())
+        self.assertEqual(other.daemon.wait(PATIENCE), 78, other.daemon.tail())
         self.assertIn("copy of node", other.daemon.tail())
         self.assertTrue(node.daemon.running(), node.daemon.tail())
         self.assertEqual(self.client.status().live, 2)

@@ -49,7 +49,7 @@ class Settings(CommandCase):
         document = (ROOT / "docs" / "OPERATIONS.md").read_text(encoding="utf-8")
         for name in ("catena-namenode", "catena-datanode"):
             printed = subprocess.run([*program(name), "settings"], check=True, text=True,
-                                     capture_output=True, timeout=START_SECONDS).stdout
+                                     capture_output=True, timeout=PATIENCE).stdout
             for part in printed.split("### ")[1:]:
                 heading, table = part.split("\n\n", 1)
                 section = document.split(f"### {heading}\n", 1)[1].split("\n### ", 1)[0]

@@ -135,7 +135,7 @@ class Refusals(ClusterCase):
     def care(self, *words, **process):
         return subprocess.run(
             program("catena-namenode") + [str(word) for word in words], text=True,
-            capture_output=True, check=False, timeout=START_SECONDS, **process)
+            capture_output=True, check=False, timeout=PATIENCE, **process)
 
     @unittest.skipIf(STANDIN or os.getuid(), "only root may run a command as somebody else")
     def test_another_user_s_namespace_is_permission_denied(self):

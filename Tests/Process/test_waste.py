@@ -185,8 +185,9 @@ class Tool(ClusterCase):
 
     def run_counted(self, *words):
         """Everything one `catena WORDS` counted, and the Counts that name its places."""
+        # Hashes that are drawn anew in each process would make two runs differ outside of frames.
         environment = {
-            **command_environment(self.cluster.address),
+            **command_environment(self.cluster.address), "SWIFT_DETERMINISTIC_HASHING": "1",
             **counting.environment(self.library, self.folder, "catena")}
         process = subprocess.Popen(
             program("catena") + [str(word) for word in words], env=environment,

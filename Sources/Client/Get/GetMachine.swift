@@ -105,6 +105,16 @@ package struct GetMachine {
         return actions
     }
 
+    /// As taking `verified`, which brings no action: it comes for every frame, and costs no more
+    /// than this.
+    package mutating func verified(_ bytes: UInt64, now: UInt64) {
+        self.now = now
+        guard case .reading = stage else { return }
+        patience.progressed()
+        choice.progressed()
+        partial = bytes
+    }
+
     private mutating func handle(_ event: GetEvent) {
         switch (event, stage) {
         case (_, .over): break
@@ -114,10 +124,7 @@ package struct GetMachine {
         case (.asked(let id), .asking): asked(id)
         case (.noRoom, .asking(let place)): noRoom(place)
         case (.noAddress, .asking): failed(.unreachable(EHOSTUNREACH))
-        case (.verified(let bytes), .reading):
-            patience.progressed()
-            choice.progressed()
-            partial = bytes
+        case (.verified(let bytes), .reading): verified(bytes, now: now)
         case (.completed(let checksum), .reading): completed(checksum)
         case (.failed(let failure), .reading): readFailed(failure)
         case (.narrowed(let isRival, let failure), .reading): narrowed(isRival, failure)

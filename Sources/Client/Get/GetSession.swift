@@ -51,7 +51,7 @@ struct GetSession: ~Copyable {
     private mutating func take(_ event: StreamEvent, _ progress: (UInt64) -> Void) {
         switch event {
         case .verified(_, let bytes):
-            tell(.verified(bytes))
+            machine.verified(bytes, now: engine.now)
             progress(machine.verified)
         case .readNarrowed(_, let isRival, let failure):
             tell(.narrowed(isRival: isRival, failure))

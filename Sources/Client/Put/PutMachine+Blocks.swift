@@ -109,7 +109,10 @@ extension PutMachine {
         isSourceEnded = isSourceEnded || isEnded
     }
 
-    mutating func progressed(_ id: WriteID, _ acked: Progress) {
+    /// As taking `progress`, which brings no action: acks come for every second frame, and each
+    /// costs no more than this.
+    package mutating func progressed(_ id: WriteID, _ acked: Progress, now: UInt64) {
+        self.now = now
         guard let place = place(of: id) else { return }
         if writing[place].retry.progressed(acked) { patience.progressed() }
         writing[place].written = max(writing[place].written, acked[.written])

@@ -112,7 +112,7 @@ package struct PutMachine {
         switch event {
         case .began: create()
         case .answered(let call, let result): answered(call, result)
-        case .progress(let id, let acked): return progressed(id, acked)
+        case .progress(let id, let acked): return progressed(id, acked, now: now)
         case .begun(let order, let id): begun(order, id)
         case .noRoom(let order): noRoom(order)
         case .noAddress(let order): noAddress(order)

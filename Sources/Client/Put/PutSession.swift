@@ -95,7 +95,7 @@ struct PutSession: ~Copyable {
         switch event {
         case .filled(let id, let length, let isEnded):
             tell(.filled(id, length: length, isSourceEnded: isEnded))
-        case .progress(let id, let acked): tell(.progress(id, acked))
+        case .progress(let id, let acked): machine.progressed(id, acked, now: engine.now)
         case .sealed(let id, let seal): tell(.sealed(id, seal.receipt))
         case .writeFailed(let id, let failure):
             tell(.failed(id, failure, canMove: engine.canMove(id)))

@@ -18,7 +18,7 @@ extension Worker {
             provide(lane, id, slot: slot, count: count, to: offset + UInt64(count))
         case .progress(let id, let acked):
             guard phase.task != .ping else { return pinged(acked) }
-            tell(writeLane[Int(id.index)], .progress(id, acked))
+            lanes[writeLane[Int(id.index)]].put?.progressed(id, acked, now: engine.now)
         case .sealed(let id, let seal):
             guard phase.task != .ping else {
                 ping.write = nil
@@ -36,7 +36,8 @@ extension Worker {
             check(lane, offset, memory)
             moved &+= UInt64(memory.count)
             engine.consumed(id, slot: slot)
-        case .verified(let id, let bytes): tell(readLane[Int(id.index)], .verified(bytes))
+        case .verified(let id, let bytes):
+            lanes[readLane[Int(id.index)]].get?.verified(bytes, now: engine.now)
         case .readCompleted(let id, let checksum):
             tell(readLane[Int(id.index)], .completed(checksum: checksum))
         case .readFailed(let id, let failure):

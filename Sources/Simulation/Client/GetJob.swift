@@ -77,7 +77,8 @@ final class GetJob: ClientJob {
                     CRC32C.of(base, count: memory.count), length: UInt64(memory.count))
             }
             client.box.engine.consumed(id, slot: slot)
-        case .verified(let id, let bytes) where id == machine.read: tell(.verified(bytes))
+        case .verified(let id, let bytes) where id == machine.read:
+            machine.verified(bytes, now: now)
         case .readCompleted(let id, let checksum) where id == machine.read:
             tell(.completed(checksum: checksum))
         case .readFailed(let id, let failure) where id == machine.read:

@@ -90,7 +90,7 @@ final class PutJob: ClientJob {
                     acked, block.plan, of: value, at: Int(block.start), since: began[id] ?? now,
                     client: client.name)
             }
-            tell(.progress(id, acked))
+            machine.progressed(id, acked, now: now)
         case .sealed(let id, let seal): sealed(id, seal.receipt)
         case .writeFailed(let id, let failure):
             cluster.note(
