@@ -141,7 +141,7 @@ class OlderCopy(NamespaceCase):
         for node in self.cluster.nodes:
             node.kill()
             for folder in node.folders:
-                (folder / "namespace").unlink()
+                (folder / "namespace").unlink(missing_ok=True)
         self.cluster.namenode.kill()
         self.cluster.namenode_folder = older
         self.cluster.start_namenode()

@@ -36,7 +36,7 @@ class Silent(ClusterCase):
         first = self.client.open(self.key()).blocks[0].replicas[0].port
         self.silence(first)
         # The order of equals is drawn anew for each OPEN.
-        for _ in range(20):
+        for _ in range(40):
             out = self.cluster.folder / "out"
             out.unlink(missing_ok=True)
             done = self.cluster.cli("get", self.key(), out, "--timeout", "60s", "--json")
