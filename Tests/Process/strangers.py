@@ -1,11 +1,11 @@
 """Good puts and gets beside strangers that sit and hold what they can: alone, beside, in turn.
 
-    python3 Tests/Process/strangers.py [--rounds 3] [--operations 200] [--json FILE] [NAME ...]
+    python3 Tests/Process/strangers.py [--rounds 3] [--operations 1200] [--json FILE] [NAME ...]
 
 A round measures good operations alone and then beside each stranger; the table has the medians of all rounds and
 their ratio. An operation is a whole put or get of 64 KiB over connections of its own, as a new client makes it. The
 strangers take what they want before the measurement and hold it with hardly any CPU, so that what is measured is what
-they keep from others. `test_strangers.py` runs it shortened; there the count of good operations is asserted, and no time.
+they keep from others. A measurement takes some seconds: the first of them still pays for taking the strangers in. `test_strangers.py` runs it shortened; there the count of good operations is asserted, and no time.
 """
 
 import argparse
@@ -205,7 +205,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(STRANGERS))
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--operations", type=int, default=200, help="puts, and as many gets")
+    parser.add_argument("--operations", type=int, default=1200, help="puts, and as many gets")
     parser.add_argument("--json", help="a file for every rate")
     options = parser.parse_args()
     unknown = set(options.names) - set(STRANGERS)
