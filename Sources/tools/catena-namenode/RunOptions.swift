@@ -2,6 +2,7 @@ import Control
 import ControlClient
 import System
 import ToolSupport
+import Wire
 
 /// What the settings of `run` are read into.
 struct RunOptions: DaemonTarget {
@@ -44,7 +45,7 @@ enum RunTable: SettingTable {
 
     private static let blocks: [Setting<RunOptions>] = [
         .integer(
-            "replicas", "count", "Copies of a block, 1 to 5.", in: counts,
+            "replicas", "count", "Copies of a block, 1 to 5.", in: Limits.chainNodes,
             into: \.namenode.replicas),
         Setting(
             "min-nodes", .value("count"),
@@ -58,7 +59,7 @@ enum RunTable: SettingTable {
             "The longest block of a writer that does not ask for another length, 64 KiB to 1 GiB.",
             standard: ByteSize.format(UInt64(NamenodeSettings().blockBytes))
         ) { (settings, target) throws(ToolFailure) in
-            if let bytes = try settings.bytes("block-bytes") {
+            if let bytes = try settings.bytes("block-bytes", in: lengths) {
                 target.namenode.blockBytes = Int(bytes)
             }
         },
@@ -67,12 +68,14 @@ enum RunTable: SettingTable {
             standard: ByteSize.format(NamenodeSettings().mostBlockBytes)
         ) { (settings, target) throws(ToolFailure) in
             target.namenode.longestBlockBytes =
-                try settings.bytes("longest-block-bytes").map { Int($0) }
+                try settings.bytes("longest-block-bytes", in: lengths).map { Int($0) }
         },
     ]
 
     private static let times: [Setting<RunOptions>] = [
-        time("heartbeat-ms", "How often a datanode sends a heartbeat.", \.namenode.heartbeatMs),
+        time(
+            "heartbeat-ms", "How often a datanode sends a heartbeat.", from: 10, to: 60_000,
+            \.namenode.heartbeatMs),
         time(
             "stale-ms", "Silence after which a datanode gets no new blocks.", \.namenode.staleMs),
         time("dead-ms", "Silence after which a datanode is dead.", \.namenode.deadMs),
@@ -82,7 +85,7 @@ enum RunTable: SettingTable {
             \.namenode.suspectMs),
         time(
             "lease-ms", "A lease that is not renewed for this ends; what was open is dropped.",
-            \.namenode.leaseMs),
+            from: 100, \.namenode.leaseMs),
         time(
             "delete-grace-ms",
             "How long blocks of a deleted or replaced key stay at least, for its readers.",
@@ -92,18 +95,23 @@ enum RunTable: SettingTable {
             "How long a stray is only listed, before 'catena admin strays --delete' deletes it.",
             \.namenode.strayDelayMs),
         time(
-            "token-ms", "A token's life, at most one rotation of its key.", \.namenode.tokenMs),
+            "token-ms", "A token's life, at most one rotation of its key.", from: 100,
+            \.namenode.tokenMs),
         time(
             "key-rotation-ms",
             "How often the signing key changes; two changes later what it signed is void.",
-            \.namenode.keyRotationMs),
+            from: 100, \.namenode.keyRotationMs),
     ]
 
     private static let counts = 1...1_000_000
 
+    private static let lengths =
+        UInt64(Limits.blockBytes.lowerBound)...UInt64(Limits.blockBytes.upperBound)
+
     private static func time(
-        _ name: String, _ help: String, _ path: SettingPath<RunOptions, Int64>
+        _ name: String, _ help: String, from least: Int = 0,
+        to most: Int = Int(NamenodeSettings.longestMs), _ path: SettingPath<RunOptions, Int64>
     ) -> Setting<RunOptions> {
-        .milliseconds(name, help, in: 0...Int(Int32.max), into: path)
+        .milliseconds(name, help, in: least...most, into: path)
     }
 }
