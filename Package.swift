@@ -81,13 +81,16 @@ let package = Package(
             ], exclude: ["Control/catena.proto"], swiftSettings: strict),
         // Bytes, descriptors and time on one ring and one thread. Knows nothing of blocks.
         .target(name: "Reactor", dependencies: ["System", "CURing"], swiftSettings: strict),
+        // Connections that carry frames over that ring: opened, received on, sent on, closed, once.
+        .target(
+            name: "Transport", dependencies: ["System", "Reactor", "Wire"], swiftSettings: strict),
         // A caller's side of the control plane: one blocking connection with deadlines.
         .target(name: "ControlClient", dependencies: ["System", "Wire"], swiftSettings: strict),
         // A block's life on a datanode, a folder per room.
         .target(
             name: "DataPath",
             dependencies: [
-                "System", "Wire", "Reactor", "ControlClient",
+                "System", "Wire", "Reactor", "Transport", "ControlClient",
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
         // The namenode: decides, and is never on the data path.
@@ -99,7 +102,8 @@ let package = Package(
             ], swiftSettings: strict),
         // The client library: put, get and the streams under them, on the same reactor.
         .target(
-            name: "Client", dependencies: ["System", "Wire", "Reactor", "ControlClient"],
+            name: "Client",
+            dependencies: ["System", "Wire", "Reactor", "Transport", "ControlClient"],
             swiftSettings: strict),
         // What the command-line tools share: configuration, logs, exit codes, output.
         .target(
@@ -150,6 +154,7 @@ let package = Package(
         tests("TidyTests", []),
         tests("ControlTests", ["Control"]),
         tests("ReactorTests", ["Reactor", "CURing"]),
+        tests("TransportTests", ["Transport", "Reactor", "Wire"]),
         tests("DataPathTests", ["DataPath", "Wire"]),
         tests("SimulationTests", ["Client", "DataPath", "Reactor", "Simulation", "Wire"]),
     ])

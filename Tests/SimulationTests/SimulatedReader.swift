@@ -50,7 +50,7 @@ final class SimulatedReader: SimulationParticipant {
         }
     }
 
-    var nextDeadline: UInt64? { engine.reactor.timers.nextDeadline }
+    var nextDeadline: UInt64? { engine.nextDeadline }
 
     func goOn() {
         isStalled = false

@@ -74,7 +74,7 @@ final class SimulatedWriter: SimulationParticipant {
     }
 
     var nextDeadline: UInt64? {
-        [engine.reactor.timers.nextDeadline, retryAt].compactMap { $0 }.min()
+        [engine.nextDeadline, retryAt].compactMap { $0 }.min()
     }
 
     private func take(_ event: StreamEvent) {

@@ -1,5 +1,6 @@
 import Reactor
 import System
+import Transport
 import Wire
 
 /// One TCP connection of a datanode: what is being received and sent on it, and whose stream it

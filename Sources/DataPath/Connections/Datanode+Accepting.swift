@@ -1,6 +1,7 @@
 import Glibc
 import Reactor
 import System
+import Transport
 import Wire
 
 extension Datanode where Ring: ~Copyable {

@@ -1,6 +1,7 @@
 import Glibc
 import Reactor
 import System
+import Transport
 import Wire
 
 // How a stream comes by its connection to the next node, and how it lets go of it. A connection

@@ -23,6 +23,14 @@ public struct AgeList: ~Copyable {
 
     /// The place that was added before all others that are left.
     public var oldest: Int32? { first < 0 ? nil : first }
+    /// The place that was added after all others.
+    public var newest: Int32? { last < 0 ? nil : last }
+
+    /// The place that was added just before a listed one.
+    public func older(than place: Int32) -> Int32? {
+        precondition(links[Int(place)].isListed, "a place that is listed")
+        return links[Int(place)].older < 0 ? nil : links[Int(place)].older
+    }
 
     public mutating func add(_ place: Int32) {
         precondition(place >= 0 && Int(place) < places, "a place of the list")

@@ -109,7 +109,7 @@ final class SimulatedClient: SimulationParticipant {
         guard isUp else { return nil }
         let rest = job == nil && cluster.hasLoad ? restUntil : nil
         return [
-            box.engine.reactor.timers.nextDeadline, caller.nextDeadline, job?.nextDeadline, rest,
+            box.engine.nextDeadline, caller.nextDeadline, job?.nextDeadline, rest,
         ].compactMap { $0 }.min()
     }
 }

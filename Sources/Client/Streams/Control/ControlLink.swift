@@ -31,36 +31,26 @@ struct ControlLink: ~Copyable {
     /// Requests that wait for the socket beyond this make `call` answer `nil`.
     static let queueBytes = Limits.controlMessageBytes + 4
 
-    let address: SocketAddress
     /// For messages.
     let name: String
     let hello: ControlHello
     let expected: ClusterID?
 
     var phase = Phase.connecting
-    var descriptor = Descriptor.none
-    /// Operations in flight that name this connection; it is freed when none is left.
-    var pending: Int32 = 0
-    var receiveToken = OperationToken.nobody
-    var sendToken = OperationToken.nobody
-    var isReceiving = false
+    /// Its place in the transport, or -1 when the kernel has let go of it.
+    var connection: Int32 = -1
     var decoder = ControlFrameDecoder()
 
     /// Frames that wait for the send that is under way.
     var queued: [UInt8] = []
     var sending = StableBytes()
-    var sent = 0
-    var isSending = false
 
     var unanswered = 0
     var isTeller = false
     var isSender = false
     var failure: ControlFailure?
 
-    init(
-        _ endpoint: Endpoint, _ address: SocketAddress, hello: ControlHello, _ expected: ClusterID?
-    ) {
-        self.address = address
+    init(_ endpoint: Endpoint, hello: ControlHello, _ expected: ClusterID?) {
         self.hello = hello
         self.expected = expected
         name = endpoint.description

@@ -2,6 +2,7 @@ import ControlClient
 import FoundationEssentials
 import Reactor
 import System
+import Transport
 import Wire
 
 // Calls to a namenode over the ring that carries the streams, so that an owner of thousands of
@@ -14,9 +15,13 @@ extension StreamEngine where Ring: ~Copyable {
     ) -> ControlID? {
         guard controls.count < settings.controls else { return nil }
         let hello = Greeting.hello(role: .client, cluster: cluster, software: software)
-        let link = ControlLink(endpoint, address, hello: hello, cluster)
-        guard let index = controls.insert(link) else { return nil }
-        startControl(.makeControlSocket, index, .socket(family: address.family))
+        guard let index = controls.insert(ControlLink(endpoint, hello: hello, cluster)) else {
+            return nil
+        }
+        guard let connection = transport.dial(address, StreamRole(.control(index)), .stream) else {
+            preconditionFailure("every connection within its bound has a place")
+        }
+        controls.at(index).pointee.connection = connection
         watchControl(index)
         return ControlID(index: index)
     }
@@ -66,39 +71,26 @@ extension StreamEngine where Ring: ~Copyable {
 
     // MARK: Connecting
 
-    mutating func madeControlSocket(_ index: Int32, _ outcome: Outcome) {
-        let entry = controls.at(index)
-        if case .done(let number) = outcome { entry.pointee.descriptor = .plain(number) }
-        guard settleControl(index) else { return }
-        switch outcome {
-        case .done: break
-        case .again:
-            return startControl(
-                .makeControlSocket, index, .socket(family: entry.pointee.address.family))
-        case .cancelled, .disconnected, .full, .failed:
-            return failControl(index, unreachable(index, outcome.errno))
+    /// What happened on its connection.
+    mutating func heardControl(_ index: Int32, _ connection: Int32, _ news: ConnectionNews) {
+        switch news {
+        case .none, .letGo: break
+        case .opened: greet(index)
+        case .bytes(let count): receivedControl(index, count)
+        case .sent: if !controls.at(index).pointee.queued.isEmpty { markSender(index) }
+        case .noSocket(let number), .unreachable(let number), .ended(let number, _, _),
+            .notSent(let number, _, _):
+            failControl(index, unreachable(index, number))
+        case .closed:
+            transport.remove(connection)
+            controls.at(index).pointee.connection = -1
+            removeControlIfSettled(index)
+        case .header, .badHeader, .payload, .body, .lingered:
+            preconditionFailure("a namenode's connection carries bytes")
         }
-        reactor.ring.configure(entry.pointee.descriptor)
-        connectControl(index)
     }
 
-    private mutating func connectControl(_ index: Int32) {
-        let entry = controls.at(index)
-        entry.pointee.pending += 1
-        let context = OperationContext(
-            kind: EngineOperation.connectControl.rawValue, owner: UInt32(index))
-        entry.pointee.sendToken = reactor.connect(
-            entry.pointee.descriptor, to: entry.pointee.address, context)
-    }
-
-    mutating func connectedControl(_ index: Int32, _ outcome: Outcome) {
-        guard settleControl(index) else { return }
-        switch outcome {
-        case .done: break
-        case .again: return connectControl(index)
-        case .cancelled, .disconnected, .full, .failed:
-            return failControl(index, unreachable(index, outcome.errno))
-        }
+    private mutating func greet(_ index: Int32) {
         let entry = controls.at(index)
         entry.pointee.phase = .greeting
         do throws(ControlFrame.Failure) {
@@ -110,24 +102,24 @@ extension StreamEngine where Ring: ~Copyable {
         receiveControl(index)
     }
 
-    func unreachable(_ index: Int32, _ number: Int32) -> ControlFailure {
+    private func unreachable(_ index: Int32, _ number: Int32) -> ControlFailure {
         let reason = number == 0 ? "it closed the connection" : errorText(number)
         return .unreachable(address: controls.at(index).pointee.name, reason: reason)
     }
 
     // MARK: Its deadline
 
-    private func controlTimer(_ index: Int32) -> UInt32 {
-        UInt32(settings.writes + settings.reads) + UInt32(index)
+    @inline(__always)
+    private func controlTimer(_ index: Int32) -> Int {
+        settings.writes + settings.reads + Int(index)
     }
 
     /// The namenode owes something from now on.
     mutating func watchControl(_ index: Int32) {
-        reactor.timers.clear(controlTimer(index))
-        reactor.timers.arm(controlTimer(index), at: deadline(settings.callTimeout))
+        transport.arm(timer: controlTimer(index), within: settings.callTimeout)
     }
 
-    mutating func unwatchControl(_ index: Int32) { reactor.timers.clear(controlTimer(index)) }
+    mutating func unwatchControl(_ index: Int32) { transport.clear(timer: controlTimer(index)) }
 
     mutating func controlExpired(_ index: Int32) {
         guard controls.isUsed(index) else { return }

@@ -23,7 +23,7 @@ extension StreamEngine where Ring: ~Copyable {
                 case .closing: StreamEvent?.none
                 }
             if let event { return event }
-            if controls.isUsed(index) { closeControlIfSettled(index) }
+            removeControlIfSettled(index)
         }
         return nil
     }
@@ -36,7 +36,7 @@ extension StreamEngine where Ring: ~Copyable {
             failControl(index, .malformed("\(error)"))
             return nil
         }
-        if !entry.pointee.isReceiving { receiveControl(index) }
+        receiveControl(index)
         return nil
     }
 
@@ -98,7 +98,7 @@ extension StreamEngine where Ring: ~Copyable {
         }
         guard let call = next else {
             entry.pointee.phase = .closing
-            closeControlIfSettled(index)
+            removeControlIfSettled(index)
             return .controlFailed(ControlID(index: index), failure)
         }
         calls.remove(call)

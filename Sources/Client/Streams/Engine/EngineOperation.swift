@@ -1,14 +1,10 @@
-/// What a completion is about: the `kind` of every operation an engine starts. `owner` is the index
-/// in brackets.
+/// The `kind` of the operations that an engine starts beside those of its connections, and of the
+/// sends on them. `owner` is the index in brackets.
 enum EngineOperation: UInt8 {
-    // Sockets (connection)
-    case makeSocket = 1
-    case connect
-    case receiveHeader
-    case receiveAnswer
-    case receivePayload
-    case send
-    case closeSocket
+    // Sends (connection)
+    /// A frame of the connection's own memory, or calls to a namenode.
+    case sendControl = 16
+    case sendData
     // The caller's descriptors
     /// (write stream)
     case fill = 32
@@ -16,10 +12,4 @@ enum EngineOperation: UInt8 {
     case drain
     /// (nobody)
     case peek
-    // Connections to a namenode (control connection)
-    case makeControlSocket = 64
-    case connectControl
-    case receiveControl
-    case sendControl
-    case closeControl
 }

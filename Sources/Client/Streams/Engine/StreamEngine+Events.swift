@@ -10,7 +10,7 @@ extension StreamEngine where Ring: ~Copyable {
         case .done, .failed: true
         case .none, .running:
             !tellers.isEmpty || !controlTellers.isEmpty
-                || (slots.free > 0 && !slotWaiters.isEmpty)
+                || (slots.free > 0 && slotWaiters.count > 0)
         }
     }
 

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Reactor
+import Transport
 import Wire
 
 /// Blocks being written and ranges being read by one thread over one ring: the client library's put
@@ -13,7 +14,7 @@ import Wire
 /// A write's byte goes: fill (1) -> sum (2) -> send (3) -> ack (4) -> seal (5). A read's: receive
 /// (1) -> verify (2) -> drain (3).
 package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
-    package var reactor: Reactor<Ring>
+    var transport: Transport<Ring, StreamRole>
     package let settings: EngineSettings
     /// Whether the ring has registered the slots.
     package let isRegistered: Bool
@@ -21,20 +22,16 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
     let region: BufferRegion
     var slots: BufferPool
     let records: UnsafeMutablePointer<SlotRecord>
-    let connectionMemory: UnsafeMutableRawPointer
 
-    var connections: Slab<StreamConnection>
-    /// Open connections without a stream, and the one that had one last.
-    var idleConnections = 0
-    var lastFreed: Int32 = 0
+    /// To datanodes.
+    package internal(set) var openConnections = 0
     var writes: Slab<BlockWriter>
     var reads: Slab<BlockReader>
 
     /// Streams with something to tell, each at most once: writes by index, reads by complement.
     var tellers: FixedRing<Int32>
-    /// Who waits for a slot, each at most once: writes by index, connections of reads by
-    /// complement.
-    var slotWaiters: FixedRing<Int32>
+    /// Who waits for a slot: writes by index, connections of reads behind them.
+    var slotWaiters: WaitList
 
     var controls: Slab<ControlLink>
     var calls: Slab<ControlCall>
@@ -87,21 +84,21 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
             count: settings.slots)
         records = .allocate(capacity: settings.slots)
         records.initialize(repeating: SlotRecord(), count: settings.slots)
-        connectionMemory = .allocate(
-            byteCount: settings.connections * StreamConnection.memoryBytes, alignment: 64)
-        connections = Slab(capacity: settings.connections)
         writes = Slab(capacity: settings.writes)
         reads = Slab(capacity: settings.reads)
         tellers = FixedRing(capacity: settings.writes + settings.reads)
-        slotWaiters = FixedRing(capacity: settings.writes + settings.connections)
         let controls = max(1, settings.controls)
+        slotWaiters = WaitList(places: settings.writes + settings.connections + controls)
         self.controls = Slab(capacity: controls)
         calls = Slab(capacity: settings.calls)
         controlMemory = .allocate(
             byteCount: controls * ControlLink.receiveBytes, alignment: 64)
         controlTellers = FixedRing(capacity: controls)
         controlSenders = FixedRing(capacity: controls)
-        reactor = Reactor(ring: ring, operations: settings.operations, timers: settings.timers)
+        transport = Transport(
+            ring: ring, connections: settings.connections + controls,
+            memoryBytes: ConnectionMemory.streamBytes, operations: settings.operations,
+            timers: settings.timers)
         self.region = region
         self.settings = settings
         self.isRegistered = isRegistered
@@ -109,7 +106,6 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     deinit {
         records.deallocate()
-        connectionMemory.deallocate()
         controlMemory.deallocate()
     }
 
@@ -119,36 +115,38 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
     @discardableResult
     package mutating func turn(waitUntil limit: UInt64) -> Int {
         sendCalls()
-        var handled = reactor.turn(waitUntil: hasNews ? 0 : limit)
-        while let event = reactor.next() { handle(event) }
-        while let owner = reactor.nextExpired() {
-            expire(owner)
+        var handled = transport.reactor.turn(waitUntil: hasNews ? 0 : limit)
+        while let event = transport.reactor.next() { handle(event) }
+        while let expiry = transport.nextExpired() {
+            expire(expiry)
             handled += 1
         }
         serveSlotWaiters()
         return handled
     }
 
-    package var now: UInt64 { reactor.now }
+    package var now: UInt64 { transport.reactor.now }
+    /// When a turn is wanted though nothing completes.
+    package var nextDeadline: UInt64? { transport.reactor.timers.nextDeadline }
     package var freeSlots: Int { slots.free }
-    package var openConnections: Int { connections.count }
 
     /// Ends everything; `turn` until `isIdle`.
     package mutating func stop() {
         for index in 0..<Int32(writes.capacity) where writes.isUsed(index) { endWrite(index) }
         for index in 0..<Int32(reads.capacity) where reads.isUsed(index) { endRead(index) }
-        for index in 0..<Int32(connections.capacity) where connections.isUsed(index) {
-            close(index)
-        }
         for index in 0..<Int32(controls.capacity) where controls.isUsed(index) {
             endControl(index)
+        }
+        for index in 0..<Int32(transport.capacity) where transport.isUsed(index) {
+            if case .control = transport.at(index).pointee.role.owner { continue }
+            close(index)
         }
         if case .done(let slot, _) = peek, slot >= 0 { releaseSlot(slot) }
         guard case .running = peek else {
             peek = .none
             return
         }
-        reactor.cancel(peekToken)
+        transport.reactor.cancel(peekToken)
     }
 
     /// Ends everything and waits until the kernel has let go of every buffer.
@@ -168,39 +166,32 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// Nothing is open and nothing but the wake-up is in the kernel's hands.
     package var isIdle: Bool {
         if case .running = peek { return false }
-        return connections.count == 0 && writes.count == 0 && reads.count == 0
+        return transport.count == 0 && writes.count == 0 && reads.count == 0
             && controls.count == 0
     }
 
     private mutating func handle(_ event: Event) {
-        guard let kind = EngineOperation(rawValue: event.operation.kind) else {
-            preconditionFailure("an operation of no known kind")
-        }
         let owner = Int32(bitPattern: event.operation.owner)
-        switch kind {
-        case .makeSocket: madeSocket(owner, event.outcome)
-        case .connect: connected(owner, event.outcome)
-        case .receiveHeader: receivedHeader(owner, event.outcome)
-        case .receiveAnswer: receivedAnswer(owner, event.outcome)
-        case .receivePayload: receivedPayload(owner, event)
-        case .send: sent(owner, event)
-        case .closeSocket: closedSocket(owner)
+        guard !ConnectionOperation.isKind(event.operation.kind) else {
+            return heard(owner, transport.handle(event, &slots))
+        }
+        switch EngineOperation(rawValue: event.operation.kind) {
         case .fill: filled(owner, event)
         case .drain: drained(owner, event)
         case .peek: peekCompleted(event)
-        case .makeControlSocket: madeControlSocket(owner, event.outcome)
-        case .connectControl: connectedControl(owner, event.outcome)
-        case .receiveControl: receivedControl(owner, event.outcome)
-        case .sendControl: sentControl(owner, event.outcome)
-        case .closeControl: controls.remove(owner)
+        case .sendControl, .sendData, nil:
+            preconditionFailure("an operation of no known kind")
         }
     }
 
     /// A deadline passed: of a write, of a read behind them, or of a control connection last.
-    private mutating func expire(_ owner: UInt32) {
-        let index = Int32(owner)
-        let streams = Int32(settings.writes + settings.reads)
+    private mutating func expire(_ expiry: Transport<Ring, StreamRole>.Expiry) {
+        guard case .timer(let timer) = expiry else {
+            preconditionFailure("streams have deadlines, and their connections none")
+        }
         counters.deadlinesMissed &+= 1
+        let index = Int32(timer)
+        let streams = Int32(settings.writes + settings.reads)
         if index < Int32(writes.capacity) {
             writeExpired(index)
         } else if index < streams {
@@ -208,12 +199,6 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
         } else {
             controlExpired(index - streams)
         }
-    }
-
-    func deadline(_ span: UInt64) -> UInt64 { reactor.now &+ span }
-
-    func memory(of connection: Int32) -> UnsafeMutableRawPointer {
-        connectionMemory + Int(connection) * StreamConnection.memoryBytes
     }
 
     /// Where a slot's payload begins.

@@ -23,7 +23,7 @@ extension StreamEngine where Ring: ~Copyable {
         let start = reads.at(read).pointee.assembly.range.lowerBound
         // An offset of all ones is the descriptor's own position (io_uring_prep_write.3).
         let place = sink.position.map { $0 + record.position - start + UInt64(record.done) }
-        reactor.start(
+        transport.reactor.start(
             .write(
                 .plain(sink.descriptor), payload(of: slot) + record.start + record.done,
                 count: record.wanted - record.done, offset: place ?? .max,

@@ -1,4 +1,3 @@
-import Glibc
 import Reactor
 import System
 import Wire
@@ -51,8 +50,8 @@ extension StreamEngine where Ring: ~Copyable {
 
     mutating func pumpRead(_ read: Int32, _ index: Int32) {
         let entry = reads.at(read)
-        guard !connections.at(index).pointee.isRequestSent else { return }
-        connections.at(index).pointee.isRequestSent = true
+        guard !transport.at(index).pointee.role.isRequestSent else { return }
+        transport.at(index).pointee.role.isRequestSent = true
         var header = FrameHeader(.read)
         header.block = entry.pointee.assembly.block
         header.epoch = entry.pointee.assembly.epoch
@@ -102,14 +101,13 @@ extension StreamEngine where Ring: ~Copyable {
         tell(read: read)
         drain(read)
         guard header.flags.contains(.last) else {
-            rewatchRead(read)
+            watchRead(read)
             return true
         }
         let connection = entry.pointee.connection
         entry.pointee.connection = -1
-        reactor.timers.clear(timer(ofRead: read))
+        transport.clear(timer: timer(ofRead: read))
         free(connection)
-        beginHeader(connection)
         return false
     }
 
@@ -130,25 +128,18 @@ extension StreamEngine where Ring: ~Copyable {
 
     // MARK: Its deadline
 
-    func timer(ofRead read: Int32) -> UInt32 { UInt32(writes.capacity) + UInt32(read) }
+    @inline(__always)
+    func timer(ofRead read: Int32) -> Int { writes.capacity + Int(read) }
 
     /// The replica owes the next frame.
     mutating func watchRead(_ read: Int32) {
-        reactor.timers.arm(timer(ofRead: read), at: deadline(settings.progressTimeout))
-    }
-
-    private mutating func rewatchRead(_ read: Int32) {
-        reactor.timers.clear(timer(ofRead: read))
-        watchRead(read)
+        transport.arm(timer: timer(ofRead: read), within: settings.progressTimeout)
     }
 
     mutating func readExpired(_ read: Int32) {
         guard reads.isUsed(read), reads.at(read).pointee.connection >= 0 else { return }
         for connection in [reads.at(read).pointee.rival, reads.at(read).pointee.connection]
-        where connection >= 0 {
-            let isOpen = connections.at(connection).pointee.life == .open
-            fail(connection, isOpen ? .timedOut : .unreachable(ETIMEDOUT))
-        }
+        where connection >= 0 { failSilent(connection) }
     }
 
     // MARK: Stopping
@@ -157,7 +148,7 @@ extension StreamEngine where Ring: ~Copyable {
         let entry = reads.at(read)
         if entry.pointee.rival >= 0 { return narrow(read, without: index, failure) }
         entry.pointee.connection = -1
-        reactor.timers.clear(timer(ofRead: read))
+        transport.clear(timer: timer(ofRead: read))
         guard !entry.pointee.isEnding else { return }
         entry.pointee.isStopped = true
         entry.pointee.failure = failure
@@ -169,7 +160,7 @@ extension StreamEngine where Ring: ~Copyable {
         guard !entry.pointee.isEnding else { return }
         entry.pointee.isEnding = true
         closeConnections(ofRead: read)
-        reactor.timers.clear(timer(ofRead: read))
+        transport.clear(timer: timer(ofRead: read))
         while let slot = entry.pointee.arrived.popFirst() {
             entry.pointee.held -= 1
             releaseSlot(slot)

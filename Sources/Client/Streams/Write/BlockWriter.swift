@@ -71,7 +71,6 @@ struct BlockWriter: ~Copyable {
     /// Every byte of the block is in the window or beyond it.
     var isComplete = false
     var isSourceEnded = false
-    var isWaitingForSlot = false
 
     var isOpenSent = false
     /// What the head has to show before anything it says is believed.

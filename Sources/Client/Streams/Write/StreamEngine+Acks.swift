@@ -1,4 +1,3 @@
-import Glibc
 import Reactor
 import Wire
 
@@ -66,12 +65,11 @@ extension StreamEngine where Ring: ~Copyable {
             receipt: SignedReceipt(receipt: receipt, signature: signature),
             progress: header.progress, isSourceEnded: entry.pointee.isSourceEnded)
         entry.pointee.connection = -1
-        reactor.timers.clear(UInt32(write))
+        transport.clear(timer: Int(write))
         // The chain has the whole block, whatever the last acks said of it.
         while let frame = entry.pointee.window.popAny() { releaseSlot(frame.buffer) }
         tell(write)
         free(connection)
-        beginHeader(connection)
     }
 
     // MARK: What the chain owes
@@ -86,24 +84,21 @@ extension StreamEngine where Ring: ~Copyable {
     /// nothing.
     mutating func rewatchWrite(_ write: Int32) {
         let entry = writes.at(write)
-        reactor.timers.clear(UInt32(write))
         let owesData = entry.pointee.window.sentEnd > entry.pointee.window.released
         let owesSeal = entry.pointee.isSealSent
         let owesFlush = entry.pointee.flushSent > entry.pointee.window.acked.durable
         let owes = !entry.pointee.isAnswered || owesData || owesSeal || owesFlush
         entry.pointee.isWatched = owes && entry.pointee.connection >= 0
-        guard entry.pointee.isWatched else { return }
+        guard entry.pointee.isWatched else { return transport.clear(timer: Int(write)) }
         let isSync = owesFlush || owesSeal && entry.pointee.request.level == .durable
         let isFlush = !owesData && isSync
         let span = settings.progressTimeout * (isFlush ? settings.sealPatience : 1)
-        reactor.timers.arm(UInt32(write), at: deadline(span))
+        transport.arm(timer: Int(write), within: span)
     }
 
     mutating func writeExpired(_ write: Int32) {
         guard writes.isUsed(write), writes.at(write).pointee.connection >= 0 else { return }
-        let connection = writes.at(write).pointee.connection
-        let isOpen = connections.at(connection).pointee.life == .open
-        fail(connection, isOpen ? .timedOut : .unreachable(ETIMEDOUT))
+        failSilent(writes.at(write).pointee.connection)
     }
 
     // MARK: Stopping
@@ -113,7 +108,7 @@ extension StreamEngine where Ring: ~Copyable {
         let entry = writes.at(write)
         entry.pointee.connection = -1
         entry.pointee.isWatched = false
-        reactor.timers.clear(UInt32(write))
+        transport.clear(timer: Int(write))
         guard !entry.pointee.isEnding else { return }
         entry.pointee.isStopped = true
         entry.pointee.failure = failure
@@ -133,17 +128,17 @@ extension StreamEngine where Ring: ~Copyable {
         entry.pointee.isEnding = true
         if entry.pointee.connection >= 0 { close(entry.pointee.connection) }
         entry.pointee.connection = -1
-        reactor.timers.clear(UInt32(write))
-        if entry.pointee.pending > 0 { reactor.cancel(entry.pointee.fillToken) }
+        transport.clear(timer: Int(write))
+        if entry.pointee.pending > 0 { transport.reactor.cancel(entry.pointee.fillToken) }
         while let frame = entry.pointee.window.popAny() { releaseSlot(frame.buffer) }
         removeIfSettled(write)
     }
 
     mutating func removeIfSettled(_ write: Int32) {
         let entry = writes.at(write)
-        guard entry.pointee.isEnding, entry.pointee.pending == 0, !entry.pointee.isTeller,
-            !entry.pointee.isWaitingForSlot
-        else { return }
+        guard entry.pointee.isEnding, entry.pointee.pending == 0, !entry.pointee.isTeller else {
+            return
+        }
         for slot in 0..<settings.slots where records[slot].write == write {
             records[slot].write = -1
         }

@@ -42,10 +42,7 @@ extension StreamEngine where Ring: ~Copyable {
     }
 
     mutating func waitForSlot(_ write: Int32) {
-        guard !writes.at(write).pointee.isWaitingForSlot else { return }
-        writes.at(write).pointee.isWaitingForSlot = true
-        counters.slotWaits &+= 1
-        slotWaiters.append(write)
+        if slotWaiters.add(write) { counters.slotWaits &+= 1 }
     }
 
     /// A slot becomes the block's next frame.
@@ -75,7 +72,7 @@ extension StreamEngine where Ring: ~Copyable {
         let record = records[Int(slot)]
         let isPositional = source.position != nil
         entry.pointee.pending += 1
-        entry.pointee.fillToken = reactor.start(
+        entry.pointee.fillToken = transport.reactor.start(
             .read(
                 .plain(source.descriptor), payload(of: slot) + record.done,
                 count: record.wanted - record.done,
@@ -175,7 +172,7 @@ extension StreamEngine where Ring: ~Copyable {
     package static var peekBytes: Int { 4096 }
 
     private mutating func startPeek(_ descriptor: Int32, _ slot: Int32) {
-        peekToken = reactor.start(
+        peekToken = transport.reactor.start(
             .read(
                 .plain(descriptor), payload(of: slot),
                 count: min(settings.packetBytes, Self.peekBytes), offset: .max,

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import DataPath
+@testable import Transport
 
 struct ZeroCopyTests {
     @Test func whatTheKernelReportsOfTheFirstOneDecides() {

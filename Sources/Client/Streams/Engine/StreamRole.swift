@@ -1,0 +1,30 @@
+import Transport
+import Wire
+
+/// What an engine keeps of one connection: whose stream it carries. A connection to a datanode
+/// carries one stream at a time and is kept for the next one; to a namenode, one owner's calls.
+struct StreamRole: BitwiseCopyable {
+    enum Owner: Equatable, BitwiseCopyable {
+        case nobody
+        case write(Int32)
+        case read(Int32)
+        case control(Int32)
+    }
+
+    let owner: Owner
+    /// A read's request was sent.
+    var isRequestSent = false
+    /// A frame's header is here, and there is no slot for its payload.
+    var isAwaitingSlot = false
+    /// A send failed: what the peer had said before is still read.
+    var isBroken = false
+
+    init(_ owner: Owner) { self.owner = owner }
+}
+
+extension ConnectionMemory {
+    /// An answer's payload being received (a receipt or an error report), then the control frame
+    /// being sent (credentials of five nodes with the longest names fit).
+    static let stream = ConnectionMemory(received: 128..<640, sent: 640..<streamBytes)
+    static let streamBytes = 2560
+}

@@ -1,0 +1,119 @@
+import Reactor
+import System
+import Wire
+
+// How a connection begins: dialled, taken in, or kept from the stream before.
+extension Transport where Ring: ~Copyable {
+    /// Begins to connect; `opened`, `noSocket` or `unreachable` follows.
+    /// - Parameter proven: payload may go out without a copy when the socket has taken so many
+    ///   bytes; `nil`: never.
+    /// - Returns: `nil` at the bound.
+    public mutating func dial(
+        _ address: SocketAddress, _ role: Role, _ memory: ConnectionMemory,
+        zeroCopyAfter proven: UInt64? = nil
+    ) -> Int32? {
+        let connection = Connection(
+            role: role, life: .connecting, descriptor: .none, address: address, memory: memory,
+            zeroCopyAfter: proven)
+        guard let index = connections.insert(connection) else { return nil }
+        connections.at(index).pointee.streamNumber = 1
+        start(.makeSocket, index, .socket(family: address.family))
+        return index
+    }
+
+    /// Takes in a connected socket, which has its options.
+    /// - Returns: `nil` at the bound.
+    public mutating func adopt(
+        _ descriptor: Descriptor, from address: SocketAddress, _ role: Role,
+        _ memory: ConnectionMemory, zeroCopyAfter proven: UInt64? = nil
+    ) -> Int32? {
+        connections.insert(
+            Connection(
+                role: role, life: .open, descriptor: descriptor, address: address, memory: memory,
+                zeroCopyAfter: proven))
+    }
+
+    mutating func madeSocket(_ index: Int32, _ outcome: Outcome) -> ConnectionNews {
+        let connection = connections.at(index)
+        if case .done(let number) = outcome { connection.pointee.descriptor = .plain(number) }
+        guard settle(index) else { return .none }
+        switch outcome {
+        case .done:
+            reactor.ring.configure(connection.pointee.descriptor)
+            connect(index)
+        case .again: start(.makeSocket, index, .socket(family: connection.pointee.address.family))
+        case .cancelled, .disconnected, .full, .failed: return .noSocket(outcome.errno)
+        }
+        return .none
+    }
+
+    private mutating func connect(_ index: Int32) {
+        let connection = connections.at(index)
+        connection.pointee.pending += 1
+        let context = OperationContext(
+            kind: ConnectionOperation.connect.rawValue, owner: UInt32(index))
+        connection.pointee.sendToken = reactor.connect(
+            connection.pointee.descriptor, to: connection.pointee.address, context)
+    }
+
+    mutating func connected(_ index: Int32, _ outcome: Outcome) -> ConnectionNews {
+        guard settle(index) else { return .none }
+        switch outcome {
+        case .done:
+            connections.at(index).pointee.life = .open
+            restReceiving(index)
+            return .opened
+        case .again: connect(index)
+        case .cancelled, .disconnected, .full, .failed: return .unreachable(outcome.errno)
+        }
+        return .none
+    }
+
+    // MARK: Streams
+
+    /// The next stream begins on a connection that this side opened.
+    public mutating func beginStream(_ index: Int32) {
+        beginStream(index, number: connections.at(index).pointee.streamNumber &+ 1)
+    }
+
+    /// A stream begins, under its opener's number: both ends count their frames from 0.
+    public mutating func beginStream(_ index: Int32, number: UInt32) {
+        connections.at(index).pointee.streamNumber = number
+        connections.at(index).pointee.sequence = 0
+    }
+
+    // MARK: Between two streams
+
+    /// Keeps a connection whose stream is over for the next one to the same address.
+    public mutating func park(_ index: Int32) {
+        precondition(!connections.at(index).pointee.isParked, "a connection is parked once")
+        connections.at(index).pointee.isParked = true
+        parked.add(index)
+        restReceiving(index)
+    }
+
+    /// The one that was parked last, of those to `address`, with the next stream begun on it.
+    public mutating func takeParked(to address: SocketAddress) -> Int32? {
+        var next = parked.newest
+        while let index = next {
+            if connections.at(index).pointee.address.isSame(as: address) {
+                unpark(index)
+                restReceiving(index)
+                beginStream(index)
+                return index
+            }
+            next = parked.older(than: index)
+        }
+        return nil
+    }
+
+    public var parkedCount: Int { parked.count }
+    /// The one that is idle longest.
+    public var oldestParked: Int32? { parked.oldest }
+
+    mutating func unpark(_ index: Int32) {
+        guard connections.at(index).pointee.isParked else { return }
+        connections.at(index).pointee.isParked = false
+        parked.remove(index)
+    }
+}

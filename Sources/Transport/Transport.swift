@@ -1,0 +1,190 @@
+import Reactor
+import System
+import Wire
+
+/// The TCP connections of one reactor that carry frames: their records, their own memory, what is
+/// in flight on them, their two deadlines each, and their end.
+///
+/// Its user asks for one thing at a time in each direction: the next header, the body of that
+/// header, a send. It hands every completion of a connection's operation to `handle` and acts on
+/// the news. Short transfers, interruptions and what comes late are not its matter. `Role` is what
+/// the user keeps of a connection; everything else of it only the transport changes.
+public struct Transport<Ring: RingBackend & ~Copyable, Role: BitwiseCopyable>: ~Copyable {
+    /// Files and everything else that is no connection use it directly.
+    public var reactor: Reactor<Ring>
+    public let capacity: Int
+    public internal(set) var counters = TransportCounters()
+
+    /// What has begun, a frame or its body, must be whole within this, nanoseconds; `nil`: its user
+    /// keeps deadlines of its own.
+    let progressTimeout: UInt64?
+    var connections: Slab<Connection<Role>>
+    /// Open connections without a stream, in the order in which they lost it.
+    var parked: AgeList
+    private let memory: UnsafeMutableRawPointer
+    private let memoryBytes: Int
+
+    /// - Parameters:
+    ///   - memoryBytes: each connection's own memory: what its `ConnectionMemory` names.
+    ///   - operations: that may be in flight at once. A connection has a receive, a send and one of
+    ///     the others; when it closes while zero-copy sends are under way, one more.
+    ///   - timers: deadlines beside the connections' own.
+    public init(
+        ring: consuming Ring, connections: Int, memoryBytes: Int, operations: Int, timers: Int,
+        progressTimeout: UInt64? = nil
+    ) {
+        capacity = connections
+        self.memoryBytes = (memoryBytes + 63) / 64 * 64
+        self.progressTimeout = progressTimeout
+        memory = .allocate(byteCount: connections * self.memoryBytes, alignment: 64)
+        self.connections = Slab(capacity: connections)
+        parked = AgeList(places: connections)
+        reactor = Reactor(ring: ring, operations: operations, timers: 2 * connections + timers)
+    }
+
+    deinit { memory.deallocate() }
+
+    // A call that only borrows `self` copies all of it to the stack first: what every frame asks is
+    // inlined, or is `mutating` and gets an address.
+
+    public var count: Int { connections.count }
+    public var isFull: Bool { connections.isFull }
+
+    @inline(__always)
+    public func isUsed(_ index: Int32) -> Bool { connections.isUsed(index) }
+
+    /// The connection, in place. Valid until it is removed.
+    @inline(__always)
+    public func at(_ index: Int32) -> UnsafeMutablePointer<Connection<Role>> {
+        connections.at(index)
+    }
+
+    /// Where the header of a connection's next frame is received.
+    @inline(__always)
+    func memory(of index: Int32) -> UnsafeMutableRawPointer {
+        memory + Int(index) * memoryBytes
+    }
+
+    /// Where a body without a buffer lies.
+    @inline(__always)
+    public func received(of index: Int32) -> UnsafeMutableRawPointer {
+        memory(of: index) + Int(connections.at(index).pointee.memory.receivedOffset)
+    }
+
+    /// Takes a completion of an operation of `ConnectionOperation.isKind`; its owner is the
+    /// connection.
+    public mutating func handle(
+        _ event: Event, _ buffers: inout BufferPool
+    ) -> ConnectionNews {
+        let index = Int32(bitPattern: event.operation.owner)
+        guard let operation = ConnectionOperation(rawValue: event.operation.kind) else {
+            return sent(index, event, &buffers)
+        }
+        switch operation {
+        case .receiveHeader, .receiveBody, .receiveBytes: return received(index, event)
+        case .makeSocket: return madeSocket(index, event.outcome)
+        case .connect: return connected(index, event.outcome)
+        case .shutdown: return shutDown(index)
+        case .discard: return discarded(index, event.outcome)
+        case .disconnect:
+            _ = settle(index)
+            return .none
+        case .close:
+            connections.at(index).pointee.pending -= 1
+            return .closed
+        }
+    }
+
+    // Every operation is counted at its connection, so that nothing is freed while the kernel may
+    // still complete it.
+
+    @inline(__always)
+    @discardableResult
+    mutating func start(
+        _ kind: UInt8, _ index: Int32, buffer: Int32 = -1, argument: UInt64 = 0, _ request: Request
+    ) -> OperationToken {
+        connections.at(index).pointee.pending += 1
+        return reactor.start(
+            request,
+            OperationContext(
+                kind: kind, owner: UInt32(index), buffer: buffer, argument: argument))
+    }
+
+    @discardableResult
+    mutating func start(
+        _ operation: ConnectionOperation, _ index: Int32, _ request: Request
+    ) -> OperationToken { start(operation.rawValue, index, request) }
+
+    /// An operation of a connection completed. `false`: the connection closes and only waits for
+    /// its operations.
+    @inline(__always)
+    mutating func settle(_ index: Int32) -> Bool {
+        let connection = connections.at(index)
+        connection.pointee.pending -= 1
+        guard connection.pointee.life == .closing else { return true }
+        closeIfSettled(index)
+        return false
+    }
+
+    /// What holds between two events, whatever they are.
+    public mutating func checkInvariants() {
+        for index in 0..<Int32(capacity) where connections.isUsed(index) {
+            connections.at(index).pointee.checkInvariants()
+        }
+    }
+}
+
+// Each connection has two deadlines: of its receiving half and of its sending half. The user's own
+// stand behind them.
+extension Transport where Ring: ~Copyable {
+    public enum Expiry: Equatable {
+        case receiving(Int32)
+        case sending(Int32)
+        /// One of the user's.
+        case timer(Int)
+    }
+
+    /// The next deadline that has passed, or `nil`. Of connections that close none is told.
+    public mutating func nextExpired() -> Expiry? {
+        while let owner = reactor.nextExpired() {
+            guard owner < 2 * UInt32(capacity) else {
+                return .timer(Int(owner) - 2 * capacity)
+            }
+            let index = Int32(owner / 2)
+            guard connections.isUsed(index), connections.at(index).pointee.isLive else {
+                continue
+            }
+            return owner % 2 == 0 ? .receiving(index) : .sending(index)
+        }
+        return nil
+    }
+
+    /// What is awaited is to come within `span` nanoseconds.
+    @inline(__always)
+    public mutating func awaitReceiving(_ index: Int32, within span: UInt64) {
+        reactor.timers.clear(UInt32(index) * 2)
+        reactor.timers.arm(UInt32(index) * 2, at: reactor.now &+ span)
+    }
+
+    @inline(__always)
+    public mutating func restReceiving(_ index: Int32) { reactor.timers.clear(UInt32(index) * 2) }
+
+    /// What is being sent is to be taken within `span` nanoseconds.
+    @inline(__always)
+    public mutating func awaitSending(_ index: Int32, within span: UInt64) {
+        reactor.timers.arm(UInt32(index) * 2 + 1, at: reactor.now &+ span)
+    }
+
+    @inline(__always)
+    mutating func restSending(_ index: Int32) { reactor.timers.clear(UInt32(index) * 2 + 1) }
+
+    /// Sets one of the user's deadlines anew.
+    @inline(__always)
+    public mutating func arm(timer: Int, within span: UInt64) {
+        clear(timer: timer)
+        reactor.timers.arm(UInt32(2 * capacity + timer), at: reactor.now &+ span)
+    }
+
+    @inline(__always)
+    public mutating func clear(timer: Int) { reactor.timers.clear(UInt32(2 * capacity + timer)) }
+}
