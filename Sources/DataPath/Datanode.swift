@@ -2,71 +2,25 @@ import Reactor
 import System
 import Wire
 
-/// One datanode reactor: its rooms put together.
+/// One datanode reactor: its rooms put together. It holds the branches; each room holds its state.
 ///
 /// A byte meets them in this order: Receive (1) -> Admit (2) -> Place (3) -> Write (4) | Forward
-/// (5) -> Ack (6); reads go Receive -> Admit -> Read. Each room is a folder, and an extension of
-/// this type; what a room decides is a value type of its own beside it. Everything here belongs to
-/// one thread.
+/// (5) -> Ack (6); reads go Receive -> Admit -> Read. Each room is a folder. What all of them work
+/// with is the `Core`. Everything here belongs to one thread.
 public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
-    public var reactor: Reactor<Ring>
-    let settings: DatanodeSettings
-    let identity: Identity
-    let observer: any BlockObserver
-    let mailbox: Mailbox<Mail>
-    /// Which blocks are this reactor's, and the way to the others when there are any.
-    let share: ReactorShare
-    public let door: ReactorDoor?
-    var doors: [ReactorDoor] = []
-    var isFailureTold: [Bool]
+    var core: Core<Ring>
+    private let observer: any BlockObserver
+    private let mailbox: Mailbox<Mail>
     public let address: SocketAddress
-    let listener: Descriptor
-    let mayZeroCopy: Bool
-    /// Of the challenges to next nodes.
-    var random: ChallengeRandom
+    var neighbours: Neighbours
 
-    let region: BufferRegion
-    var payloads: BufferPool
-    var metadata: BufferPool
-    /// One record per payload buffer.
-    let frames: UnsafeMutablePointer<FrameSlot>
-    /// `Connection.memoryBytes` for each connection.
-    let connectionMemory: UnsafeMutableRawPointer
-
-    var connections: Slab<Connection>
-    var places: ConnectionPlaces
     var streams: Slab<WriteStream>
-    var readers: Readers
-    public internal(set) var devices: [Device]
-    public internal(set) var index: BlockIndex
-    /// Idle connections to successors, the oldest first.
-    var parked: [Int32] = []
     /// Frames beyond a gap, over all streams.
     var heldFrames = 0
-    /// Payload buffers with parts of reads' answers in them.
-    var readBuffers = 0
-    /// The write stream of each open block.
-    var openStreams: [BlockID: Int32] = [:]
-
-    var deletions = Deletions()
-    /// Blocks of failed devices that are yet to be told to be lost.
-    var losing: [BlockID] = []
-    var scrubs: Scrubs
-
-    /// Who waits for a payload buffer, in order: connections by index, readers behind them.
-    var bufferWaiters: WaitList
-    /// Who waits for a metadata buffer: streams by index, readers behind them.
-    var metadataWaiters: WaitList
-
-    /// What a failed connection's error frame will say.
-    var pendingReports: [Int32: ErrorReport] = [:]
-
-    var keys: KeyRing?
-    var isFenced = false
-    var isDraining = false
-    public internal(set) var isStopping = false
-    var isAccepting = false
-    public internal(set) var counters = DatanodeCounters()
+    var syncs: Syncs<Ring>
+    var readers: Readers
+    var deletions = Deletions<Ring>()
+    var scrubs: Scrubs<Ring>
 
     /// - Parameters:
     ///   - ring: made on the thread that will call `turn`.
@@ -81,84 +35,66 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         random: ChallengeRandom = ChallengeRandom()
     ) throws(RingFailure) {
         let budget = settings.budget
-        let region = try BufferRegion(
-            byteCount: budget.regionBytes, hugePages: settings.usesHugePages)
-        var ring = ring
-        try ring.register(region: region.bytes)
-        let base = region.bytes.baseAddress.unsafelyUnwrapped
-        payloads = BufferPool(
-            memory: base, stride: budget.payloadStride, count: budget.payloadBuffers)
-        metadata = BufferPool(
-            memory: base + budget.payloadBuffers * budget.payloadStride,
-            stride: Budget.metadataStride, count: budget.metadataBuffers)
-        frames = .allocate(capacity: budget.payloadBuffers)
-        frames.initialize(repeating: FrameSlot(), count: budget.payloadBuffers)
-        connectionMemory = .allocate(
-            byteCount: budget.connections * Connection.memoryBytes, alignment: 64)
-        connections = Slab(capacity: budget.connections)
-        streams = Slab(capacity: budget.writeStreams)
-        readers = Readers(budget)
-        bufferWaiters = WaitList(places: budget.connections + budget.readStreams)
-        metadataWaiters = WaitList(places: budget.writeStreams + budget.readStreams)
         let mailbox = Mailbox<Mail>(capacity: budget.mailbox, waker: ring.waker)
-        self.mailbox = mailbox
-        self.share = share
-        door =
+        let door =
             share.isWhole
             ? nil
             : ReactorDoor(
                 mail: mailbox, arrivals: Mailbox(capacity: budget.arrivals, waker: ring.waker),
                 places: budget.connections)
-        places = ConnectionPlaces(budget, door: door)
-        isFailureTold = Array(repeating: false, count: devices.count)
-        mayZeroCopy = settings.mayZeroCopy && ring.sendsZeroCopy
-        reactor = Reactor(
-            ring: ring, operations: budget.operations,
-            timers: 2 * budget.connections + devices.count + 1)
-        scrubs = Scrubs(settings, devices: devices.count, now: reactor.now)
-        self.region = region
-        self.settings = settings
-        self.identity = identity
+        core = try Core(
+            ring, settings, identity, share, blocks: Blocks(devices, index, observer),
+            listener: listener.0, door: door, random: random)
         self.observer = observer
-        self.random = random
-        (self.listener, address) = listener
-        self.devices = devices
-        self.index = index
-        startAccept()
-        if settings.scrubPeriod > 0 { startScrubs() }
-    }
-
-    deinit {
-        frames.deallocate()
-        connectionMemory.deallocate()
+        self.mailbox = mailbox
+        address = listener.1
+        neighbours = Neighbours(share, door: door)
+        streams = Slab(capacity: budget.writeStreams)
+        syncs = Syncs(devices: devices.count)
+        readers = Readers(budget)
+        scrubs = Scrubs(settings, devices: devices.count, now: core.reactor.now)
+        core.startAccept()
+        if settings.scrubPeriod > 0 { scrubs.start(&core) }
     }
 
     /// The way in for other threads.
     public var mail: Mailbox<Mail> { mailbox }
+    /// The way in for connections of other reactors; `nil` when there are none.
+    public var door: ReactorDoor? { neighbours.door }
     /// What pages its buffers lie in.
-    public var pages: BufferRegion.Pages { region.pages }
-    private var hasMail: Bool { !mailbox.isEmpty || !(door?.arrivals.isEmpty ?? true) }
+    public var pages: BufferRegion.Pages { core.buffers.pages }
+    public var reactor: Reactor<Ring> {
+        _read { yield core.reactor }
+        _modify { yield &core.reactor }
+    }
+    public var devices: [Device] { core.blocks.devices }
+    public var counters: DatanodeCounters { core.counters }
+    public var isStopping: Bool { core.isStopping }
+
+    // MARK: Turns
 
     /// One turn: waits at most until `limit` for something to do, and does it.
     /// - Returns: how many completions and deadlines there were.
     @discardableResult
     public mutating func turn(waitUntil limit: UInt64) -> Int {
-        var handled = reactor.turn(waitUntil: hasMail || !losing.isEmpty ? 0 : limit)
-        while let event = reactor.next() {
+        let isBusy = !mailbox.isEmpty || neighbours.hasArrivals || core.blocks.hasLosses
+        var handled = core.reactor.turn(waitUntil: isBusy ? 0 : limit)
+        while let event = core.reactor.next() {
             handle(event)
-            if settings.checksInvariants { checkInvariants() }
+            if core.settings.checksInvariants { checkInvariants() }
         }
-        while let owner = reactor.nextExpired() {
-            expire(owner)
+        while let timer = core.reactor.nextExpired() {
+            expire(timer)
             handled += 1
         }
         if !mailbox.isEmpty {
             for message in mailbox.drain() { receive(message) }
             handled += 1
         }
-        if let door { handled += meet(door) }
-        if !losing.isEmpty { tellLosses() }
-        if places.isCrowded { makeRoom() }
+        if let door = neighbours.door { handled += meet(door) }
+        if core.blocks.hasLosses { core.blocks.tellLosses() }
+        if core.blocks.wantsRoom { deletions.makeRoom(&core) }
+        if core.connections.places.isCrowded { makeRoom() }
         serveWaiters()
         return handled
     }
@@ -177,26 +113,27 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         let second: UInt64 = 1_000_000_000
         var nextCount: UInt64 = 0
         while !(isStopping && isIdle) {
-            turn(waitUntil: reactor.now &+ second)
-            if reactor.now >= nextCount {
+            turn(waitUntil: core.reactor.now &+ second)
+            if core.reactor.now >= nextCount {
                 tellObserver()
-                nextCount = reactor.now &+ second
+                nextCount = core.reactor.now &+ second
             }
         }
-        door?.arrivals.close()
+        neighbours.door?.arrivals.close()
     }
 
     /// What is told about once a second, and not when it changes.
     package mutating func tellObserver() {
         observer.count(snapshot)
-        observer.scrubbed(scrubProgress, by: share)
-        observer.spares(devices.map(\.recycled.bytes), by: share)
+        observer.scrubbed(scrubProgress, by: core.share)
+        observer.spares(devices.map(\.recycled.bytes), by: core.share)
         reportOpenBlocks()
     }
 
     /// Nothing is open and nothing is in the kernel's hands but the accept and the wake-up.
     public var isIdle: Bool {
-        connections.count == 0 && streams.count == 0 && readers.count == 0 && scrubs.inFlight == 0
+        core.connections.count == 0 && streams.count == 0 && readers.count == 0
+            && scrubs.inFlight == 0
     }
 
     private mutating func handle(_ event: Event) {
@@ -216,9 +153,9 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         case .sendPiece: sentPiece(owner, event.outcome)
         case .makeSocket: madeSocket(owner, event.outcome)
         case .connect: connected(owner, event.outcome)
-        case .shutdown: shutDown(owner)
-        case .closeSocket: closedSocket(owner)
-        case .disconnect: disconnected(owner)
+        case .shutdown: core.shutDown(owner)
+        case .closeSocket: core.closedSocket(owner)
+        case .disconnect: core.disconnected(owner)
         case .openFile: openedFile(owner, event.outcome)
         case .loadHeader, .loadTable: loaded(owner, kind, event)
         case .writeOpenHeader: wroteOpenHeader(owner, event.outcome)
@@ -237,69 +174,55 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         case .closeReader: closedReader(owner)
         case .unlinkFile: unlinked(event, isRecycled: false)
         case .recycleFile: unlinked(event, isRecycled: true)
-        case .unlinkSpare: unlinkedSpare(owner, event.outcome)
-        case .openForScrub: openedForScrub(owner, event.outcome)
-        case .scrubMetadata, .scrubData: readForScrub(owner, kind, event)
-        case .closeScrub: closedScrub(owner)
+        case .unlinkSpare: deletions.unlinkedSpare(Int(owner), event.outcome, &core)
+        case .openForScrub: scrubs.opened(Int(owner), event.outcome, &core)
+        case .scrubMetadata, .scrubData: scrubs.didRead(Int(owner), event, &core)
+        case .closeScrub: scrubs.closed(Int(owner), &core)
+        }
+    }
+
+    private mutating func expire(_ timer: UInt32) {
+        switch core.deadline(ofTimer: timer) {
+        case .receive(let index): missed(index, isReceive: true)
+        case .send(let index): missed(index, isReceive: false)
+        case .scrub(let device): scrubs.turn(device, &core)
+        case .readTurn: readTurn()
         }
     }
 
     private mutating func receive(_ message: Mail) {
         switch message {
-        case .keys(let ring): keys = ring
+        case .keys(let ring): core.keys = ring
         case .delete(let deletion): delete(deletion)
-        case .scrub(let block): scrub(block)
-        case .scrubFrom(let cursors): resumeScrubs(cursors)
-        case .fenced(let isFenced): self.isFenced = isFenced
+        case .scrub(let block): scrubs.ask(for: block, &core)
+        case .scrubFrom(let cursors): scrubs.resume(cursors, core.share)
+        case .fenced(let isFenced): core.isFenced = isFenced
         case .room(let room):
-            for index in devices.indices where index < room.count { saw(room[index], index) }
-        case .spares(let device, let spares): takeSpares(device, spares)
+            for device in devices.indices where device < room.count {
+                core.blocks.saw(
+                    room[device], on: device, reactors: core.share.count, open: owed(to: device))
+            }
+        case .spares(let device, let spares): deletions.keep(spares, on: device, &core)
         case .deviceFailed(let device, let reason):
-            isFailureTold[device] = true
+            core.blocks.toldFailure(of: device)
             failDevice(device, reason: reason)
-        case .reportAll(let report):
-            for (block, record) in index.records { observer.blockChanged(block, record) }
-            observer.reportCompleted(report)
+        case .reportAll(let report): core.blocks.nameAll(report)
         case .stop: stop()
         }
     }
 
-    /// Sets a block's record and tells the namenode's agent.
-    mutating func record(_ block: BlockID, _ record: BlockRecord) {
-        if record.state == .gone { index.remove(block) } else { index.set(block, record) }
-        observer.blockChanged(block, record)
-    }
+    // MARK: What is told
 
     /// A copy of the counts with what is open now.
     public var snapshot: DatanodeCounters {
-        var copy = counters
-        copy.reactor = share.number
-        copy.connectionsOpen = connections.count
+        var copy = core.counters
+        copy.reactor = core.share.number
+        copy.connectionsOpen = core.connections.count
         copy.writeStreamsOpen = streams.count
-        copy.payloadBuffersFree = payloads.free
+        copy.payloadBuffersFree = core.buffers.freePayloads
         return copy
     }
 
-    /// Nanoseconds from now.
-    func deadline(_ span: UInt64) -> UInt64 { reactor.now &+ span }
-
-    // A call that only borrows `self` copies all of it to the stack first, a kilobyte a call: what
-    // every frame asks is inlined, or is `mutating` and gets an address.
-
-    @inline(__always)
-    func memory(of connection: Int32) -> UnsafeMutableRawPointer {
-        connectionMemory + Int(connection) * Connection.memoryBytes
-    }
-
-    /// Where a connection's control payload is received.
-    @inline(__always)
-    mutating func received(of connection: Int32) -> UnsafeMutableRawPointer {
-        memory(of: connection) + connections.at(connection).pointee.receivedOffset
-    }
-
-    /// Where a buffer's payload begins when its offset is at the start of a page.
-    @inline(__always)
-    func page(of buffer: Int32) -> UnsafeMutableRawPointer {
-        payloads.memory(buffer) + Budget.prefixBytes
-    }
+    /// How far the scrub of each device has come.
+    public var scrubProgress: [ScrubProgress] { scrubs.progress(core.blocks) }
 }

@@ -8,7 +8,7 @@ extension Datanode where Ring: ~Copyable {
     /// Sends the next control frame an inbound connection owes, if any: an error, a seal's answer,
     /// or an ack.
     mutating func sendControl(_ index: Int32) {
-        let connection = connections.at(index)
+        let connection = core.connections.at(index)
         guard connection.pointee.life == .open, !connection.pointee.isSendingControl,
             !connection.pointee.isSendingFrame, connection.pointee.role == .inbound
         else { return }
@@ -25,13 +25,13 @@ extension Datanode where Ring: ~Copyable {
         } else if entry.pointee.join.isDue {
             var header = answer(.ack, index)
             header.progress = entry.pointee.join.take()
-            counters.acksSent &+= 1
-            send(index, header, payload: [])
+            core.counters.acksSent &+= 1
+            core.send(index, header, payload: [])
         }
     }
 
     private mutating func answer(_ operation: FrameOperation, _ index: Int32) -> FrameHeader {
-        let connection = connections.at(index)
+        let connection = core.connections.at(index)
         var header = FrameHeader(operation)
         header.stream = connection.pointee.streamNumber
         header.sequence = connection.pointee.sequence
@@ -48,42 +48,42 @@ extension Datanode where Ring: ~Copyable {
     }
 
     private mutating func sendError(_ index: Int32, _ status: Status) {
-        let report = pendingReports.removeValue(forKey: index)
-        let payload = (report ?? ErrorReport(node: identity.node, text: "")).encoded()
+        let report = core.connections.reports.removeValue(forKey: index)
+        let payload = (report ?? ErrorReport(node: core.identity.node, text: "")).encoded()
         var header = answer(.error, index)
         header.status = status
         header.checksum = CRC32C.of(payload)
-        connections.at(index).pointee.isFailureSent = true
-        send(index, header, payload: payload)
+        core.connections.at(index).pointee.isFailureSent = true
+        core.send(index, header, payload: payload)
     }
 
     private mutating func sendSealed(_ index: Int32, _ stream: Int32, _ level: Level) {
         let entry = streams.at(stream)
-        guard let keys, let key = keys[keys.current] else {
+        guard let keys = core.keys, let key = keys[keys.current] else {
             return fail(index, .fenced, "this node has no signing key yet")
         }
         entry.pointee.seal.isAnswered = true
         let receipt = Receipt(
             level: level, position: UInt8(entry.pointee.position),
             checksum: entry.pointee.seal.checksum, key: key.id,
-            cluster: identity.cluster, block: entry.pointee.block, epoch: entry.pointee.epoch,
+            cluster: core.identity.cluster, block: entry.pointee.block, epoch: entry.pointee.epoch,
             length: entry.pointee.seal.length)
         var header = answer(.sealed, index)
         header.flags = FrameFlags(level: level)
         header.progress = entry.pointee.join.take()
         header.length = receipt.length
         header.checksum = receipt.checksum
-        send(index, header, payload: receipt.signed(with: key))
+        core.send(index, header, payload: receipt.signed(with: key))
     }
 
     /// A control frame is out: what waits behind it follows.
     mutating func controlSent(_ index: Int32) {
-        let connection = connections.at(index)
+        let connection = core.connections.at(index)
         let stream = connection.pointee.stream
         guard connection.pointee.role == .inbound else {
             return stream >= 0 ? proceed(stream) : ()
         }
-        if connection.pointee.isFailureSent { return linger(index) }
+        if connection.pointee.isFailureSent { return core.linger(index) }
         if stream >= 0, streams.at(stream).pointee.seal.isWanted,
             streams.at(stream).pointee.seal.isAnswered
         {

@@ -8,10 +8,10 @@ extension Datanode where Ring: ~Copyable {
     mutating func admitWrite(_ index: Int32, _ header: FrameHeader) {
         switch judge(index, header, mode: .write) {
         case .failure(let refused):
-            connections.at(index).pointee.beginStream(header, key: nil)
+            core.connections.at(index).pointee.beginStream(header, key: nil)
             fail(index, refused.status)
         case .success(let admitted):
-            connections.at(index).pointee.beginStream(header, key: admitted.key)
+            core.connections.at(index).pointee.beginStream(header, key: admitted.key)
             switch findOrMakeStream(admitted, expected: header.length) {
             case .failure(let refused): fail(index, refused.status)
             case .success(let stream):
@@ -26,7 +26,7 @@ extension Datanode where Ring: ~Copyable {
     mutating func judge(
         _ index: Int32, _ header: FrameHeader, mode: Token.Modes
     ) -> Result<TokenCheck.Admitted, TokenCheck.Refused> {
-        let memory = received(of: index)
+        let memory = core.connections.received(of: index)
         let bytes = UnsafeRawBufferPointer(start: memory, count: Int(header.payloadLength))
         guard CRC32C.of(memory, count: bytes.count) == header.checksum else {
             return .failure(TokenCheck.Refused(status: .badPayloadChecksum))
@@ -34,12 +34,12 @@ extension Datanode where Ring: ~Copyable {
         guard let credentials = Credentials(decoding: bytes) else {
             return .failure(TokenCheck.Refused(status: .badCredentials))
         }
-        guard let keys else { return .failure(TokenCheck.Refused(status: .fenced)) }
+        guard let keys = core.keys else { return .failure(TokenCheck.Refused(status: .fenced)) }
         let check = TokenCheck(
-            cluster: identity.cluster, node: identity.node, keys: keys,
-            now: Int64(reactor.now / 1_000_000))
+            cluster: core.identity.cluster, node: core.identity.node, keys: keys,
+            now: Int64(core.reactor.now / 1_000_000))
         let answer = check.admit(credentials, mode: mode, opening: header)
-        if case .success = answer { places.authenticate(index) }
+        if case .success = answer { core.connections.places.authenticate(index) }
         return answer
     }
 
@@ -48,10 +48,10 @@ extension Datanode where Ring: ~Copyable {
         _ admitted: TokenCheck.Admitted, expected: UInt64
     ) -> Result<Int32, TokenCheck.Refused> {
         let token = admitted.token
-        guard !isFenced else { return refuse(.fenced) }
-        guard !isDraining, !isStopping else { return refuse(.shuttingDown) }
-        guard !deletions.isDying(token.block) else { return refuse(.notFound) }
-        if let open = openStreams[token.block] {
+        guard !core.isFenced else { return refuse(.fenced) }
+        guard !core.isDraining, !core.isStopping else { return refuse(.shuttingDown) }
+        guard !core.blocks.isDying(token.block) else { return refuse(.notFound) }
+        if let open = core.blocks.stream(of: token.block) {
             let stream = streams.at(open)
             guard token.incarnation == stream.pointee.incarnation else {
                 return refuse(.tokenWrongBlock)
@@ -64,7 +64,7 @@ extension Datanode where Ring: ~Copyable {
             guard !stream.pointee.isEnding else { return refuse(.busy) }
             return .success(open)
         }
-        if let record = index[token.block] {
+        if let record = core.blocks[token.block] {
             // The same number, given by another copy of the namespace: its bytes stay.
             guard token.incarnation == record.incarnation || record.epoch == Epoch(0) else {
                 return refuse(.tokenWrongBlock)
@@ -76,7 +76,9 @@ extension Datanode where Ring: ~Copyable {
             case .sealed where record.isFound: return refuse(.mayBeLost)
             case .sealed where token.epoch == record.epoch:
                 // A writer that comes back after a failed sync would have it done once more.
-                guard !devices[record.device].isFailed else { return refuse(.deviceFailed) }
+                guard !core.blocks.devices[record.device].isFailed else {
+                    return refuse(.deviceFailed)
+                }
                 return insert(admitted, device: record.device, sealed: record)
             case .lost: return refuse(.deviceFailed)
             case .gone: return refuse(.notFound)
@@ -85,10 +87,12 @@ extension Datanode where Ring: ~Copyable {
             }
         }
         // Its token may outlive it.
-        guard !deletions.remembers(token.block, token.epoch) else { return refuse(.notFound) }
+        guard !core.blocks.remembersDeleted(token.block, token.epoch) else {
+            return refuse(.notFound)
+        }
         let bytes = expected == 0 ? token.maxLength : min(expected, token.maxLength)
-        guard let device = chooseDevice(bytes) else {
-            return refuse(devices.allSatisfy(\.isFailed) ? .deviceFailed : .noSpace)
+        guard let device = core.blocks.chooseDevice(bytes) else {
+            return refuse(core.blocks.devices.allSatisfy(\.isFailed) ? .deviceFailed : .noSpace)
         }
         return insert(admitted, device: device, sealed: nil, expected: expected)
     }
@@ -97,25 +101,15 @@ extension Datanode where Ring: ~Copyable {
         .failure(TokenCheck.Refused(status: status))
     }
 
-    /// The device in service with the fewest bytes of blocks, of those with room for this one.
-    private func chooseDevice(_ bytes: UInt64) -> Int? {
-        let open = devices.indices.filter { !devices[$0].isFailed && !devices[$0].isFull }
-        let roomy = open.filter {
-            devices[$0].room.holds(bytes, spareBytes: devices[$0].recycled.bytes)
-        }
-        return (roomy.isEmpty ? open : roomy)
-            .min { devices[$0].usedBytes < devices[$1].usedBytes }
-    }
-
     private mutating func insert(
         _ admitted: TokenCheck.Admitted, device: Int, sealed: BlockRecord?, expected: UInt64 = 0
     ) -> Result<Int32, TokenCheck.Refused> {
         let token = admitted.token
         let stream = WriteStream(
             admitted, device: device, length: sealed?.length ?? 0,
-            endsHere: settings.isForwardNull)
+            endsHere: core.settings.isForwardNull)
         guard let index = streams.insert(stream) else { return refuse(.busy) }
-        openStreams[token.block] = index
+        core.blocks.open(token.block, for: index)
         if let sealed {
             streams.at(index).pointee.seal.local = .done
             streams.at(index).pointee.seal.reached = .written
@@ -124,9 +118,9 @@ extension Datanode where Ring: ~Copyable {
             streams.at(index).pointee.seal.isRequested = true
             streams.at(index).pointee.refreshProgress()
         } else {
-            devices[device].usedBytes += token.maxLength
+            core.blocks.use(token.maxLength, on: device)
             streams.at(index).pointee.reserved = token.maxLength
-            record(
+            core.blocks.record(
                 token.block,
                 BlockRecord(
                     epoch: token.epoch, length: 0, checksum: 0, state: .open, device: device,
@@ -148,8 +142,8 @@ extension Datanode where Ring: ~Copyable {
         let previous = entry.pointee.upstream
         entry.pointee.upstream = index
         if previous >= 0 {
-            connections.at(previous).pointee.stream = -1
-            places.rest(previous)
+            core.connections.at(previous).pointee.stream = -1
+            core.connections.places.rest(previous)
             fail(previous, .superseded)
         }
         letGo(stream)
@@ -159,8 +153,8 @@ extension Datanode where Ring: ~Copyable {
         entry.pointee.join.restart()
         entry.pointee.seal.restart()
         entry.pointee.flush.restart()
-        connections.at(index).pointee.stream = stream
-        places.begin(index)
+        core.connections.at(index).pointee.stream = stream
+        core.connections.places.begin(index)
         if !entry.pointee.isTail { dial(stream, for: index) }
         proceed(stream)
     }

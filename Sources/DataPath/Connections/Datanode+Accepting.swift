@@ -5,44 +5,26 @@ import Transport
 import Wire
 
 extension Datanode where Ring: ~Copyable {
-    /// Keeps one accept in flight while there is room for a connection; the kernel's backlog holds
-    /// the others. Several reactors accept on one socket: the kernel wakes one of those that wait.
-    mutating func startAccept() {
-        guard !isAccepting, !isStopping else { return }
-        guard places.reserve(for: .accept) else { return }
-        isAccepting = true
-        let listener = self.listener
-        let isFixed = share.isWhole
-        let context = OperationContext(kind: OperationKind.accept.rawValue, owner: 0)
-        reactor.start(context) { memory in
-            let address = memory.bindMemory(to: SocketAddress.self, capacity: 1)
-            address.initialize(to: SocketAddress())
-            return isFixed
-                ? .accept(listener, address: address)
-                : .acceptPlain(listener, address: address)
-        }
-    }
-
     mutating func accepted(_ event: Event) {
-        isAccepting = false
-        let scratch = reactor.operations.scratch(of: event.completion.token)
+        core.connections.isAccepting = false
+        let scratch = core.reactor.operations.scratch(of: event.completion.token)
         let address = scratch.load(as: SocketAddress.self)
         switch event.outcome {
         case .done(let number):
-            counters.connectionsAccepted &+= 1
+            core.counters.connectionsAccepted &+= 1
             // It has the listener's options, which sockets inherit.
-            let index = enter(share.isWhole ? .fixed(number) : .plain(number), address)
-            guard !isStopping else { return close(index) }
+            let index = enter(core.share.isWhole ? .fixed(number) : .plain(number), address)
+            guard !core.isStopping else { return close(index) }
             beginHeader(index)
-            startAccept()
+            core.startAccept()
         case .again, .disconnected, .failed(EINVAL), .failed(EPERM):
-            places.release()
-            startAccept()
-        case .cancelled, .full: places.release()
+            core.connections.places.release()
+            core.startAccept()
+        case .cancelled, .full: core.connections.places.release()
         case .failed:
             // Out of descriptors or of fixed files: a connection that ends starts the next accept.
-            places.release()
-            if connections.count == 0 { startAccept() }
+            core.connections.places.release()
+            if core.connections.count == 0 { core.startAccept() }
         }
     }
 
@@ -50,12 +32,12 @@ extension Datanode where Ring: ~Copyable {
     mutating func enter(_ descriptor: Descriptor, _ address: SocketAddress) -> Int32 {
         let connection = Connection(
             role: .inbound, life: .open, descriptor: descriptor, address: address,
-            zeroCopy: ZeroCopy(isAllowed: mayZeroCopy))
-        guard let index = connections.insert(connection) else {
+            zeroCopy: ZeroCopy(isAllowed: core.connections.mayZeroCopy))
+        guard let index = core.connections.insert(connection) else {
             preconditionFailure("a connection comes in with a place reserved")
         }
-        if let oldest = places.enter(index) {
-            counters.unauthenticatedClosed &+= 1
+        if let oldest = core.connections.places.enter(index) {
+            core.counters.unauthenticatedClosed &+= 1
             close(oldest)
         }
         return index
@@ -64,8 +46,10 @@ extension Datanode where Ring: ~Copyable {
     /// Closes connections without a stream until the next one finds a place; when all have one,
     /// the kernel's backlog holds who comes.
     mutating func makeRoom() {
-        while places.isCrowded, let index = places.givesWay ?? parked.first {
-            counters.connectionsGivenUp &+= 1
+        while core.connections.places.isCrowded,
+            let index = core.connections.places.givesWay ?? core.connections.parked.first
+        {
+            core.counters.connectionsGivenUp &+= 1
             close(index)
         }
     }

@@ -14,8 +14,8 @@ public struct Device: Sendable {
     public internal(set) var isFull = false
     /// Bytes of blocks placed here since the start, to spread new ones.
     public internal(set) var usedBytes: UInt64
-    /// Who waits for a sync of it.
-    var syncs = SyncQueue()
+    /// Blocks of it that were found corrupt since the start.
+    var corruptBlocks: UInt64 = 0
     /// What may still be written.
     var room = RoomAccount()
     /// Files of deleted blocks, for the blocks to come.

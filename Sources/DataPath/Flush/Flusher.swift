@@ -11,11 +11,11 @@ import Wire
 // begun (`BlockRecovery`).
 extension Datanode where Ring: ~Copyable {
     mutating func flushRequested(_ index: Int32, _ header: FrameHeader) {
-        let stream = connections.at(index).pointee.stream
+        let stream = core.connections.at(index).pointee.stream
         let entry = streams.at(stream)
-        guard !isFenced else { return fail(index, .fenced) }
+        guard !core.isFenced else { return fail(index, .fenced) }
         guard header.length <= entry.pointee.maxLength else { return fail(index, .tokenTooShort) }
-        counters.flushes &+= 1
+        core.counters.flushes &+= 1
         // What a sealed block is, its seal's answer says.
         if !entry.pointee.seal.isRequested {
             entry.pointee.flush.ask(header.length)
@@ -23,7 +23,7 @@ extension Datanode where Ring: ~Copyable {
         }
         if entry.pointee.flush.owesNothing { entry.pointee.join.owe() }
         proceed(stream)
-        let connection = connections.at(index)
+        let connection = core.connections.at(index)
         guard connection.pointee.life == .open, connection.pointee.receiving != .discarding else {
             return
         }
@@ -75,7 +75,7 @@ extension Datanode where Ring: ~Copyable {
         guard wroteMetadata(stream, kind, outcome) else { return }
         guard kind == .writeFlushHeader else { return writeHeader(stream, .writeFlushHeader) }
         let entry = streams.at(stream)
-        releaseMetadata(entry.pointee.metadata)
+        core.buffers.releaseMetadata(entry.pointee.metadata)
         entry.pointee.metadata = -1
         entry.pointee.flush.phase = .syncingFile
         syncFile(stream)
@@ -84,7 +84,7 @@ extension Datanode where Ring: ~Copyable {
     /// The prefix survives a power cut on this node.
     mutating func flushed(_ stream: Int32) {
         streams.at(stream).pointee.flush.complete()
-        counters.flushesDone &+= 1
+        core.counters.flushesDone &+= 1
         proceed(stream)
     }
 }

@@ -55,4 +55,11 @@ struct SyncQueue: Sendable {
         isDirectoryRunning = !covered.isEmpty
         return (done, isDirectoryRunning)
     }
+    func checkInvariants(isIdle: Bool) {
+        precondition(running >= 0 && running <= Self.most, "syncs in flight are bounded")
+        precondition(waiting.isEmpty || running == Self.most, "nobody waits while there is a place")
+        precondition(isDirectoryRunning == !covered.isEmpty, "a directory's sync covers somebody")
+        precondition(joining.isEmpty || isDirectoryRunning, "who joins waits for one that runs")
+        if isIdle { precondition(running == 0 && covered.isEmpty, "nobody waits for a sync") }
+    }
 }

@@ -10,26 +10,20 @@ extension Datanode where Ring: ~Copyable {
     mutating func syncFile(_ stream: Int32) {
         let entry = streams.at(stream)
         entry.pointee.pending += 1
-        guard devices[entry.pointee.device].syncs.begin(stream) else { return }
-        startSync(stream)
-    }
-
-    private mutating func startSync(_ stream: Int32) {
-        reactor.start(
-            .sync(streams.at(stream).pointee.descriptor, dataOnly: true),
-            OperationContext(kind: OperationKind.syncFile.rawValue, owner: UInt32(stream)))
+        syncs.request(entry.pointee.descriptor, of: stream, on: entry.pointee.device, &core)
     }
 
     mutating func syncedFile(_ stream: Int32, _ outcome: Outcome) {
         let device = streams.at(stream).pointee.device
         synced(stream, outcome)
-        while let next = devices[device].syncs.finished() {
+        while let next = syncs.fileFinished(on: device) {
             // Its stream ended, or its device, while it waited.
-            guard !devices[device].isFailed, !streams.at(next).pointee.isEnding else {
+            let entry = streams.at(next)
+            guard !core.blocks.devices[device].isFailed, !entry.pointee.isEnding else {
                 synced(next, .failed(EIO))
                 continue
             }
-            startSync(next)
+            syncs.start(entry.pointee.descriptor, of: next, &core)
             break
         }
     }
@@ -52,24 +46,18 @@ extension Datanode where Ring: ~Copyable {
             entry.pointee.seal.local = .syncingDirectory
         }
         entry.pointee.pending += 1
-        if devices[entry.pointee.device].syncs.join(stream) {
-            startDirectorySync(entry.pointee.device)
-        }
-    }
-
-    private mutating func startDirectorySync(_ device: Int) {
-        reactor.start(
-            .sync(devices[device].blocks, dataOnly: false),
-            OperationContext(kind: OperationKind.syncDirectory.rawValue, owner: UInt32(device)))
+        syncs.requestDirectory(of: stream, on: entry.pointee.device, &core)
     }
 
     mutating func syncedDirectory(_ device: Int, _ outcome: Outcome) {
-        var (covered, isNextDue) = devices[device].syncs.directoryFinished()
+        var (covered, isNextDue) = syncs.directoryFinished(on: device)
         for stream in covered { syncedName(stream, outcome) }
         guard isNextDue else { return }
-        guard devices[device].isFailed else { return startDirectorySync(device) }
+        guard core.blocks.devices[device].isFailed else {
+            return syncs.startDirectory(device, &core)
+        }
         while isNextDue {
-            (covered, isNextDue) = devices[device].syncs.directoryFinished()
+            (covered, isNextDue) = syncs.directoryFinished(on: device)
             for stream in covered { syncedName(stream, .failed(EIO)) }
         }
     }

@@ -8,8 +8,8 @@ extension Datanode where Ring: ~Copyable {
     private mutating func sendForward(
         _ index: Int32, _ buffer: Int32, from start: UnsafeMutableRawPointer, _ header: FrameHeader
     ) {
-        let sent = streams.at(connections.at(index).pointee.stream).pointee.forwards.sent
-        sendPayload(
+        let sent = streams.at(core.connections.at(index).pointee.stream).pointee.forwards.sent
+        core.sendPayload(
             index, buffer: buffer, start + sent,
             count: FrameHeader.byteCount + Int(header.payloadLength) - sent)
     }
@@ -28,22 +28,22 @@ extension Datanode where Ring: ~Copyable {
             !entry.pointee.forwards.isSending
         else { return }
         let index = entry.pointee.downstream
-        guard !connections.at(index).pointee.isSendingControl else { return }
+        guard !core.connections.at(index).pointee.isSendingControl else { return }
         if entry.pointee.forwards.sent == 0, let end = nextFlush(stream) {
             return forwardFlush(index, stream, end)
         }
         guard !entry.pointee.forwards.isEmpty else { return }
         let buffer = entry.pointee.forwards.first
         guard buffer != ForwardQueue.seal else { return forwardSeal(index, stream) }
-        let frame = frames[Int(buffer)]
-        let headerStart = page(of: buffer) - FrameHeader.byteCount
+        let frame = core.buffers[buffer]
+        let headerStart = core.buffers.page(of: buffer) - FrameHeader.byteCount
         if !entry.pointee.forwards.isEncoded {
             entry.pointee.forwards.isEncoded = true
             var header = frame.header
             header.flags = entry.pointee.forwards.hasMore ? .more : []
-            header.stream = connections.at(index).pointee.streamNumber
-            header.sequence = connections.at(index).pointee.sequence
-            connections.at(index).pointee.sequence &+= 1
+            header.stream = core.connections.at(index).pointee.streamNumber
+            header.sequence = core.connections.at(index).pointee.sequence
+            core.connections.at(index).pointee.sequence &+= 1
             header.encode(into: headerStart)
         }
         entry.pointee.forwards.isSending = true
@@ -60,20 +60,22 @@ extension Datanode where Ring: ~Copyable {
     private mutating func forwardUnaligned(
         _ index: Int32, _ stream: Int32, _ buffer: Int32, _ headerStart: UnsafeMutableRawPointer
     ) {
-        let frame = frames[Int(buffer)]
+        let frame = core.buffers[buffer]
         let sent = streams.at(stream).pointee.forwards.sent
         let isHeader = sent < FrameHeader.byteCount
         let memory =
             isHeader
             ? headerStart + sent
-            : payload(frame.header, in: buffer) + (sent - FrameHeader.byteCount)
+            : core.buffers.payload(frame.header, in: buffer) + (sent - FrameHeader.byteCount)
         let count =
             isHeader
             ? FrameHeader.byteCount - sent
             : FrameHeader.byteCount + Int(frame.header.payloadLength) - sent
-        start(
+        core.start(
             .forwardFrame, connection: index, buffer: buffer,
-            .send(connections.at(index).pointee.descriptor, memory, count: count, more: isHeader))
+            .send(
+                core.connections.at(index).pointee.descriptor, memory, count: count, more: isHeader)
+        )
     }
 
     private mutating func forwardSeal(_ index: Int32, _ stream: Int32) {
@@ -81,14 +83,14 @@ extension Datanode where Ring: ~Copyable {
         _ = entry.pointee.forwards.popFirst()
         var header = FrameHeader(.seal)
         header.flags = FrameFlags(level: entry.pointee.seal.level)
-        header.stream = connections.at(index).pointee.streamNumber
-        header.sequence = connections.at(index).pointee.sequence
+        header.stream = core.connections.at(index).pointee.streamNumber
+        header.sequence = core.connections.at(index).pointee.sequence
         header.block = entry.pointee.block
         header.epoch = entry.pointee.epoch
         header.length = entry.pointee.seal.length
         header.checksum = entry.pointee.seal.checksum
         watch(stream)
-        send(index, header, payload: [])
+        core.send(index, header, payload: [])
     }
 
     /// A flush follows the bytes it is about, which the next node has or is being sent.
@@ -100,35 +102,35 @@ extension Datanode where Ring: ~Copyable {
 
     private mutating func forwardFlush(_ index: Int32, _ stream: Int32, _ end: UInt64) {
         var header = FrameHeader(.flush)
-        header.stream = connections.at(index).pointee.streamNumber
-        header.sequence = connections.at(index).pointee.sequence
-        connections.at(index).pointee.sequence &+= 1
+        header.stream = core.connections.at(index).pointee.streamNumber
+        header.sequence = core.connections.at(index).pointee.sequence
+        core.connections.at(index).pointee.sequence &+= 1
         header.block = streams.at(stream).pointee.block
         header.epoch = streams.at(stream).pointee.epoch
         header.length = end
         watch(stream)
-        send(index, header, payload: [])
+        core.send(index, header, payload: [])
     }
 
     /// Part or all of a frame went to the next node.
     mutating func forwarded(_ index: Int32, _ event: Event) {
         guard settlePayload(index, event) else { return }
         let buffer = event.operation.buffer
-        let stream = connections.at(index).pointee.stream
+        let stream = core.connections.at(index).pointee.stream
         guard stream >= 0 else { return releasePayload(buffer) }
         let entry = streams.at(stream)
         entry.pointee.forwards.isSending = false
         switch event.outcome {
         case .done(let count):
             entry.pointee.forwards.sent += Int(count)
-            counters.bytesForwarded &+= UInt64(count)
+            core.counters.bytesForwarded &+= UInt64(count)
         case .again: break
         case .cancelled, .disconnected, .full, .failed:
             _ = entry.pointee.forwards.popFirst()
             releasePayload(buffer)
             return successorLost(stream, .nextHopFailed, "sending to the next node failed")
         }
-        let header = frames[Int(buffer)].header
+        let header = core.buffers[buffer].header
         let isWhole =
             entry.pointee.forwards.sent == FrameHeader.byteCount + Int(header.payloadLength)
         if isWhole {
@@ -144,7 +146,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// A header from the next node.
     mutating func heardFromSuccessor(_ index: Int32) {
-        let connection = connections.at(index)
+        let connection = core.connections.at(index)
         let stream = connection.pointee.stream
         guard stream >= 0 else { return close(index) }
         let header = connection.pointee.header
@@ -183,24 +185,25 @@ extension Datanode where Ring: ~Copyable {
     }
 
     private mutating func receiveAnswer(_ index: Int32) {
-        let connection = connections.at(index)
+        let connection = core.connections.at(index)
         let done = connection.pointee.payloadBytes
         let count = Int(connection.pointee.header.payloadLength)
         guard done < count else { return answered(index) }
-        armReceiveDeadline(index, settings.progressTimeout)
-        start(
+        core.arm(.receive(index), in: core.settings.progressTimeout)
+        core.start(
             .receivePayload, connection: index,
             .receive(
-                connection.pointee.descriptor, received(of: index) + done, count: count - done,
+                connection.pointee.descriptor, core.connections.received(of: index) + done,
+                count: count - done,
                 waitAll: true))
     }
 
     /// Part of a `sealed` or `error` payload arrived.
     mutating func receivedAnswer(_ index: Int32, _ outcome: Outcome) {
-        guard settle(index) else { return }
+        guard core.settle(index) else { return }
         switch outcome {
         case .done(let count) where count > 0:
-            connections.at(index).pointee.payloadBytes += Int(count)
+            core.connections.at(index).pointee.payloadBytes += Int(count)
             receiveAnswer(index)
         case .again: receiveAnswer(index)
         case .done, .cancelled, .disconnected, .full, .failed: peerEnded(index)
@@ -208,18 +211,18 @@ extension Datanode where Ring: ~Copyable {
     }
 
     private mutating func answered(_ index: Int32) {
-        let connection = connections.at(index)
+        let connection = core.connections.at(index)
         let stream = connection.pointee.stream
         guard stream >= 0 else { return close(index) }
         let header = connection.pointee.header
         let entry = streams.at(stream)
         let isProven = entry.pointee.successorProof?.isGiven ?? false
         let bytes = UnsafeRawBufferPointer(
-            start: received(of: index), count: Int(header.payloadLength))
+            start: core.connections.received(of: index), count: Int(header.payloadLength))
         if header.operation == .error {
             let report =
                 ErrorReport(decoding: bytes)
-                ?? ErrorReport(node: identity.node, text: header.status.explanation)
+                ?? ErrorReport(node: core.identity.node, text: header.status.explanation)
             guard isProven else {
                 // It may be anybody, and is heard for itself alone.
                 return successorLost(
@@ -238,7 +241,7 @@ extension Datanode where Ring: ~Copyable {
         guard heard(stream, header.progress) else { return }
         entry.pointee.seal.behind = level
         proceed(stream)
-        if connections.at(index).pointee.life == .open { beginHeader(index) }
+        if core.connections.at(index).pointee.life == .open { beginHeader(index) }
     }
 
     /// Judges the next node's receipt by what it was asked for.
@@ -246,9 +249,9 @@ extension Datanode where Ring: ~Copyable {
         _ stream: Int32, _ bytes: [UInt8]
     ) throws(ReceiptDefect) -> Level {
         let entry = streams.at(stream)
-        guard let keys else { throw .unknownKey }
+        guard let keys = core.keys else { throw .unknownKey }
         let wanted = ReceiptCheck(
-            cluster: identity.cluster, block: entry.pointee.block, epoch: entry.pointee.epoch,
+            cluster: core.identity.cluster, block: entry.pointee.block, epoch: entry.pointee.epoch,
             length: entry.pointee.seal.length, checksum: entry.pointee.seal.checksum,
             level: entry.pointee.seal.level, position: entry.pointee.position + 1)
         return try wanted.judge(bytes, keys: keys)
@@ -307,7 +310,7 @@ extension Datanode where Ring: ~Copyable {
     private mutating func rewatch(_ stream: Int32) {
         let entry = streams.at(stream)
         guard entry.pointee.downstream >= 0 else { return }
-        clearReceiveDeadline(entry.pointee.downstream)
+        core.clear(.receive(entry.pointee.downstream))
         let owesData =
             !entry.pointee.join.isChainReady
             || entry.pointee.join.behind.written < entry.pointee.forwards.forwarded
@@ -321,7 +324,7 @@ extension Datanode where Ring: ~Copyable {
             return
         }
         // A flush or a durable seal waits for every device, which takes as long as it takes.
-        let span = owesData ? settings.progressTimeout : 6 * settings.progressTimeout
-        armReceiveDeadline(entry.pointee.downstream, span)
+        let span = owesData ? core.settings.progressTimeout : 6 * core.settings.progressTimeout
+        core.arm(.receive(entry.pointee.downstream), in: span)
     }
 }

@@ -20,16 +20,18 @@ extension Datanode where Ring: ~Copyable {
         if let index = takeParked(address) { return reuse(index, for: stream, of: writer) }
         let connection = Connection(
             role: .outbound, life: .connecting, descriptor: .none, address: address,
-            zeroCopy: ZeroCopy(isAllowed: mayZeroCopy))
-        guard places.reserve(for: .dial), let index = connections.insert(connection) else {
+            zeroCopy: ZeroCopy(isAllowed: core.connections.mayZeroCopy))
+        guard core.connections.places.reserve(for: .dial),
+            let index = core.connections.insert(connection)
+        else {
             return successorLost(stream, .busy, "no connection is left for the next node")
         }
-        connections.at(index).pointee.stream = stream
-        connections.at(index).pointee.streamNumber = 1
+        core.connections.at(index).pointee.stream = stream
+        core.connections.at(index).pointee.streamNumber = 1
         passCredentials(of: writer, to: index)
         entry.pointee.downstream = index
-        armReceiveDeadline(index, settings.progressTimeout)
-        start(.makeSocket, connection: index, .socket(family: address.family))
+        core.arm(.receive(index), in: core.settings.progressTimeout)
+        core.start(.makeSocket, connection: index, .socket(family: address.family))
     }
 
     /// Lets go of the connection to the next node and of what was to be sent there. One that owes
@@ -40,49 +42,50 @@ extension Datanode where Ring: ~Copyable {
         guard index >= 0 else { return clearForwards(stream) }
         let isAtRest = isAtRest(stream, index)
         entry.pointee.downstream = -1
-        connections.at(index).pointee.stream = -1
+        core.connections.at(index).pointee.stream = -1
         clearForwards(stream)
         if isAtRest { park(index) } else { close(index) }
     }
 
     private func isAtRest(_ stream: Int32, _ index: Int32) -> Bool {
         let entry = streams.at(stream)
-        let connection = connections.at(index)
+        let connection = core.connections.at(index)
         return entry.pointee.seal.isWanted && entry.pointee.seal.behind != nil
             && entry.pointee.forwards.isEmpty && !entry.pointee.forwards.isSending
             && connection.pointee.life == .open
             && !connection.pointee.isSendingControl && connection.pointee.receiving == .header
-            && connection.pointee.headerBytes == 0 && !isStopping
+            && connection.pointee.headerBytes == 0 && !core.isStopping
     }
 
     private mutating func reuse(_ index: Int32, for stream: Int32, of writer: Int32) {
         let entry = streams.at(stream)
-        let connection = connections.at(index)
+        let connection = core.connections.at(index)
         connection.pointee.stream = stream
         connection.pointee.streamNumber &+= 1
         connection.pointee.sequence = 0
         entry.pointee.downstream = index
         entry.pointee.successor = .open
-        clearReceiveDeadline(index)
-        counters.successorsReused &+= 1
+        core.clear(.receive(index))
+        core.counters.successorsReused &+= 1
         passCredentials(of: writer, to: index)
         watch(stream)
-        sendControlFrame(index, .forwardCredentials)
+        core.sendControlFrame(index, .forwardCredentials)
     }
 
     /// Makes the frame that opens the stream at the next node, in that connection's own memory: the
     /// writer's frame with the same credentials, and a challenge of our own.
     private mutating func passCredentials(of writer: Int32, to index: Int32) {
-        var header = connections.at(writer).pointee.header
+        var header = core.connections.at(writer).pointee.header
         header.flags.remove(.more)
-        header.stream = connections.at(index).pointee.streamNumber
+        header.stream = core.connections.at(index).pointee.streamNumber
         header.sequence = 0
-        let entry = streams.at(connections.at(index).pointee.stream)
+        let entry = streams.at(core.connections.at(index).pointee.stream)
         entry.pointee.successorProof = header.demandProof(
-            key: entry.pointee.key, place: entry.pointee.position + 1, using: &random)
-        fillControlFrame(
+            key: entry.pointee.key, place: entry.pointee.position + 1,
+            using: &core.connections.random)
+        core.fillControlFrame(
             index, header,
             UnsafeRawBufferPointer(
-                start: received(of: writer), count: Int(header.payloadLength)))
+                start: core.connections.received(of: writer), count: Int(header.payloadLength)))
     }
 }

@@ -4,27 +4,28 @@ import Wire
 /// each (`DatanodeSettings.checksInvariants`).
 extension Datanode where Ring: ~Copyable {
     mutating func checkInvariants() {
-        for index in 0..<Int32(connections.capacity) where connections.isUsed(index) {
-            connections.at(index).pointee.checkInvariants()
+        for index in 0..<Int32(core.connections.capacity) where core.connections.isUsed(index) {
+            core.connections.at(index).pointee.checkInvariants()
             checkLinks(ofConnection: index)
         }
         for stream in 0..<Int32(streams.capacity) where streams.isUsed(stream) {
             streams.at(stream).pointee.checkInvariants()
             checkLinks(ofStream: stream)
         }
-        precondition(heldFrames >= 0 && heldFrames <= settings.budget.heldFrames)
-        precondition(readBuffers >= 0 && readBuffers <= settings.budget.readBuffers)
+        let budget = core.settings.budget
+        precondition(heldFrames >= 0 && heldFrames <= budget.heldFrames, "held within the bound")
+        core.buffers.checkInvariants(budget, isIdle: isIdle)
+        core.blocks.checkInvariants()
+        syncs.checkInvariants(isIdle: isIdle)
+        deletions.checkInvariants()
+        scrubs.checkInvariants()
         guard isIdle else { return }
-        let isFree =
-            payloads.free == settings.budget.payloadBuffers
-            && metadata.free == settings.budget.metadataBuffers
-        precondition(isFree, "all buffers are back")
-        precondition(heldFrames == 0 && readBuffers == 0, "nobody is left to count for")
+        precondition(heldFrames == 0, "nobody is left to count for")
     }
 
     /// A connection and what it carries know each other.
     private mutating func checkLinks(ofConnection index: Int32) {
-        let connection = connections.at(index)
+        let connection = core.connections.at(index)
         let (stream, reader) = (connection.pointee.stream, connection.pointee.reader)
         precondition(stream < 0 || reader < 0, "it carries a write or a read")
         if reader >= 0 { precondition(readers.at(reader).pointee.connection == index) }
@@ -38,9 +39,12 @@ extension Datanode where Ring: ~Copyable {
     private mutating func checkLinks(ofStream stream: Int32) {
         let entry = streams.at(stream)
         let (upstream, downstream) = (entry.pointee.upstream, entry.pointee.downstream)
-        if upstream >= 0 { precondition(connections.at(upstream).pointee.stream == stream) }
-        if downstream >= 0 { precondition(connections.at(downstream).pointee.stream == stream) }
-        precondition(openStreams[entry.pointee.block] == stream, "its block is open once")
+        if upstream >= 0 { precondition(core.connections.at(upstream).pointee.stream == stream) }
+        if downstream >= 0 {
+            precondition(core.connections.at(downstream).pointee.stream == stream)
+        }
+        precondition(
+            core.blocks.stream(of: entry.pointee.block) == stream, "its block is open once")
     }
 }
 

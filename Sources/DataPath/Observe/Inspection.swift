@@ -21,7 +21,7 @@ extension Datanode where Ring: ~Copyable {
     /// `nil` when the block is not open for writing here, is sealed already, or its stream is
     /// ending.
     package func inspect(_ block: BlockID) -> BlockInspection? {
-        guard let index = openStreams[block], streams.isUsed(index) else { return nil }
+        guard let index = core.blocks.stream(of: block), streams.isUsed(index) else { return nil }
         let entry = streams.at(index)
         guard !entry.pointee.isEnding, !entry.pointee.isSealed else { return nil }
         let whole = Int(entry.pointee.hwm / UInt64(Limits.chunkBytes))
@@ -34,9 +34,9 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// Payload and metadata buffers that nobody holds.
-    package var freeBuffers: (payload: Int, metadata: Int) { (payloads.free, metadata.free) }
+    package var freeBuffers: (payload: Int, metadata: Int) { core.buffers.free }
 
     package var openCounts: (connections: Int, streams: Int, readers: Int) {
-        (connections.count, streams.count, readers.count)
+        (core.connections.count, streams.count, readers.count)
     }
 }

@@ -7,14 +7,14 @@ extension Datanode where Ring: ~Copyable {
     /// A whole data frame. The buffer's one hold is the receiver's, and is passed on or given back
     /// here.
     mutating func place(_ index: Int32, _ header: FrameHeader, _ buffer: Int32) {
-        let stream = connections.at(index).pointee.stream
+        let stream = core.connections.at(index).pointee.stream
         // Its stream was answered while it arrived.
         guard stream >= 0 else { return releasePayload(buffer) }
         guard hasGoodPieces(header, buffer) else {
             releasePayload(buffer)
             return fail(index, .badPayloadChecksum)
         }
-        guard !isFenced else {
+        guard !core.isFenced else {
             releasePayload(buffer)
             return fail(index, .fenced)
         }
@@ -25,8 +25,8 @@ extension Datanode where Ring: ~Copyable {
             sealedLength: entry.pointee.seal.isRequested ? entry.pointee.seal.length : nil,
             limits: Placement.Limits(
                 maxLength: entry.pointee.maxLength,
-                heldFrames: settings.budget.heldFramesPerStream,
-                heldBytesBeyond: settings.budget.heldBytesBeyond))
+                heldFrames: core.settings.budget.heldFramesPerStream,
+                heldBytesBeyond: core.settings.budget.heldBytesBeyond))
         switch placement {
         case .advance:
             guard !overlapsHeld(stream, header) else {
@@ -47,7 +47,7 @@ extension Datanode where Ring: ~Copyable {
     /// Every piece against its checksum, in the buffer where the device and the successor will take
     /// it from.
     private mutating func hasGoodPieces(_ header: FrameHeader, _ buffer: Int32) -> Bool {
-        var memory = UnsafeRawPointer(payload(header, in: buffer))
+        var memory = UnsafeRawPointer(core.buffers.payload(header, in: buffer))
         var start = header.offset
         for index in 0..<Int(header.pieceCount) {
             let piece = Piece(from: start, to: header.end)
@@ -63,16 +63,16 @@ extension Datanode where Ring: ~Copyable {
     /// The frame begins at the HWM: from here on it is held by its device write and by its forward.
     private mutating func append(_ stream: Int32, _ buffer: Int32) {
         let entry = streams.at(stream)
-        let header = frames[Int(buffer)].header
+        let header = core.buffers[buffer].header
         fillPages(stream, buffer)
         entry.pointee.table.append(
             offset: header.offset, length: header.payloadLength, pieces: header.pieces)
         entry.pointee.hwm = header.end
         entry.pointee.join.pace.step = 2 * UInt64(header.payloadLength)
         entry.pointee.writes.append(
-            buffer: buffer, end: header.end, isAligned: frames[Int(buffer)].isAligned)
+            buffer: buffer, end: header.end, isAligned: core.buffers[buffer].isAligned)
         if entry.pointee.successor != .none {
-            payloads.hold(buffer)
+            core.buffers.hold(buffer)
             entry.pointee.forwards.append(buffer)
         }
     }
@@ -81,20 +81,20 @@ extension Datanode where Ring: ~Copyable {
     /// before it from the stream's tail, and leaves its own last page there for the next: the only
     /// payload that is ever copied.
     private mutating func fillPages(_ stream: Int32, _ buffer: Int32) {
-        let frame = frames[Int(buffer)]
-        let page = self.page(of: buffer)
+        let frame = core.buffers[buffer]
+        let page = core.buffers.page(of: buffer)
         let entry = streams.at(stream)
         let used = frame.shift + Int(frame.header.payloadLength)
         if frame.shift > 0, let tail = entry.pointee.tail {
             page.copyMemory(from: tail, byteCount: frame.shift)
-            counters.unalignedBytesCopied &+= UInt64(frame.shift)
+            core.counters.unalignedBytesCopied &+= UInt64(frame.shift)
         }
         guard used % 4096 != 0 else { return }
         memset(page + used, 0, 4096 - used % 4096)
         let tail = entry.pointee.tail ?? .allocate(byteCount: 4096, alignment: 64)
         entry.pointee.tail = tail
         tail.copyMemory(from: page + used / 4096 * 4096, byteCount: 4096)
-        counters.unalignedBytesCopied &+= UInt64(used % 4096)
+        core.counters.unalignedBytesCopied &+= UInt64(used % 4096)
     }
 
     // MARK: Beyond a gap
@@ -103,9 +103,9 @@ extension Datanode where Ring: ~Copyable {
     /// is dropped, other bytes at its offset are a conflict, another cut straddles.
     private mutating func hold(_ index: Int32, _ stream: Int32, _ buffer: Int32) {
         let entry = streams.at(stream)
-        let header = frames[Int(buffer)].header
+        let header = core.buffers[buffer].header
         for position in 0..<entry.pointee.held.count {
-            let other = frames[Int(entry.pointee.held[position])].header
+            let other = core.buffers[entry.pointee.held[position]].header
             guard other.offset < header.end, header.offset < other.end else { continue }
             let isSameCut =
                 other.offset == header.offset && other.payloadLength == header.payloadLength
@@ -114,11 +114,11 @@ extension Datanode where Ring: ~Copyable {
             if other.pieces != header.pieces { fail(index, .conflict) }
             return
         }
-        guard heldFrames < settings.budget.heldFrames else {
+        guard heldFrames < core.settings.budget.heldFrames else {
             releasePayload(buffer)
             return fail(index, .busy)
         }
-        counters.framesHeld &+= 1
+        core.counters.framesHeld &+= 1
         heldFrames += 1
         entry.pointee.held.append(buffer)
     }
@@ -126,7 +126,7 @@ extension Datanode where Ring: ~Copyable {
     private mutating func overlapsHeld(_ stream: Int32, _ header: FrameHeader) -> Bool {
         let entry = streams.at(stream)
         for position in 0..<entry.pointee.held.count
-        where frames[Int(entry.pointee.held[position])].header.offset < header.end { return true }
+        where core.buffers[entry.pointee.held[position]].header.offset < header.end { return true }
         return false
     }
 
@@ -140,7 +140,7 @@ extension Datanode where Ring: ~Copyable {
         let entry = streams.at(stream)
         var position = 0
         while position < entry.pointee.held.count {
-            if frames[Int(entry.pointee.held[position])].header.offset == entry.pointee.hwm {
+            if core.buffers[entry.pointee.held[position]].header.offset == entry.pointee.hwm {
                 append(stream, takeFromHeld(stream, position))
                 position = 0
             } else {
@@ -161,8 +161,8 @@ extension Datanode where Ring: ~Copyable {
     /// stream when not.
     private mutating func compareDuplicate(_ index: Int32, _ stream: Int32, _ buffer: Int32) {
         let entry = streams.at(stream)
-        let header = frames[Int(buffer)].header
-        counters.duplicates &+= 1
+        let header = core.buffers[buffer].header
+        core.counters.duplicates &+= 1
         let comparison = entry.pointee.table.compare(
             offset: header.offset, length: header.payloadLength, pieces: header.pieces,
             hwm: entry.pointee.hwm)
@@ -176,7 +176,7 @@ extension Datanode where Ring: ~Copyable {
         case .unknown:
             // Only parts of chunks: the bytes themselves are read back, once they are on the
             // device.
-            connections.at(index).pointee.receiving = .paused
+            core.connections.at(index).pointee.receiving = .paused
             entry.pointee.comparing = buffer
             proceed(stream)
         }
@@ -198,12 +198,13 @@ extension Datanode where Ring: ~Copyable {
         guard let entry = live(stream) else { return }
         let buffer = entry.pointee.comparing
         guard buffer >= 0, entry.pointee.comparison < 0, entry.pointee.file == .open else { return }
-        let frame = frames[Int(buffer)]
+        let frame = core.buffers[buffer]
         guard entry.pointee.writes.written >= frame.header.end else { return }
-        guard !settings.isDeviceNull else { return compared(stream, .deviceFailed) }
-        guard let copy = payloads.take() else { return compared(stream, .busy) }
-        frames[Int(copy)] = FrameSlot()
-        frames[Int(copy)].transfer = frame.pagesToRead
+        guard !core.settings.isDeviceNull else { return compared(stream, .deviceFailed) }
+        guard let copy = core.buffers.takePayload(for: FrameSlot()) else {
+            return compared(stream, .busy)
+        }
+        core.buffers[copy].transfer = frame.pagesToRead
         entry.pointee.comparison = copy
         readBack(stream, copy)
     }
@@ -211,8 +212,8 @@ extension Datanode where Ring: ~Copyable {
     private mutating func readBack(_ stream: Int32, _ copy: Int32) {
         start(
             .readBack, stream: stream, buffer: copy,
-            frames[Int(copy)].transfer.read(
-                streams.at(stream).pointee.descriptor, into: page(of: copy)))
+            core.buffers[copy].transfer.read(
+                streams.at(stream).pointee.descriptor, into: core.buffers.page(of: copy)))
     }
 
     mutating func readBack(_ stream: Int32, _ event: Event) {
@@ -227,13 +228,14 @@ extension Datanode where Ring: ~Copyable {
             return isLive ? proceed(stream) : endIfSettled(stream)
         }
         let status: Status
-        switch frames[Int(copy)].transfer.take(event.outcome) {
+        switch core.buffers[copy].transfer.take(event.outcome) {
         case .more: return readBack(stream, copy)
         case .whole:
-            let frame = frames[Int(original)]
+            let frame = core.buffers[original]
             let isSame =
                 memcmp(
-                    page(of: copy) + frame.shift, payload(frame.header, in: original),
+                    core.buffers.page(of: copy) + frame.shift,
+                    core.buffers.payload(frame.header, in: original),
                     Int(frame.header.payloadLength)) == 0
             status = isSame ? .ok : .conflict
         case .short: status = .corrupt
@@ -269,7 +271,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     private mutating func resumeAfterComparison(_ index: Int32) {
-        let connection = connections.at(index)
+        let connection = core.connections.at(index)
         guard connection.pointee.life == .open, connection.pointee.receiving == .paused else {
             return
         }

@@ -1,3 +1,5 @@
+import CURing
+import Glibc
 import Reactor
 import Wire
 
@@ -32,11 +34,12 @@ extension Datanode where Ring: ~Copyable {
         guard !entry.pointee.isEnding else { return }
         let device = entry.pointee.device
         if entry.pointee.seal.reached == nil, !entry.pointee.isUnlinking {
-            record(
+            core.blocks.record(
                 entry.pointee.block,
                 BlockRecord(
                     epoch: entry.pointee.epoch, length: entry.pointee.flush.durable, checksum: 0,
-                    state: devices[device].isFailed ? .lost : .mayBeLost, device: device,
+                    state: core.blocks.devices[device].isFailed ? .lost : .mayBeLost,
+                    device: device,
                     incarnation: entry.pointee.incarnation))
         }
         endStream(stream)
@@ -50,7 +53,7 @@ extension Datanode where Ring: ~Copyable {
             return
         }
         if entry.pointee.metadata >= 0 {
-            releaseMetadata(entry.pointee.metadata)
+            core.buffers.releaseMetadata(entry.pointee.metadata)
             entry.pointee.metadata = -1
         }
         guard entry.pointee.descriptor.isNone else {
@@ -63,8 +66,8 @@ extension Datanode where Ring: ~Copyable {
         let block = entry.pointee.block
         let device = entry.pointee.device
         let isUnlinking = entry.pointee.isUnlinking
-        devices[device].usedBytes -= min(devices[device].usedBytes, entry.pointee.reserved)
-        openStreams[block] = nil
+        core.blocks.free(entry.pointee.reserved, on: device)
+        core.blocks.close(block)
         streams.remove(stream)
         if isUnlinking { unlink(block, device) }
     }
@@ -74,15 +77,44 @@ extension Datanode where Ring: ~Copyable {
         endIfSettled(stream)
     }
 
+    /// Gives back what a sealed block does not need of a longer spare file, and what its flushes
+    /// wrote behind it. `true`: it is on its way, and the file is closed after it.
+    mutating func trim(_ stream: Int32) -> Bool {
+        let entry = streams.at(stream)
+        let pages = BlockLayout.filePages(length: entry.pointee.hwm)
+        var end = entry.pointee.sparePages
+        if entry.pointee.flush.hasTables {
+            end = max(end, BlockLayout.flushedFilePages(maxLength: entry.pointee.maxLength))
+        }
+        guard entry.pointee.isSealed, !entry.pointee.isUnlinking, end > pages else { return false }
+        let offset = UInt64(pages) * UInt64(BlockLayout.headerBytes)
+        let count = UInt64(end - pages) * UInt64(BlockLayout.headerBytes)
+        entry.pointee.sparePages = 0
+        entry.pointee.flush.hasTables = false
+        start(
+            .trimFile, stream: stream,
+            .allocate(
+                entry.pointee.descriptor,
+                mode: Int32(FALLOC_FL_PUNCH_HOLE) | Int32(FALLOC_FL_KEEP_SIZE), offset: offset,
+                count: count))
+        return true
+    }
+
+    /// A file system without holes keeps the room: the block is whole all the same.
+    mutating func trimmedFile(_ stream: Int32) {
+        streams.at(stream).pointee.pending -= 1
+        endIfSettled(stream)
+    }
+
     /// Tells how far the open blocks are, for INFO: those that moved since the last time.
     package mutating func reportOpenBlocks() {
         for stream in 0..<Int32(streams.capacity) where streams.isUsed(stream) {
             let entry = streams.at(stream)
-            guard var record = index[entry.pointee.block], record.state == .open,
+            guard var record = core.blocks[entry.pointee.block], record.state == .open,
                 record.length != entry.pointee.join.own.written
             else { continue }
             record.length = entry.pointee.join.own.written
-            self.record(entry.pointee.block, record)
+            core.blocks.record(entry.pointee.block, record)
         }
     }
 
@@ -92,7 +124,7 @@ extension Datanode where Ring: ~Copyable {
         _ kind: OperationKind, stream index: Int32, buffer: Int32 = -1, _ request: Request
     ) {
         streams.at(index).pointee.pending += 1
-        reactor.start(
+        core.reactor.start(
             request, OperationContext(kind: kind.rawValue, owner: UInt32(index), buffer: buffer))
     }
 
@@ -109,15 +141,15 @@ extension Datanode where Ring: ~Copyable {
 
     /// Ends every connection and stream; `isIdle` says when the last is gone.
     mutating func stop() {
-        guard !isStopping else { return }
-        isStopping = true
-        isDraining = true
-        for index in 0..<Int32(connections.capacity) where connections.isUsed(index) {
-            if connections.at(index).pointee.role == .inbound,
-                connections.at(index).pointee.stream >= 0
+        guard !core.isStopping else { return }
+        core.isStopping = true
+        core.isDraining = true
+        for index in 0..<Int32(core.connections.capacity) where core.connections.isUsed(index) {
+            if core.connections.at(index).pointee.role == .inbound,
+                core.connections.at(index).pointee.stream >= 0
             {
                 fail(index, .shuttingDown)
-            } else if connections.at(index).pointee.failure == nil {
+            } else if core.connections.at(index).pointee.failure == nil {
                 close(index)
             }
         }

@@ -11,26 +11,26 @@ extension Datanode where Ring: ~Copyable {
             return
         }
         let buffer = entry.pointee.queue[entry.pointee.head]
-        guard frames[Int(buffer)].isReady else { return }
+        guard core.buffers[buffer].isReady else { return }
         let index = entry.pointee.connection
-        let start = page(of: buffer) - FrameHeader.byteCount
+        let start = core.buffers.page(of: buffer) - FrameHeader.byteCount
         if !entry.pointee.isEncoded {
             entry.pointee.isEncoded = true
             fillHeader(reader, buffer, index)
-            frames[Int(buffer)].header.encode(into: start)
+            core.buffers[buffer].header.encode(into: start)
         }
-        readers.beginSending(reader, now: reactor.now)
-        connections.at(index).pointee.isSendingFrame = true
-        armSendDeadline(index, settings.progressTimeout)
-        sendPayload(
+        readers.beginSending(reader, now: core.reactor.now)
+        core.connections.at(index).pointee.isSendingFrame = true
+        core.arm(.send(index), in: core.settings.progressTimeout)
+        core.sendPayload(
             index, buffer: buffer, start + entry.pointee.sent,
-            count: frames[Int(buffer)].header.frameBytes - entry.pointee.sent)
+            count: core.buffers[buffer].header.frameBytes - entry.pointee.sent)
     }
 
     private mutating func fillHeader(_ reader: Int32, _ buffer: Int32, _ index: Int32) {
         let entry = readers.at(reader)
-        let connection = connections.at(index)
-        var header = frames[Int(buffer)].header
+        let connection = core.connections.at(index)
+        var header = core.buffers[buffer].header
         header.stream = connection.pointee.streamNumber
         header.sequence = connection.pointee.sequence
         connection.pointee.sequence &+= 1
@@ -41,9 +41,9 @@ extension Datanode where Ring: ~Copyable {
         connection.pointee.prove(&header)
         let isNextReady =
             entry.pointee.count > 1
-            && frames[Int(entry.pointee.queue[(entry.pointee.head + 1) % 64])].isReady
+            && core.buffers[entry.pointee.queue[(entry.pointee.head + 1) % 64]].isReady
         header.flags = header.end == entry.pointee.end ? .last : isNextReady ? .more : []
-        frames[Int(buffer)].header = header
+        core.buffers[buffer].header = header
     }
 
     /// A frame that was under way when its read failed is out: the error may follow, if it is
@@ -60,19 +60,19 @@ extension Datanode where Ring: ~Copyable {
     /// Part or all of a frame went out.
     mutating func sentRead(_ index: Int32, _ event: Event) {
         guard settlePayload(index, event) else { return }
-        connections.at(index).pointee.isSendingFrame = false
-        guard connections.at(index).pointee.failure == nil else {
+        core.connections.at(index).pointee.isSendingFrame = false
+        guard core.connections.at(index).pointee.failure == nil else {
             return sentBeforeFailure(index, event)
         }
         let buffer = event.operation.buffer
-        let reader = connections.at(index).pointee.reader
+        let reader = core.connections.at(index).pointee.reader
         guard reader >= 0 else { return releasePayload(buffer) }
         let entry = readers.at(reader)
         readers.endSending(reader)
         switch event.outcome {
         case .done(let count):
             entry.pointee.sent += Int(count)
-            connections.at(index).pointee.taken &+= UInt64(count)
+            core.connections.at(index).pointee.taken &+= UInt64(count)
         case .again: break
         case .cancelled where entry.pointee.isYielding: break
         case .cancelled, .disconnected, .full, .failed:
@@ -80,8 +80,8 @@ extension Datanode where Ring: ~Copyable {
             releasePayload(buffer)
             return peerEnded(index)
         }
-        clearSendDeadline(index)
-        let header = frames[Int(buffer)].header
+        core.clear(.send(index))
+        let header = core.buffers[buffer].header
         let isYielding = entry.pointee.isYielding
         entry.pointee.isYielding = false
         guard entry.pointee.sent == header.frameBytes else {
@@ -97,8 +97,8 @@ extension Datanode where Ring: ~Copyable {
         readers.at(reader).pointee.cut = nil
         if header.flags.contains(.last) {
             let index = readers.at(reader).pointee.connection
-            connections.at(index).pointee.reader = -1
-            restIfSettled(index)
+            core.connections.at(index).pointee.reader = -1
+            core.restIfSettled(index)
             endReader(reader)
             resume(index)
         } else {
@@ -111,14 +111,14 @@ extension Datanode where Ring: ~Copyable {
     mutating func failCorrupt(_ reader: Int32, _ finding: ScrubFinding) {
         let block = readers.at(reader).pointee.block
         let epoch = readers.at(reader).pointee.epoch
-        if index[block]?.epoch == epoch { condemn(block, finding) }
+        if core.blocks[block]?.epoch == epoch { core.condemn(block, finding) }
         failRead(reader, .corrupt)
     }
 
     /// There is no file. Unless the block was deleted meanwhile, this copy is lost.
     mutating func failMissing(_ reader: Int32) {
         let block = readers.at(reader).pointee.block
-        guard index[block] != nil, !deletions.isDying(block) else {
+        guard core.blocks[block] != nil, !core.blocks.isDying(block) else {
             return failRead(reader, .notFound)
         }
         failCorrupt(reader, ScrubFinding("its file is gone"))
@@ -132,7 +132,7 @@ extension Datanode where Ring: ~Copyable {
         guard let finding = ScrubFinding(unreadable: outcome) else {
             return failRead(reader, .busy)
         }
-        if index[block]?.epoch == epoch { condemn(block, finding) }
+        if core.blocks[block]?.epoch == epoch { core.condemn(block, finding) }
         failRead(reader, .deviceFailed)
     }
 
@@ -157,7 +157,7 @@ extension Datanode where Ring: ~Copyable {
             let buffer = entry.pointee.popFirst()
             let isBeingSent = isFirst && entry.pointee.isSending
             isFirst = false
-            if frames[Int(buffer)].isReady, !isBeingSent { releasePayload(buffer) }
+            if core.buffers[buffer].isReady, !isBeingSent { releasePayload(buffer) }
         }
         endReaderIfSettled(reader)
     }
@@ -167,7 +167,7 @@ extension Datanode where Ring: ~Copyable {
         guard entry.pointee.isEnding, entry.pointee.pending == 0, !entry.pointee.isClosing else {
             return
         }
-        if entry.pointee.metadata >= 0 { releaseMetadata(entry.pointee.metadata) }
+        if entry.pointee.metadata >= 0 { core.buffers.releaseMetadata(entry.pointee.metadata) }
         entry.pointee.metadata = -1
         guard !entry.pointee.descriptor.isNone else { return readers.remove(reader) }
         entry.pointee.isClosing = true
@@ -180,7 +180,7 @@ extension Datanode where Ring: ~Copyable {
         _ kind: OperationKind, reader index: Int32, buffer: Int32 = -1, _ request: Request
     ) {
         readers.at(index).pointee.pending += 1
-        reactor.start(
+        core.reactor.start(
             request, OperationContext(kind: kind.rawValue, owner: UInt32(index), buffer: buffer))
     }
 

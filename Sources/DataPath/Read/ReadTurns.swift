@@ -6,14 +6,11 @@ import Wire
 // has taken those, the read queues for a buffer again and the rest of the frame is read once more.
 // Who reads at any speed goes on; who takes nothing costs one turn, once.
 extension Datanode where Ring: ~Copyable {
-    /// The one deadline behind those of connections and devices.
-    var readTurnTimer: UInt32 { UInt32(2 * connections.capacity + devices.count) }
-
     /// Turns are watched while buffers or read streams run short.
     mutating func watchReadTurns() {
-        guard !readers.isTurnArmed, let turn = readers.turn(settings.budget) else { return }
+        guard !readers.isTurnArmed, let turn = readers.turn(core.settings.budget) else { return }
         readers.isTurnArmed = true
-        reactor.timers.arm(readTurnTimer, at: deadline(turn))
+        core.arm(.readTurn, in: turn)
     }
 
     /// Ends the sends of those whose sockets have not taken their frame for a turn, and the reads
@@ -21,8 +18,8 @@ extension Datanode where Ring: ~Copyable {
     mutating func readTurn() {
         readers.isTurnArmed = false
         endReadTurns()
-        while let reader = readers.stalled(settings.budget, now: reactor.now) {
-            counters.readsEnded &+= 1
+        while let reader = readers.stalled(core.settings.budget, now: core.reactor.now) {
+            core.counters.readsEnded &+= 1
             close(readers.at(reader).pointee.connection)
         }
         watchReadTurns()
@@ -30,12 +27,13 @@ extension Datanode where Ring: ~Copyable {
 
     private mutating func endReadTurns() {
         for reader in 0..<Int32(readers.capacity)
-        where readers.isUsed(reader) && readers.isOverdue(reader, settings.budget, now: reactor.now)
+        where readers.isUsed(reader)
+            && readers.isOverdue(reader, core.settings.budget, now: core.reactor.now)
         {
             readers.at(reader).pointee.isYielding = true
-            counters.readsCut &+= 1
+            core.counters.readsCut &+= 1
             let index = readers.at(reader).pointee.connection
-            reactor.cancel(connections.at(index).pointee.sendToken)
+            core.reactor.cancel(core.connections.at(index).pointee.sendToken)
         }
     }
 
@@ -44,17 +42,17 @@ extension Datanode where Ring: ~Copyable {
     mutating func cutFrame(_ reader: Int32, _ buffer: Int32) {
         let entry = readers.at(reader)
         let index = entry.pointee.connection
-        let header = frames[Int(buffer)].header
+        let header = core.buffers[buffer].header
         let sent = entry.pointee.sent
         let count = min(Connection.wideBytes, header.frameBytes - sent)
-        received(of: index).copyMemory(
-            from: page(of: buffer) - FrameHeader.byteCount + sent, byteCount: count)
+        core.connections.received(of: index).copyMemory(
+            from: core.buffers.page(of: buffer) - FrameHeader.byteCount + sent, byteCount: count)
         while entry.pointee.count > 0 {
             let next = entry.pointee.popFirst()
-            if frames[Int(next)].isReady {
+            if core.buffers[next].isReady {
                 releasePayload(next)
             } else {
-                frames[Int(next)].isDropped = true
+                core.buffers[next].isDropped = true
             }
         }
         entry.pointee.cut = header
@@ -62,8 +60,8 @@ extension Datanode where Ring: ~Copyable {
         entry.pointee.sent = sent
         entry.pointee.pieceBytes = count
         entry.pointee.pieceSent = 0
-        armSendDeadline(index, settings.progressTimeout)
-        connections.at(index).pointee.isSendingFrame = true
+        core.arm(.send(index), in: core.settings.progressTimeout)
+        core.connections.at(index).pointee.isSendingFrame = true
         sendPiece(reader)
     }
 
@@ -71,17 +69,18 @@ extension Datanode where Ring: ~Copyable {
         let entry = readers.at(reader)
         let index = entry.pointee.connection
         let done = entry.pointee.pieceSent
-        readers.beginSending(reader, now: reactor.now)
-        start(
+        readers.beginSending(reader, now: core.reactor.now)
+        core.start(
             .sendPiece, connection: index,
             .send(
-                connections.at(index).pointee.descriptor, received(of: index) + done,
+                core.connections.at(index).pointee.descriptor,
+                core.connections.received(of: index) + done,
                 count: entry.pointee.pieceBytes - done, more: false))
     }
 
     mutating func sentPiece(_ index: Int32, _ outcome: Outcome) {
-        guard settle(index) else { return }
-        let reader = connections.at(index).pointee.reader
+        guard core.settle(index) else { return }
+        let reader = core.connections.at(index).pointee.reader
         // It failed inside a frame: no error can follow.
         guard reader >= 0 else { return close(index) }
         let entry = readers.at(reader)
@@ -90,18 +89,18 @@ extension Datanode where Ring: ~Copyable {
         case .done(let count):
             entry.pointee.pieceSent += Int(count)
             entry.pointee.sent += Int(count)
-            connections.at(index).pointee.taken &+= UInt64(count)
+            core.connections.at(index).pointee.taken &+= UInt64(count)
         case .again: break
         case .cancelled, .disconnected, .full, .failed: return peerEnded(index)
         }
         guard entry.pointee.pieceSent == entry.pointee.pieceBytes else { return sendPiece(reader) }
-        clearSendDeadline(index)
+        core.clear(.send(index))
         guard let cut = entry.pointee.cut, entry.pointee.sent == cut.frameBytes else {
             return readAhead(reader)
         }
         entry.pointee.sent = 0
         entry.pointee.next = cut.end
-        connections.at(index).pointee.isSendingFrame = false
+        core.connections.at(index).pointee.isSendingFrame = false
         frameSent(reader, cut)
     }
 }

@@ -12,12 +12,12 @@ extension Datanode where Ring: ~Copyable {
         let judged = judge(index, header, mode: .read)
         switch judged {
         case .failure(let refused):
-            connections.at(index).pointee.beginStream(header, key: nil)
+            core.connections.at(index).pointee.beginStream(header, key: nil)
             fail(index, refused.status)
         case .success(let admitted):
-            connections.at(index).pointee.beginStream(header, key: admitted.key)
-            guard !isDraining else { return fail(index, .shuttingDown) }
-            guard !settings.isDeviceNull else {
+            core.connections.at(index).pointee.beginStream(header, key: admitted.key)
+            guard !core.isDraining else { return fail(index, .shuttingDown) }
+            guard !core.settings.isDeviceNull else {
                 return fail(index, .deviceFailed, "this bench node keeps no bytes (--null-device)")
             }
             switch find(header, admitted.token.incarnation) {
@@ -33,7 +33,7 @@ extension Datanode where Ring: ~Copyable {
         func refuse(_ status: Status) -> Result<BlockRecord, TokenCheck.Refused> {
             .failure(TokenCheck.Refused(status: status))
         }
-        guard let record = index[header.block], !deletions.isDying(header.block) else {
+        guard let record = core.blocks[header.block], !core.blocks.isDying(header.block) else {
             return refuse(.notFound)
         }
         // The same number, given by another copy of the namespace.
@@ -55,7 +55,7 @@ extension Datanode where Ring: ~Copyable {
         case .corrupt: return refuse(.corrupt)
         case .sealed: break
         }
-        guard !devices[record.device].isFailed else { return refuse(.deviceFailed) }
+        guard !core.blocks.devices[record.device].isFailed else { return refuse(.deviceFailed) }
         guard header.length > 0, header.offset + header.length <= record.length else {
             return refuse(.badRange)
         }
@@ -70,21 +70,21 @@ extension Datanode where Ring: ~Copyable {
             offset: header.offset, length: header.length)
         stream.plan(blockLength: record.length)
         guard let reader = readers.insert(stream) else { return fail(index, .busy) }
-        places.begin(index)
+        core.connections.places.begin(index)
         watchReadTurns()
-        connections.at(index).pointee.reader = reader
-        connections.at(index).pointee.receiving = .paused
+        core.connections.at(index).pointee.reader = reader
+        core.connections.at(index).pointee.receiving = .paused
         openForRead(reader)
     }
 
     private mutating func openForRead(_ reader: Int32) {
-        let device = devices[readers.at(reader).pointee.device]
+        let device = core.blocks.devices[readers.at(reader).pointee.device]
         let name = Device.name(of: readers.at(reader).pointee.block)
         let flags = O_RDONLY | (device.isDirect ? CURING_O_DIRECT : 0)
         readers.at(reader).pointee.pending += 1
         let context = OperationContext(
             kind: OperationKind.openForRead.rawValue, owner: UInt32(reader))
-        reactor.start(context) { memory in
+        core.reactor.start(context) { memory in
             .open(at: device.blocks, path: memory.storePath(name, at: 0), flags: flags, mode: 0)
         }
     }
@@ -108,8 +108,8 @@ extension Datanode where Ring: ~Copyable {
         guard !entry.pointee.isEnding, !entry.pointee.isLoaded, entry.pointee.metadata < 0,
             !entry.pointee.descriptor.isNone
         else { return }
-        guard let buffer = metadata.take() else {
-            metadataWaiters.add(Int32(streams.capacity) + reader)
+        guard let buffer = core.buffers.takeMetadata() else {
+            core.buffers.enqueueForMetadata(.reader(reader))
             return
         }
         entry.pointee.metadata = buffer
@@ -122,7 +122,7 @@ extension Datanode where Ring: ~Copyable {
         start(
             kind, reader: reader,
             entry.pointee.metadataTransfer.read(
-                entry.pointee.descriptor, into: metadata.memory(entry.pointee.metadata)))
+                entry.pointee.descriptor, into: core.buffers.metadata(entry.pointee.metadata)))
     }
 
     mutating func readMetadata(_ reader: Int32, _ kind: OperationKind, _ event: Event) {
@@ -133,7 +133,7 @@ extension Datanode where Ring: ~Copyable {
         case .short: failCorrupt(reader, .tooShort)
         case .failed: failUnreadable(reader, event.outcome)
         case .whole:
-            let memory = metadata.memory(entry.pointee.metadata)
+            let memory = core.buffers.metadata(entry.pointee.metadata)
             if kind == .readTable { tableRead(reader, memory) } else { headerRead(reader, memory) }
         }
     }
@@ -142,7 +142,7 @@ extension Datanode where Ring: ~Copyable {
         let entry = readers.at(reader)
         let block = entry.pointee.block
         // Deleted since: nobody can say what the file ought to be.
-        guard let record = index[block], record.epoch == entry.pointee.epoch else {
+        guard let record = core.blocks[block], record.epoch == entry.pointee.epoch else {
             return failRead(reader, .notFound)
         }
         let header: BlockHeader
@@ -150,7 +150,8 @@ extension Datanode where Ring: ~Copyable {
         switch record.state {
         case .sealed:
             do throws(ScrubFinding) {
-                (header, page) = try ScrubCheck.header(of: memory, block, record, identity.cluster)
+                (header, page) = try ScrubCheck.header(
+                    of: memory, block, record, core.identity.cluster)
             } catch {
                 return failCorrupt(reader, error)
             }
@@ -161,7 +162,7 @@ extension Datanode where Ring: ~Copyable {
         case .mayBeLost:
             guard
                 let found = BlockHeader.describing(entry.pointee.blockLength, of: block, memory),
-                found.header.epoch == record.epoch, found.header.cluster == identity.cluster
+                found.header.epoch == record.epoch, found.header.cluster == core.identity.cluster
             else { return failRead(reader, .corrupt) }
             (header, page) = found
         }
@@ -188,7 +189,7 @@ extension Datanode where Ring: ~Copyable {
         let first = entry.pointee.firstChunk
         let count = BlockLayout.chunks(length: entry.pointee.end) - first
         entry.pointee.checksums = (0..<count).map { checksums.loadLittle(at: (first + $0) * 4) }
-        releaseMetadata(entry.pointee.metadata)
+        core.buffers.releaseMetadata(entry.pointee.metadata)
         entry.pointee.metadata = -1
         entry.pointee.isLoaded = true
         readAhead(reader)
@@ -201,16 +202,19 @@ extension Datanode where Ring: ~Copyable {
         // What is cut goes on when the socket has taken the piece of it.
         guard entry.pointee.pieceSent == entry.pointee.pieceBytes else { return }
         while entry.pointee.next < entry.pointee.end,
-            entry.pointee.count < settings.budget.framesPerRead
+            entry.pointee.count < core.settings.budget.framesPerRead
         {
             // Who has one leaves the next to those who have none.
             guard entry.pointee.count == 0 || readers.starved == 0 else { return }
-            let left = min(payloads.free, settings.budget.readBuffers - readBuffers)
+            let left = min(
+                core.buffers.freePayloads,
+                core.settings.budget.readBuffers - core.buffers.heldByReads)
             guard left > 0, Budget.mayTake(held: entry.pointee.count, free: left),
-                let buffer = payloads.take()
+                let buffer = core.buffers.takePayload(
+                    for: FrameSlot(header: nextFrame(reader), isRead: true))
             else {
-                if bufferWaiters.add(Int32(connections.capacity) + reader) {
-                    counters.bufferWaits &+= 1
+                if core.buffers.enqueue(.reader(reader)) {
+                    core.counters.bufferWaits &+= 1
                 }
                 if entry.pointee.count == 0 {
                     readers.starve(reader)
@@ -219,12 +223,10 @@ extension Datanode where Ring: ~Copyable {
                 return
             }
             readers.hasBuffer(reader)
-            frames[Int(buffer)] = FrameSlot(header: nextFrame(reader), isRead: true)
-            frames[Int(buffer)].transfer = frames[Int(buffer)].pagesToRead
-            readBuffers += 1
+            core.buffers[buffer].transfer = core.buffers[buffer].pagesToRead
             if entry.pointee.count == 0, entry.pointee.cut != nil { entry.pointee.isEncoded = true }
             entry.pointee.append(buffer)
-            entry.pointee.next = frames[Int(buffer)].header.end
+            entry.pointee.next = core.buffers[buffer].header.end
             readData(reader, buffer)
         }
     }
@@ -237,7 +239,7 @@ extension Datanode where Ring: ~Copyable {
         header.block = entry.pointee.block
         header.epoch = entry.pointee.epoch
         header.offset = entry.pointee.next
-        let length = entry.pointee.nextLength(packetBytes: settings.budget.readPacketBytes)
+        let length = entry.pointee.nextLength(packetBytes: core.settings.budget.readPacketBytes)
         header.payloadLength = UInt32(length)
         return header
     }
@@ -245,23 +247,23 @@ extension Datanode where Ring: ~Copyable {
     private mutating func readData(_ reader: Int32, _ buffer: Int32) {
         start(
             .readData, reader: reader, buffer: buffer,
-            frames[Int(buffer)].transfer.read(
-                readers.at(reader).pointee.descriptor, into: page(of: buffer)))
+            core.buffers[buffer].transfer.read(
+                readers.at(reader).pointee.descriptor, into: core.buffers.page(of: buffer)))
     }
 
     mutating func readDevice(_ reader: Int32, _ event: Event) {
         let buffer = event.operation.buffer
         let entry = readers.at(reader)
-        let isDropped = frames[Int(buffer)].isDropped
+        let isDropped = core.buffers[buffer].isDropped
         if entry.pointee.isEnding || isDropped { releasePayload(buffer) }
         guard settle(reader: reader), !isDropped else { return }
-        let step = frames[Int(buffer)].transfer.take(event.outcome)
+        let step = core.buffers[buffer].transfer.take(event.outcome)
         // The kernel has let go of the buffer: it is sent, or goes back with those that were ready.
-        frames[Int(buffer)].isReady = step != .more
+        core.buffers[buffer].isReady = step != .more
         switch step {
         case .more: readData(reader, buffer)
         case .whole:
-            counters.bytesRead &+= UInt64(frames[Int(buffer)].header.payloadLength)
+            core.counters.bytesRead &+= UInt64(core.buffers[buffer].header.payloadLength)
             sendRead(reader)
         case .short: failCorrupt(reader, .tooShort)
         case .failed: failUnreadable(reader, event.outcome)

@@ -1,4 +1,5 @@
 import Reactor
+import Wire
 
 /// The reads that are open: their records, and who of them waits for others or lets others wait.
 struct Readers: ~Copyable {
@@ -26,6 +27,16 @@ struct Readers: ~Copyable {
     func at(_ reader: Int32) -> UnsafeMutablePointer<ReadStream> { table.at(reader) }
 
     func isUsed(_ reader: Int32) -> Bool { table.isUsed(reader) }
+
+    /// Whether somebody reads the block, or lets go of it.
+    func isReading(_ block: BlockID) -> Bool {
+        guard count > 0 else { return false }
+        for reader in 0..<Int32(capacity) where isUsed(reader) && at(reader).pointee.block == block
+        {
+            return true
+        }
+        return false
+    }
 
     mutating func insert(_ stream: consuming ReadStream) -> Int32? { table.insert(stream) }
 

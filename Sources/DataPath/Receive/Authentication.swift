@@ -7,32 +7,32 @@ import Wire
 extension Datanode where Ring: ~Copyable {
     /// Takes the credentials of a `write` or `read`, and the next header when that was promised.
     mutating func receiveCredentials(_ index: Int32) {
-        let connection = connections.at(index)
+        let connection = core.connections.at(index)
         connection.pointee.payloadBytes = 0
         connection.pointee.receiving = .payload
-        armReceiveDeadline(index, settings.progressTimeout)
+        core.arm(.receive(index), in: core.settings.progressTimeout)
         receiveMoreCredentials(index)
     }
 
     private mutating func receiveMoreCredentials(_ index: Int32) {
-        let connection = connections.at(index)
+        let connection = core.connections.at(index)
         let done = connection.pointee.payloadBytes
-        start(
+        core.start(
             .receivePayload, connection: index,
             .receive(
-                connection.pointee.descriptor, received(of: index) + done,
+                connection.pointee.descriptor, core.connections.received(of: index) + done,
                 count: wanted(connection.pointee.header) - done, waitAll: true))
     }
 
     mutating func receivedCredentials(_ index: Int32, _ outcome: Outcome) {
-        guard settle(index) else { return }
-        let connection = connections.at(index)
-        guard connection.pointee.receiving == .payload else { return discard(index) }
+        guard core.settle(index) else { return }
+        let connection = core.connections.at(index)
+        guard connection.pointee.receiving == .payload else { return core.discard(index) }
         switch outcome {
         case .done(0): fail(index, .truncated)
         case .done(let count):
             connection.pointee.payloadBytes += Int(count)
-            counters.bytesReceived &+= UInt64(count)
+            core.counters.bytesReceived &+= UInt64(count)
             if connection.pointee.payloadBytes < wanted(connection.pointee.header) {
                 receiveMoreCredentials(index)
             } else {
@@ -45,13 +45,13 @@ extension Datanode where Ring: ~Copyable {
 
     /// They are whole, on the reactor that may not be the one that has the block.
     mutating func credentialsComplete(_ index: Int32) {
-        let connection = connections.at(index)
+        let connection = core.connections.at(index)
         let header = connection.pointee.header
         connection.pointee.receiving = .header
         connection.pointee.headerBytes = 0
-        clearReceiveDeadline(index)
+        core.clear(.receive(index))
         guard !handOver(index, header) else { return }
-        takeNextHeader(index, header, behind: received(of: index))
+        takeNextHeader(index, header, behind: core.connections.received(of: index))
         if header.operation == .write {
             admitWrite(index, header)
         } else {

@@ -1,50 +1,181 @@
 import Reactor
+import Wire
 
-// Buffers come back from many rooms; whoever waits for one is served in order.
-extension Datanode where Ring: ~Copyable {
-    /// One holder less. The last one makes room in its stream's window too.
-    mutating func releasePayload(_ buffer: Int32) {
-        let stream = frames[Int(buffer)].stream
-        guard payloads.release(buffer) else { return }
-        if frames[Int(buffer)].isRead {
-            frames[Int(buffer)].isRead = false
-            readBuffers -= 1
-        }
-        guard stream >= 0 else { return }
-        frames[Int(buffer)].stream = -1
-        let entry = streams.at(stream)
-        entry.pointee.frames -= 1
-        if entry.pointee.isEnding { return endIfSettled(stream) }
-        if entry.pointee.isWindowFull {
-            entry.pointee.isWindowFull = false
-            if entry.pointee.upstream >= 0 { resume(entry.pointee.upstream) }
-        }
+/// The registered memory of a reactor, cut into buffers: who holds them, what is in them, and who
+/// waits for one.
+struct Buffers: ~Copyable {
+    private let region: BufferRegion
+    private var payloads: BufferPool
+    private var metadata: BufferPool
+    /// One record per payload buffer.
+    private let slots: UnsafeMutablePointer<FrameSlot>
+    /// Payload buffers with parts of reads' answers in them.
+    private(set) var heldByReads = 0
+
+    /// Connections by index, readers behind them.
+    private var payloadWaiters: WaitList
+    /// Streams by index, readers behind them.
+    private var metadataWaiters: WaitList
+    private let connections: Int32
+    private let streams: Int32
+
+    /// Whoever waits for a buffer, by index.
+    enum Waiter {
+        case connection(Int32)
+        case stream(Int32)
+        case reader(Int32)
     }
 
-    /// Hands free buffers to those that wait, once a turn.
-    mutating func serveWaiters() {
-        // Who is asked in vain waits again, behind the others, until the next turn.
-        for _ in 0..<bufferWaiters.count {
-            guard payloads.free > 0, let place = bufferWaiters.popFirst() else { break }
-            let reader = place - Int32(connections.capacity)
-            if reader < 0 {
-                if connections.isUsed(place) { resume(place) }
-            } else if readers.isUsed(reader) {
-                readAhead(reader)
-            }
-        }
-        while metadata.free > 0, let place = metadataWaiters.popFirst() {
-            let reader = place - Int32(streams.capacity)
-            if reader < 0 {
-                proceed(place)
-            } else if readers.isUsed(reader) {
-                loadMetadata(reader)
-            }
-        }
+    /// - Throws: `RingFailure` when there is no memory, or it cannot be registered.
+    init<Ring: RingBackend & ~Copyable>(
+        _ settings: DatanodeSettings, registeredWith ring: inout Ring
+    ) throws(RingFailure) {
+        let budget = settings.budget
+        let region = try BufferRegion(
+            byteCount: budget.regionBytes, hugePages: settings.usesHugePages)
+        try ring.register(region: region.bytes)
+        let base = region.bytes.baseAddress.unsafelyUnwrapped
+        payloads = BufferPool(
+            memory: base, stride: budget.payloadStride, count: budget.payloadBuffers)
+        metadata = BufferPool(
+            memory: base + budget.payloadBuffers * budget.payloadStride,
+            stride: Budget.metadataStride, count: budget.metadataBuffers)
+        slots = .allocate(capacity: budget.payloadBuffers)
+        slots.initialize(repeating: FrameSlot(), count: budget.payloadBuffers)
+        payloadWaiters = WaitList(places: budget.connections + budget.readStreams)
+        metadataWaiters = WaitList(places: budget.writeStreams + budget.readStreams)
+        connections = Int32(budget.connections)
+        streams = Int32(budget.writeStreams)
+        self.region = region
     }
+
+    deinit { slots.deallocate() }
+
+    /// What pages they lie in.
+    var pages: BufferRegion.Pages { region.pages }
+
+    // A call that only borrows a large value copies it to the stack first: what every frame asks is
+    // inlined, or is `mutating` and gets an address.
+
+    // MARK: Payload
+
+    var freePayloads: Int {
+        @inline(__always) get { payloads.free }
+    }
+
+    /// Half of a pool is free: whoever is nobody's first care may take one.
+    var isHalfOfPayloadsFree: Bool { payloads.free > payloads.count / 2 }
+    var isHalfOfMetadataFree: Bool { metadata.free > metadata.count / 2 }
+
+    /// What a payload buffer holds, beside its bytes.
+    subscript(buffer: Int32) -> FrameSlot {
+        @inline(__always) _read { yield slots[Int(buffer)] }
+        @inline(__always) nonmutating _modify { yield &slots[Int(buffer)] }
+    }
+
+    /// A buffer with one hold; `nil`: all are held.
+    mutating func takePayload(for slot: FrameSlot) -> Int32? {
+        guard let buffer = payloads.take() else { return nil }
+        slots[Int(buffer)] = slot
+        if slot.isRead { heldByReads += 1 }
+        return buffer
+    }
+
+    @inline(__always)
+    mutating func hold(_ buffer: Int32) { payloads.hold(buffer) }
+
+    /// One holder less.
+    /// - Returns: the write stream in whose window the last one made room.
+    mutating func release(_ buffer: Int32) -> Int32? {
+        guard payloads.release(buffer) else { return nil }
+        if slots[Int(buffer)].isRead {
+            slots[Int(buffer)].isRead = false
+            heldByReads -= 1
+            precondition(heldByReads >= 0, "what a read held comes back once")
+        }
+        let stream = slots[Int(buffer)].stream
+        guard stream >= 0 else { return nil }
+        slots[Int(buffer)].stream = -1
+        return stream
+    }
+
+    /// As `release`, for whoever is no write stream.
+    mutating func giveBack(_ buffer: Int32) {
+        let stream = release(buffer)
+        precondition(stream == nil, "a stream hears when its window has room")
+    }
+
+    /// Where a buffer's payload begins when its offset is at the start of a page.
+    @inline(__always)
+    func page(of buffer: Int32) -> UnsafeMutableRawPointer {
+        payloads.memory(buffer) + Budget.prefixBytes
+    }
+
+    /// Where a frame's payload lies: at its place inside a page, so that the device can take it
+    /// from there.
+    @inline(__always)
+    func payload(_ header: FrameHeader, in buffer: Int32) -> UnsafeMutableRawPointer {
+        page(of: buffer) + Int(header.offset % 4096)
+    }
+
+    // MARK: Metadata
+
+    mutating func takeMetadata() -> Int32? { metadata.take() }
 
     mutating func releaseMetadata(_ buffer: Int32) {
         let isFree = metadata.release(buffer)
         precondition(isFree, "a metadata buffer has one holder")
+    }
+
+    @inline(__always)
+    func metadata(_ buffer: Int32) -> UnsafeMutableRawPointer { metadata.memory(buffer) }
+
+    // MARK: Waiting
+
+    /// It is served in its turn. `false`: it waits already.
+    @discardableResult
+    mutating func enqueue(_ waiter: Waiter) -> Bool {
+        switch waiter {
+        case .connection(let index): payloadWaiters.add(index)
+        case .reader(let index): payloadWaiters.add(connections + index)
+        case .stream: preconditionFailure("a stream's payload is received by its connection")
+        }
+    }
+
+    mutating func enqueueForMetadata(_ waiter: Waiter) {
+        switch waiter {
+        case .stream(let index): metadataWaiters.add(index)
+        case .reader(let index): metadataWaiters.add(streams + index)
+        case .connection: preconditionFailure("what describes a block is read for a stream")
+        }
+    }
+
+    var waiting: Int { payloadWaiters.count }
+
+    /// Who is to have the next payload buffer, while there is one. Who is asked in vain waits again,
+    /// behind the others.
+    mutating func nextForPayload() -> Waiter? {
+        guard payloads.free > 0, let place = payloadWaiters.popFirst() else { return nil }
+        return place < connections ? .connection(place) : .reader(place - connections)
+    }
+
+    mutating func nextForMetadata() -> Waiter? {
+        guard metadata.free > 0, let place = metadataWaiters.popFirst() else { return nil }
+        return place < streams ? .stream(place) : .reader(place - streams)
+    }
+
+    // MARK: What holds
+
+    /// Payload and metadata buffers that nobody holds.
+    var free: (payload: Int, metadata: Int) { (payloads.free, metadata.free) }
+
+    /// - Parameter isIdle: nothing is open that could hold one.
+    mutating func checkInvariants(_ budget: Budget, isIdle: Bool) {
+        precondition(heldByReads >= 0 && heldByReads <= budget.readBuffers, "reads have a half")
+        precondition(heldByReads <= payloads.count - payloads.free, "what is held is not free")
+        guard isIdle else { return }
+        let isFree = payloads.free == payloads.count && metadata.free == metadata.count
+        precondition(isFree, "all buffers are back")
+        precondition(heldByReads == 0, "nobody is left to count for")
     }
 }

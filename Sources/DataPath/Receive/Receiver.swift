@@ -6,7 +6,7 @@ import Wire
 extension Datanode where Ring: ~Copyable {
     /// Waits for the next frame of a connection.
     mutating func beginHeader(_ index: Int32) {
-        let connection = connections.at(index)
+        let connection = core.connections.at(index)
         connection.pointee.receiving = .header
         connection.pointee.headerBytes = 0
         receiveHeader(index)
@@ -14,7 +14,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     private mutating func armHeaderDeadline(_ index: Int32) {
-        let connection = connections.at(index)
+        let connection = core.connections.at(index)
         // The successor's silence is judged by what it owes (Forwarder), not by an idle time.
         guard connection.pointee.role == .inbound else { return }
         let stream = connection.pointee.stream
@@ -22,25 +22,25 @@ extension Datanode where Ring: ~Copyable {
         let isHolding = stream >= 0 && streams.at(stream).pointee.held.count > 0
         let span =
             isHolding
-            ? settings.progressTimeout
-            : stream >= 0 ? settings.streamIdleTimeout : settings.idleTimeout
-        armReceiveDeadline(index, span)
+            ? core.settings.progressTimeout
+            : stream >= 0 ? core.settings.streamIdleTimeout : core.settings.idleTimeout
+        core.arm(.receive(index), in: span)
     }
 
     private mutating func receiveHeader(_ index: Int32) {
-        let connection = connections.at(index)
+        let connection = core.connections.at(index)
         let done = connection.pointee.headerBytes
-        start(
+        core.start(
             .receiveHeader, connection: index,
             .receive(
-                connection.pointee.descriptor, memory(of: index) + done,
+                connection.pointee.descriptor, core.connections.memory(of: index) + done,
                 count: FrameHeader.byteCount - done, waitAll: false))
     }
 
     mutating func receivedHeader(_ index: Int32, _ outcome: Outcome) {
-        let connection = connections.at(index)
-        guard settle(index) else { return }
-        guard connection.pointee.receiving == .header else { return discard(index) }
+        let connection = core.connections.at(index)
+        guard core.settle(index) else { return }
+        guard connection.pointee.receiving == .header else { return core.discard(index) }
         switch outcome {
         case .done(0):
             if connection.pointee.headerBytes == 0 {
@@ -56,8 +56,8 @@ extension Datanode where Ring: ~Copyable {
             } else {
                 if isFirst {
                     // A frame that has begun has its own deadline, which more bytes do not move.
-                    clearReceiveDeadline(index)
-                    armReceiveDeadline(index, settings.progressTimeout)
+                    core.clear(.receive(index))
+                    core.arm(.receive(index), in: core.settings.progressTimeout)
                 }
                 receiveHeader(index)
             }
@@ -68,18 +68,19 @@ extension Datanode where Ring: ~Copyable {
 
     /// The 128 bytes in the connection's memory are a header: check them and take the frame up.
     mutating func headerComplete(_ index: Int32) {
-        let connection = connections.at(index)
-        clearReceiveDeadline(index)
+        let connection = core.connections.at(index)
+        core.clear(.receive(index))
         do {
-            connection.pointee.header = try FrameHeader(decoding: memory(of: index))
+            connection.pointee.header = try FrameHeader(
+                decoding: core.connections.memory(of: index))
         } catch {
             if error.status == .badVersion {
-                connection.pointee.peerVersion = memory(of: index).load(
+                connection.pointee.peerVersion = core.connections.memory(of: index).load(
                     fromByteOffset: 4, as: UInt8.self)
             }
             return fail(index, error.status)
         }
-        counters.framesReceived &+= 1
+        core.counters.framesReceived &+= 1
         switch connection.pointee.role {
         case .inbound: takeUp(index)
         case .outbound: heardFromSuccessor(index)
@@ -89,7 +90,7 @@ extension Datanode where Ring: ~Copyable {
     /// An inbound frame whose header is known: is it allowed now, and is there room for its
     /// payload?
     mutating func takeUp(_ index: Int32) {
-        let connection = connections.at(index)
+        let connection = core.connections.at(index)
         let header = connection.pointee.header
         let hasStream = connection.pointee.stream >= 0
         switch header.operation {
@@ -115,20 +116,20 @@ extension Datanode where Ring: ~Copyable {
 
     /// The seal was answered while this frame was under way: a writer may have sent it again.
     private func isLate(_ header: FrameHeader, _ index: Int32) -> Bool {
-        let connection = connections.at(index)
+        let connection = core.connections.at(index)
         return connection.pointee.reader < 0 && header.block == connection.pointee.answered
             && header.stream == connection.pointee.streamNumber
     }
 
     /// A data frame, a seal or a flush of the connection's stream, or a late one, which is dropped.
     private mutating func takeUpPart(_ index: Int32, _ header: FrameHeader, _ hasStream: Bool) {
-        let connection = connections.at(index)
+        let connection = core.connections.at(index)
         switch header.operation {
         case .data:
             guard !hasStream || belongs(header, to: connection.pointee.stream, index) else {
                 return
             }
-            guard header.payloadLength <= settings.budget.packetBytes else {
+            guard header.payloadLength <= core.settings.budget.packetBytes else {
                 return fail(index, .payloadTooLarge)
             }
             guard !header.flags.contains(.last) else { return fail(index, .badFlags) }
@@ -161,12 +162,12 @@ extension Datanode where Ring: ~Copyable {
     /// Takes a buffer for the frame's payload and receives into it; without one, receiving stops
     /// until there is.
     mutating func receivePayload(_ index: Int32) {
-        let connection = connections.at(index)
+        let connection = core.connections.at(index)
         if connection.pointee.receiving != .waitingForBuffer {
             connection.pointee.receiving = .waitingForBuffer
             // Twice the progress deadline: peers that hold buffers and stall are cut off within
             // one.
-            armReceiveDeadline(index, 2 * settings.progressTimeout)
+            core.arm(.receive(index), in: 2 * core.settings.progressTimeout)
         }
         let isData = connection.pointee.stream >= 0
         var held = 0
@@ -174,7 +175,7 @@ extension Datanode where Ring: ~Copyable {
             let stream = streams.at(connection.pointee.stream)
             // One slow write keeps the places of all behind it, though not their buffers; frames
             // beyond a gap will want places too.
-            guard stream.pointee.frames < settings.budget.framesPerStream,
+            guard stream.pointee.frames < core.settings.budget.framesPerStream,
                 stream.pointee.writes.room > stream.pointee.held.count
             else {
                 stream.pointee.isWindowFull = true
@@ -185,37 +186,33 @@ extension Datanode where Ring: ~Copyable {
             // The frame that fills a gap sets those behind it free.
             held = stream.pointee.held.count > 0 ? 0 : stream.pointee.frames
         }
-        guard Budget.mayTake(held: held, free: payloads.free), let buffer = payloads.take() else {
-            if bufferWaiters.add(index) { counters.bufferWaits &+= 1 }
+        guard Budget.mayTake(held: held, free: core.buffers.freePayloads),
+            let buffer = core.buffers.takePayload(
+                for: FrameSlot(
+                    header: connection.pointee.header,
+                    stream: isData ? connection.pointee.stream : -1))
+        else {
+            if core.buffers.enqueue(.connection(index)) { core.counters.bufferWaits &+= 1 }
             return
         }
-        frames[Int(buffer)] = FrameSlot(
-            header: connection.pointee.header, stream: isData ? connection.pointee.stream : -1)
         if isData { streams.at(connection.pointee.stream).pointee.frames += 1 }
         connection.pointee.buffer = buffer
         connection.pointee.payloadBytes = 0
         connection.pointee.receiving = .payload
-        clearReceiveDeadline(index)
-        armReceiveDeadline(index, settings.progressTimeout)
+        core.clear(.receive(index))
+        core.arm(.receive(index), in: core.settings.progressTimeout)
         receiveMorePayload(index)
     }
 
     private mutating func receiveMorePayload(_ index: Int32) {
-        let connection = connections.at(index)
-        let memory = payload(connection.pointee.header, in: connection.pointee.buffer)
+        let connection = core.connections.at(index)
+        let memory = core.buffers.payload(connection.pointee.header, in: connection.pointee.buffer)
         let done = connection.pointee.payloadBytes
-        start(
+        core.start(
             .receivePayload, connection: index, buffer: connection.pointee.buffer,
             .receive(
                 connection.pointee.descriptor, memory + done,
                 count: wanted(connection.pointee.header) - done, waitAll: true))
-    }
-
-    /// Where a frame's payload lies: at its place inside a page, so that the device can take it
-    /// from there.
-    @inline(__always)
-    func payload(_ header: FrameHeader, in buffer: Int32) -> UnsafeMutableRawPointer {
-        page(of: buffer) + Int(header.offset % 4096)
     }
 
     /// The payload, and with it the next header when that was promised.
@@ -224,15 +221,15 @@ extension Datanode where Ring: ~Copyable {
     }
 
     mutating func receivedPayload(_ index: Int32, _ event: Event) {
-        let connection = connections.at(index)
+        let connection = core.connections.at(index)
         guard event.operation.buffer >= 0 else {
             return connection.pointee.role == .inbound
                 ? receivedCredentials(index, event.outcome) : receivedAnswer(index, event.outcome)
         }
-        guard settle(index), connection.pointee.buffer >= 0 else {
+        guard core.settle(index), connection.pointee.buffer >= 0 else {
             // The connection failed or closes while the kernel still had the buffer.
             releasePayload(event.operation.buffer)
-            if connections.isUsed(index) { discard(index) }
+            if core.connections.isUsed(index) { core.discard(index) }
             return
         }
         switch event.outcome {
@@ -241,7 +238,7 @@ extension Datanode where Ring: ~Copyable {
             fail(index, .truncated)
         case .done(let count):
             connection.pointee.payloadBytes += Int(count)
-            counters.bytesReceived &+= UInt64(count)
+            core.counters.bytesReceived &+= UInt64(count)
             if connection.pointee.payloadBytes < wanted(connection.pointee.header) {
                 receiveMorePayload(index)
             } else {
@@ -256,19 +253,19 @@ extension Datanode where Ring: ~Copyable {
 
     /// The kernel has let go of the buffer, and its frame will never be whole.
     private mutating func dropPayload(_ index: Int32) {
-        releasePayload(connections.at(index).pointee.buffer)
-        connections.at(index).pointee.buffer = -1
+        releasePayload(core.connections.at(index).pointee.buffer)
+        core.connections.at(index).pointee.buffer = -1
     }
 
     private mutating func payloadComplete(_ index: Int32) {
-        let connection = connections.at(index)
+        let connection = core.connections.at(index)
         let header = connection.pointee.header
         let buffer = connection.pointee.buffer
         connection.pointee.buffer = -1
         connection.pointee.receiving = .header
         connection.pointee.headerBytes = 0
-        clearReceiveDeadline(index)
-        takeNextHeader(index, header, behind: payload(header, in: buffer))
+        core.clear(.receive(index))
+        takeNextHeader(index, header, behind: core.buffers.payload(header, in: buffer))
         place(index, header, buffer)
         continueReceiving(index)
     }
@@ -278,14 +275,14 @@ extension Datanode where Ring: ~Copyable {
         _ index: Int32, _ header: FrameHeader, behind payload: UnsafeMutableRawPointer
     ) {
         guard header.flags.contains(.more) else { return }
-        memory(of: index).copyMemory(
+        core.connections.memory(of: index).copyMemory(
             from: payload + Int(header.payloadLength), byteCount: FrameHeader.byteCount)
-        connections.at(index).pointee.headerBytes = FrameHeader.byteCount
+        core.connections.at(index).pointee.headerBytes = FrameHeader.byteCount
     }
 
     /// Goes on with the next frame, unless the last one stopped the connection.
     mutating func continueReceiving(_ index: Int32) {
-        let connection = connections.at(index)
+        let connection = core.connections.at(index)
         guard connection.pointee.life == .open, connection.pointee.receiving == .header else {
             return
         }
@@ -298,7 +295,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// Takes up a header that had to wait.
     mutating func resume(_ index: Int32) {
-        let connection = connections.at(index)
+        let connection = core.connections.at(index)
         guard connection.pointee.life == .open else { return }
         switch connection.pointee.receiving {
         case .paused:

@@ -62,6 +62,9 @@ struct ScrubCheck {
         self.pieceBytes = pieceBytes
     }
 
+    /// The step wants bytes of the block, and not what its file says of it.
+    var isAtPayload: Bool { if case .payload = step { true } else { false } }
+
     /// The read that the step wants.
     var transfer: PageTransfer {
         switch step {

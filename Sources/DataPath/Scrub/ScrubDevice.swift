@@ -7,7 +7,7 @@ struct ScrubDevice {
     var pace: ScrubPace
     var job: ScrubJob?
     /// An operation is in the kernel's hands.
-    fileprivate(set) var isBusy = false
+    var isBusy = false
     /// When the device was surveyed last, or 0.
     var surveyed: UInt64 = 0
     var counts = Counts()
@@ -15,40 +15,28 @@ struct ScrubDevice {
     struct Counts {
         var blocks: UInt64 = 0
         var bytes: UInt64 = 0
-        var bad: UInt64 = 0
     }
 
     init(_ settings: DatanodeSettings, now: UInt64) {
         tour = ScrubTour()
         pace = ScrubPace(period: settings.scrubPeriod, share: settings.scrubShare, now: now)
     }
-}
 
-/// The scrub of all devices by one reactor.
-struct Scrubs {
-    private var devices: [ScrubDevice]
-    /// Operations in the kernel's hands.
-    private(set) var inFlight = 0
+    /// Somebody waits for the block that is read, or for one behind it.
+    var isUrgent: Bool { tour.isUrgent || job?.choice.isUrgent == true }
 
-    init(_ settings: DatanodeSettings, devices count: Int, now: UInt64) {
-        devices = Array(repeating: ScrubDevice(settings, now: now), count: count)
-    }
+    /// A device is surveyed when its known blocks are through, and once a minute.
+    static let surveySpan: UInt64 = 60_000_000_000
 
-    subscript(device: Int) -> ScrubDevice {
-        get { devices[device] }
-        _modify { yield &devices[device] }
-    }
-
-    /// An operation of the device's scrub begins.
-    mutating func begin(_ device: Int) {
-        precondition(!devices[device].isBusy, "a device's scrub does one thing at a time")
-        devices[device].isBusy = true
-        inFlight += 1
-    }
-
-    mutating func settle(_ device: Int) {
-        devices[device].isBusy = false
-        inFlight -= 1
+    mutating func surveyIfDue(_ index: BlockIndex, _ device: Int, now: UInt64) {
+        let isOld = now >= surveyed &+ Self.surveySpan
+        guard tour.needsSurvey || isOld || surveyed == 0 else { return }
+        surveyed = max(now, 1)
+        // Twice: the end of a pass is the beginning of the next.
+        for _ in 0..<2 {
+            let survey = ScrubSurvey(of: index, device: device, after: tour.after)
+            if tour.take(survey) { return }
+        }
     }
 }
 

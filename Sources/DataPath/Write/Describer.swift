@@ -15,7 +15,7 @@ extension Datanode where Ring: ~Copyable {
         let entry = streams.at(stream)
         let chunks = BlockLayout.chunks(length: length)
         let isInline = chunks <= BlockLayout.inlineChecksums
-        let page = metadata.memory(entry.pointee.metadata)
+        let page = core.buffers.metadata(entry.pointee.metadata)
         let table = page + BlockLayout.headerBytes
         memset(page, 0, BlockLayout.headerBytes)
         if !isInline { memset(table, 0, BlockLayout.tableBytes(chunks: chunks)) }
@@ -23,8 +23,8 @@ extension Datanode where Ring: ~Copyable {
         for chunk in 0..<chunks { target.storeLittle(entry.pointee.table[chunk], at: chunk * 4) }
         if let last, chunks > 0 { target.storeLittle(last, at: (chunks - 1) * 4) }
         let header = BlockHeader(
-            state: state, sequence: entry.pointee.headerSequence, cluster: identity.cluster,
-            device: devices[entry.pointee.device].id, block: entry.pointee.block,
+            state: state, sequence: entry.pointee.headerSequence, cluster: core.identity.cluster,
+            device: core.blocks.devices[entry.pointee.device].id, block: entry.pointee.block,
             epoch: entry.pointee.epoch, lease: entry.pointee.lease, length: length,
             maxLength: entry.pointee.maxLength,
             checksum: state == .open ? 0 : entry.pointee.seal.checksum,
@@ -55,7 +55,7 @@ extension Datanode where Ring: ~Copyable {
     private mutating func writeMetadata(_ stream: Int32, _ kind: OperationKind) {
         let entry = streams.at(stream)
         let isTable = kind == .writeTable || kind == .writeFlushTable
-        let page = metadata.memory(entry.pointee.metadata)
+        let page = core.buffers.metadata(entry.pointee.metadata)
         start(
             kind, stream: stream,
             entry.pointee.metadataTransfer.write(

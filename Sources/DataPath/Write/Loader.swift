@@ -15,7 +15,7 @@ extension Datanode where Ring: ~Copyable {
         start(
             kind, stream: stream,
             entry.pointee.metadataTransfer.read(
-                entry.pointee.descriptor, into: metadata.memory(entry.pointee.metadata)))
+                entry.pointee.descriptor, into: core.buffers.metadata(entry.pointee.metadata)))
     }
 
     mutating func loaded(_ stream: Int32, _ kind: OperationKind, _ event: Event) {
@@ -26,7 +26,7 @@ extension Datanode where Ring: ~Copyable {
         case .short: failCorrupt(stream: stream, .tooShort)
         case .failed: deviceRefused(stream, event.outcome)
         case .whole:
-            let memory = metadata.memory(entry.pointee.metadata)
+            let memory = core.buffers.metadata(entry.pointee.metadata)
             if kind == .loadTable {
                 tableLoaded(stream, memory)
             } else {
@@ -71,7 +71,7 @@ extension Datanode where Ring: ~Copyable {
 
     private mutating func loadComplete(_ stream: Int32) {
         let entry = streams.at(stream)
-        releaseMetadata(entry.pointee.metadata)
+        core.buffers.releaseMetadata(entry.pointee.metadata)
         entry.pointee.metadata = -1
         entry.pointee.file = .open
         entry.pointee.isHeaderWritten = true

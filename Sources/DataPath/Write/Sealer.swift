@@ -6,16 +6,16 @@ import Wire
 // behind confirms.
 extension Datanode where Ring: ~Copyable {
     mutating func sealRequested(_ index: Int32, _ header: FrameHeader) {
-        let stream = connections.at(index).pointee.stream
+        let stream = core.connections.at(index).pointee.stream
         let entry = streams.at(stream)
-        guard !isFenced else { return fail(index, .fenced) }
+        guard !core.isFenced else { return fail(index, .fenced) }
         guard header.length <= entry.pointee.maxLength else { return fail(index, .tokenTooShort) }
         guard entry.pointee.hwm <= header.length,
             entry.pointee.seal.request(
                 length: header.length, checksum: header.checksum, level: header.flags.level)
         else { return fail(index, .sealMismatch) }
         proceed(stream)
-        let connection = connections.at(index)
+        let connection = core.connections.at(index)
         guard connection.pointee.life == .open, connection.pointee.receiving != .discarding else {
             return
         }
@@ -101,7 +101,7 @@ extension Datanode where Ring: ~Copyable {
         guard wroteMetadata(stream, kind, outcome) else { return }
         guard kind == .writeSealHeader else { return writeHeader(stream, .writeSealHeader) }
         let entry = streams.at(stream)
-        releaseMetadata(entry.pointee.metadata)
+        core.buffers.releaseMetadata(entry.pointee.metadata)
         entry.pointee.metadata = -1
         sealReached(stream, .written)
     }
@@ -109,9 +109,9 @@ extension Datanode where Ring: ~Copyable {
     mutating func sealReached(_ stream: Int32, _ level: Level) {
         let entry = streams.at(stream)
         if entry.pointee.seal.reached == nil {
-            counters.blocksSealed &+= 1
-            devices[entry.pointee.device].usedBytes += entry.pointee.hwm
-            record(
+            core.counters.blocksSealed &+= 1
+            core.blocks.use(entry.pointee.hwm, on: entry.pointee.device)
+            core.blocks.record(
                 entry.pointee.block,
                 BlockRecord(
                     epoch: entry.pointee.epoch, length: entry.pointee.hwm,

@@ -8,13 +8,13 @@ extension Datanode where Ring: ~Copyable {
     /// Opens the stream's block file: a new one, or the one that a sealed block has.
     mutating func openFile(_ stream: Int32, isNew: Bool) {
         let entry = streams.at(stream)
-        let device = devices[entry.pointee.device]
+        let device = core.blocks.devices[entry.pointee.device]
         var flags = O_RDWR | (device.isDirect ? CURING_O_DIRECT : 0)
         if isNew { flags |= O_CREAT | O_EXCL }
         let name = Device.name(of: entry.pointee.block)
         entry.pointee.pending += 1
         let context = OperationContext(kind: OperationKind.openFile.rawValue, owner: UInt32(stream))
-        reactor.start(context) { memory in
+        core.reactor.start(context) { memory in
             .open(at: device.blocks, path: memory.storePath(name, at: 0), flags: flags, mode: 0o600)
         }
     }
@@ -25,8 +25,9 @@ extension Datanode where Ring: ~Copyable {
         let length = min(
             expected == 0 ? entry.pointee.maxLength : expected, entry.pointee.maxLength)
         let pages = BlockLayout.filePages(length: length)
-        guard let spare = devices[entry.pointee.device].recycled.take(pages: pages) else {
-            claimRoom(stream, pages: pages)
+        guard let spare = core.blocks.takeSpare(pages: pages, of: entry.pointee.device) else {
+            entry.pointee.claimed = UInt64(pages) * UInt64(BlockLayout.headerBytes)
+            core.blocks.claim(entry.pointee.claimed, on: entry.pointee.device)
             return openFile(stream, isNew: true)
         }
         entry.pointee.spare = spare
@@ -35,12 +36,12 @@ extension Datanode where Ring: ~Copyable {
 
     private mutating func renameSpare(_ stream: Int32, _ spare: RecycledFiles.File) {
         let entry = streams.at(stream)
-        let directory = devices[entry.pointee.device].blocks
+        let directory = core.blocks.devices[entry.pointee.device].blocks
         let name = Device.name(of: entry.pointee.block)
         entry.pointee.pending += 1
         let context = OperationContext(
             kind: OperationKind.renameSpare.rawValue, owner: UInt32(stream))
-        reactor.start(context) { memory in
+        core.reactor.start(context) { memory in
             .rename(
                 at: directory, from: memory.storePath(spare.name, at: 0),
                 to: memory.storePath(name, at: 64), replacing: false)
@@ -64,7 +65,7 @@ extension Datanode where Ring: ~Copyable {
         // EINVAL: a file system that cannot rename without replacing.
         case .again, .failed(ENOENT), .failed(EINVAL): openFile(stream, isNew: true)
         case .failed(EEXIST):
-            _ = devices[entry.pointee.device].recycled.add(spare)
+            _ = core.blocks.addSpare(spare, to: entry.pointee.device)
             blockRefused(stream, .mayBeLost)
         case .full, .cancelled, .disconnected, .failed: deviceRefused(stream, outcome)
         }
@@ -117,8 +118,8 @@ extension Datanode where Ring: ~Copyable {
             case .opening, .closing: false
             }
         guard isNeeded else { return }
-        guard let buffer = metadata.take() else {
-            metadataWaiters.add(stream)
+        guard let buffer = core.buffers.takeMetadata() else {
+            core.buffers.enqueueForMetadata(.stream(stream))
             return
         }
         entry.pointee.metadata = buffer
@@ -143,7 +144,7 @@ extension Datanode where Ring: ~Copyable {
     mutating func wroteOpenHeader(_ stream: Int32, _ outcome: Outcome) {
         guard wroteMetadata(stream, .writeOpenHeader, outcome) else { return }
         let entry = streams.at(stream)
-        releaseMetadata(entry.pointee.metadata)
+        core.buffers.releaseMetadata(entry.pointee.metadata)
         entry.pointee.metadata = -1
         entry.pointee.isHeaderWritten = true
         entry.pointee.join.isFileReady = true
@@ -154,32 +155,33 @@ extension Datanode where Ring: ~Copyable {
     mutating func writeNext(_ stream: Int32) {
         guard let entry = live(stream), entry.pointee.file == .open else { return }
         while let buffer = entry.pointee.writes.nextToIssue() {
-            frames[Int(buffer)].transfer = frames[Int(buffer)].pagesToWrite
+            core.buffers[buffer].transfer = core.buffers[buffer].pagesToWrite
             writeData(stream, buffer)
         }
     }
 
     private mutating func writeData(_ stream: Int32, _ buffer: Int32) {
-        let transfer = frames[Int(buffer)].transfer
-        guard !settings.isDeviceNull else {
+        let transfer = core.buffers[buffer].transfer
+        guard !core.settings.isDeviceNull else {
             return start(.writeData, stream: stream, buffer: buffer, .answer(Int32(transfer.count)))
         }
         start(
             .writeData, stream: stream, buffer: buffer,
-            transfer.write(streams.at(stream).pointee.descriptor, from: page(of: buffer)))
+            transfer.write(
+                streams.at(stream).pointee.descriptor, from: core.buffers.page(of: buffer)))
     }
 
     mutating func wroteData(_ stream: Int32, _ event: Event) {
         let buffer = event.operation.buffer
         let entry = streams.at(stream)
         let isLive = settle(stream: stream)
-        switch frames[Int(buffer)].transfer.take(event.outcome) {
+        switch core.buffers[buffer].transfer.take(event.outcome) {
         case .whole: break
         case .more: if isLive { return writeData(stream, buffer) }
         case .short: return wroteInVain(stream, buffer, .failed(EIO), isLive: isLive)
         case .failed: return wroteInVain(stream, buffer, event.outcome, isLive: isLive)
         }
-        counters.bytesWritten &+= UInt64(frames[Int(buffer)].header.payloadLength)
+        core.counters.bytesWritten &+= UInt64(core.buffers[buffer].header.payloadLength)
         entry.pointee.writes.finish(buffer: buffer)
         releasePayload(buffer)
         guard isLive else { return endIfSettled(stream) }
@@ -207,8 +209,7 @@ extension Datanode where Ring: ~Copyable {
         let entry = streams.at(stream)
         let device = entry.pointee.device
         if status == .noSpace {
-            devices[device].isFull = true
-            giveUpSpares(device)
+            core.blocks.filled(device)
         } else {
             failDevice(device, outcome)
             guard streams.isUsed(stream), !entry.pointee.isEnding else { return }
