@@ -10,7 +10,7 @@ struct Readers: ~Copyable {
     private(set) var starved = 0
     /// Those that end, and wait for the kernel.
     private var ending = 0
-    /// Their turns are watched (`ReadTurns`).
+    /// Their turns are watched.
     var isTurnArmed = false
 
     init(_ budget: Budget) {
