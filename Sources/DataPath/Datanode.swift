@@ -18,7 +18,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// Frames beyond a gap, over all streams.
     var heldFrames = 0
     var syncs: Syncs<Ring>
-    var readers: Readers
+    var reads: ReadPath<Ring>
     var deletions = Deletions<Ring>()
     var scrubs: Scrubs<Ring>
 
@@ -51,7 +51,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         neighbours = Neighbours(share, door: door)
         streams = Slab(capacity: budget.writeStreams)
         syncs = Syncs(devices: devices.count)
-        readers = Readers(budget)
+        reads = ReadPath(budget)
         scrubs = Scrubs(settings, devices: devices.count, now: core.reactor.now)
         core.startAccept()
         if settings.scrubPeriod > 0 { scrubs.start(&core) }
@@ -132,7 +132,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// Nothing is open and nothing is in the kernel's hands but the accept and the wake-up.
     public var isIdle: Bool {
-        core.connections.count == 0 && streams.count == 0 && readers.count == 0
+        core.connections.count == 0 && streams.count == 0 && reads.count == 0
             && scrubs.inFlight == 0
     }
 
@@ -148,9 +148,10 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         case .discard: discarded(owner, event.outcome)
         case .sendControl, .forwardSeal, .forwardCredentials:
             sentControl(owner, kind, event.outcome)
-        case .sendFrame: sentRead(owner, event)
+        case .sendFrame:
+            if settlePayload(owner, event) { follow(reads.sent(owner, event, &core)) }
         case .forwardFrame: forwarded(owner, event)
-        case .sendPiece: sentPiece(owner, event.outcome)
+        case .sendPiece: follow(reads.sentPiece(owner, event.outcome, &core))
         case .makeSocket: madeSocket(owner, event.outcome)
         case .connect: connected(owner, event.outcome)
         case .shutdown: core.shutDown(owner)
@@ -168,10 +169,11 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         case .closeFile: closedFile(owner)
         case .renameSpare: renamedSpare(owner, event.outcome)
         case .trimFile: trimmedFile(owner)
-        case .openForRead: openedForRead(owner, event.outcome)
-        case .readHeader, .readTable: readMetadata(owner, kind, event)
-        case .readData: readDevice(owner, event)
-        case .closeReader: closedReader(owner)
+        case .openForRead: follow(reads.opened(owner, event.outcome, &core))
+        case .readHeader, .readTable:
+            follow(reads.didReadMetadata(owner, kind, event, &core))
+        case .readData: follow(reads.didReadData(owner, event, &core))
+        case .closeReader: reads.closed(owner)
         case .unlinkFile: unlinked(event, isRecycled: false)
         case .recycleFile: unlinked(event, isRecycled: true)
         case .unlinkSpare: deletions.unlinkedSpare(Int(owner), event.outcome, &core)
@@ -186,7 +188,22 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         case .receive(let index): missed(index, isReceive: true)
         case .send(let index): missed(index, isReceive: false)
         case .scrub(let device): scrubs.turn(device, &core)
-        case .readTurn: readTurn()
+        case .readTurn:
+            reads.endTurn(&core)
+            while let index = reads.endStalled(&core) { close(index) }
+            reads.watchTurns(&core)
+        }
+    }
+
+    /// Does what a read wants of its connection.
+    mutating func follow(_ wish: ReadPath<Ring>.Wish?) {
+        switch wish {
+        case nil: break
+        case .fail(let index, let status, let text): fail(index, status, text)
+        case .close(let index): close(index)
+        case .ended(let index): peerEnded(index)
+        case .resume(let index): resume(index)
+        case .answer(let index): sendControl(index)
         }
     }
 

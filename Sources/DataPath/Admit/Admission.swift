@@ -6,7 +6,7 @@ import Wire
 extension Datanode where Ring: ~Copyable {
     /// A `write` frame with its credentials.
     mutating func admitWrite(_ index: Int32, _ header: FrameHeader) {
-        switch judge(index, header, mode: .write) {
+        switch core.judge(index, header, mode: .write) {
         case .failure(let refused):
             core.connections.at(index).pointee.beginStream(header, key: nil)
             fail(index, refused.status)
@@ -19,28 +19,6 @@ extension Datanode where Ring: ~Copyable {
                 attach(index, to: stream, admitted)
             }
         }
-    }
-
-    /// Checks a frame's credentials against this node's keys and clock. A connection with valid
-    /// ones gives way to nobody while it has a stream.
-    mutating func judge(
-        _ index: Int32, _ header: FrameHeader, mode: Token.Modes
-    ) -> Result<TokenCheck.Admitted, TokenCheck.Refused> {
-        let memory = core.connections.received(of: index)
-        let bytes = UnsafeRawBufferPointer(start: memory, count: Int(header.payloadLength))
-        guard CRC32C.of(memory, count: bytes.count) == header.checksum else {
-            return .failure(TokenCheck.Refused(status: .badPayloadChecksum))
-        }
-        guard let credentials = Credentials(decoding: bytes) else {
-            return .failure(TokenCheck.Refused(status: .badCredentials))
-        }
-        guard let keys = core.keys else { return .failure(TokenCheck.Refused(status: .fenced)) }
-        let check = TokenCheck(
-            cluster: core.identity.cluster, node: core.identity.node, keys: keys,
-            now: Int64(core.reactor.now / 1_000_000))
-        let answer = check.admit(credentials, mode: mode, opening: header)
-        if case .success = answer { core.connections.places.authenticate(index) }
-        return answer
     }
 
     /// - Parameter expected: the block's length as its writer foresees it, or 0.
@@ -157,5 +135,29 @@ extension Datanode where Ring: ~Copyable {
         core.connections.places.begin(index)
         if !entry.pointee.isTail { dial(stream, for: index) }
         proceed(stream)
+    }
+}
+
+extension Core where Ring: ~Copyable {
+    /// Checks a frame's credentials against this node's keys and clock. A connection with valid
+    /// ones gives way to nobody while it has a stream.
+    mutating func judge(
+        _ index: Int32, _ header: FrameHeader, mode: Token.Modes
+    ) -> Result<TokenCheck.Admitted, TokenCheck.Refused> {
+        let memory = connections.received(of: index)
+        let bytes = UnsafeRawBufferPointer(start: memory, count: Int(header.payloadLength))
+        guard CRC32C.of(memory, count: bytes.count) == header.checksum else {
+            return .failure(TokenCheck.Refused(status: .badPayloadChecksum))
+        }
+        guard let credentials = Credentials(decoding: bytes) else {
+            return .failure(TokenCheck.Refused(status: .badCredentials))
+        }
+        guard let keys = keys else { return .failure(TokenCheck.Refused(status: .fenced)) }
+        let check = TokenCheck(
+            cluster: identity.cluster, node: identity.node, keys: keys,
+            now: Int64(reactor.now / 1_000_000))
+        let answer = check.admit(credentials, mode: mode, opening: header)
+        if case .success = answer { connections.places.authenticate(index) }
+        return answer
     }
 }

@@ -2,8 +2,8 @@ import Reactor
 import System
 import Wire
 
-// A connection's operations. Each is counted at its owner, so that nothing is freed while the kernel
-// may still complete it.
+// A connection's operations. Each is counted at its owner, so that nothing is freed while the
+// kernel may still complete it.
 extension Core where Ring: ~Copyable {
     mutating func start(
         _ kind: OperationKind, connection index: Int32, buffer: Int32 = -1,

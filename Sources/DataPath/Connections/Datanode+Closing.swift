@@ -45,11 +45,7 @@ extension Datanode where Ring: ~Copyable {
     /// back; its chain behind is dialled again then.
     mutating func detach(_ index: Int32) {
         let connection = core.connections.at(index)
-        if connection.pointee.reader >= 0 {
-            endReader(connection.pointee.reader)
-            connection.pointee.reader = -1
-            core.restIfSettled(index)
-        }
+        reads.letGo(of: index, &core)
         let stream = connection.pointee.stream
         guard stream >= 0 else { return }
         connection.pointee.stream = -1

@@ -1,7 +1,7 @@
 import Wire
 
-/// The blocks of a reactor: what is known of each, on which device its file lies, and who writes it.
-/// What becomes of a block is told to the namenode's agent here, and nowhere else.
+/// The blocks of a reactor: what is known of each, on which device its file lies, and who writes
+/// it. What becomes of a block is told to the namenode's agent here, and nowhere else.
 struct Blocks: ~Copyable {
     private(set) var devices: [Device]
     private(set) var index: BlockIndex

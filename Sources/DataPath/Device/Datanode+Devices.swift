@@ -24,7 +24,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     mutating func unlink(_ block: BlockID, _ device: Int) {
-        deletions.unlink(block, on: device, isRead: readers.isReading(block), &core)
+        deletions.unlink(block, on: device, isRead: reads.isReading(block), &core)
     }
 
     mutating func unlinked(_ event: Event, isRecycled: Bool) {

@@ -51,7 +51,8 @@ public final class ReactorDoor: Sendable {
     }
 }
 
-/// The other reactors of a datanode, as one sees them: all their doors, in the order of their shares.
+/// The other reactors of a datanode, as one sees them: all their doors, in the order of their
+/// shares.
 struct Neighbours {
     /// This reactor's own; `nil` when it is the only one.
     let door: ReactorDoor?

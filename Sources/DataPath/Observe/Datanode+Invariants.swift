@@ -16,6 +16,7 @@ extension Datanode where Ring: ~Copyable {
         precondition(heldFrames >= 0 && heldFrames <= budget.heldFrames, "held within the bound")
         core.buffers.checkInvariants(budget, isIdle: isIdle)
         core.blocks.checkInvariants()
+        reads.checkInvariants(core)
         syncs.checkInvariants(isIdle: isIdle)
         deletions.checkInvariants()
         scrubs.checkInvariants()
@@ -28,7 +29,7 @@ extension Datanode where Ring: ~Copyable {
         let connection = core.connections.at(index)
         let (stream, reader) = (connection.pointee.stream, connection.pointee.reader)
         precondition(stream < 0 || reader < 0, "it carries a write or a read")
-        if reader >= 0 { precondition(readers.at(reader).pointee.connection == index) }
+        if reader >= 0 { precondition(reads.connection(of: reader) == index) }
         guard stream >= 0 else { return }
         switch connection.pointee.role {
         case .inbound: precondition(streams.at(stream).pointee.upstream == index)

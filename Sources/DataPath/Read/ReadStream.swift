@@ -69,8 +69,36 @@ struct ReadStream: ~Copyable {
         end = min(blockLength, (offset + length + chunk - 1) / chunk * chunk)
     }
 
+    /// Keeps the checksums of its range, out of those of the block.
+    mutating func keep(_ stored: UnsafeMutableRawPointer) {
+        let count = BlockLayout.chunks(length: end) - firstChunk
+        checksums = (0..<count).map { stored.loadLittle(at: (firstChunk + $0) * 4) }
+        isLoaded = true
+    }
+
+    /// The frame that the next buffer is for: one that was cut goes on with the header it had.
+    func nextFrame(packetBytes: Int) -> FrameHeader {
+        if let cut, cut.offset == next { return cut }
+        var header = FrameHeader(.data)
+        header.block = block
+        header.epoch = epoch
+        header.offset = next
+        header.payloadLength = UInt32(nextLength(packetBytes: packetBytes))
+        return header
+    }
+
+    /// A frame that is sent in part is left: its next bytes wait elsewhere, the rest is read again.
+    mutating func cut(_ header: FrameHeader, sent: Int, pieceBytes: Int) {
+        precondition(count == 0, "who is cut holds no buffer")
+        cut = header
+        next = header.offset
+        self.sent = sent
+        self.pieceBytes = pieceBytes
+        pieceSent = 0
+    }
+
     /// Bytes of the next frame. The first one also carries the proof.
-    func nextLength(packetBytes: Int) -> UInt64 {
+    private func nextLength(packetBytes: Int) -> UInt64 {
         let isFirst = next == UInt64(firstChunk * Limits.chunkBytes)
         let most =
             isFirst
@@ -78,7 +106,11 @@ struct ReadStream: ~Copyable {
         return min(UInt64(most), end - next)
     }
 
+    var first: Int32 { queue[head] }
+    var second: Int32 { queue[(head + 1) % 64] }
+
     mutating func append(_ buffer: Int32) {
+        precondition(count < 64, "a read's frames are bounded below the queue's size")
         queue[(head + count) % 64] = buffer
         count += 1
     }
@@ -90,5 +122,15 @@ struct ReadStream: ~Copyable {
         sent = 0
         isEncoded = false
         return buffer
+    }
+
+    func checkInvariants() {
+        precondition(pending >= 0, "what began ends once")
+        precondition(count >= 0 && count <= 64, "its frames are bounded")
+        precondition(pieceSent <= pieceBytes, "no more is sent of a piece than there is")
+        precondition(!isStarved || count == 0 && !isEnding, "who starves holds nothing")
+        precondition(metadata < 0 || pending > 0 || isEnding, "a metadata buffer is in use")
+        precondition(!isLoaded || next <= end || isEnding, "nothing beyond the range")
+        precondition(!isClosing || isEnding, "a file is closed at the end")
     }
 }

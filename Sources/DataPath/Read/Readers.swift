@@ -10,7 +10,7 @@ struct Readers: ~Copyable {
     private(set) var starved = 0
     /// Those that end, and wait for the kernel.
     private var ending = 0
-    /// Their turns are watched (`ReadTurns`).
+    /// Their turns are watched.
     var isTurnArmed = false
 
     init(_ budget: Budget) {
@@ -114,6 +114,18 @@ struct Readers: ~Copyable {
             at(reader).pointee.sendingSince &+ patience <= now
         else { return nil }
         return reader
+    }
+
+    /// As its records say, so many starve and end.
+    func checkInvariants() {
+        var (starving, leaving) = (0, 0)
+        for reader in 0..<Int32(capacity) where isUsed(reader) {
+            if at(reader).pointee.isStarved { starving += 1 }
+            if at(reader).pointee.isEnding { leaving += 1 }
+        }
+        precondition(starving == starved, "who starves is counted")
+        precondition(leaving == ending, "who ends is counted")
+        precondition(sending.count <= count - ending, "who ends sends no more")
     }
 
     private var free: Int { table.capacity - table.count + ending }

@@ -55,7 +55,7 @@ extension Datanode where Ring: ~Copyable {
         if header.operation == .write {
             admitWrite(index, header)
         } else {
-            admitRead(index, header)
+            follow(reads.admit(index, header, &core))
         }
         continueReceiving(index)
     }

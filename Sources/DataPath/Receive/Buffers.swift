@@ -152,8 +152,8 @@ struct Buffers: ~Copyable {
 
     var waiting: Int { payloadWaiters.count }
 
-    /// Who is to have the next payload buffer, while there is one. Who is asked in vain waits again,
-    /// behind the others.
+    /// Who is to have the next payload buffer, while there is one. Who is asked in vain waits
+    /// again, behind the others.
     mutating func nextForPayload() -> Waiter? {
         guard payloads.free > 0, let place = payloadWaiters.popFirst() else { return nil }
         return place < connections ? .connection(place) : .reader(place - connections)

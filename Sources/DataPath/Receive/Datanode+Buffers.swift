@@ -20,7 +20,7 @@ extension Datanode where Ring: ~Copyable {
         for _ in 0..<core.buffers.waiting {
             switch core.buffers.nextForPayload() {
             case .connection(let index): if core.connections.isUsed(index) { resume(index) }
-            case .reader(let reader): if readers.isUsed(reader) { readAhead(reader) }
+            case .reader(let reader): reads.hasBuffer(reader, &core)
             case .stream, nil: return serveMetadataWaiters()
             }
         }
@@ -31,7 +31,7 @@ extension Datanode where Ring: ~Copyable {
         while let waiter = core.buffers.nextForMetadata() {
             switch waiter {
             case .stream(let stream): proceed(stream)
-            case .reader(let reader): if readers.isUsed(reader) { loadMetadata(reader) }
+            case .reader(let reader): reads.hasMetadata(reader, &core)
             case .connection: break
             }
         }

@@ -5,9 +5,9 @@ import System
 import Wire
 
 /// The scrub of all devices by one reactor: every sealed block is read and compared within the
-/// period (`ScrubPace`, `ScrubTour`), through the ring and into a buffer that nobody else wants just
-/// then. What a block turns out to be is `ScrubCheck`'s; here operations are started and completions
-/// handed on.
+/// period (`ScrubPace`, `ScrubTour`), through the ring and into a buffer that nobody else wants
+/// just then. What a block turns out to be is `ScrubCheck`'s; here operations are started and
+/// completions handed on.
 struct Scrubs<Ring: RingBackend & ~Copyable>: ~Copyable {
     private var devices: [ScrubDevice]
     /// Operations in the kernel's hands.
