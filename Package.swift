@@ -127,6 +127,7 @@ let package = Package(
             name: "Simulation",
             dependencies: [
                 "Client", "Control", "ControlClient", "DataPath", "Reactor", "System", "Wire",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         tool("catena", ["Client"]),

@@ -58,9 +58,8 @@ public final class DatanodeService: Sendable {
         let directories = try DataDirectory.openAll(configuration.directories)
         let cluster = try Self.meet(configuration, stop, log)
         for directory in directories { try directory.check(cluster) }
-        let kept = try ScrubKeeper.read(directories)
-        var scan = try Self.scan(directories, cluster, log)
-        scan.condemn(kept)
+        let scan = try Self.scan(directories, cluster, log)
+        let kept = scan.scrubbed
         let outbox = Outbox(
             reactors: configuration.host.reactors, kept: kept.map(\.corrupt))
         let listener = try ReactorHost.listen(on: configuration.listen, configuration.settings)
@@ -72,7 +71,7 @@ public final class DatanodeService: Sendable {
                 settings: settings, host: configuration.host,
                 identity: Identity(cluster: cluster, node: node), directories: directories,
                 index: scan.index, observer: outbox,
-                mail: [.scrubFrom(ScrubKeeper.cursors(kept))],
+                mail: [.scrubFrom(ScrubFile.cursors(kept))],
                 faults: configuration.faults.faults),
             listener, log)
         stopSignal = stop
@@ -108,7 +107,7 @@ public final class DatanodeService: Sendable {
     private static func scan(
         _ directories: [DataDirectory], _ cluster: ClusterID, _ log: Logger
     ) throws(StartFailure) -> BlockScan {
-        let scan = try BlockScan(directories, cluster: cluster) { progress in
+        let scan = try BlockScan(directories.map(\.folders), cluster: cluster) { progress in
             log.info(
                 "reading block files",
                 metadata: [

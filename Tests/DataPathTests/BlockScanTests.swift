@@ -15,7 +15,7 @@ struct BlockScanTests {
         defer { #expect(throws: Never.self) { try FileManager.default.removeItem(atPath: path) } }
         let directory = try DataDirectory.open(path, node: nil)
         try fill(path + "/blocks", directory.device)
-        return try BlockScan([directory], cluster: BlockImage.cluster, progress: progress)
+        return try BlockScan([directory.folders], cluster: BlockImage.cluster, progress: progress)
     }
 
     private func write(_ bytes: [UInt8], _ path: String) throws {

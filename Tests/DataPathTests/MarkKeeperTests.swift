@@ -13,11 +13,11 @@ struct MarkKeeperTests {
     private func withDirectory(_ body: (DataDirectory, String) throws -> Void) throws {
         let path = NSTemporaryDirectory() + "catena-mark-\(UUID().uuidString)"
         defer { #expect(throws: Never.self) { try FileManager.default.removeItem(atPath: path) } }
-        try body(try DataDirectory.open(path, node: nil), "\(path)/\(MarkKeeper.name)")
+        try body(try DataDirectory.open(path, node: nil), "\(path)/\(MarkFile.name)")
     }
 
-    private func keeper(_ directory: DataDirectory) -> MarkKeeper {
-        MarkKeeper([directory], Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    private func keeper(_ directory: DataDirectory) -> MarkKeeper<KernelFolder> {
+        MarkKeeper([directory.records], Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
     @Test func whatIsKeptIsRead() throws {

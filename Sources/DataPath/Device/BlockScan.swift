@@ -1,5 +1,3 @@
-import Glibc
-import Reactor
 import System
 import Wire
 
@@ -25,62 +23,88 @@ public struct BlockScan: Sendable {
     public internal(set) var strays: [String] = []
     /// What else the operator should know, each with its file.
     public internal(set) var notices: [String] = []
+    /// What each device's scrub kept.
+    package private(set) var scrubbed: [ScrubFile] = []
     /// The incarnation of the namespace that each device's directory has heard of last.
     private var heard: [NamespaceIncarnation] = []
 
-    public init(
-        _ directories: [DataDirectory], cluster: ClusterID,
+    /// - Throws: when a folder cannot be listed, or a record not be read: who knows a part of its
+    ///   blocks would say of the others that it never had them.
+    package init<Files: Folder>(
+        _ devices: [DeviceFolders<Files>], cluster: ClusterID,
         progress: (Progress) -> Void = { _ in }
     ) throws(StartFailure) {
-        for (device, directory) in directories.enumerated() {
+        for device in devices { scrubbed.append(try ScrubFile.read(device.records)) }
+        for (number, device) in devices.enumerated() {
             usedBytes.append(0)
             spares.append([])
-            heard.append(MarkKeeper.kept(in: directory).incarnation)
-            let recovery = BlockRecovery(cluster: cluster, device: directory.device)
-            let names = try Self.names(in: directory)
+            heard.append(MarkFile.read(device.records).mark.incarnation)
+            let recovery = BlockRecovery(cluster: cluster, device: device.id)
+            let names = try Self.names(in: device.blocks)
             for (count, name) in names.enumerated() {
                 if count > 0, count % Self.filesPerProgress == 0 {
-                    progress(Progress(path: directory.path, files: count, total: names.count))
+                    progress(
+                        Progress(path: device.records.path, files: count, total: names.count))
                 }
-                scan(name, device, directory, recovery)
+                scan(name, number, device.blocks, recovery)
+            }
+        }
+        condemn()
+    }
+
+    /// Blocks that were found corrupt before are not served, whatever their headers say now.
+    private mutating func condemn() {
+        for (device, file) in scrubbed.enumerated() {
+            for (block, epoch) in file.corrupt {
+                guard var record = index[block], record.device == device,
+                    record.epoch <= epoch
+                else { continue }
+                record.state = .corrupt
+                record.epoch = epoch
+                index.set(block, record)
             }
         }
     }
 
     private mutating func scan(
-        _ name: String, _ device: Int, _ directory: DataDirectory,
-        _ recovery: borrowing BlockRecovery
+        _ name: String, _ device: Int, _ blocks: some Folder, _ recovery: borrowing BlockRecovery
     ) {
         if name.hasSuffix(SpareWriter.draftSuffix) { return }
+        let place = "\(blocks.path)/\(name)"
         if let spare = RecycledFiles.number(of: name) {
-            return keepSpare(spare, name, device, directory)
+            return keepSpare(spare, name, device, blocks)
         }
-        let place = "\(directory.path)/blocks/\(name)"
         guard let block = Self.block(of: name) else {
             return strays.append("\(place): not a block file's name")
         }
-        let file = openat(
-            directory.blocks, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-        guard file >= 0 else {
-            strays.append("\(place): \(errorText(errno))")
-            return mayBeLost(block, device)
+        do throws(FileFailure) {
+            let (file, facts) = try blocks.open(name, for: .reading)
+            defer { blocks.close(file) }
+            tighten(name, facts, blocks)
+            var notice: String?
+            let finding = recovery.examine(
+                block, size: facts.length, notice: &notice
+            ) { memory, count, offset in
+                do throws(FileFailure) {
+                    return try blocks.readAll(file, into: memory, count: count, at: offset)
+                } catch {
+                    return -1
+                }
+            }
+            if let notice { notices.append("\(place): \(notice)") }
+            keep(finding, block, device, place)
+        } catch {
+            strays.append("\(place): \(error)")
+            if error != .notRegular { mayBeLost(block, device) }
         }
-        defer { close(file) }
-        var facts = stat()
-        guard fstat(file, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
-            return strays.append("\(place): not a regular file")
+    }
+
+    /// An earlier version made files that others may read.
+    private mutating func tighten(_ name: String, _ facts: FileFacts, _ blocks: some Folder) {
+        guard facts.isShared else { return }
+        do throws(FileFailure) { try blocks.makePrivate(name) } catch {
+            notices.append("\(blocks.path)/\(name): others may read it: \(error)")
         }
-        if facts.st_mode & 0o077 != 0, fchmod(file, 0o600) != 0 {
-            notices.append("\(place): others may read it: \(errorText(errno))")
-        }
-        var notice: String?
-        let finding = recovery.examine(
-            block, size: UInt64(facts.st_size), notice: &notice
-        ) { memory, count, offset in
-            Self.read(file, memory, count, offset)
-        }
-        if let notice { notices.append("\(place): \(notice)") }
-        keep(finding, block, device, place)
     }
 
     /// The block that a file is named for: 16 hexadecimal digits and `.blk`.
@@ -89,20 +113,6 @@ public struct BlockScan: Sendable {
             let number = UInt64(hexadecimal: name.prefix(16))
         else { return nil }
         return BlockID(number)
-    }
-
-    private static func read(
-        _ file: Int32, _ memory: UnsafeMutableRawPointer, _ count: Int, _ offset: UInt64
-    ) -> Int {
-        var done = 0
-        while done < count {
-            let moved = pread(file, memory + done, count - done, off_t(offset) + off_t(done))
-            if moved < 0, errno == EINTR { continue }
-            guard moved >= 0 else { return -1 }
-            guard moved > 0 else { break }
-            done += moved
-        }
-        return done
     }
 
     private mutating func keep(
@@ -145,22 +155,20 @@ public struct BlockScan: Sendable {
 
     /// Counts only pages that are written: what a shorter block did not need was given back.
     private mutating func keepSpare(
-        _ number: UInt64, _ name: String, _ device: Int, _ directory: DataDirectory
+        _ number: UInt64, _ name: String, _ device: Int, _ blocks: some Folder
     ) {
-        var facts = stat()
-        guard fstatat(directory.blocks, name, &facts, AT_SYMLINK_NOFOLLOW) == 0 else {
-            return strays.append("\(directory.path)/blocks/\(name): \(errorText(errno))")
+        do throws(FileFailure) {
+            let facts = try blocks.facts(of: name)
+            guard facts.isRegular else { throw .notRegular }
+            tighten(name, facts, blocks)
+            let bytes = min(facts.length, facts.allocated)
+            spares[device].append(
+                RecycledFiles.File(
+                    number: number,
+                    pages: UInt32(clamping: bytes / UInt64(BlockLayout.headerBytes))))
+        } catch {
+            strays.append("\(blocks.path)/\(name): \(error)")
         }
-        guard facts.st_mode & S_IFMT == S_IFREG else {
-            return strays.append("\(directory.path)/blocks/\(name): not a regular file")
-        }
-        if facts.st_mode & 0o077 != 0, fchmodat(directory.blocks, name, 0o600, 0) != 0 {
-            notices.append("\(directory.path)/blocks/\(name): others may read it")
-        }
-        let bytes = min(Int(facts.st_size), Int(facts.st_blocks) * 512)
-        spares[device].append(
-            RecycledFiles.File(
-                number: number, pages: UInt32(clamping: bytes / BlockLayout.headerBytes)))
     }
 
     private mutating func keep(_ header: BlockHeader, _ record: BlockRecord) {
@@ -169,31 +177,24 @@ public struct BlockScan: Sendable {
         index.set(header.block, record)
     }
 
-    /// What lies in the folder of blocks; all of it, or a failure: who knows a part of its blocks
-    /// would say of the others that it never had them.
-    static func names(in directory: DataDirectory) throws(StartFailure) -> [String] {
-        func failure() -> StartFailure {
-            StartFailure(
-                .directory, "\(directory.path)/blocks cannot be listed: \(errorText(errno))")
+    /// What lies in a folder of blocks; all of it, or a failure.
+    static func names(in blocks: some Folder) throws(StartFailure) -> [String] {
+        do throws(FileFailure) { return try blocks.names() } catch {
+            throw StartFailure(.directory, "\(blocks.path) cannot be listed: \(error)")
         }
-        // A descriptor of its own: closedir closes it.
-        let own = openat(directory.blocks, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard own >= 0 else { throw failure() }
-        guard let stream = fdopendir(own) else {
-            close(own)
-            throw failure()
-        }
-        defer { closedir(stream) }
-        var names: [String] = []
-        errno = 0
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != ".", name != ".." { names.append(name) }
-            errno = 0
-        }
-        guard errno == 0 else { throw failure() }
-        return names
+    }
+}
+
+/// Where one device keeps what a start reads.
+package struct DeviceFolders<Files: Folder> {
+    package let id: DeviceID
+    /// The small files beside the blocks.
+    package let records: Files
+    package let blocks: Files
+
+    package init(_ id: DeviceID, records: Files, blocks: Files) {
+        self.id = id
+        self.records = records
+        self.blocks = blocks
     }
 }

@@ -10,7 +10,7 @@ import Wire
 /// ```
 /// DIR/lock      held (flock) by the process that uses the directory
 /// DIR/device    DeviceIdentity
-/// DIR/namespace MarkKeeper
+/// DIR/namespace MarkFile
 /// DIR/scrub     ScrubFile
 /// DIR/blocks/   one file a block, named by its number in hexadecimal
 /// ```
@@ -34,8 +34,11 @@ public struct DataDirectory: Sendable {
     public var cluster: ClusterID? { identity.cluster }
     public var node: NodeID { identity.node }
     public var device: DeviceID { identity.device }
-    /// Its bytes were copied from a directory that may still be in use.
-    var isCopy: Bool { identity.origin != nil && origin != nil && identity.origin != origin }
+    /// What lies in it beside the folder of blocks.
+    var records: KernelFolder { KernelFolder(path, directory) }
+    var folders: DeviceFolders<KernelFolder> {
+        DeviceFolders(device, records: records, blocks: KernelFolder(path + "/blocks", blocks))
+    }
 
     /// Locks `path`, makes what is missing in it, and checks that it can be written.
     /// - Parameter node: the node's id when an earlier directory named it.
@@ -57,7 +60,8 @@ public struct DataDirectory: Sendable {
         let notices = makePrivate(directory, blocks, path)
         let isDirect = try isDirect(blocks, directory, path)
         let origin = origin(of: blocks)
-        let identity = try identify(directory, path, node, origin)
+        let identity = try DeviceIdentity.find(
+            in: KernelFolder(path, directory), node: node, origin: origin)
         return DataDirectory(
             path: path, directory: directory, blocks: blocks, lock: lock, identity: identity,
             origin: origin, fileSystem: SystemFiles.fileSystem(of: blocks), isDirect: isDirect,
@@ -75,7 +79,7 @@ public struct DataDirectory: Sendable {
         }
         tighten(fchmod(directory, 0o700), "")
         tighten(fchmod(blocks, 0o700), "/blocks")
-        for name in ["lock", "device", ScrubFile.name, MarkKeeper.name] {
+        for name in ["lock", "device", ScrubFile.name, MarkFile.name] {
             tighten(fchmodat(directory, name, 0o600, 0), "/" + name)
         }
         return notices
@@ -103,11 +107,7 @@ public struct DataDirectory: Sendable {
         guard self.cluster == nil else { return }
         var identity = identity
         identity.cluster = cluster
-        try write(identity)
-    }
-
-    func write(_ identity: DeviceIdentity) throws(StartFailure) {
-        try Self.write(identity, directory, path)
+        try identity.write(to: records)
     }
 
     /// The most that spare files may hold: what is to be recycled, never more than a tenth of the
@@ -169,85 +169,19 @@ public struct DataDirectory: Sendable {
     /// Whose directory this is, without a lock; `nil` for one that nobody has used yet. What cannot
     /// be read is for `open` to say.
     static func keptNode(_ path: String) -> NodeID? {
-        let file = Glibc.open(
-            path + "/device", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-        guard file >= 0 else { return nil }
-        defer { close(file) }
-        return read(file).flatMap { DeviceIdentity($0) }?.node
-    }
-
-    /// A `device` file's text; `nil`: it cannot be read.
-    private static func read(_ file: Int32) -> String? {
-        var bytes = [UInt8](repeating: 0, count: 1024)
-        let count = Glibc.read(file, &bytes, bytes.count)
-        return count < 0 ? nil : String(decoding: bytes.prefix(count), as: UTF8.self)
-    }
-
-    private static func identify(
-        _ directory: Int32, _ path: String, _ node: NodeID?, _ origin: String?
-    ) throws(StartFailure) -> DeviceIdentity {
-        let file = openat(directory, "device", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-        if file < 0, errno == ENOENT {
-            var fresh = DeviceIdentity(cluster: nil, node: node ?? .random(), device: .random())
-            fresh.origin = origin
-            try write(fresh, directory, path)
-            return fresh
-        }
-        guard file >= 0 else { throw refused("cannot read", path + "/device", errno) }
-        defer { close(file) }
-        guard let text = read(file) else { throw refused("cannot read", path + "/device", errno) }
-        guard let found = DeviceIdentity(text) else {
-            throw StartFailure(
-                .configuration,
-                "\(path)/device is not a device file of this format: "
-                    + "restore it from a backup, or use another directory")
-        }
-        if let node, found.node != node {
-            throw StartFailure(
-                .configuration,
-                "\(path) belongs to node \(found.node), and another directory here "
-                    + "to node \(node): "
-                    + "give each node its own directories")
-        }
-        return found
-    }
-
-    /// New file, synced, renamed over the old one, directory synced: whole or not there after a
-    /// power cut.
-    private static func write(
-        _ identity: DeviceIdentity, _ directory: Int32, _ path: String
-    ) throws(StartFailure) {
-        let bytes = Array(identity.text.utf8)
-        let flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC
-        let file = openat(directory, "device.new", flags, 0o600)
-        var number = errno
-        if file >= 0 {
-            defer { close(file) }
-            if Glibc.write(file, bytes, bytes.count) == bytes.count, fsync(file) == 0,
-                renameat(directory, "device.new", directory, "device") == 0, fsync(directory) == 0
-            {
-                return
-            }
-            number = errno
-            unlinkat(directory, "device.new", 0)
-        }
-        guard isFull(number), overwrite(directory, bytes) else {
-            throw refused("cannot write in", path, number)
+        let directory = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else { return nil }
+        defer { close(directory) }
+        do throws(FileFailure) {
+            let text = try KernelFolder(path, directory).text(
+                of: DeviceIdentity.name, most: DeviceIdentity.mostBytes)
+            return text.flatMap { DeviceIdentity($0) }?.node
+        } catch {
+            return nil
         }
     }
 
-    /// A full device takes a text of the same length in the old one's place: less than a sector,
-    /// which is written whole or not at all.
-    private static func overwrite(_ directory: Int32, _ bytes: [UInt8]) -> Bool {
-        let file = openat(directory, "device", O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-        guard file >= 0 else { return false }
-        defer { close(file) }
-        var facts = stat()
-        return fstat(file, &facts) == 0 && Int(facts.st_size) == bytes.count && bytes.count <= 512
-            && pwrite(file, bytes, bytes.count, 0) == bytes.count && fdatasync(file) == 0
-    }
-
-    private static func isFull(_ number: Int32) -> Bool { number == ENOSPC || number == EDQUOT }
+    static func isFull(_ number: Int32) -> Bool { number == ENOSPC || number == EDQUOT }
 
     /// As `probe`; a device without any room serves the copies that it has.
     private static func isDirect(

@@ -15,13 +15,15 @@ import Wire
 /// line. `generation` counts registrations: of two directories of one device, the one with the
 /// greater has the newer state. `origin` says which folder this is on its file system, so that a
 /// copy knows that it is one; older versions wrote neither.
-struct DeviceIdentity: Equatable, Sendable {
+package struct DeviceIdentity: Equatable, Sendable {
+    static let name = "device"
     static let format = "catena-device 1"
+    static let mostBytes = 1024
 
     var cluster: ClusterID?
-    var node: NodeID
-    var device: DeviceID
-    var generation: UInt64 = 0
+    package var node: NodeID
+    package var device: DeviceID
+    package var generation: UInt64 = 0
     var origin: String?
 
     var text: String {
@@ -64,9 +66,65 @@ struct DeviceIdentity: Equatable, Sendable {
         }
     }
 
-    init(cluster: ClusterID?, node: NodeID, device: DeviceID) {
+    package init(cluster: ClusterID?, node: NodeID, device: DeviceID) {
         self.cluster = cluster
         self.node = node
         self.device = device
+    }
+}
+
+extension DeviceIdentity {
+    /// What a directory says of itself; a new one is told, durably.
+    /// - Parameters:
+    ///   - node: the node's id when another directory of it named it.
+    ///   - origin: which folder this is now.
+    package static func find(
+        in records: some Folder, node: NodeID?, origin: String?
+    ) throws(StartFailure) -> DeviceIdentity {
+        let kept: String?
+        do throws(FileFailure) { kept = try records.text(of: name, most: mostBytes) } catch {
+            throw DataDirectory.refused("cannot read", "\(records.path)/\(name)", error.code)
+        }
+        guard let kept else {
+            var fresh = DeviceIdentity(cluster: nil, node: node ?? .random(), device: .random())
+            fresh.origin = origin
+            try fresh.write(to: records)
+            return fresh
+        }
+        guard let found = DeviceIdentity(kept) else {
+            throw StartFailure(
+                .configuration,
+                "\(records.path)/\(name) is not a device file of this format: "
+                    + "restore it from a backup, or use another directory")
+        }
+        if let node, found.node != node {
+            throw StartFailure(
+                .configuration,
+                "\(records.path) belongs to node \(found.node), and another directory here "
+                    + "to node \(node): "
+                    + "give each node its own directories")
+        }
+        return found
+    }
+
+    /// A full device takes a text of the same length in the old one's place.
+    package func write(to records: some Folder) throws(StartFailure) {
+        do throws(FileFailure) {
+            do throws(FileFailure) { try records.replace(Self.name, with: text) } catch {
+                guard DataDirectory.isFull(error.code), hasPlace(in: records) else { throw error }
+                try records.overwrite(Self.name, with: text, for: .writing, syncs: true)
+            }
+        } catch {
+            throw DataDirectory.refused("cannot write in", records.path, error.code)
+        }
+    }
+
+    private func hasPlace(in records: some Folder) -> Bool {
+        do throws(FileFailure) {
+            return try records.facts(of: Self.name).length == UInt64(text.utf8.count)
+                && text.utf8.count <= 512
+        } catch {
+            return false
+        }
     }
 }

@@ -20,7 +20,8 @@ struct SpareWriter {
 
     /// Takes away what an earlier run left unfinished.
     func clear() throws(StartFailure) {
-        for name in try BlockScan.names(in: directory) where name.hasSuffix(Self.draftSuffix) {
+        for name in try BlockScan.names(in: directory.folders.blocks)
+        where name.hasSuffix(Self.draftSuffix) {
             unlinkat(directory.blocks, name, 0)
         }
     }

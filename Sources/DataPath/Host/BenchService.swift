@@ -64,8 +64,8 @@ public final class BenchService: Sendable {
                 mail: [.keys(bench.keys(now: MonotonicClock.milliseconds))]),
             listener, log)
         spares = SpareSupply(
-            directories, try BlockScan(directories, cluster: bench.cluster), configuration.settings,
-            host, stop, log)
+            directories, try BlockScan(directories.map(\.folders), cluster: bench.cluster),
+            configuration.settings, host, stop, log)
         Self.warn(configuration.settings, log)
         log.info(
             "serving",

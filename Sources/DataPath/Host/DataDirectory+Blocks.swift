@@ -26,7 +26,7 @@ extension DataDirectory {
 
     /// The names of its block files: 16 hexadecimal digits and `.blk`.
     func blockNames() throws(StartFailure) -> [String] {
-        try BlockScan.names(in: self).filter { name in
+        try BlockScan.names(in: folders.blocks).filter { name in
             name.utf8.count == 20 && name.hasSuffix(".blk")
                 && UInt64(hexadecimal: name.prefix(16)) != nil
         }

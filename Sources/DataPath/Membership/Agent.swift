@@ -62,8 +62,8 @@ final class Agent: Sendable {
 
     /// Runs until `stop` or until the namenode refuses the node for good.
     func run() -> End {
-        let marks = MarkKeeper(directories, log)
-        let scrubs = ScrubKeeper(directories, kept, log)
+        let marks = MarkKeeper(directories.map(\.records), log)
+        let scrubs = ScrubKeeper(directories.map(\.folders), kept, log)
         defer { scrubs.keep(outbox, now: now, isLast: true) }
         let devices = AgentDevices(directories, outbox, host, log)
         var loop = AgentLoop(membership(seen: marks.newest), outbox)

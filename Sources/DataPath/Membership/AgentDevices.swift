@@ -9,7 +9,7 @@ final class AgentDevices: AgentNode {
     private let outbox: Outbox
     private let host: ReactorHost
     private let log: Logger
-    private var records: DirectoryRecords
+    private var records: DirectoryRecords<KernelFolder>
     /// Devices of which the log has said that they are out of service.
     private var failuresTold: Set<Int> = []
     /// Devices of which the log has said that they have no room.
@@ -22,7 +22,8 @@ final class AgentDevices: AgentNode {
         self.outbox = outbox
         self.host = host
         self.log = log
-        records = DirectoryRecords(directories)
+        records = DirectoryRecords(
+            directories.map { .init($0.records, $0.identity, origin: $0.origin) })
     }
 
     func beginGeneration() -> UInt64 {

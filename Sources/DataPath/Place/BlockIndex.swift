@@ -52,7 +52,7 @@ public struct BlockRecord: Equatable, Sendable {
 public struct BlockIndex: Sendable {
     public init() {}
 
-    private(set) var records: [BlockID: BlockRecord] = [:]
+    package private(set) var records: [BlockID: BlockRecord] = [:]
 
     public subscript(block: BlockID) -> BlockRecord? { records[block] }
 

@@ -10,11 +10,11 @@ import Wire
 /// corrupt 0000000000000017 epoch 1
 /// ```
 /// A pass counts only for as many reactors as there were: with another number it begins anew.
-struct ScrubFile: Equatable {
+package struct ScrubFile: Equatable, Sendable {
     static let format = "catena-scrub 1"
     static let name = "scrub"
 
-    struct Pass: Equatable {
+    struct Pass: Equatable, Sendable {
         var reactor: Int
         var reactors: Int
         var after: BlockID
@@ -22,7 +22,7 @@ struct ScrubFile: Equatable {
     }
 
     var passes: [Pass] = []
-    var corrupt: [BlockID: Epoch] = [:]
+    package var corrupt: [BlockID: Epoch] = [:]
 
     init() {}
 
@@ -70,5 +70,41 @@ struct ScrubFile: Equatable {
     private static func block(_ text: String) -> BlockID? {
         guard text.utf8.count == 16 else { return nil }
         return UInt64(hexadecimal: text).map { BlockID($0) }
+    }
+}
+
+extension ScrubFile {
+    /// Bytes of the file that are read: more than 600,000 corrupt blocks take.
+    private static let mostBytes = 32 << 20
+
+    /// What the scrub kept in a folder; an empty one where there is no file.
+    /// - Throws: when it cannot be read or is not ours: what it says of corrupt blocks must not be
+    ///   lost without a word.
+    static func read(_ records: some Folder) throws(StartFailure) -> ScrubFile {
+        let place = "\(records.path)/\(name)"
+        let text: String?
+        do throws(FileFailure) { text = try records.text(of: name, most: mostBytes) } catch {
+            throw DataDirectory.refused("cannot read", place, error.code)
+        }
+        guard let text else { return ScrubFile() }
+        guard let kept = ScrubFile(text) else {
+            throw StartFailure(
+                .configuration,
+                "\(place) is not a scrub file of this format: move it away, and every block is "
+                    + "scrubbed anew; blocks it named as corrupt are served until they are found "
+                    + "again")
+        }
+        return kept
+    }
+
+    /// Where the passes go on, of all devices.
+    static func cursors(_ kept: [ScrubFile]) -> [ScrubCursor] {
+        kept.enumerated().flatMap { device, file in
+            file.passes.map {
+                ScrubCursor(
+                    device: device, reactor: $0.reactor, reactors: $0.reactors, after: $0.after,
+                    passes: $0.passes)
+            }
+        }
     }
 }

@@ -141,14 +141,14 @@ public final class SimulatedDisk {
         return file
     }
 
-    func unlink(_ path: String) {
+    public func unlink(_ path: String) {
         guard let file = names[path] else { return }
         record(.unlink(path))
         file.links -= 1
         forget(file)
     }
 
-    func rename(_ from: String, to target: String) {
+    public func rename(_ from: String, to target: String) {
         guard from != target else { return }
         let replaced = names[target]
         record(.rename(from, target))

@@ -53,6 +53,7 @@ final class LateWriteJob: ClientJob {
             block: plan.block, epoch: plan.epoch, opening: plan.opening, address: address,
             maxBytes: UInt64(value.length))
         request.length = UInt64(value.length)
+        cluster.oracle.reused(plan.block)
         write = client.box.engine.write(request)
         // Without a place for its connection it comes another time.
         if write == nil { isOver = true }

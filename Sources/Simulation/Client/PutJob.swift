@@ -17,6 +17,9 @@ final class PutJob: ClientJob {
     let key: String
     let value: SimulatedValue
     private let mustSucceed: Bool
+    /// Some ask for durability in the middle of their blocks.
+    private let flushEvery: UInt64?
+    private var source: TricklingSource
     private var candidate = 0
     private var machine: PutMachine
     private var calls = CallQueue<Purpose>()
@@ -43,6 +46,9 @@ final class PutJob: ClientJob {
             seed: cluster.world.random.next(),
             length: cluster.world.random.pick(cluster.plan.lengths),
             durability: level)
+        var aside = SimulationRandom(seed: value.seed)
+        flushEvery = aside.pick(cluster.plan.flushes)
+        source = TricklingSource(pause: mustSucceed ? 0 : cluster.plan.trickle)
         var settings = PutSettings(
             key: key, supply: .again(UInt64(value.length)), engine: client.box.engine.settings)
         settings.overwrite = overwrite
@@ -53,7 +59,11 @@ final class PutJob: ClientJob {
     private var now: UInt64 { client.now }
 
     var isOver: Bool { isFinished && calls.isEmpty }
-    var nextDeadline: UInt64? { isFinished || machine.wakeAt == .max ? nil : machine.wakeAt }
+    var nextDeadline: UInt64? {
+        guard !isFinished else { return nil }
+        let wake = machine.wakeAt == .max ? nil : machine.wakeAt
+        return [wake, source.nextDeadline].compactMap { $0 }.min()
+    }
 
     func step() -> Bool {
         if !hasBegun {
@@ -69,6 +79,10 @@ final class PutJob: ClientJob {
             return true
         }
         if calls.beginNext(client.caller) { return true }
+        if let piece = source.next(now: now) {
+            provide(piece)
+            return true
+        }
         guard !isFinished, now >= machine.wakeAt else { return false }
         tell(.woke)
         return true
@@ -79,11 +93,8 @@ final class PutJob: ClientJob {
     func take(_ event: StreamEvent) {
         switch event {
         case .wantsPayload(let id, let slot, let offset, let memory):
-            guard let block = machine.block(id) else { return }
-            value.fill(memory, from: Int(block.start + offset))
-            client.box.engine.provide(id, slot: slot, count: memory.count)
-            let end = offset + UInt64(memory.count)
-            if end == block.length { tell(.filled(id, length: end, isSourceEnded: false)) }
+            source.want(.init(write: id, slot: slot, offset: offset, memory: memory), now: now)
+            if let piece = source.next(now: now) { provide(piece) }
         case .progress(let id, let acked):
             if let block = machine.block(id) {
                 cluster.oracle.acked(
@@ -100,6 +111,16 @@ final class PutJob: ClientJob {
         }
     }
 
+    private func provide(_ piece: TricklingSource.Piece) {
+        guard let block = machine.block(piece.write) else { return }
+        value.fill(piece.memory, from: Int(block.start + piece.offset))
+        client.box.engine.provide(piece.write, slot: piece.slot, count: piece.memory.count)
+        let end = piece.offset + UInt64(piece.memory.count)
+        if end == block.length {
+            tell(.filled(piece.write, length: end, isSourceEnded: false))
+        }
+    }
+
     private func sealed(_ id: WriteID, _ receipt: SignedReceipt) {
         guard let block = machine.block(id) else { return }
         let written = WrittenBlock(
@@ -107,7 +128,7 @@ final class PutJob: ClientJob {
             position: Int(block.start), checksum: receipt.receipt.checksum,
             chain: block.plan.credentials.chain.nodes.map(\.node))
         cluster.oracle.sealed(
-            written, of: value, level: receipt.receipt.level, client: client.name)
+            written, block.plan, of: value, level: receipt.receipt.level, client: client.name)
         blocks[block.order] = written
         let isOverstated = cluster.plant == .closeBeforeDurable
         tell(.sealed(id, isOverstated ? cluster.overstated(receipt) : receipt))
@@ -133,16 +154,22 @@ final class PutJob: ClientJob {
             calls.add(.call(call), machine.operation(of: call), within: within)
         case .waiting: break
         case .write(let block):
+            cluster.oracle.began(block.plan, of: value, at: Int(block.start))
             return begun(block.order, client.box.engine.write(request(block)))
         case .resume(let order, let write):
             return begun(order, client.box.engine.resume(write) ? write : nil)
         case .move(let order, let write, let plan):
+            if let block = machine.block(write) {
+                cluster.oracle.began(plan, of: value, at: Int(block.start))
+            }
             let isMoved = client.box.engine.move(
                 write, block: plan.block, epoch: plan.epoch, opening: plan.opening,
                 address: address(of: plan))
             return begun(order, isMoved ? write : nil)
         case .peek: preconditionFailure("the length is known")
-        case .end(let write): client.box.engine.end(write)
+        case .end(let write):
+            source.drop(write)
+            client.box.engine.end(write)
         case .tell(let node):
             calls.add(.word, .silent(node), within: CallQueue<Purpose>.shortCall)
         case .finish(let failure, _):
@@ -163,6 +190,7 @@ final class PutJob: ClientJob {
         // The plant: it asks for less than its CLOSE will say.
         let asks = value.durability == .durable && cluster.plant != .closeBeforeDurable
         request.level = asks ? .durable : .written
+        request.flushEvery = flushEvery
         return request
     }
 

@@ -6,6 +6,8 @@ package struct Breach: Sendable, Equatable {
         case ack
         /// What an ack called durable is on every disk of the chain.
         case durable
+        /// A node that starts vouches for what was written, and has all that it acked as durable.
+        case start
         /// A key is the old or the new value; an acked CLOSE stays.
         case key
         /// No read gives wrong bytes.

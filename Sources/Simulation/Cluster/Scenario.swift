@@ -17,6 +17,19 @@ package struct Scenario: Sendable {
             plan.victim = nil
         },
         Scenario(
+            name: "open-blocks",
+            about: "Power cuts in the middle of slow puts that ask for durability on their way.",
+            seed: 1, cycles: 6
+        ) { plan in
+            plan.victim = nil
+            plan.copyAt = nil
+            plan.clients = 3
+            plan.eventsPerCycle = 8
+            plan.trickle = 15_000_000
+            plan.flushes = [1, 3_000, 30_000]
+            plan.lengths = [65_535, 65_537, 100_003, 150_000]
+        },
+        Scenario(
             name: "rot", about: "One node's disk turns bits over and misplaces writes.", seed: 2,
             cycles: 6
         ) { plan in

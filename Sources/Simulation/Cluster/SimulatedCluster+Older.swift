@@ -22,6 +22,7 @@ extension SimulatedCluster {
         namenode.end(power: false)
         let newest = namenode.copy()
         note([60, copy.commits, newest.commits], "an older namespace is started")
+        servesOlder = true
         namenode.start(on: copy)
         for node in datanodes where world.random.below(2) == 0 {
             node.end(power: false)
@@ -36,6 +37,7 @@ extension SimulatedCluster {
         settle()
         namenode.end(power: false)
         note([61], "the newest namespace is back")
+        servesOlder = false
         namenode.start(on: newest)
         settle()
         for (node, block) in held { oracle.kept(block, on: node) }

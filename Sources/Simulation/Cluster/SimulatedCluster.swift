@@ -21,6 +21,8 @@ package final class SimulatedCluster {
     private(set) var cycle = 0
     /// Nothing goes wrong any more, until the next cycle.
     private(set) var isCalm = true
+    /// The namenode runs on a namespace that is not the newest.
+    var servesOlder = false
     /// Clients draw new jobs.
     private(set) var hasLoad = false
     /// What each node had last said when peace began.

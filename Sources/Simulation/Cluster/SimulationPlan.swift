@@ -32,6 +32,10 @@ package struct SimulationPlan: Sendable {
     package var loadTime: UInt64 = 2_000_000_000
     /// Nanoseconds a client rests after a job, at most.
     package var longestRest: UInt64 = 100_000_000
+    /// Nanoseconds between the pieces of a value that is put.
+    package var trickle: UInt64 = 0
+    /// After how many bytes a put asks for durability; one of these is drawn.
+    package var flushes: [UInt64?] = [nil, nil, 1, 3_000, 30_000]
     /// Violent events in a cycle.
     package var eventsPerCycle = 3
     /// Impostors at dead datanodes' addresses in a cycle; `nil`: one in every other.
@@ -67,6 +71,7 @@ package struct SimulationPlan: Sendable {
         // Beside the others' draws, which mean what they meant.
         var aside = random
         copyAt = aside.pick([nil, nil, nil, 0.2, 0.5, 0.98])
+        trickle = aside.pick([0, 0, 0, 2_000_000, 20_000_000])
     }
 
     private mutating func drawVictim(_ random: inout SimulationRandom) {

@@ -1,6 +1,7 @@
 import ControlClient
 import DataPath
 import Foundation
+import Logging
 import Reactor
 import Wire
 
@@ -19,20 +20,33 @@ final class SimulatedAgent: ControlUser {
 
     private unowned let cluster: SimulatedCluster
     private unowned let datanode: SimulatedDatanode
+    private let outbox: Outbox
     private var loop: AgentLoop
+    private let marks: MarkKeeper<SimulatedFolder>
+    private let scrubs: ScrubKeeper<SimulatedFolder>
+    /// What the directories keep of the registration.
+    private var records: DirectoryRecords<SimulatedFolder>
     private var state: State
     private var line: ControlLine?
 
-    init(_ cluster: SimulatedCluster, _ datanode: SimulatedDatanode, _ outbox: Outbox) {
+    init(
+        _ cluster: SimulatedCluster, _ datanode: SimulatedDatanode, _ outbox: Outbox,
+        scrubbed: [ScrubFile]
+    ) {
         self.cluster = cluster
         self.datanode = datanode
+        self.outbox = outbox
+        let log = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
+        marks = MarkKeeper(datanode.devices.map(\.records), log)
+        scrubs = ScrubKeeper(datanode.devices, scrubbed, log)
+        records = datanode.records()
         let random = cluster.world.random
         var generator = random
         let membership = Membership(
             Membership.Member(
                 node: datanode.identity.node, incarnation: IncarnationID(using: &generator),
                 secret: cluster.secret, host: datanode.host, port: 7500, software: "simulation"),
-            client: ClientID(using: &generator), seen: datanode.seen,
+            client: ClientID(using: &generator), seen: marks.newest,
             now: Int64(cluster.world.time / 1_000_000),
             random: cluster.world.challenges(of: datanode.name))
         loop = AgentLoop(membership, outbox)
@@ -55,10 +69,12 @@ final class SimulatedAgent: ControlUser {
         for action in step.actions {
             switch action {
             case .post(let mail), .deliver(let mail): datanode.post(mail)
-            case .keep(let mark): datanode.seen = mark
-            case .bind, .tell: break
+            case .keep(let mark): marks.keep(mark)
+            case .bind: bind()
+            case .tell: break
             }
         }
+        scrubs.keep(outbox, now: Int64(now / 1_000_000))
         switch step.wait {
         case .rest(let milliseconds): state = .resting(until: after(milliseconds))
         case .connect(let milliseconds): connect(milliseconds)
@@ -74,6 +90,18 @@ final class SimulatedAgent: ControlUser {
             cluster.note([4, UInt64(datanode.number)], "\(datanode.name): refused: \(reason)")
             state = .refused
         }
+    }
+
+    private func bind() {
+        do throws(StartFailure) { try records.accepted(by: cluster.id) } catch {
+            preconditionFailure("the disk of the records takes them: \(error)")
+        }
+    }
+
+    func beginGeneration() -> UInt64 {
+        let failure = records.begin()
+        precondition(failure == nil, "the disk of the records takes them")
+        return records.generation
     }
 
     private func connect(_ milliseconds: Int64) {
@@ -163,9 +191,8 @@ final class SimulatedAgent: ControlUser {
 
 extension SimulatedDatanode: AgentNode {
     func deviceReports() -> [DeviceReport] {
-        zip(devices, rooms).map { DeviceReport(id: $0.id, path: $0.name, room: $1) }
+        zip(devices, rooms).map { DeviceReport(id: $0.id, path: $0.blocks.path, room: $1) }
     }
 
-    /// Nobody copies a simulated disk.
-    func beginGeneration() -> UInt64 { 0 }
+    func beginGeneration() -> UInt64 { agent?.beginGeneration() ?? 0 }
 }

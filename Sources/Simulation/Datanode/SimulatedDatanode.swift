@@ -4,8 +4,8 @@ import Reactor
 import System
 import Wire
 
-/// A datanode's process: the real reactors on simulated rings and disks, and its agent. Its disks
-/// outlive it.
+/// A datanode's process: the real start and reactors on simulated rings and disks, and its agent.
+/// Its disks outlive it.
 final class SimulatedDatanode: SimulationParticipant {
     let name: String
     let number: Int
@@ -14,15 +14,15 @@ final class SimulatedDatanode: SimulationParticipant {
     private unowned let cluster: SimulatedCluster
     private let settings: DatanodeSettings
     private let share: Int
-    let devices: [(name: String, id: DeviceID)]
+    /// Its directories. The records have a disk beside the blocks', which the faults of one that
+    /// damages blocks do not touch.
+    let devices: [DeviceFolders<SimulatedFolder>]
     private(set) var reactors: [SimulatedReactor] = []
     private(set) var agent: SimulatedAgent?
     /// Who answers at this node's address while it is down.
     private var impostor: Impostor?
     private var log = ReportLog(reactors: 1)
     private(set) var startedAt: UInt64 = 0
-    /// What the agent keeps on disk of the namespace.
-    var seen = NamespaceMark.none
     private var nextReport: UInt64 = 0
 
     init(_ cluster: SimulatedCluster, number: Int, reactors: Int, devices: Int) {
@@ -36,15 +36,35 @@ final class SimulatedDatanode: SimulationParticipant {
         share = reactors
         identity = Identity(
             cluster: cluster.id, node: NodeID(using: &cluster.world.random))
-        self.devices = (0..<devices).map { place in
-            ("data\(place)", DeviceID(using: &cluster.world.random))
+        self.devices = Self.format(devices, of: name, identity, cluster.world)
+    }
+
+    /// Directories as an earlier start has left them.
+    private static func format(
+        _ count: Int, of node: String, _ identity: Identity, _ world: SimulatedWorld
+    ) -> [DeviceFolders<SimulatedFolder>] {
+        (0..<count).map { place in
+            let id = DeviceID(using: &world.random)
+            let records = SimulatedFolder(world, node: node, directory: "data\(place).records")
+            let blocks = SimulatedFolder(world, node: node, directory: "data\(place)")
+            Self.mustWork { () throws(StartFailure) in
+                try DeviceIdentity(cluster: identity.cluster, node: identity.node, device: id)
+                    .write(to: records)
+            }
+            return DeviceFolders(id, records: records, blocks: blocks)
         }
+    }
+
+    /// The disk of the records has no faults.
+    private static func mustWork<Value>(_ body: () throws(StartFailure) -> Value) -> Value {
+        do { return try body() } catch { preconditionFailure("\(error)") }
     }
 
     private var world: SimulatedWorld { cluster.world }
     var isUp: Bool { !reactors.isEmpty }
     var isVictim: Bool { cluster.plan.victim == number }
-    var disks: [SimulatedDisk] { devices.map { world.disk(of: name, directory: $0.name) } }
+    /// Of the blocks.
+    var disks: [SimulatedDisk] { devices.map(\.blocks.disk) }
     /// A device of the running process is out of service.
     var hasFailedDevice: Bool {
         reactors.contains { $0.node.devices.contains { $0.isFailed } }
@@ -55,24 +75,44 @@ final class SimulatedDatanode: SimulationParticipant {
     func start() {
         precondition(!isUp, "a datanode starts once")
         endImpostor()
-        do throws(RingFailure) { try makeReactors() } catch {
+        let scan = scan()
+        cluster.oracle.started(self, scan)
+        do throws(RingFailure) { try makeReactors(scan) } catch {
             preconditionFailure("a simulated ring has what it needs: \(error)")
         }
         startedAt = world.time
         nextReport = world.time
-        agent = SimulatedAgent(cluster, self, log.outbox)
+        agent = SimulatedAgent(cluster, self, log.outbox, scrubbed: scan.scrubbed)
     }
 
-    private func makeReactors() throws(RingFailure) {
+    private func scan() -> BlockScan {
+        Self.mustWork { () throws(StartFailure) in
+            try BlockScan(devices, cluster: identity.cluster)
+        }
+    }
+
+    /// What every directory says of itself, as a start reads it.
+    func records() -> DirectoryRecords<SimulatedFolder> {
+        DirectoryRecords(
+            devices.map { device in
+                let found = Self.mustWork { () throws(StartFailure) in
+                    try DeviceIdentity.find(
+                        in: device.records, node: identity.node, origin: device.records.path)
+                }
+                precondition(found.device == device.id, "a directory keeps its device")
+                return DirectoryRecords.Place(
+                    device.records, found, origin: device.records.path)
+            })
+    }
+
+    private func makeReactors(_ scan: BlockScan) throws(RingFailure) {
         guard let address = SocketAddress(host: host, port: 7500) else {
             preconditionFailure("a numeric address")
         }
         var first = world.makeRing(node: name)
         let listener = try first.listen(on: address, backlog: 1024)
-        let directories = devices.map { first.openDirectory($0.name) }
-        let scan = SimulatedScan(
-            zip(disks, devices).map { ($0, $1.id) }, cluster: identity.cluster)
-        log = ReportLog(reactors: share)
+        let directories = disks.map { first.openDirectory($0.name) }
+        log = ReportLog(reactors: share, kept: scan.scrubbed.map(\.corrupt))
         log.returned = { [unowned cluster, name] block in
             cluster.oracle.returned(block, on: name)
         }
@@ -93,9 +133,9 @@ final class SimulatedDatanode: SimulationParticipant {
     ) throws(RingFailure) {
         let part = ReactorShare(number: reactors.count, of: share)
         let blocks = part.part(of: index, devices: devices.count)
-        let disks = devices.indices.map { place in
+        let places = devices.indices.map { place in
             Device(
-                id: devices[place].id, path: devices[place].name, blocks: directories[place],
+                id: devices[place].id, path: disks[place].name, blocks: directories[place],
                 isDirect: true, usedBytes: blocks.usedBytes[place],
                 recycled: RecycledFiles(mostBytes: 1 << 20))
         }
@@ -103,7 +143,7 @@ final class SimulatedDatanode: SimulationParticipant {
             SimulatedReactor(
                 try Datanode(
                     ring: ring, listener: listener, identity: identity, settings: settings,
-                    devices: disks, index: blocks.index, observer: log, share: part,
+                    devices: places, index: blocks.index, observer: log, share: part,
                     random: world.challenges(of: name))))
     }
 
@@ -227,7 +267,9 @@ final class ReportLog: BlockObserver {
     /// Called when one of them is there again.
     var returned: (BlockID) -> Void = { _ in }
 
-    init(reactors: Int) { outbox = Outbox(reactors: reactors) }
+    init(reactors: Int, kept: [[BlockID: Epoch]] = []) {
+        outbox = Outbox(reactors: reactors, kept: kept)
+    }
 
     func blockChanged(_ block: BlockID, _ record: BlockRecord) {
         switch (reported[block]?.state, record.state) {

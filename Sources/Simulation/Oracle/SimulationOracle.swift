@@ -10,28 +10,26 @@ import Wire
 /// Some oracles look into the cluster's disks and memory, others only at what clients were told;
 /// with `blackBox` only the latter speak.
 final class SimulationOracle {
-    private unowned let cluster: SimulatedCluster
-    private let blackBox: Bool
+    unowned let cluster: SimulatedCluster
+    let isBlackBox: Bool
     private(set) var breach: Breach?
     private(set) var isBroken = false
     private(set) var checks: UInt64 = 0
     /// Who was told each block's number: client and request.
     private var planned: [PlannedBlock: RequestName] = [:]
-
-    /// A number may be given by two histories of the namespace, and then is of two blocks.
-    private struct PlannedBlock: Hashable {
-        let block: BlockID
-        let incarnation: NamespaceIncarnation
-    }
     /// Bytes of open blocks that were compared on a member's disk.
     private var compared: [BlockID: [UInt64]] = [:]
+    /// Of values that are not closed yet.
+    private(set) var open = OpenBlocks()
 
     init(_ cluster: SimulatedCluster, blackBox: Bool) {
         self.cluster = cluster
-        self.blackBox = blackBox
+        isBlackBox = blackBox
     }
 
     private var ledger: KeyLedger { cluster.ledger }
+
+    func checked() { checks += 1 }
 
     func fail(_ oracle: Breach.Oracle, _ sentence: @autoclosure () -> String) {
         guard !isBroken else { return }
@@ -51,14 +49,14 @@ final class SimulationOracle {
         let name = RequestName(client: id, request: request.requestID)
         if case .addBlock(let plan) = reply.result {
             let incarnation = Token(decoding: Array(plan.token))?.incarnation ?? .unknown
-            let block = PlannedBlock(block: BlockID(plan.block), incarnation: incarnation)
+            let block = PlannedBlock(BlockID(plan.block), incarnation)
             if let other = planned[block], other != name {
                 fail(.generation, "block \(block.block) was given to two requests")
             }
             planned[block] = name
             if cluster.plan.hasLateWriters { cluster.lateTokens.heard(plan) }
         }
-        guard !blackBox, request.operation?.isMutating == true else { return }
+        guard !isBlackBox, request.operation?.isMutating == true else { return }
         if !cluster.namenode.disk.hasAnswer(to: name) {
             fail(.commit, "\(client) was answered before the commit of its request")
         }
@@ -67,11 +65,19 @@ final class SimulationOracle {
     /// What is on the namenode's disk in peace.
     func checkNamespace() {
         checks += 1
-        guard !blackBox, let problem = cluster.namenode.damage.first else { return }
+        guard !isBlackBox, let problem = cluster.namenode.damage.first else { return }
         fail(.namespace, problem)
     }
 
     // MARK: What chains say
+
+    /// A writer begins a stream of a block.
+    func began(_ plan: BlockPlan, of value: SimulatedValue, at position: Int) {
+        open.began(plan, value, at: position)
+    }
+
+    /// Somebody else writes under a number that was a block's.
+    func reused(_ block: BlockID) { open.forget(block) }
 
     /// An ack reached a writer: every member that was up since the stream began has it.
     func acked(
@@ -82,7 +88,8 @@ final class SimulationOracle {
         guard acked.isOrdered else {
             return fail(.ack, "an ack says \(acked), which is out of order")
         }
-        guard !blackBox else { return }
+        open.acked(plan, durable: acked.durable)
+        guard !isBlackBox else { return }
         for (place, member) in plan.credentials.chain.nodes.enumerated() {
             guard let node = cluster.datanode(member.node), node.isUp, node.startedAt < since else {
                 continue
@@ -128,21 +135,26 @@ final class SimulationOracle {
     }
 
     /// A seal reached its writer.
-    func sealed(_ block: WrittenBlock, of value: SimulatedValue, level: Level, client: String) {
+    func sealed(
+        _ block: WrittenBlock, _ plan: BlockPlan, of value: SimulatedValue, level: Level,
+        client: String
+    ) {
         checks += 1
         compared[block.block] = nil
+        if level == .durable { open.sealed(plan, block) }
         let range = block.position..<block.position + block.length
         if value.checksum(range) != block.checksum {
             fail(.bytes, "the receipt of block \(block.block) has another checksum than its bytes")
         }
-        guard !blackBox, level == .durable else { return }
+        guard !isBlackBox, level == .durable else { return }
         audit(block)
     }
 
     /// A CLOSE was acked: what its durability says holds of every block.
     func closed(_ key: String, _ value: SimulatedValue, _ blocks: [WrittenBlock]) {
         checks += 1
-        guard !blackBox, value.durability == .durable else { return }
+        for block in blocks { open.forget(block.block) }
+        guard !isBlackBox, value.durability == .durable else { return }
         for block in blocks { audit(block) }
     }
 
@@ -169,7 +181,7 @@ final class SimulationOracle {
                 )
                 continue
             }
-            let header = SimulatedScan.header(of: block.block, on: disk)
+            let header = disk.header(of: block.block)
             let bytes = disk.bytes(
                 of: file, from: Int(BlockLayout.payloadOffset), count: block.length)
             if header?.state != .sealed || header?.length != UInt64(block.length)
@@ -187,14 +199,14 @@ final class SimulationOracle {
     /// A copy that the newest namespace had before an older one ran.
     func kept(_ block: BlockID, on node: SimulatedDatanode) {
         checks += 1
-        guard !blackBox, node.disk(of: block) == nil else { return }
+        guard !isBlackBox, node.disk(of: block) == nil else { return }
         fail(.older, "an older namespace had \(node.name) delete block \(block)")
     }
 
     /// A block is there again that the same process had deleted.
     func returned(_ block: BlockID, on node: String) {
         checks += 1
-        guard !blackBox else { return }
+        guard !isBlackBox else { return }
         fail(.deleted, "\(node) has block \(block) again, which it had deleted")
     }
 
@@ -251,7 +263,7 @@ final class SimulationOracle {
 
     /// The namenode looked who is dead: a node that counts as dead is silent.
     func ticked() {
-        guard !blackBox else { return }
+        guard !isBlackBox else { return }
         for node in cluster.datanodes where node.isUp {
             guard let entry = cluster.namenode.entry(of: node.identity.node), entry.isDead,
                 let membership = node.agent?.membership, entry.session == membership.session
@@ -265,7 +277,7 @@ final class SimulationOracle {
 
     /// At the end of a cycle, when all is well again.
     func auditAll() {
-        guard !blackBox, cluster.namenode.isUp else { return }
+        guard !isBlackBox, cluster.namenode.isUp else { return }
         for key in cluster.allKeys {
             let possible = ledger.possible(key)
             let record = cluster.namenode.record(of: key)

@@ -1,0 +1,35 @@
+import Client
+
+/// Where a put's bytes come from: at once, or piece after piece like a slow pipe, so that its
+/// blocks stay open for long.
+struct TricklingSource {
+    /// A slot of the engine that is to be filled.
+    struct Piece {
+        let write: WriteID
+        let slot: Int32
+        let offset: UInt64
+        let memory: UnsafeMutableRawBufferPointer
+    }
+
+    /// Nanoseconds before each piece.
+    private let pause: UInt64
+    private var waiting: [(due: UInt64, piece: Piece)] = []
+    private var last: UInt64 = 0
+
+    init(pause: UInt64) { self.pause = pause }
+
+    var nextDeadline: UInt64? { waiting.first?.due }
+
+    mutating func want(_ piece: Piece, now: UInt64) {
+        last = max(last, now) + pause
+        waiting.append((last, piece))
+    }
+
+    mutating func next(now: UInt64) -> Piece? {
+        guard let first = waiting.first, first.due <= now else { return nil }
+        return waiting.removeFirst().piece
+    }
+
+    /// The engine has its slots back.
+    mutating func drop(_ write: WriteID) { waiting.removeAll { $0.piece.write == write } }
+}
