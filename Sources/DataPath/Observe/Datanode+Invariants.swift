@@ -8,20 +8,16 @@ extension Datanode where Ring: ~Copyable {
             core.connections.at(index).pointee.checkInvariants()
             checkLinks(ofConnection: index)
         }
-        for stream in 0..<Int32(streams.capacity) where streams.isUsed(stream) {
-            streams.at(stream).pointee.checkInvariants()
+        for stream in 0..<Int32(writes.capacity) where writes.isUsed(stream) {
             checkLinks(ofStream: stream)
         }
         let budget = core.settings.budget
-        precondition(heldFrames >= 0 && heldFrames <= budget.heldFrames, "held within the bound")
+        writes.checkInvariants(budget, isIdle: isIdle)
         core.buffers.checkInvariants(budget, isIdle: isIdle)
         core.blocks.checkInvariants()
         reads.checkInvariants(core)
-        syncs.checkInvariants(isIdle: isIdle)
         deletions.checkInvariants()
         scrubs.checkInvariants()
-        guard isIdle else { return }
-        precondition(heldFrames == 0, "nobody is left to count for")
     }
 
     /// A connection and what it carries know each other.
@@ -32,13 +28,13 @@ extension Datanode where Ring: ~Copyable {
         if reader >= 0 { precondition(reads.connection(of: reader) == index) }
         guard stream >= 0 else { return }
         switch connection.pointee.role {
-        case .inbound: precondition(streams.at(stream).pointee.upstream == index)
-        case .outbound: precondition(streams.at(stream).pointee.downstream == index)
+        case .inbound: precondition(writes.at(stream).pointee.upstream == index)
+        case .outbound: precondition(writes.at(stream).pointee.downstream == index)
         }
     }
 
     private mutating func checkLinks(ofStream stream: Int32) {
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         let (upstream, downstream) = (entry.pointee.upstream, entry.pointee.downstream)
         if upstream >= 0 { precondition(core.connections.at(upstream).pointee.stream == stream) }
         if downstream >= 0 {
@@ -69,9 +65,11 @@ extension WriteStream {
         precondition(!join.sent.exceeds(join.joined()), "what was acked is true of the chain")
         precondition(frames >= held.count + (comparing >= 0 ? 1 : 0), "each counts in the window")
         precondition((downstream >= 0) == (successor != .none), "who is asked is connected to")
-        precondition(metadata < 0 || pending > 0 || isEnding, "a metadata buffer is in use")
-        precondition(seal.local == .waiting || seal.isRequested, "who seals was asked to")
-        precondition(flush.isIdle == (flush.running == nil), "what is flushed is known")
+        precondition(file.buffer < 0 || pending > 0 || isEnding, "a metadata buffer is in use")
+        precondition(!file.isSealBegun || seal.isRequested, "who seals was asked to")
+        let isFlushing = file.account == .flush && file.work != .free
+        precondition(flush.isIdle != isFlushing, "what is flushed is known")
+        file.checkInvariants()
         precondition(!isEnding || upstream < 0 && downstream < 0, "who ends has let go")
     }
 }
