@@ -44,32 +44,3 @@ extension Datanode where Ring: ~Copyable {
             core.blocks.stream(of: entry.pointee.block) == stream, "its block is open once")
     }
 }
-
-extension Connection {
-    func checkInvariants() {
-        precondition(pending >= 0 && unnotified >= 0, "what began ends once")
-        precondition(buffer < 0 || receiving == .payload, "a buffer is received into")
-        precondition(failure == nil || receiving == .discarding, "after a failure nothing counts")
-        precondition(reader < 0 || receiving == .paused, "a read is answered before what follows")
-        precondition(
-            role == .outbound || !isSendingFrame || !isSendingControl, "frames leave one by one")
-        if life == .closing { precondition(stream < 0 && reader < 0, "who closes has let go") }
-    }
-}
-
-extension WriteStream {
-    func checkInvariants() {
-        precondition(pending >= 0, "what began ends once")
-        precondition(join.own.isOrdered, "durable <= written <= received")
-        precondition(join.own.received <= hwm && writes.written <= hwm, "nothing beyond the HWM")
-        precondition(!join.sent.exceeds(join.joined()), "what was acked is true of the chain")
-        precondition(frames >= held.count + (comparing >= 0 ? 1 : 0), "each counts in the window")
-        precondition((downstream >= 0) == (successor != .none), "who is asked is connected to")
-        precondition(file.buffer < 0 || pending > 0 || isEnding, "a metadata buffer is in use")
-        precondition(!file.isSealBegun || seal.isRequested, "who seals was asked to")
-        let isFlushing = file.account == .flush && file.work != .free
-        precondition(flush.isIdle != isFlushing, "what is flushed is known")
-        file.checkInvariants()
-        precondition(!isEnding || upstream < 0 && downstream < 0, "who ends has let go")
-    }
-}

@@ -87,8 +87,13 @@ struct WriteStream: ~Copyable {
 
     deinit { tail?.deallocate() }
 
-    var isTail: Bool { endsHere || position + 1 == chain.nodes.count }
-    var isSealed: Bool { file.isSealed }
+    // A getter that is not inlined copies all of the record to the stack first, a kilobyte or two.
+    var isTail: Bool {
+        @inline(__always) get { endsHere || position + 1 == chain.nodes.count }
+    }
+    var isSealed: Bool {
+        @inline(__always) get { file.isSealed }
+    }
 
     /// This node's own offsets. `written` counts only when the file says whose bytes these are.
     mutating func refreshProgress() {
@@ -96,6 +101,23 @@ struct WriteStream: ~Copyable {
         let durable = seal.reached == .durable ? hwm : flush.durable
         join.own = Progress(received: hwm, written: written, durable: min(durable, written))
         precondition(join.own.isOrdered, "durable <= written <= received")
+    }
+
+    // MARK: What holds
+
+    func checkInvariants() {
+        precondition(pending >= 0, "what began ends once")
+        precondition(join.own.isOrdered, "durable <= written <= received")
+        precondition(join.own.received <= hwm && writes.written <= hwm, "nothing beyond the HWM")
+        precondition(!join.sent.exceeds(join.joined()), "what was acked is true of the chain")
+        precondition(frames >= held.count + (comparing >= 0 ? 1 : 0), "each counts in the window")
+        precondition((downstream >= 0) == (successor != .none), "who is asked is connected to")
+        precondition(file.buffer < 0 || pending > 0 || isEnding, "a metadata buffer is in use")
+        precondition(!file.isSealBegun || seal.isRequested, "who seals was asked to")
+        let isFlushing = file.account == .flush && file.work != .free
+        precondition(flush.isIdle != isFlushing, "what is flushed is known")
+        file.checkInvariants()
+        precondition(!isEnding || upstream < 0 && downstream < 0, "who ends has let go")
     }
 }
 

@@ -114,16 +114,26 @@ struct BlockFile: BitwiseCopyable {
         return file
     }
 
-    var isOpen: Bool { state == .open }
+    var isOpen: Bool {
+        @inline(__always) get { state == .open }
+    }
     /// A seal is described, or was begun to be.
-    var isSealBegun: Bool { account == .seal }
+    var isSealBegun: Bool {
+        @inline(__always) get { account == .seal }
+    }
     /// A seal is on the device, and nothing else is under way.
-    var isSealed: Bool { account == .seal && work == .free }
+    var isSealed: Bool {
+        @inline(__always) get { account == .seal && work == .free }
+    }
     /// Another account may begin.
-    var isFree: Bool { state == .open && work == .free && isDescribed }
+    var isFree: Bool {
+        @inline(__always) get { state == .open && work == .free && isDescribed }
+    }
     /// It waits for a metadata buffer.
     var wantsBuffer: Bool {
-        buffer < 0 && (state == .loading || state == .open && work == .describing)
+        @inline(__always) get {
+            buffer < 0 && (state == .loading || state == .open && work == .describing)
+        }
     }
 
     /// Of the operation that moves header or table: each is a point of its own (`FaultList`).

@@ -6,14 +6,14 @@ extension WriteStream {
     // MARK: Flush
 
     // `flush`: the prefix of an open block becomes durable. Once its bytes are on the device, the
-    // checksum table (when the header has no room) and then the other header copy are written, which
-    // name the prefix; then one sync makes all of it durable, and the first time one of the
+    // checksum table (when the header has no room) and then the other header copy are written,
+    // which name the prefix; then one sync makes all of it durable, and the first time one of the
     // directory.
     //
-    // The device may keep the new copy and lose bytes it names, when the power fails before the sync
-    // ends. So whoever reads an open block's copies after a restart believes the newer one only when
-    // the bytes that it adds match their checksums; the older one's were synced before the newer was
-    // begun (`BlockRecovery`).
+    // The device may keep the new copy and lose bytes it names, when the power fails before the
+    // sync ends. So whoever reads an open block's copies after a restart believes the newer one
+    // only when the bytes that it adds match their checksums; the older one's were synced before
+    // the newer was begun (`BlockRecovery`).
 
     /// All that is received now.
     var mark: FlushState.Mark {
@@ -41,7 +41,9 @@ extension WriteStream {
     // the chain behind confirms.
 
     /// Whether every byte of the block that is to be sealed has come.
-    var isWhole: Bool { seal.isWanted && hwm == seal.length && file.isOpen }
+    var isWhole: Bool {
+        @inline(__always) get { seal.isWanted && hwm == seal.length && file.isOpen }
+    }
 
     /// Moves the seal on as far as it can go now. `true`: what was written is to be synced too.
     mutating func beginSeal() -> Bool {
