@@ -14,10 +14,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     public let address: SocketAddress
     var neighbours: Neighbours
 
-    var streams: Slab<WriteStream>
-    /// Frames beyond a gap, over all streams.
-    var heldFrames = 0
-    var syncs: Syncs<Ring>
+    var writes: WritePath<Ring>
     var reads: ReadPath<Ring>
     var deletions = Deletions<Ring>()
     var scrubs: Scrubs<Ring>
@@ -49,8 +46,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         self.mailbox = mailbox
         address = listener.1
         neighbours = Neighbours(share, door: door)
-        streams = Slab(capacity: budget.writeStreams)
-        syncs = Syncs(devices: devices.count)
+        writes = WritePath(budget, devices: devices.count)
         reads = ReadPath(budget)
         scrubs = Scrubs(settings, devices: devices.count, now: core.reactor.now)
         core.startAccept()
@@ -132,7 +128,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// Nothing is open and nothing is in the kernel's hands but the accept and the wake-up.
     public var isIdle: Bool {
-        core.connections.count == 0 && streams.count == 0 && reads.count == 0
+        core.connections.count == 0 && writes.count == 0 && reads.count == 0
             && scrubs.inFlight == 0
     }
 
@@ -157,18 +153,16 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         case .shutdown: core.shutDown(owner)
         case .closeSocket: core.closedSocket(owner)
         case .disconnect: core.disconnected(owner)
-        case .openFile: openedFile(owner, event.outcome)
-        case .loadHeader, .loadTable: loaded(owner, kind, event)
-        case .writeOpenHeader: wroteOpenHeader(owner, event.outcome)
+        case .openFile: follow(writes.opened(owner, event.outcome, &core), owner)
+        case .renameSpare: follow(writes.renamed(owner, event.outcome, &core), owner)
+        case .loadHeader, .loadTable, .writeOpenHeader, .writeTable, .writeSealHeader,
+            .writeFlushTable, .writeFlushHeader:
+            follow(writes.moved(owner, event.outcome, &core), owner)
         case .writeData: wroteData(owner, event)
         case .readBack: readBack(owner, event)
-        case .writeTable, .writeSealHeader: sealStep(owner, kind, event.outcome)
-        case .writeFlushTable, .writeFlushHeader: flushStep(owner, kind, event.outcome)
         case .syncFile: syncedFile(owner, event.outcome)
         case .syncDirectory: syncedDirectory(Int(owner), event.outcome)
-        case .closeFile: closedFile(owner)
-        case .renameSpare: renamedSpare(owner, event.outcome)
-        case .trimFile: trimmedFile(owner)
+        case .trimFile, .closeFile: follow(writes.settled(owner), owner)
         case .openForRead: follow(reads.opened(owner, event.outcome, &core))
         case .readHeader, .readTable:
             follow(reads.didReadMetadata(owner, kind, event, &core))
@@ -217,7 +211,8 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         case .room(let room):
             for device in devices.indices where device < room.count {
                 core.blocks.saw(
-                    room[device], on: device, reactors: core.share.count, open: owed(to: device))
+                    room[device], on: device, reactors: core.share.count,
+                    open: writes.owed(to: device))
             }
         case .spares(let device, let spares): deletions.keep(spares, on: device, &core)
         case .deviceFailed(let device, let reason):
@@ -230,12 +225,15 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     // MARK: What is told
 
+    /// Tells how far the open blocks are, for INFO: those that moved since the last time.
+    package mutating func reportOpenBlocks() { writes.report(&core) }
+
     /// A copy of the counts with what is open now.
     public var snapshot: DatanodeCounters {
         var copy = core.counters
         copy.reactor = core.share.number
         copy.connectionsOpen = core.connections.count
-        copy.writeStreamsOpen = streams.count
+        copy.writeStreamsOpen = writes.count
         copy.payloadBuffersFree = core.buffers.freePayloads
         return copy
     }

@@ -128,4 +128,16 @@ struct Connection {
     /// Where the control frame that is being sent lies, and how long it may be.
     var controlOffset: Int { role == .inbound ? Self.narrowOffset : Self.wideOffset }
     var controlBytes: Int { role == .inbound ? Self.narrowBytes : Self.wideBytes }
+
+    // MARK: What holds
+
+    func checkInvariants() {
+        precondition(pending >= 0 && unnotified >= 0, "what began ends once")
+        precondition(buffer < 0 || receiving == .payload, "a buffer is received into")
+        precondition(failure == nil || receiving == .discarding, "after a failure nothing counts")
+        precondition(reader < 0 || receiving == .paused, "a read is answered before what follows")
+        precondition(
+            role == .outbound || !isSendingFrame || !isSendingControl, "frames leave one by one")
+        if life == .closing { precondition(stream < 0 && reader < 0, "who closes has let go") }
+    }
 }

@@ -44,7 +44,7 @@ extension Datanode where Ring: ~Copyable {
         }
         core.clear(.receive(index))
         connection.pointee.life = .open
-        streams.at(stream).pointee.successor = .open
+        writes.at(stream).pointee.successor = .open
         beginHeader(index)
         watch(stream)
         core.sendControlFrame(index, .forwardCredentials)

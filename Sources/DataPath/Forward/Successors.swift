@@ -10,7 +10,7 @@ import Wire
 extension Datanode where Ring: ~Copyable {
     /// Connects to the next node of the stream's chain, with the credentials that `writer` brought.
     mutating func dial(_ stream: Int32, for writer: Int32) {
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         let next = entry.pointee.chain.nodes[entry.pointee.position + 1]
         entry.pointee.successor = .connecting
         guard let address = SocketAddress(host: next.host, port: next.port) else {
@@ -37,7 +37,7 @@ extension Datanode where Ring: ~Copyable {
     /// Lets go of the connection to the next node and of what was to be sent there. One that owes
     /// nothing in either direction is parked.
     mutating func dropSuccessor(_ stream: Int32) {
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         let index = entry.pointee.downstream
         guard index >= 0 else { return clearForwards(stream) }
         let isAtRest = isAtRest(stream, index)
@@ -48,7 +48,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     private func isAtRest(_ stream: Int32, _ index: Int32) -> Bool {
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         let connection = core.connections.at(index)
         return entry.pointee.seal.isWanted && entry.pointee.seal.behind != nil
             && entry.pointee.forwards.isEmpty && !entry.pointee.forwards.isSending
@@ -58,7 +58,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     private mutating func reuse(_ index: Int32, for stream: Int32, of writer: Int32) {
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         let connection = core.connections.at(index)
         connection.pointee.stream = stream
         connection.pointee.streamNumber &+= 1
@@ -79,7 +79,7 @@ extension Datanode where Ring: ~Copyable {
         header.flags.remove(.more)
         header.stream = core.connections.at(index).pointee.streamNumber
         header.sequence = 0
-        let entry = streams.at(core.connections.at(index).pointee.stream)
+        let entry = writes.at(core.connections.at(index).pointee.stream)
         entry.pointee.successorProof = header.demandProof(
             key: entry.pointee.key, place: entry.pointee.position + 1,
             using: &core.connections.random)

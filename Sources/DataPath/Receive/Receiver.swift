@@ -19,7 +19,7 @@ extension Datanode where Ring: ~Copyable {
         guard connection.pointee.role == .inbound else { return }
         let stream = connection.pointee.stream
         // Frames beyond a gap hold buffers: who leaves the gap open is slow, not idle.
-        let isHolding = stream >= 0 && streams.at(stream).pointee.held.count > 0
+        let isHolding = stream >= 0 && writes.at(stream).pointee.held.count > 0
         let span =
             isHolding
             ? core.settings.progressTimeout
@@ -95,7 +95,7 @@ extension Datanode where Ring: ~Copyable {
         let hasStream = connection.pointee.stream >= 0
         switch header.operation {
         case .write, .read:
-            if hasStream, streams.at(connection.pointee.stream).pointee.seal.isWanted {
+            if hasStream, writes.at(connection.pointee.stream).pointee.seal.isWanted {
                 // The next stream begins when the one before is answered.
                 connection.pointee.receiving = .paused
             } else if hasStream {
@@ -146,8 +146,8 @@ extension Datanode where Ring: ~Copyable {
     }
 
     private mutating func belongs(_ header: FrameHeader, to stream: Int32, _ index: Int32) -> Bool {
-        let block = streams.at(stream).pointee.block
-        let epoch = streams.at(stream).pointee.epoch
+        let block = writes.at(stream).pointee.block
+        let epoch = writes.at(stream).pointee.epoch
         guard header.block == block else {
             fail(index, .tokenWrongBlock)
             return false
@@ -172,7 +172,7 @@ extension Datanode where Ring: ~Copyable {
         let isData = connection.pointee.stream >= 0
         var held = 0
         if isData {
-            let stream = streams.at(connection.pointee.stream)
+            let stream = writes.at(connection.pointee.stream)
             // One slow write keeps the places of all behind it, though not their buffers; frames
             // beyond a gap will want places too.
             guard stream.pointee.frames < core.settings.budget.framesPerStream,
@@ -182,7 +182,7 @@ extension Datanode where Ring: ~Copyable {
                 return
             }
             // A sealed block's frames can only be compared, and only when its checksums are loaded.
-            guard !stream.pointee.isSealed || stream.pointee.file == .open else { return }
+            guard !stream.pointee.isSealed || stream.pointee.file.isOpen else { return }
             // The frame that fills a gap sets those behind it free.
             held = stream.pointee.held.count > 0 ? 0 : stream.pointee.frames
         }
@@ -195,7 +195,7 @@ extension Datanode where Ring: ~Copyable {
             if core.buffers.enqueue(.connection(index)) { core.counters.bufferWaits &+= 1 }
             return
         }
-        if isData { streams.at(connection.pointee.stream).pointee.frames += 1 }
+        if isData { writes.at(connection.pointee.stream).pointee.frames += 1 }
         connection.pointee.buffer = buffer
         connection.pointee.payloadBytes = 0
         connection.pointee.receiving = .payload
