@@ -72,40 +72,45 @@ let package = Package(
         // The ground floor: what the system gives to everybody else, once. Addresses, clocks, error
         // texts; nothing of Catena.
         .target(name: "System", swiftSettings: strict),
+        // What counts of a process look like from outside: rows of names beside plain fields, sums,
+        // histograms. No I/O.
+        .target(name: "Metrics", swiftSettings: strict),
         // The words both sides share: identifiers, frames, tokens, status codes. No I/O.
         .target(
             name: "Wire",
             dependencies: [
-                "System", "CCrypto", "CISAL",
+                "System", "Metrics", "CCrypto", "CISAL",
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ], exclude: ["Control/catena.proto"], swiftSettings: strict),
         // Bytes, descriptors and time on one ring and one thread. Knows nothing of blocks.
-        .target(name: "Reactor", dependencies: ["System", "CURing"], swiftSettings: strict),
+        .target(
+            name: "Reactor", dependencies: ["System", "Metrics", "CURing"], swiftSettings: strict),
         // A caller's side of the control plane: one blocking connection with deadlines.
         .target(name: "ControlClient", dependencies: ["System", "Wire"], swiftSettings: strict),
         // A block's life on a datanode, a folder per room.
         .target(
             name: "DataPath",
             dependencies: [
-                "System", "Wire", "Reactor", "ControlClient",
+                "System", "Metrics", "Wire", "Reactor", "ControlClient",
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
         // The namenode: decides, and is never on the data path.
         .target(
             name: "Control",
             dependencies: [
-                "System", "Wire", "CEpoll", "CMalloc", "CSQLite",
+                "System", "Metrics", "Wire", "CEpoll", "CMalloc", "CSQLite",
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
         // The client library: put, get and the streams under them, on the same reactor.
         .target(
-            name: "Client", dependencies: ["System", "Wire", "Reactor", "ControlClient"],
+            name: "Client",
+            dependencies: ["System", "Metrics", "Wire", "Reactor", "ControlClient"],
             swiftSettings: strict),
         // What the command-line tools share: configuration, logs, exit codes, output.
         .target(
             name: "ToolSupport",
             dependencies: [
-                "System", "Wire", "ControlClient",
+                "System", "Metrics", "Wire", "ControlClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
@@ -125,13 +130,14 @@ let package = Package(
                 "Client", "Control", "ControlClient", "DataPath", "Reactor", "System", "Wire",
             ],
             swiftSettings: strict),
-        tool("catena", ["Client"]),
-        tool("catena-namenode", ["Control"]),
-        tool("catena-datanode", ["DataPath"]),
+        tool("catena", ["Client", "Metrics"]),
+        tool("catena-namenode", ["Control", "Metrics"]),
+        tool("catena-datanode", ["DataPath", "Metrics"]),
         tool("catena-load", ["Load", "ControlClient"]),
         tool("catena-sim", ["Simulation"]),
         tests("SystemTests", []),
-        tests("WireTests", ["Wire"]),
+        tests("MetricsTests", ["Control", "DataPath", "Metrics", "Reactor"]),
+        tests("WireTests", ["Metrics", "Wire"]),
         tests("ControlClientTests", ["ControlClient", "Client", "Wire"]),
         tests("ClientTests", ["Client", "ControlClient", "Reactor", "Wire"]),
         tests(
@@ -148,8 +154,8 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
         tests("TidyTests", []),
-        tests("ControlTests", ["Control"]),
-        tests("ReactorTests", ["Reactor", "CURing"]),
-        tests("DataPathTests", ["DataPath", "Wire"]),
+        tests("ControlTests", ["Control", "Metrics"]),
+        tests("ReactorTests", ["Reactor", "Metrics", "CURing"]),
+        tests("DataPathTests", ["DataPath", "Metrics", "Wire"]),
         tests("SimulationTests", ["Client", "DataPath", "Reactor", "Simulation", "Wire"]),
     ])

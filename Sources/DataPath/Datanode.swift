@@ -277,6 +277,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         copy.connectionsOpen = connections.count
         copy.writeStreamsOpen = streams.count
         copy.payloadBuffersFree = payloads.free
+        copy.ring = reactor.counters
         return copy
     }
 
