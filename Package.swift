@@ -72,15 +72,19 @@ let package = Package(
         // The ground floor: what the system gives to everybody else, once. Addresses, clocks, error
         // texts; nothing of Catena.
         .target(name: "System", swiftSettings: strict),
+        // What counts of a process look like from outside: rows of names beside plain fields, sums,
+        // histograms. No I/O.
+        .target(name: "Metrics", swiftSettings: strict),
         // The words both sides share: identifiers, frames, tokens, status codes. No I/O.
         .target(
             name: "Wire",
             dependencies: [
-                "System", "CCrypto", "CISAL",
+                "System", "Metrics", "CCrypto", "CISAL",
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ], exclude: ["Control/catena.proto"], swiftSettings: strict),
         // Bytes, descriptors and time on one ring and one thread. Knows nothing of blocks.
-        .target(name: "Reactor", dependencies: ["System", "CURing"], swiftSettings: strict),
+        .target(
+            name: "Reactor", dependencies: ["System", "Metrics", "CURing"], swiftSettings: strict),
         // Connections that carry frames over that ring: opened, received on, sent on, closed, once.
         .target(
             name: "Transport", dependencies: ["System", "Reactor", "Wire"], swiftSettings: strict),
@@ -90,26 +94,26 @@ let package = Package(
         .target(
             name: "DataPath",
             dependencies: [
-                "System", "Wire", "Reactor", "Transport", "ControlClient",
+                "System", "Metrics", "Wire", "Reactor", "Transport", "ControlClient",
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
         // The namenode: decides, and is never on the data path.
         .target(
             name: "Control",
             dependencies: [
-                "System", "Wire", "CEpoll", "CMalloc", "CSQLite",
+                "System", "Metrics", "Wire", "CEpoll", "CMalloc", "CSQLite",
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
         // The client library: put, get and the streams under them, on the same reactor.
         .target(
             name: "Client",
-            dependencies: ["System", "Wire", "Reactor", "Transport", "ControlClient"],
+            dependencies: ["System", "Metrics", "Wire", "Reactor", "Transport", "ControlClient"],
             swiftSettings: strict),
         // What the command-line tools share: configuration, logs, exit codes, output.
         .target(
             name: "ToolSupport",
             dependencies: [
-                "System", "Wire", "ControlClient",
+                "System", "Metrics", "Wire", "ControlClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
@@ -130,13 +134,14 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
-        tool("catena", ["Client"]),
-        tool("catena-namenode", ["Control"]),
-        tool("catena-datanode", ["DataPath"]),
+        tool("catena", ["Client", "Metrics"]),
+        tool("catena-namenode", ["Control", "Metrics"]),
+        tool("catena-datanode", ["DataPath", "Metrics"]),
         tool("catena-load", ["Load", "ControlClient"]),
         tool("catena-sim", ["Simulation"]),
         tests("SystemTests", []),
-        tests("WireTests", ["Wire"]),
+        tests("MetricsTests", ["Control", "DataPath", "Metrics", "Reactor"]),
+        tests("WireTests", ["Metrics", "Wire"]),
         tests("ControlClientTests", ["ControlClient", "Client", "Wire"]),
         tests("ClientTests", ["Client", "ControlClient", "Reactor", "Wire"]),
         tests(
@@ -153,9 +158,9 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
         tests("TidyTests", []),
-        tests("ControlTests", ["Control"]),
-        tests("ReactorTests", ["Reactor", "CURing"]),
+        tests("ControlTests", ["Control", "Metrics"]),
+        tests("ReactorTests", ["Reactor", "Metrics", "CURing"]),
         tests("TransportTests", ["Transport", "Reactor", "Wire"]),
-        tests("DataPathTests", ["DataPath", "Wire"]),
+        tests("DataPathTests", ["DataPath", "Metrics", "Wire"]),
         tests("SimulationTests", ["Client", "DataPath", "Reactor", "Simulation", "Wire"]),
     ])

@@ -6,6 +6,9 @@ package struct Engine: Sendable {
     package let store: NamespaceOverlay
     /// Mutations were applied that no commit covers yet.
     package private(set) var isDirty = false
+    /// Requests whose mutations the next commit covers.
+    private var openRequests: UInt64 = 0
+    private var commitBegan: UInt64 = 0
 
     /// What came of a request.
     package struct Answer: Sendable {
@@ -40,6 +43,7 @@ package struct Engine: Sendable {
         let isSettled =
             decision.mutations.isEmpty && request.operation?.readsOnlyKeys == true && sawSettled
         try apply(decision.mutations)
+        if !decision.mutations.isEmpty { openRequests += 1 }
         return Answer(
             reply: decision.reply, encoded: decision.encoded,
             notices: ended + decision.notices, isSettled: isSettled)
@@ -61,21 +65,35 @@ package struct Engine: Sendable {
         return ended.notices
     }
 
+    /// - Parameter time: nanoseconds of a monotonic clock, which the commit's duration is taken
+    ///   from and nothing decided by.
     package mutating func commit(
-        _ done: @escaping @Sendable (Result<Void, StoreFailure>) -> Void
+        at time: UInt64, _ done: @escaping @Sendable (Result<Void, StoreFailure>) -> Void
     ) {
         isDirty = false
+        commitBegan = time
+        namenode.counters.commitRequests.record(openRequests)
+        openRequests = 0
         store.commit(done)
     }
 
     /// To be called when a commit has called back with success.
-    package mutating func committed() { store.committed() }
+    package mutating func committed(at time: UInt64) {
+        namenode.counters.commitTimes.record(time &- commitBegan)
+        store.committed()
+    }
+
+    /// What the shell counts itself.
+    package mutating func count(_ change: (inout NamenodeCounters) -> Void) {
+        change(&namenode.counters)
+    }
 
     package mutating func liveNodes(now: Int64) -> Int { namenode.liveNodes(now: now) }
 
     private mutating func apply(_ mutations: [Mutation]) throws(StoreFailure) {
         guard !mutations.isEmpty else { return }
         isDirty = true
+        namenode.counters.mutations &+= UInt64(mutations.count)
         try store.apply(mutations)
     }
 }

@@ -85,6 +85,7 @@ extension Namenode {
             let holder = leaseHolders.holder(of: id)
             end(id, &turn)
             drop(lease.value, of: holder, &turn)
+            counters.leasesExpired &+= 1
             turn.note(
                 Notice(.info, "lease expired", ["lease": "\(id)", "key": "\(lease.key)"]))
         }

@@ -35,6 +35,7 @@ package struct Namenode: Sendable {
     var lastTurn: Int64
     /// Leases that stand for values that go, oldest first (`drop`).
     var dropping = Queue<LeaseID>()
+    package internal(set) var counters = NamenodeCounters()
     /// Where the next tick goes on looking at deleted blocks.
     var doomedCursor = BlockID(0)
 
@@ -74,10 +75,12 @@ package struct Namenode: Sendable {
             guard let operation = request.operation else {
                 throw Refusal(.malformed, "the request names no operation this namenode knows")
             }
+            counters.requests[RequestKind(operation)] &+= 1
             let name = RequestName(client: client, request: request.requestID)
             let retries =
                 operation.isMutating ? Retries(name: name, request: request, body: body) : nil
             if let kept = try retries?.answer(in: store) {
+                counters.firstAnswersGiven &+= 1
                 decision.reply = kept
                 return decision
             }
@@ -92,6 +95,7 @@ package struct Namenode: Sendable {
             decision.mutations = turn.mutations
             decision.notices = turn.notices
         } catch {
+            counters.refusals[error.code] &+= 1
             decision.reply = error.reply(to: request.requestID)
         }
         if let proof = answerProof(to: request.operation, from: caller) {
@@ -139,20 +143,6 @@ package struct Decision: Sendable {
 }
 
 extension ControlRequest.OneOf_Operation {
-    /// As fault points name it.
-    var name: String? {
-        switch self {
-        case .create: "create"
-        case .addBlock: "addblock"
-        case .close: "close"
-        case .abandon: "abandon"
-        case .delete: "delete"
-        case .rename: "rename"
-        case .register: "register"
-        default: nil
-        }
-    }
-
     /// Whether the answer comes from keys and sealed blocks alone, so that it may leave before a
     /// commit that is under way when none of those belongs to it.
     var readsOnlyKeys: Bool {

@@ -235,6 +235,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         copy.connectionsOpen = core.connections.count
         copy.writeStreamsOpen = writes.count
         copy.payloadBuffersFree = core.buffers.freePayloads
+        copy.ring = core.reactor.counters
         return copy
     }
 

@@ -1,4 +1,5 @@
 import CURing
+import Metrics
 import System
 
 /// One ring and what belongs to it on one thread: operations in flight, deadlines, counters.
@@ -156,4 +157,20 @@ public struct ReactorCounters: Sendable, BitwiseCopyable {
     public var operations: UInt64 = 0
     public var completions: UInt64 = 0
     public var submissionQueueFull: UInt64 = 0
+
+    public init() {}
+
+    package static let metrics: [Metric<ReactorCounters>] = [
+        Metric(
+            \.turns, "catena_reactor_turns_total", "Turns: one system call each, or more."),
+        Metric(
+            \.operations, "catena_reactor_operations_total",
+            "Operations that the ring was given, cancellations too."),
+        Metric(
+            \.completions, "catena_reactor_completions_total",
+            "Completions that the ring gave."),
+        Metric(
+            \.submissionQueueFull, "catena_reactor_submission_queue_full_total",
+            "Submissions in the middle of a turn, for want of a free entry."),
+    ]
 }

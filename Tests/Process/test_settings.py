@@ -1,6 +1,7 @@
 """Where settings come from, and what a wrong one is: of a flag wrong usage, of a file or the
 environment wrong configuration; a default file that may not be read is left out with a word."""
 
+import itertools
 import json
 import os
 import pathlib
@@ -47,8 +48,9 @@ class Settings(CommandCase):
 
     def test_the_documents_tables_are_what_the_programs_print(self):
         document = (ROOT / "docs" / "OPERATIONS.md").read_text(encoding="utf-8")
-        for name in ("catena-namenode", "catena-datanode"):
-            printed = subprocess.run([*program(name), "settings"], check=True, text=True,
+        daemons = ("catena-namenode", "catena-datanode")
+        for name, command in itertools.product(daemons, ("settings", "metrics")):
+            printed = subprocess.run([*program(name), command], check=True, text=True,
                                      capture_output=True, timeout=PATIENCE).stdout
             for part in printed.split("### ")[1:]:
                 heading, table = part.split("\n\n", 1)

@@ -85,7 +85,7 @@ struct SettingFlagsTests {
     }
 
     @Test func theTableHoldsEachRowOnce() {
-        var tables = SettingTables()
+        var tables = ReferenceTables()
         tables.add("catena-test run", Rows.self)
         #expect(
             tables.text == """

@@ -1,3 +1,4 @@
+import Metrics
 import Wire
 
 /// What STATUS says: one screen about the whole cluster.
@@ -91,6 +92,28 @@ public struct NamespaceBehind: Equatable, Sendable {
     }
 }
 
+/// What REPORT says: every datanode, and the cluster in a few numbers.
+public struct ClusterReport: Equatable, Sendable {
+    public let status: ClusterSummary
+    public private(set) var nodes: [NodeSummary]
+    /// What the namenode counts; empty unless it was asked for.
+    package let metrics: [MetricSample]
+
+    init(_ message: ControlReportReply) throws(ClientError) {
+        status = ClusterSummary(message.status)
+        var nodes: [NodeSummary] = []
+        for node in message.nodes { nodes.append(try NodeSummary(node)) }
+        self.nodes = nodes
+        metrics = try samples(message.metrics)
+    }
+
+    /// What a further answer says of a node that this one has.
+    mutating func take(_ node: NodeSummary) {
+        guard let place = nodes.firstIndex(where: { $0.node == node.node }) else { return }
+        nodes[place] = node
+    }
+}
+
 /// One datanode as REPORT tells it.
 public struct NodeSummary: Equatable, Sendable {
     public let node: NodeID
@@ -115,8 +138,10 @@ public struct NodeSummary: Equatable, Sendable {
     public let mismatches: UInt64
     /// A client says that it does not answer.
     public let isSuspected: Bool
+    /// What it counts, as its last heartbeat said; `nil` when the answer had no room for it.
+    package let metrics: [MetricSample]?
 
-    public init(_ message: ControlNodeReport) {
+    init(_ message: ControlNodeReport) throws(ClientError) {
         node = NodeID(bytes: message.node.nodeID) ?? .none
         address = message.node.host.isEmpty ? "" : hostAndPort(message.node)
         location = message.node.location
@@ -132,6 +157,7 @@ public struct NodeSummary: Equatable, Sendable {
         strays = message.strays
         mismatches = message.mismatches
         isSuspected = message.suspected
+        metrics = message.metricsLeftOut ? nil : try samples(message.metrics)
     }
 }
 

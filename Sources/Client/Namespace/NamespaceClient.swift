@@ -194,13 +194,36 @@ public final class NamespaceClient: Sendable {
         return ClusterSummary(try call(message, key: "").clusterStatus)
     }
 
-    public func report(
-        deadOnly: Bool = false
-    ) throws(ClientError) -> (status: ClusterSummary, nodes: [NodeSummary]) {
+    public func report(deadOnly: Bool = false) throws(ClientError) -> ClusterReport {
+        try ClusterReport(reportReply(deadOnly: deadOnly, metrics: false))
+    }
+
+    /// As `report`, with what every process counts.
+    package func measuredReport(deadOnly: Bool = false) throws(ClientError) -> ClusterReport {
+        var report = try ClusterReport(reportReply(deadOnly: deadOnly, metrics: true))
+        // One message has no room for what hundreds of nodes count.
+        var missing = report.nodes.filter { $0.metrics == nil }.map(\.node)[...]
+        while !missing.isEmpty {
+            let asked = missing.prefix(Self.nodesPerReport)
+            missing = missing.dropFirst(asked.count)
+            let part = try ClusterReport(
+                reportReply(deadOnly: deadOnly, metrics: true, of: Array(asked)))
+            for node in part.nodes { report.take(node) }
+        }
+        return report
+    }
+
+    /// Of the largest nodes that there may be, what these count fits one message.
+    private static let nodesPerReport = 16
+
+    private func reportReply(
+        deadOnly: Bool, metrics: Bool, of nodes: [NodeID] = []
+    ) throws(ClientError) -> ControlReportReply {
         var message = ControlReport()
         message.deadOnly = deadOnly
-        let reply = try call(.report(message), key: "").report
-        return (ClusterSummary(reply.status), reply.nodes.map(NodeSummary.init))
+        message.metrics = metrics
+        message.nodeIds = nodes.map { Data($0.bytes) }
+        return try call(.report(message), key: "").report
     }
 
     /// Calls to the same namenode over the ring of a put; `nil` while it is not connected.

@@ -1,3 +1,4 @@
+import Metrics
 import Wire
 
 // From the namenode's messages to the client's types. Whatever has an impossible shape is
@@ -101,4 +102,15 @@ func keyInfo(_ message: ControlKeyInfo) throws(ClientError) -> KeyInfo {
         key: message.key, exists: message.exists, length: message.length,
         created: message.createdUnixMs, blocks: try valueBlocks(message.blocks),
         open: message.open ? open : nil)
+}
+
+func samples(_ messages: [ControlMetric]) throws(ClientError) -> [MetricSample] {
+    var samples: [MetricSample] = []
+    for message in messages {
+        guard let sample = message.sample else {
+            throw .malformed(reason: "a metric \(message.name) that is none")
+        }
+        samples.append(sample)
+    }
+    return samples
 }

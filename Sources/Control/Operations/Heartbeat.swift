@@ -18,6 +18,8 @@ extension Namenode {
         let wasLive = nodes[id].map { liveness(of: $0, now: turn.now) } == .live
         nodes[id]?.lastContact = turn.now
         nodes[id]?.openStreams = request.openStreams
+        let metrics = kept(request.metrics)
+        nodes[id]?.metrics = metrics
         let mostDevices = settings.bounds.devicesPerNode
         nodes[id]?.scrubs.progress = Array(request.scrubs.prefix(mostDevices))
         if !request.devices.isEmpty {
@@ -46,6 +48,22 @@ extension Namenode {
         let left = settings.bounds.commandsPerHeartbeat - reply.commands.count
         reply.commands += scrubCommands(for: id, most: left, isRepeated: isRepeated)
         return reply
+    }
+
+    private func kept(_ metrics: [ControlMetric]) -> [ControlMetric] {
+        var room = settings.bounds.metricBytesPerNode
+        return Array(
+            metrics.prefix(settings.bounds.metricsPerNode).prefix { metric in
+                room -= Self.bytes(metric)
+                return room >= 0
+            })
+    }
+
+    /// Of its texts and numbers: nearly all of its message, and nothing has to be written for it.
+    private static func bytes(_ metric: ControlMetric) -> Int {
+        let texts = metric.labelValues.reduce(metric.name.utf8.count) { $0 + $1.utf8.count }
+        let numbers = metric.numbers.count + metric.bounds.count + metric.counts.count
+        return texts + metric.label.utf8.count + 8 * numbers
     }
 
     private func checkHeartbeat(

@@ -1,17 +1,26 @@
+import Foundation
+import Metrics
 import SwiftProtobuf
 import Wire
 
 extension Namenode {
-    /// REPORT: every node, by location. Cut at what a control message holds.
+    /// REPORT: every node, by location. Cut at what a control message holds; what nodes count comes
+    /// behind, as far as there is room.
     mutating func report(
         _ request: ControlReport, _ turn: inout Turn<some NamespaceReader>
     ) -> ControlReportReply {
         var reply = ControlReportReply()
         reply.status = clusterStatus(&turn)
-        let shown = nodes.values.filter {
-            !request.deadOnly || liveness(of: $0, now: turn.now) == .dead
-        }
         var room = settings.bounds.replyListBytes
+        if request.metrics {
+            reply.metrics = metrics(turn)
+            room -= reply.metrics.reduce(0) { $0 + Self.size($1) }
+        }
+        let asked = Set(request.nodeIds)
+        let shown = nodes.values.filter { node in
+            (!request.deadOnly || liveness(of: node, now: turn.now) == .dead)
+                && (asked.isEmpty || asked.contains(node.message.nodeID))
+        }
         for node in shown.sorted(by: Self.comesFirst) {
             let message = nodeReport(node, now: turn.now)
             room -= Self.size(message)
@@ -21,10 +30,19 @@ extension Namenode {
             }
             reply.nodes.append(message)
         }
+        addUnregistered(to: &reply, request, asked, &room, turn)
+        if request.metrics { addMetrics(to: &reply, room: room) }
+        return reply
+    }
+
+    private func addUnregistered(
+        to reply: inout ControlReportReply, _ request: ControlReport, _ asked: Set<Data>,
+        _ room: inout Int, _ turn: Turn<some NamespaceReader>
+    ) {
         let isAwaiting = isAwaiting(now: turn.now)
-        guard !isAwaiting || !request.deadOnly else { return reply }
+        guard !isAwaiting || !request.deadOnly else { return }
         for id in unregistered(in: turn.store).sorted(by: { ($0.high, $0.low) < ($1.high, $1.low) })
-        where room > 0 {
+        where room > 0 && (asked.isEmpty || asked.contains(Data(id.bytes))) {
             var message = ControlNodeReport()
             message.node = self.message(for: id)
             message.state = isAwaiting ? "awaited" : Liveness.dead.rawValue
@@ -32,7 +50,35 @@ extension Namenode {
             room -= Self.size(message)
             reply.nodes.append(message)
         }
-        return reply
+    }
+
+    /// In the order of the nodes; the first that has no room, and all behind it, are to be asked
+    /// for again.
+    private func addMetrics(to reply: inout ControlReportReply, room: Int) {
+        var room = room
+        for index in reply.nodes.indices {
+            guard let node = NodeID(bytes: reply.nodes[index].node.nodeID),
+                let metrics = nodes[node]?.metrics
+            else { continue }
+            if room > 0 { room -= metrics.reduce(0) { $0 + Self.size($1) } }
+            if room > 0 {
+                reply.nodes[index].metrics = metrics
+            } else {
+                reply.nodes[index].metricsLeftOut = true
+            }
+        }
+    }
+
+    /// The namenode's own, with what there is now.
+    private func metrics(_ turn: Turn<some NamespaceReader>) -> [ControlMetric] {
+        var counters = counters
+        for node in nodes.values { counters.nodes[liveness(of: node, now: turn.now)] += 1 }
+        let tally = turn.store.tally
+        counters.keys = tally.keys
+        counters.blocks = tally.blocks
+        counters.blocksToDelete = tally.doomedBlocks
+        counters.leases = max(0, tally.leases - dropping.count)
+        return NamenodeCounters.metrics.samples(of: counters).map(ControlMetric.init)
     }
 
     static func comesFirst(_ left: NodeEntry, _ right: NodeEntry) -> Bool {

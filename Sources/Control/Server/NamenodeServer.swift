@@ -150,6 +150,7 @@ package final class NamenodeServer: @unchecked Sendable {
         connection.onClosed = { [unowned self] in closed($0) }
         connections[connection.number] = connection
         places[.arriving, default: 0] += 1
+        engine.count { $0.connectionsAccepted &+= 1 }
         connection.start()
     }
 
@@ -164,6 +165,7 @@ package final class NamenodeServer: @unchecked Sendable {
             to: address, quietMs: standing == .client ? timing.quietMs : 0, now: now)
         for number in leaving { connections[number]?.close() }
         gaveWay += leaving.count
+        engine.count { $0.connectionsGivenWay &+= UInt64(leaving.count) }
         return !leaving.isEmpty
     }
 
@@ -204,6 +206,7 @@ package final class NamenodeServer: @unchecked Sendable {
     }
 
     private func refuse(_ connection: ControlConnection, because reason: String) {
+        engine.count { $0.messagesMalformed &+= 1 }
         log.warning(
             "malformed message", metadata: ["peer": "\(connection.peer)", "reason": "\(reason)"])
         connection.send(frame(Refusal(.malformed, reason).reply(to: 0)))
@@ -266,6 +269,7 @@ package final class NamenodeServer: @unchecked Sendable {
             refuse(connection, because: "the message is not a Request")
             return
         }
+        countLevels(for: request)
         do {
             let answer = try engine.handle(
                 request, body: body, from: connection.caller, at: moment)
@@ -274,7 +278,8 @@ package final class NamenodeServer: @unchecked Sendable {
                 proven(connection)
             }
             let waiting = Waiting(
-                point: faults == nil ? nil : request.operation?.name, connection: connection.number,
+                point: faults == nil ? nil : request.operation.map { RequestKind($0).rawValue },
+                connection: connection.number,
                 frame: frame(answer.reply, answer.encoded))
             if gate.holds(waiting, isSettled: answer.isSettled, isDirty: engine.isDirty) {
                 commit()
@@ -286,12 +291,23 @@ package final class NamenodeServer: @unchecked Sendable {
         }
     }
 
+    /// Levels are read when a REPORT wants them.
+    private func countLevels(for request: ControlRequest) {
+        guard case .report(let report)? = request.operation, report.metrics else { return }
+        engine.count { counters in
+            for standing in Standing.allCases {
+                counters.connections[standing] = places[standing, default: 0]
+            }
+            counters.arrivingBytes = arrivingBytes
+        }
+    }
+
     /// Begins a commit of what was applied, unless one is under way: then the next one takes it,
     /// with all that comes until then.
     private func commit() {
         guard gate.begin() else { return }
         for waiting in gate.committing { pass(waiting, "before-commit") }
-        engine.commit { result in
+        engine.commit(at: MonotonicClock.nanoseconds) { result in
             // A store that is done at once calls back before `commit` has returned.
             self.queue.async { self.committed(result) }
         }
@@ -303,7 +319,7 @@ package final class NamenodeServer: @unchecked Sendable {
         let result = faults?.failsCommit() == true ? .failure(FaultPoint.failure) : result
         switch result {
         case .success:
-            engine.committed()
+            engine.committed(at: MonotonicClock.nanoseconds)
             let leaving = gate.end()
             moment = Moment.read()
             for waiting in leaving { reply(waiting) }
@@ -357,6 +373,7 @@ package final class NamenodeServer: @unchecked Sendable {
         defer { endTurn() }
         listener?.resume()
         for connection in connections.values where connection.cutOff(now: now) {
+            engine.count { $0.connectionsCutOff &+= 1 }
             log.info("connection cut off: no progress", metadata: ["peer": "\(connection.peer)"])
         }
         tellGivenWay(now: now)

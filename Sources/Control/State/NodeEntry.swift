@@ -30,6 +30,8 @@ package struct NodeEntry: Sendable {
     package var sequence: UInt64 = 0
     package var reportComplete = false
     package var openStreams: UInt32 = 0
+    /// As its last HEARTBEAT said them, within `Bounds.metricsPerNode`.
+    package var metrics: [ControlMetric] = []
     /// Blocks planned for this node since it last said how full it is.
     package var planned = 0
     /// Blocks it reported that are to be deleted.

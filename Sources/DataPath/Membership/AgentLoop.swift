@@ -1,5 +1,6 @@
 import ControlClient
 import Foundation
+import Metrics
 import Wire
 
 /// The whole of an agent's conversation with its namenode as a state machine: what it hears goes
@@ -145,12 +146,13 @@ package struct AgentLoop {
     private mutating func heartbeat(_ node: some AgentNode) -> Step {
         let devices = node.deviceReports()
         let messages = devices.messages(outbox, membership.location)
+        let counters = outbox.counters
         let heartbeat = membership.heartbeat(
             outbox.take(Membership.changesPerHeartbeat), devices: messages,
-            openStreams: outbox.counters.writeStreamsOpen,
+            openStreams: counters.writeStreamsOpen,
             scrubs: devices.indices.compactMap { place in
                 outbox.scrub(of: place)?.message(of: devices[place].id)
-            })
+            }, metrics: DatanodeCounters.metrics.samples(of: counters))
         var step = call(.heartbeat(membership.proven(heartbeat, challenge: challenge)))
         step.actions.append(.post(.room(devices.map(\.room))))
         return step

@@ -1,5 +1,6 @@
 import ControlClient
 import Foundation
+import Metrics
 import Wire
 
 /// What a datanode says to its namenode, and when it falls silent: the agent's decisions without
@@ -192,7 +193,7 @@ package struct Membership: Sendable {
     ///   - devices: in the order in which the records number them.
     package mutating func heartbeat(
         _ batch: Outbox.Batch, devices: [ControlDevice], openStreams: Int,
-        scrubs: [ControlDeviceScrub] = []
+        scrubs: [ControlDeviceScrub] = [], metrics: [MetricSample] = []
     ) -> ControlHeartbeat {
         var heartbeat = ControlHeartbeat()
         heartbeat.nodeID = Data(member.node.bytes)
@@ -207,6 +208,7 @@ package struct Membership: Sendable {
         heartbeat.devices = devices
         heartbeat.openStreams = UInt32(clamping: openStreams)
         heartbeat.scrubs = scrubs
+        heartbeat.metrics = metrics.map(ControlMetric.init)
         backlog = batch.backlog
         unanswered = heartbeat
         return heartbeat

@@ -1,3 +1,4 @@
+import Metrics
 import Synchronization
 import Wire
 
@@ -144,7 +145,10 @@ package final class Outbox: BlockObserver, Sendable {
     var failedDevices: [Int: String] { contents.withLock { $0.failedDevices } }
 
     /// Of all reactors together.
-    package var counters: DatanodeCounters { contents.withLock { .sum($0.counters) } }
+    package var counters: DatanodeCounters {
+        let parts = contents.withLock { $0.counters }
+        return DatanodeCounters.metrics.sum(parts, from: DatanodeCounters())
+    }
 
     /// Forgets what is waiting: a new registration names everything again.
     /// - Returns: the number of that report.

@@ -177,7 +177,7 @@ final class SimulatedNamenode: SimulationParticipant {
 
     private func beginCommit() {
         guard gate.begin() else { return }
-        machine?.engine.commit { _ in }
+        machine?.engine.commit(at: world.time) { _ in }
         let slow = cluster.isCalm ? 0 : cluster.plan.slowCommits
         let time =
             world.random.chance(slow)
@@ -196,7 +196,7 @@ final class SimulatedNamenode: SimulationParticipant {
         }
         if !ended.hasLanded { disk.land() }
         commit = nil
-        machine?.engine.committed()
+        machine?.engine.committed(at: world.time)
         for reply in gate.end() where cluster.plant != .replyBeforeCommit { send(reply) }
         if gate.wantsAnother(isDirty: machine?.engine.isDirty == true) { beginCommit() }
     }

@@ -993,6 +993,38 @@ public nonisolated struct ControlHeartbeat: Sendable {
   /// as in Register
   public var challenge: Data = Data()
 
+  /// what the node counts
+  public var metrics: [ControlMetric] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// What a process counts, and what came of it since it started. Names and labels are the sender's own:
+/// who keeps or shows them knows none, so that versions may differ.
+public nonisolated struct ControlMetric: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var name: String = String()
+
+  /// one; with a label, one for each of its values
+  public var numbers: [Double] = []
+
+  public var label: String = String()
+
+  public var labelValues: [String] = []
+
+  /// Of a histogram, which has no numbers: counts of what is at most each bound and beyond the one
+  /// before, and one more count of what is beyond them all.
+  public var bounds: [Double] = []
+
+  public var counts: [UInt64] = []
+
+  public var sum: Double = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1732,6 +1764,12 @@ public nonisolated struct ControlReport: Sendable {
 
   public var deadOnly: Bool = false
 
+  /// with what each node counts, and the namenode itself
+  public var metrics: Bool = false
+
+  /// of these nodes alone; empty: of all
+  public var nodeIds: [Data] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1822,6 +1860,18 @@ public nonisolated struct ControlNodeReport: @unchecked Sendable {
     set {_uniqueStorage()._stale = newValue}
   }
 
+  /// as its last HEARTBEAT said them
+  public var metrics: [ControlMetric] {
+    get {_storage._metrics}
+    set {_uniqueStorage()._metrics = newValue}
+  }
+
+  /// for want of room: ask again for this node
+  public var metricsLeftOut: Bool {
+    get {_storage._metricsLeftOut}
+    set {_uniqueStorage()._metricsLeftOut = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1844,6 +1894,9 @@ public nonisolated struct ControlReportReply: Sendable {
   public mutating func clearStatus() {self._status = nil}
 
   public var nodes: [ControlNodeReport] = []
+
+  /// the namenode's own
+  public var metrics: [ControlMetric] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -3560,7 +3613,7 @@ nonisolated extension ControlRegisterReply: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension ControlHeartbeat: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Heartbeat"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}session\0\u{1}sequence\0\u{1}blocks\0\u{3}report_complete\0\u{1}devices\0\u{3}open_streams\0\u{2}\u{3}scrubs\0\u{1}proof\0\u{2}'challenge\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}session\0\u{1}sequence\0\u{1}blocks\0\u{3}report_complete\0\u{1}devices\0\u{3}open_streams\0\u{2}\u{3}scrubs\0\u{1}proof\0\u{2}'challenge\0\u{2}F\u{1}metrics\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3578,6 +3631,7 @@ nonisolated extension ControlHeartbeat: SwiftProtobuf.Message, SwiftProtobuf._Me
       case 10: try { try decoder.decodeRepeatedMessageField(value: &self.scrubs) }()
       case 11: try { try decoder.decodeSingularBytesField(value: &self.proof) }()
       case 50: try { try decoder.decodeSingularBytesField(value: &self.challenge) }()
+      case 120: try { try decoder.decodeRepeatedMessageField(value: &self.metrics) }()
       default: break
       }
     }
@@ -3614,6 +3668,9 @@ nonisolated extension ControlHeartbeat: SwiftProtobuf.Message, SwiftProtobuf._Me
     if !self.challenge.isEmpty {
       try visitor.visitSingularBytesField(value: self.challenge, fieldNumber: 50)
     }
+    if !self.metrics.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.metrics, fieldNumber: 120)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3628,6 +3685,67 @@ nonisolated extension ControlHeartbeat: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.scrubs != rhs.scrubs {return false}
     if lhs.proof != rhs.proof {return false}
     if lhs.challenge != rhs.challenge {return false}
+    if lhs.metrics != rhs.metrics {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlMetric: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Metric"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}numbers\0\u{1}label\0\u{3}label_values\0\u{1}bounds\0\u{1}counts\0\u{1}sum\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeRepeatedDoubleField(value: &self.numbers) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.label) }()
+      case 4: try { try decoder.decodeRepeatedStringField(value: &self.labelValues) }()
+      case 5: try { try decoder.decodeRepeatedDoubleField(value: &self.bounds) }()
+      case 6: try { try decoder.decodeRepeatedUInt64Field(value: &self.counts) }()
+      case 7: try { try decoder.decodeSingularDoubleField(value: &self.sum) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.numbers.isEmpty {
+      try visitor.visitPackedDoubleField(value: self.numbers, fieldNumber: 2)
+    }
+    if !self.label.isEmpty {
+      try visitor.visitSingularStringField(value: self.label, fieldNumber: 3)
+    }
+    if !self.labelValues.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.labelValues, fieldNumber: 4)
+    }
+    if !self.bounds.isEmpty {
+      try visitor.visitPackedDoubleField(value: self.bounds, fieldNumber: 5)
+    }
+    if !self.counts.isEmpty {
+      try visitor.visitPackedUInt64Field(value: self.counts, fieldNumber: 6)
+    }
+    if self.sum.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.sum, fieldNumber: 7)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlMetric, rhs: ControlMetric) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.numbers != rhs.numbers {return false}
+    if lhs.label != rhs.label {return false}
+    if lhs.labelValues != rhs.labelValues {return false}
+    if lhs.bounds != rhs.bounds {return false}
+    if lhs.counts != rhs.counts {return false}
+    if lhs.sum != rhs.sum {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4994,7 +5112,7 @@ nonisolated extension ControlNamespaceBehind: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension ControlReport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Report"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}dead_only\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}dead_only\0\u{2}w\u{1}metrics\0\u{3}node_ids\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5003,6 +5121,8 @@ nonisolated extension ControlReport: SwiftProtobuf.Message, SwiftProtobuf._Messa
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularBoolField(value: &self.deadOnly) }()
+      case 120: try { try decoder.decodeSingularBoolField(value: &self.metrics) }()
+      case 121: try { try decoder.decodeRepeatedBytesField(value: &self.nodeIds) }()
       default: break
       }
     }
@@ -5012,11 +5132,19 @@ nonisolated extension ControlReport: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if self.deadOnly != false {
       try visitor.visitSingularBoolField(value: self.deadOnly, fieldNumber: 1)
     }
+    if self.metrics != false {
+      try visitor.visitSingularBoolField(value: self.metrics, fieldNumber: 120)
+    }
+    if !self.nodeIds.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.nodeIds, fieldNumber: 121)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: ControlReport, rhs: ControlReport) -> Bool {
     if lhs.deadOnly != rhs.deadOnly {return false}
+    if lhs.metrics != rhs.metrics {return false}
+    if lhs.nodeIds != rhs.nodeIds {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5024,7 +5152,7 @@ nonisolated extension ControlReport: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension ControlNodeReport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".NodeReport"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{1}state\0\u{3}last_contact_ms\0\u{1}devices\0\u{1}blocks\0\u{3}open_streams\0\u{1}software\0\u{3}report_complete\0\u{2}\u{2}corrupt\0\u{1}strays\0\u{1}mismatches\0\u{1}scrubs\0\u{2}C\u{1}suspected\0\u{2}\u{14}stale\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{1}state\0\u{3}last_contact_ms\0\u{1}devices\0\u{1}blocks\0\u{3}open_streams\0\u{1}software\0\u{3}report_complete\0\u{2}\u{2}corrupt\0\u{1}strays\0\u{1}mismatches\0\u{1}scrubs\0\u{2}C\u{1}suspected\0\u{2}\u{14}stale\0\u{2}\u{14}metrics\0\u{3}metrics_left_out\0")
 
   fileprivate class _StorageClass {
     var _node: ControlNode? = nil
@@ -5041,6 +5169,8 @@ nonisolated extension ControlNodeReport: SwiftProtobuf.Message, SwiftProtobuf._M
     var _scrubs: [ControlDeviceScrub] = []
     var _suspected: Bool = false
     var _stale: UInt64 = 0
+    var _metrics: [ControlMetric] = []
+    var _metricsLeftOut: Bool = false
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -5065,6 +5195,8 @@ nonisolated extension ControlNodeReport: SwiftProtobuf.Message, SwiftProtobuf._M
       _scrubs = source._scrubs
       _suspected = source._suspected
       _stale = source._stale
+      _metrics = source._metrics
+      _metricsLeftOut = source._metricsLeftOut
     }
   }
 
@@ -5097,6 +5229,8 @@ nonisolated extension ControlNodeReport: SwiftProtobuf.Message, SwiftProtobuf._M
         case 13: try { try decoder.decodeRepeatedMessageField(value: &_storage._scrubs) }()
         case 80: try { try decoder.decodeSingularBoolField(value: &_storage._suspected) }()
         case 100: try { try decoder.decodeSingularUInt64Field(value: &_storage._stale) }()
+        case 120: try { try decoder.decodeRepeatedMessageField(value: &_storage._metrics) }()
+        case 121: try { try decoder.decodeSingularBoolField(value: &_storage._metricsLeftOut) }()
         default: break
         }
       }
@@ -5151,6 +5285,12 @@ nonisolated extension ControlNodeReport: SwiftProtobuf.Message, SwiftProtobuf._M
       if _storage._stale != 0 {
         try visitor.visitSingularUInt64Field(value: _storage._stale, fieldNumber: 100)
       }
+      if !_storage._metrics.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._metrics, fieldNumber: 120)
+      }
+      if _storage._metricsLeftOut != false {
+        try visitor.visitSingularBoolField(value: _storage._metricsLeftOut, fieldNumber: 121)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -5174,6 +5314,8 @@ nonisolated extension ControlNodeReport: SwiftProtobuf.Message, SwiftProtobuf._M
         if _storage._scrubs != rhs_storage._scrubs {return false}
         if _storage._suspected != rhs_storage._suspected {return false}
         if _storage._stale != rhs_storage._stale {return false}
+        if _storage._metrics != rhs_storage._metrics {return false}
+        if _storage._metricsLeftOut != rhs_storage._metricsLeftOut {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -5185,7 +5327,7 @@ nonisolated extension ControlNodeReport: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension ControlReportReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ReportReply"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}status\0\u{1}nodes\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}status\0\u{1}nodes\0\u{2}v\u{1}metrics\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5195,6 +5337,7 @@ nonisolated extension ControlReportReply: SwiftProtobuf.Message, SwiftProtobuf._
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularMessageField(value: &self._status) }()
       case 2: try { try decoder.decodeRepeatedMessageField(value: &self.nodes) }()
+      case 120: try { try decoder.decodeRepeatedMessageField(value: &self.metrics) }()
       default: break
       }
     }
@@ -5211,12 +5354,16 @@ nonisolated extension ControlReportReply: SwiftProtobuf.Message, SwiftProtobuf._
     if !self.nodes.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.nodes, fieldNumber: 2)
     }
+    if !self.metrics.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.metrics, fieldNumber: 120)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: ControlReportReply, rhs: ControlReportReply) -> Bool {
     if lhs._status != rhs._status {return false}
     if lhs.nodes != rhs.nodes {return false}
+    if lhs.metrics != rhs.metrics {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import DataPath
 import ToolSupport
 
 @main
@@ -19,7 +20,10 @@ struct DatanodeCommand: ParsableCommand {
             in the environment (CATENA_NAMENODE for namenode); flags win over the environment, \
             which wins over the file.
             """,
-        subcommands: [RunCommand.self, BenchCommand.self, ProbeCommand.self, SettingsCommand.self])
+        subcommands: [
+            RunCommand.self, BenchCommand.self, ProbeCommand.self, SettingsCommand.self,
+            MetricsCommand.self,
+        ])
 
     static func main() { Program.run(Self.self) }
 }
@@ -31,9 +35,22 @@ struct SettingsCommand: ParsableCommand {
 
     func run() throws {
         try presenting("catena-datanode", json: false, prints: true) {
-            var tables = SettingTables()
+            var tables = ReferenceTables()
             tables.add("catena-datanode run", RunTable.self)
             tables.add("catena-datanode bench", BenchTable.self)
+            try tables.show()
+        }
+    }
+}
+
+struct MetricsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "metrics", abstract: "Print the names of what a datanode counts.")
+
+    func run() throws {
+        try presenting("catena-datanode", json: false, prints: true) {
+            var tables = ReferenceTables()
+            tables.add("Metrics of a datanode", DatanodeCounters.metrics)
             try tables.show()
         }
     }

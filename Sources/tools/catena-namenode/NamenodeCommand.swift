@@ -1,4 +1,5 @@
 import ArgumentParser
+import Control
 import ToolSupport
 
 @main
@@ -19,7 +20,7 @@ struct NamenodeCommand: ParsableCommand {
         subcommands: [
             FormatCommand.self, RunCommand.self, CheckCommand.self, BackupCommand.self,
             RestoreCommand.self, AcceptCommand.self, ExportCommand.self, FillCommand.self,
-            SettingsCommand.self,
+            SettingsCommand.self, MetricsCommand.self,
         ])
 
     static func main() { Program.run(Self.self) }
@@ -31,8 +32,21 @@ struct SettingsCommand: ParsableCommand {
 
     func run() throws {
         try presenting("catena-namenode", json: false, prints: true) {
-            var tables = SettingTables()
+            var tables = ReferenceTables()
             tables.add("catena-namenode run", RunTable.self)
+            try tables.show()
+        }
+    }
+}
+
+struct MetricsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "metrics", abstract: "Print the names of what a namenode counts.")
+
+    func run() throws {
+        try presenting("catena-namenode", json: false, prints: true) {
+            var tables = ReferenceTables()
+            tables.add("Metrics of the namenode", NamenodeCounters.metrics)
             try tables.show()
         }
     }

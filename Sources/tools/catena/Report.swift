@@ -18,9 +18,12 @@ struct Report: ParsableCommand {
 
     func run() throws {
         try flags.run { client, _ in
-            let report = try client.namespace.report(deadOnly: dead)
+            guard flags.json else {
+                let report = try client.namespace.report(deadOnly: dead)
+                return try StandardStream.output.writeResult(text(report.nodes))
+            }
             try StandardStream.output.writeResult(
-                flags.json ? json(report.status, report.nodes) : text(report.nodes))
+                json(client.namespace.measuredReport(deadOnly: dead)))
         }
     }
 
@@ -50,8 +53,8 @@ struct Report: ParsableCommand {
         node.devices.reduce(0) { $0 &+ $1[keyPath: field] }
     }
 
-    private func json(_ status: ClusterSummary, _ nodes: [NodeSummary]) -> String {
-        let list = nodes.map { node in
+    private func json(_ report: ClusterReport) -> String {
+        let list = report.nodes.map { node in
             JSONValue.object([
                 ("node", .string("\(node.node)")), ("address", .string(node.address)),
                 ("location", .string(node.location)), ("state", .string(node.state)),
@@ -66,9 +69,14 @@ struct Report: ParsableCommand {
                 ("stray_blocks", .unsigned(node.strays)),
                 ("mismatched_reports", .unsigned(node.mismatches)),
                 ("devices", .array(node.devices.map(deviceJSON))),
+                ("metrics", node.metrics.map(metricsJSON) ?? .null),
             ])
         }
-        return JSONLine(clusterJSON(status) + [("datanodes", .array(list))]).text
+        return JSONLine(
+            clusterJSON(report.status) + [
+                ("metrics", metricsJSON(report.metrics)), ("datanodes", .array(list)),
+            ]
+        ).text
     }
 
     private func deviceJSON(_ device: DeviceSummary) -> JSONValue {

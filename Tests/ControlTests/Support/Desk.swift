@@ -81,8 +81,9 @@ struct Desk {
 
     private mutating func commit() {
         guard engine.isDirty else { return }
-        engine.commit { _ in }
-        engine.committed()
+        let time = UInt64(now) * 1_000_000
+        engine.commit(at: time) { _ in }
+        engine.committed(at: time)
     }
 
     // MARK: Datanodes

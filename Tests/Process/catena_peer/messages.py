@@ -35,7 +35,9 @@ RegisterReply: 1 bytes cluster_id; 2 uint64 session; 3 *SigningKey keys; 4 uint6
     Timing timing
 Heartbeat: 1 bytes node_id; 2 uint64 session; 3 uint64 sequence; 4 *BlockState blocks; 5 bool
     report_complete; 6 *Device devices; 7 uint32 open_streams; 10 *DeviceScrub scrubs; 11
-    bytes proof; 50 bytes challenge
+    bytes proof; 50 bytes challenge; 120 *Metric metrics
+Metric: 1 string name; 2 *double numbers; 3 string label; 4 *string label_values; 5 *double
+    bounds; 6 *uint64 counts; 7 double sum
 DeviceScrub: 1 bytes device_id; 2 uint64 pass; 3 uint64 pass_blocks; 4 uint64 pass_done; 5 uint64
     pass_bytes; 6 uint64 blocks; 7 uint64 bytes; 8 uint64 bad; 9 uint64 asked
 Command: 1 enum kind; 2 uint64 block; 3 uint64 epoch; 40 uint32 incarnation; 41 bool sealed; 42
@@ -76,12 +78,12 @@ ClusterStatusReply: 1 bytes cluster_id; 2 uint32 live; 3 uint32 stale; 4 uint32 
     uint32 awaited; 111 uint32 reports_incomplete; 112 uint64 awaited_blocks
 NamespaceBehind: 1 bytes node_id; 2 uint32 incarnation; 3 uint64 commit; 4 uint64 own_commit; 5
     uint64 block; 6 uint64 own_block
-Report: 1 bool dead_only
+Report: 1 bool dead_only; 120 bool metrics; 121 *bytes node_ids
 NodeReport: 1 Node node; 2 string state; 3 uint64 last_contact_ms; 4 *Device devices; 5 uint64
     blocks; 6 uint32 open_streams; 7 string software; 8 bool report_complete; 10 uint64 corrupt;
     11 uint64 strays; 12 uint64 mismatches; 13 *DeviceScrub scrubs; 80 bool suspected; 100 uint64
-    stale
-ReportReply: 1 ClusterStatusReply status; 2 *NodeReport nodes
+    stale; 120 *Metric metrics; 121 bool metrics_left_out
+ReportReply: 1 ClusterStatusReply status; 2 *NodeReport nodes; 120 *Metric metrics
 ReportBad: 1 uint64 block; 2 uint64 epoch; 3 bytes node_id; 80 enum reason
 Scrub: 1 bool start; 2 bytes node_id; 3 uint64 block
 ScrubReply: 1 uint32 asked; 2 *NodeScrub nodes

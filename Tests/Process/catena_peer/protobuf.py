@@ -4,10 +4,12 @@ A message is encoded from a dict (or a `Record`) and decoded to a `Record`. Nest
 present when they are in the dict, also when they are empty; scalars are left out when zero.
 """
 
+import struct
+
 from .messages import MESSAGES
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-SCALARS = {"uint32", "uint64", "int64", "bool", "enum", "string", "bytes"}
+SCALARS = {"uint32", "uint64", "int64", "bool", "enum", "double", "string", "bytes"}
 DEFAULTS = {"string": "", "bytes": b"", "bool": False}
 
 
@@ -103,6 +105,8 @@ def _field(number, kind, value, keep):
         body = value.encode()
     elif kind == "bytes":
         body = bytes(value)
+    elif kind == "double":
+        return varint(number << 3 | FIXED64) + struct.pack("<d", value) if value or keep else b""
     else:
         return varint(number << 3) + varint(int(value)) if value or keep else b""
     if not body and not keep and kind not in MESSAGES:
@@ -139,19 +143,38 @@ def decode(message, data):
         if number not in by_number:
             continue
         name, kind, repeated = by_number[number]
-        if (wire == VARINT) == (kind in MESSAGES or kind in ("string", "bytes")):
+        counted = kind in MESSAGES or kind in ("string", "bytes")
+        if repeated and not counted and wire == BYTES:
+            values = [_value(kind, part) for part in _packed(kind, raw)]
+        elif wire != (BYTES if counted else FIXED64 if kind == "double" else VARINT):
             raise Unreadable(f"{message}.{name} has wire type {wire}")
-        value = _value(kind, raw)
+        else:
+            values = [_value(kind, raw)]
         if repeated:
             if name not in record:
                 record[name] = []
-            record[name].append(value)
+            record[name] += values
         else:
-            record[name] = value
+            record[name] = values[0]
     return record
 
 
+def _packed(kind, raw):
+    """The raw values of a repeated number, which follow each other without tags."""
+    at = 0
+    while at < len(raw):
+        if kind == "double":
+            value, at = raw[at : at + 8], at + 8
+        else:
+            value, at = read_varint(raw, at)
+        yield value
+
+
 def _value(kind, raw):
+    if kind == "double":
+        if len(raw) != 8:
+            raise Unreadable("double")
+        return struct.unpack("<d", raw)[0]
     if kind in MESSAGES:
         return decode(kind, raw)
     if kind == "string":
