@@ -81,10 +81,8 @@ public struct Connection<Role: BitwiseCopyable> {
     /// Its user may ask for what comes next.
     @inline(__always)
     public var canReceive: Bool { life == .open && receiving == .nothing }
-    /// Nothing of a frame has come since the last one.
-    public var isBetweenFrames: Bool {
-        receiving == .nothing && !hasNextHeader || receiving == .header && receive.done == 0
-    }
+    /// The next frame is awaited, and nothing of it has come.
+    public var isBetweenFrames: Bool { receiving == .header && receive.done == 0 }
     /// It is to be over, and what comes is dropped.
     public var isDropping: Bool { receiving == .dropping }
 
@@ -140,22 +138,35 @@ struct Transfer: Equatable {
     }
 }
 
+extension FrameHeader {
+    /// Bytes that come behind it at once: the body, and the next header when that is promised.
+    @inlinable
+    public var bodyBytes: Int {
+        Int(payloadLength) + (flags.contains(.more) ? Self.byteCount : 0)
+    }
+}
+
 /// Where a connection's frames lie that have no buffer, behind the 128 bytes of the header that is
 /// being received: in memory of its own, so that a peer gets nothing of what others share before it
 /// has shown who it is.
 public struct ConnectionMemory: BitwiseCopyable, Sendable {
     /// Bodies that are received, with the next header behind them.
-    let receivedOffset: Int32
-    public let receivedBytes: Int32
+    private let receivedStart: Int32
+    private let receivedCount: Int32
     /// The frame that is sent.
-    let sentOffset: Int32
-    let sentBytes: Int32
+    private let sentStart: Int32
+    private let sentCount: Int32
 
     public init(received: Range<Int>, sent: Range<Int>) {
         precondition(min(received.lowerBound, sent.lowerBound) >= FrameHeader.byteCount)
-        receivedOffset = Int32(received.lowerBound)
-        receivedBytes = Int32(received.count)
-        sentOffset = Int32(sent.lowerBound)
-        sentBytes = Int32(sent.count)
+        receivedStart = Int32(received.lowerBound)
+        receivedCount = Int32(received.count)
+        sentStart = Int32(sent.lowerBound)
+        sentCount = Int32(sent.count)
     }
+
+    var receivedOffset: Int { Int(receivedStart) }
+    public var receivedBytes: Int { Int(receivedCount) }
+    var sentOffset: Int { Int(sentStart) }
+    var sentBytes: Int { Int(sentCount) }
 }

@@ -98,7 +98,7 @@ extension Transport where Ring: ~Copyable {
             .discard, index,
             .receive(
                 connection.pointee.descriptor, received(of: index),
-                count: Int(connection.pointee.memory.receivedBytes), waitAll: false))
+                count: connection.pointee.memory.receivedBytes, waitAll: false))
     }
 
     mutating func discarded(_ index: Int32, _ outcome: Outcome) -> ConnectionNews {

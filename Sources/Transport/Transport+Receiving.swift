@@ -23,14 +23,14 @@ extension Transport where Ring: ~Copyable {
         _ index: Int32, buffer: Int32, at start: UnsafeMutableRawPointer
     ) {
         let header = connections.at(index).pointee.header
-        begin(.body, index, start, Self.bytes(of: header), buffer: buffer)
+        begin(.body, index, start, header.bodyBytes, buffer: buffer)
         awaitProgress(index)
     }
 
     /// The same in the connection's own memory; `body` follows.
     public mutating func receiveBody(_ index: Int32) {
         let header = connections.at(index).pointee.header
-        begin(.body, index, received(of: index), Self.bytes(of: header))
+        begin(.body, index, received(of: index), header.bodyBytes)
         awaitProgress(index)
     }
 
@@ -51,15 +51,10 @@ extension Transport where Ring: ~Copyable {
         begin(.bytes, index, start, count)
     }
 
-    /// The body, and with it the next header when that was promised.
-    public static func bytes(of header: FrameHeader) -> Int {
-        Int(header.payloadLength) + (header.flags.contains(.more) ? FrameHeader.byteCount : 0)
-    }
-
     /// A frame whose body came some other way, as if it had been received here.
     public mutating func take(_ header: FrameHeader, body: [UInt8], _ index: Int32) {
         let connection = connections.at(index)
-        precondition(body.count <= Int(connection.pointee.memory.receivedBytes), "a body fits")
+        precondition(body.count <= connection.pointee.memory.receivedBytes, "a body fits")
         connection.pointee.header = header
         let start = received(of: index)
         body.withUnsafeBytes { bytes in

@@ -19,10 +19,10 @@ extension Transport where Ring: ~Copyable {
     ) {
         let connection = connections.at(index)
         precondition(!connection.pointee.isSending, "a frame is not changed under the kernel")
-        let start = memory(of: index) + Int(connection.pointee.memory.sentOffset)
+        let start = memory(of: index) + connection.pointee.memory.sentOffset
         let length = FrameHeader.byteCount + payload.count
         precondition(
-            length <= Int(connection.pointee.memory.sentBytes),
+            length <= connection.pointee.memory.sentBytes,
             "a control frame fits its connection's memory")
         var header = header
         header.payloadLength = UInt32(payload.count)
@@ -38,7 +38,7 @@ extension Transport where Ring: ~Copyable {
 
     /// Sends the frame that `fill` made; `sent` or `notSent` follows.
     public mutating func sendFrame(_ index: Int32, kind: UInt8) {
-        let start = memory(of: index) + Int(connections.at(index).pointee.memory.sentOffset)
+        let start = memory(of: index) + connections.at(index).pointee.memory.sentOffset
         send(index, kind: kind, start, count: connections.at(index).pointee.filled)
         if let progressTimeout { awaitSending(index, within: progressTimeout) }
     }

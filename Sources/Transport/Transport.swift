@@ -68,7 +68,7 @@ public struct Transport<Ring: RingBackend & ~Copyable, Role: BitwiseCopyable>: ~
     /// Where a body without a buffer lies.
     @inline(__always)
     public func received(of index: Int32) -> UnsafeMutableRawPointer {
-        memory(of: index) + Int(connections.at(index).pointee.memory.receivedOffset)
+        memory(of: index) + connections.at(index).pointee.memory.receivedOffset
     }
 
     /// Takes a completion of an operation of `ConnectionOperation.isKind`; its owner is the
@@ -162,7 +162,6 @@ extension Transport where Ring: ~Copyable {
     /// What is awaited is to come within `span` nanoseconds.
     @inline(__always)
     public mutating func awaitReceiving(_ index: Int32, within span: UInt64) {
-        reactor.timers.clear(UInt32(index) * 2)
         reactor.timers.arm(UInt32(index) * 2, at: reactor.now &+ span)
     }
 
@@ -181,7 +180,6 @@ extension Transport where Ring: ~Copyable {
     /// Sets one of the user's deadlines anew.
     @inline(__always)
     public mutating func arm(timer: Int, within span: UInt64) {
-        clear(timer: timer)
         reactor.timers.arm(UInt32(2 * capacity + timer), at: reactor.now &+ span)
     }
 

@@ -11,7 +11,7 @@ import Wire
 // begun (`BlockRecovery`).
 extension Datanode where Ring: ~Copyable {
     mutating func flushRequested(_ index: Int32, _ header: FrameHeader) {
-        let stream = core.connections.at(index).pointee.stream
+        let stream = core.transport.at(index).pointee.role.stream
         let entry = streams.at(stream)
         guard !core.isFenced else { return fail(index, .fenced) }
         guard header.length <= entry.pointee.maxLength else { return fail(index, .tokenTooShort) }
@@ -23,11 +23,7 @@ extension Datanode where Ring: ~Copyable {
         }
         if entry.pointee.flush.owesNothing { entry.pointee.join.owe() }
         proceed(stream)
-        let connection = core.connections.at(index)
-        guard connection.pointee.life == .open, connection.pointee.receiving != .discarding else {
-            return
-        }
-        beginHeader(index)
+        continueReceiving(index)
     }
 
     /// The HWM may have come to what was asked for.

@@ -4,8 +4,8 @@ import Wire
 /// each (`DatanodeSettings.checksInvariants`).
 extension Datanode where Ring: ~Copyable {
     mutating func checkInvariants() {
-        for index in 0..<Int32(core.connections.capacity) where core.connections.isUsed(index) {
-            core.connections.at(index).pointee.checkInvariants()
+        core.transport.checkInvariants()
+        for index in 0..<Int32(core.transport.capacity) where core.transport.isUsed(index) {
             checkLinks(ofConnection: index)
         }
         for stream in 0..<Int32(streams.capacity) where streams.isUsed(stream) {
@@ -26,12 +26,18 @@ extension Datanode where Ring: ~Copyable {
 
     /// A connection and what it carries know each other.
     private mutating func checkLinks(ofConnection index: Int32) {
-        let connection = core.connections.at(index)
-        let (stream, reader) = (connection.pointee.stream, connection.pointee.reader)
-        precondition(stream < 0 || reader < 0, "it carries a write or a read")
+        let connection = core.transport.at(index)
+        let role = connection.pointee.role
+        role.checkInvariants()
+        precondition(
+            role.failure == nil || connection.pointee.isDropping || !connection.pointee.isLive,
+            "after a failure nothing counts")
+        let (stream, reader) = (role.stream, role.reader)
+        precondition(
+            connection.pointee.isLive || stream < 0 && reader < 0, "who closes has let go")
         if reader >= 0 { precondition(reads.connection(of: reader) == index) }
         guard stream >= 0 else { return }
-        switch connection.pointee.role {
+        switch role.side {
         case .inbound: precondition(streams.at(stream).pointee.upstream == index)
         case .outbound: precondition(streams.at(stream).pointee.downstream == index)
         }
@@ -40,24 +46,12 @@ extension Datanode where Ring: ~Copyable {
     private mutating func checkLinks(ofStream stream: Int32) {
         let entry = streams.at(stream)
         let (upstream, downstream) = (entry.pointee.upstream, entry.pointee.downstream)
-        if upstream >= 0 { precondition(core.connections.at(upstream).pointee.stream == stream) }
+        if upstream >= 0 { precondition(core.transport.at(upstream).pointee.role.stream == stream) }
         if downstream >= 0 {
-            precondition(core.connections.at(downstream).pointee.stream == stream)
+            precondition(core.transport.at(downstream).pointee.role.stream == stream)
         }
         precondition(
             core.blocks.stream(of: entry.pointee.block) == stream, "its block is open once")
-    }
-}
-
-extension Connection {
-    func checkInvariants() {
-        precondition(pending >= 0 && unnotified >= 0, "what began ends once")
-        precondition(buffer < 0 || receiving == .payload, "a buffer is received into")
-        precondition(failure == nil || receiving == .discarding, "after a failure nothing counts")
-        precondition(reader < 0 || receiving == .paused, "a read is answered before what follows")
-        precondition(
-            role == .outbound || !isSendingFrame || !isSendingControl, "frames leave one by one")
-        if life == .closing { precondition(stream < 0 && reader < 0, "who closes has let go") }
     }
 }
 

@@ -6,7 +6,7 @@ import Wire
 // behind confirms.
 extension Datanode where Ring: ~Copyable {
     mutating func sealRequested(_ index: Int32, _ header: FrameHeader) {
-        let stream = core.connections.at(index).pointee.stream
+        let stream = core.transport.at(index).pointee.role.stream
         let entry = streams.at(stream)
         guard !core.isFenced else { return fail(index, .fenced) }
         guard header.length <= entry.pointee.maxLength else { return fail(index, .tokenTooShort) }
@@ -15,11 +15,7 @@ extension Datanode where Ring: ~Copyable {
                 length: header.length, checksum: header.checksum, level: header.flags.level)
         else { return fail(index, .sealMismatch) }
         proceed(stream)
-        let connection = core.connections.at(index)
-        guard connection.pointee.life == .open, connection.pointee.receiving != .discarding else {
-            return
-        }
-        beginHeader(index)
+        continueReceiving(index)
     }
 
     /// Whether every byte of the block that is to be sealed has come.
