@@ -5,6 +5,7 @@
 /// the first large send of a connection tries it, and the kernel's own report
 /// (`SEND_ZC_REPORT_USAGE`, Linux 6.2) decides for the rest of the connection's life. A kernel that
 /// reports nothing counts as one that did not copy.
+@usableFromInline
 struct ZeroCopy: BitwiseCopyable, Equatable {
     enum State: UInt8 {
         /// Nothing large was sent yet, or nothing may be sent so.
@@ -22,6 +23,7 @@ struct ZeroCopy: BitwiseCopyable, Equatable {
     init(isAllowed: Bool) { state = isAllowed ? .untried : .off }
 
     /// Decides for one send; a `true` is followed by `heard`.
+    @usableFromInline
     mutating func takes(bytes: Int) -> Bool {
         guard bytes >= Self.leastBytes else { return false }
         switch state {

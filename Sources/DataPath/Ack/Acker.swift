@@ -10,8 +10,8 @@ extension Datanode where Ring: ~Copyable {
     /// or an ack.
     mutating func sendControl(_ index: Int32) {
         let connection = core.transport.at(index)
-        let role = connection.pointee.role
-        guard connection.pointee.isOpen, !connection.pointee.isSending, !role.isInsideFrame,
+        let role = connection.role
+        guard connection.isOpen, !connection.isSending, !role.isInsideFrame,
             role.side == .inbound
         else { return }
         if let failure = role.failure {
@@ -36,14 +36,14 @@ extension Datanode where Ring: ~Copyable {
         let connection = core.transport.at(index)
         var header = FrameHeader(operation)
         core.transport.number(&header, index)
-        connection.pointee.role.prove(&header)
-        let stream = connection.pointee.role.stream
+        connection.role.prove(&header)
+        let stream = connection.role.stream
         if stream >= 0 {
             header.block = streams.at(stream).pointee.block
             header.epoch = streams.at(stream).pointee.epoch
         } else {
-            header.block = connection.pointee.header.block
-            header.epoch = connection.pointee.header.epoch
+            header.block = connection.header.block
+            header.epoch = connection.header.epoch
         }
         return header
     }
@@ -54,7 +54,7 @@ extension Datanode where Ring: ~Copyable {
         var header = answer(.error, index)
         header.status = status
         header.checksum = CRC32C.of(payload)
-        core.transport.at(index).pointee.role.isFailureSent = true
+        core.transport.at(index).role.isFailureSent = true
         core.send(.sendControl, index, header, payload: payload)
     }
 
@@ -80,16 +80,16 @@ extension Datanode where Ring: ~Copyable {
     /// A control frame is out: what waits behind it follows.
     mutating func controlSent(_ index: Int32) {
         let connection = core.transport.at(index)
-        let stream = connection.pointee.role.stream
-        guard connection.pointee.role.side == .inbound else {
+        let stream = connection.role.stream
+        guard connection.role.side == .inbound else {
             return stream >= 0 ? proceed(stream) : ()
         }
-        if connection.pointee.role.isFailureSent { return core.transport.linger(index) }
+        if connection.role.isFailureSent { return core.transport.linger(index) }
         if stream >= 0, streams.at(stream).pointee.seal.isWanted,
             streams.at(stream).pointee.seal.isAnswered
         {
             // The stream's last answer is out: the connection is free for the next one.
-            connection.pointee.role.answered = streams.at(stream).pointee.block
+            connection.role.answered = streams.at(stream).pointee.block
             detach(index)
             resume(index)
         }

@@ -120,7 +120,7 @@ extension Datanode where Ring: ~Copyable {
         let previous = entry.pointee.upstream
         entry.pointee.upstream = index
         if previous >= 0 {
-            core.transport.at(previous).pointee.role.stream = -1
+            core.transport.at(previous).role.stream = -1
             core.connections.places.rest(previous)
             fail(previous, .superseded)
         }
@@ -131,7 +131,7 @@ extension Datanode where Ring: ~Copyable {
         entry.pointee.join.restart()
         entry.pointee.seal.restart()
         entry.pointee.flush.restart()
-        core.transport.at(index).pointee.role.stream = stream
+        core.transport.at(index).role.stream = stream
         core.connections.places.begin(index)
         if !entry.pointee.isTail { dial(stream, for: index) }
         proceed(stream)

@@ -56,7 +56,7 @@ extension Core where Ring: ~Copyable {
     /// - Parameter key: `nil` when its token is not good: nothing can be proved then.
     mutating func beginStream(_ index: Int32, _ opening: FrameHeader, key: StreamKey?) {
         transport.beginStream(index, number: opening.stream)
-        transport.at(index).pointee.role.beginStream(opening, key: key)
+        transport.at(index).role.beginStream(opening, key: key)
     }
 
     /// Sends one frame from the connection's own memory.
@@ -73,9 +73,9 @@ extension Core where Ring: ~Copyable {
     /// kernel holds bytes of its last answer: closing would take them back.
     mutating func restIfSettled(_ index: Int32) {
         let connection = transport.at(index)
-        let role = connection.pointee.role
-        guard connection.pointee.isOpen, role.side == .inbound, role.stream < 0, role.reader < 0,
-            role.failure == nil, connection.pointee.unnotified == 0
+        let role = connection.role
+        guard connection.isOpen, role.side == .inbound, role.stream < 0, role.reader < 0,
+            role.failure == nil, !connection.isHeld
         else { return }
         connections.places.rest(index)
     }
@@ -95,7 +95,7 @@ extension Core where Ring: ~Copyable {
     }
 
     private mutating func leave(_ index: Int32) {
-        let role = transport.at(index).pointee.role
+        let role = transport.at(index).role
         precondition(role.stream < 0 && role.reader < 0, "who closes has let go")
         connections.places.leave(index)
         connections.reports[index] = nil

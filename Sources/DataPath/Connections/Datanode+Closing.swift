@@ -12,17 +12,17 @@ extension Datanode where Ring: ~Copyable {
     /// As above, with a fault that another node of the chain found.
     mutating func fail(_ index: Int32, _ status: Status, _ report: ErrorReport) {
         let connection = core.transport.at(index)
-        guard connection.pointee.isOpen, connection.pointee.role.failure == nil else { return }
-        guard connection.pointee.role.side == .inbound else {
-            let stream = connection.pointee.role.stream
+        guard connection.isOpen, connection.role.failure == nil else { return }
+        guard connection.role.side == .inbound else {
+            let stream = connection.role.stream
             return stream >= 0 ? successorLost(stream, .nextHopFailed, report.text) : close(index)
         }
         core.counters.refusals &+= 1
         detach(index)
         // It has its error to send first; the linger timeout bounds that.
         core.connections.places.begin(index)
-        connection.pointee.role.failure = status
-        connection.pointee.role.waiting = .nothing
+        connection.role.failure = status
+        connection.role.waiting = .nothing
         core.connections.reports[index] = report
         core.transport.stopReceiving(index)
         core.transport.awaitReceiving(index, within: core.settings.lingerTimeout)
@@ -31,7 +31,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// The peer closed its half, or the connection broke.
     mutating func peerEnded(_ index: Int32) {
-        let role = core.transport.at(index).pointee.role
+        let role = core.transport.at(index).role
         guard role.side == .outbound, role.stream >= 0 else { return close(index) }
         successorLost(role.stream, .nextHopFailed, "the connection to the next node broke")
     }
@@ -41,10 +41,10 @@ extension Datanode where Ring: ~Copyable {
     mutating func detach(_ index: Int32) {
         let connection = core.transport.at(index)
         reads.letGo(of: index, &core)
-        let stream = connection.pointee.role.stream
+        let stream = connection.role.stream
         guard stream >= 0 else { return }
-        connection.pointee.role.stream = -1
-        switch connection.pointee.role.side {
+        connection.role.stream = -1
+        switch connection.role.side {
         case .inbound:
             core.restIfSettled(index)
             guard streams.at(stream).pointee.upstream == index else { return }
@@ -60,7 +60,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// Ends a connection without a word.
     mutating func close(_ index: Int32) {
-        guard core.transport.at(index).pointee.isLive else { return }
+        guard core.transport.at(index).isLive else { return }
         detach(index)
         core.end(index)
     }

@@ -19,7 +19,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     mutating func heard(_ index: Int32, _ news: ConnectionNews) {
-        let isInbound = core.transport.at(index).pointee.role.side == .inbound
+        let isInbound = core.transport.at(index).role.side == .inbound
         switch news {
         case .none: break
         case .header:
@@ -37,13 +37,13 @@ extension Datanode where Ring: ~Copyable {
         case .opened: successorOpened(index)
         case .noSocket(let number):
             successorLost(
-                core.transport.at(index).pointee.role.stream, .busy,
+                core.transport.at(index).role.stream, .busy,
                 "no socket: \(errorText(number))")
         case .unreachable(let number):
             let connection = core.transport.at(index)
             successorLost(
-                connection.pointee.role.stream, .nextHopUnreachable,
-                "cannot connect to \(connection.pointee.address.text): \(errorText(number))")
+                connection.role.stream, .nextHopUnreachable,
+                "cannot connect to \(connection.address.text): \(errorText(number))")
         case .lingered: close(index)
         case .closed: core.closed(index)
         case .bytes, .sent, .notSent: preconditionFailure("not asked for, or taken before")
@@ -71,15 +71,15 @@ extension Datanode where Ring: ~Copyable {
     /// A deadline passed: of the receiving half or of the sending half.
     mutating func missed(_ index: Int32, isReceive: Bool) {
         let connection = core.transport.at(index)
-        guard !connection.pointee.isParked else { return close(index) }
+        guard !connection.isParked else { return close(index) }
         core.counters.deadlinesMissed &+= 1
-        let role = connection.pointee.role
+        let role = connection.role
         if role.side == .outbound, role.stream >= 0 {
-            let status: Status = connection.pointee.isOpen ? .slowPeer : .nextHopUnreachable
+            let status: Status = connection.isOpen ? .slowPeer : .nextHopUnreachable
             return successorLost(
                 role.stream, status, "the next node made no progress in time")
         }
-        guard isReceive, !connection.pointee.isDropping else { return close(index) }
+        guard isReceive, !connection.isDropping else { return close(index) }
         // Who waits for a buffer waits for this node, not this node for it.
         fail(index, role.waiting == .buffer ? .busy : .slowPeer)
     }

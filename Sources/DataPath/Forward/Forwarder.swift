@@ -19,7 +19,7 @@ extension Datanode where Ring: ~Copyable {
             !entry.pointee.forwards.isSending
         else { return }
         let index = entry.pointee.downstream
-        guard !core.transport.at(index).pointee.isSending else { return }
+        guard !core.transport.at(index).isSending else { return }
         if !entry.pointee.forwards.isHeaderSent, let end = nextFlush(stream) {
             return forwardFlush(index, stream, end)
         }
@@ -88,7 +88,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// A frame, or the header of an unaligned one, went to the next node.
     mutating func forwarded(_ index: Int32, bytes: Int, _ buffer: Int32) {
-        let stream = core.transport.at(index).pointee.role.stream
+        let stream = core.transport.at(index).role.stream
         guard stream >= 0 else { return releasePayload(buffer) }
         let entry = streams.at(stream)
         entry.pointee.forwards.isSending = false
@@ -107,7 +107,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     mutating func notForwarded(_ index: Int32, _ buffer: Int32) {
-        let stream = core.transport.at(index).pointee.role.stream
+        let stream = core.transport.at(index).role.stream
         guard stream >= 0 else { return releasePayload(buffer) }
         let entry = streams.at(stream)
         entry.pointee.forwards.isSending = false
@@ -121,10 +121,10 @@ extension Datanode where Ring: ~Copyable {
     /// A header from the next node.
     mutating func heardFromSuccessor(_ index: Int32) {
         let connection = core.transport.at(index)
-        let stream = connection.pointee.role.stream
+        let stream = connection.role.stream
         guard stream >= 0 else { return close(index) }
-        let header = connection.pointee.header
-        guard header.stream == connection.pointee.streamNumber else {
+        let header = connection.header
+        guard header.stream == connection.streamNumber else {
             return successorLost(
                 stream, .nextHopFailed, "the next node answers stream \(header.stream)")
         }
@@ -160,9 +160,9 @@ extension Datanode where Ring: ~Copyable {
     /// A `sealed` or `error` payload is whole.
     mutating func answered(_ index: Int32) {
         let connection = core.transport.at(index)
-        let stream = connection.pointee.role.stream
+        let stream = connection.role.stream
         guard stream >= 0 else { return close(index) }
-        let header = connection.pointee.header
+        let header = connection.header
         let entry = streams.at(stream)
         let isProven = entry.pointee.successorProof?.isGiven ?? false
         let bytes = UnsafeRawBufferPointer(

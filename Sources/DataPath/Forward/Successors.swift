@@ -33,7 +33,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// The stream's connection to the next node is there.
     mutating func successorOpened(_ index: Int32) {
-        let stream = core.transport.at(index).pointee.role.stream
+        let stream = core.transport.at(index).role.stream
         streams.at(stream).pointee.successor = .open
         beginHeader(index)
         watch(stream)
@@ -48,7 +48,7 @@ extension Datanode where Ring: ~Copyable {
         guard index >= 0 else { return clearForwards(stream) }
         let isAtRest = isAtRest(stream, index)
         entry.pointee.downstream = -1
-        core.transport.at(index).pointee.role.stream = -1
+        core.transport.at(index).role.stream = -1
         clearForwards(stream)
         if isAtRest { park(index) } else { close(index) }
     }
@@ -58,8 +58,8 @@ extension Datanode where Ring: ~Copyable {
         let connection = core.transport.at(index)
         return entry.pointee.seal.isWanted && entry.pointee.seal.behind != nil
             && entry.pointee.forwards.isEmpty && !entry.pointee.forwards.isSending
-            && connection.pointee.isOpen && !connection.pointee.isSending
-            && connection.pointee.isBetweenFrames && !core.isStopping
+            && connection.isOpen && !connection.isSending
+            && connection.isBetweenFrames && !core.isStopping
     }
 
     private mutating func park(_ index: Int32) {
@@ -73,7 +73,7 @@ extension Datanode where Ring: ~Copyable {
 
     private mutating func reuse(_ index: Int32, for stream: Int32, of writer: Int32) {
         let entry = streams.at(stream)
-        core.transport.at(index).pointee.role.stream = stream
+        core.transport.at(index).role.stream = stream
         entry.pointee.downstream = index
         entry.pointee.successor = .open
         core.counters.successorsReused &+= 1
@@ -85,10 +85,10 @@ extension Datanode where Ring: ~Copyable {
     /// Makes the frame that opens the stream at the next node, in that connection's own memory: the
     /// writer's frame with the same credentials, and a challenge of our own.
     private mutating func passCredentials(of writer: Int32, to index: Int32) {
-        var header = core.transport.at(writer).pointee.header
+        var header = core.transport.at(writer).header
         header.flags.remove(.more)
         core.transport.number(&header, index)
-        let entry = streams.at(core.transport.at(index).pointee.role.stream)
+        let entry = streams.at(core.transport.at(index).role.stream)
         entry.pointee.successorProof = header.demandProof(
             key: entry.pointee.key, place: entry.pointee.position + 1,
             using: &core.connections.random)

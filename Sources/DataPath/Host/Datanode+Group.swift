@@ -22,7 +22,7 @@ extension Datanode where Ring: ~Copyable {
             start: core.transport.received(of: index), count: header.bodyBytes)
         let arrival = Arrival(
             descriptor: core.transport.descriptor(of: index).number,
-            address: connection.pointee.address, header: header, bytes: Array(bytes))
+            address: connection.address, header: header, bytes: Array(bytes))
         let door = neighbours[owner]
         guard door.reserveArrival() else {
             refuseMove(index, header, .busy)

@@ -27,14 +27,14 @@ extension Datanode where Ring: ~Copyable {
     /// A connection and what it carries know each other.
     private mutating func checkLinks(ofConnection index: Int32) {
         let connection = core.transport.at(index)
-        let role = connection.pointee.role
+        let role = connection.role
         role.checkInvariants()
         precondition(
-            role.failure == nil || connection.pointee.isDropping || !connection.pointee.isLive,
+            role.failure == nil || connection.isDropping || !connection.isLive,
             "after a failure nothing counts")
         let (stream, reader) = (role.stream, role.reader)
         precondition(
-            connection.pointee.isLive || stream < 0 && reader < 0, "who closes has let go")
+            connection.isLive || stream < 0 && reader < 0, "who closes has let go")
         if reader >= 0 { precondition(reads.connection(of: reader) == index) }
         guard stream >= 0 else { return }
         switch role.side {
@@ -46,9 +46,9 @@ extension Datanode where Ring: ~Copyable {
     private mutating func checkLinks(ofStream stream: Int32) {
         let entry = streams.at(stream)
         let (upstream, downstream) = (entry.pointee.upstream, entry.pointee.downstream)
-        if upstream >= 0 { precondition(core.transport.at(upstream).pointee.role.stream == stream) }
+        if upstream >= 0 { precondition(core.transport.at(upstream).role.stream == stream) }
         if downstream >= 0 {
-            precondition(core.transport.at(downstream).pointee.role.stream == stream)
+            precondition(core.transport.at(downstream).role.stream == stream)
         }
         precondition(
             core.blocks.stream(of: entry.pointee.block) == stream, "its block is open once")

@@ -7,7 +7,7 @@ extension Datanode where Ring: ~Copyable {
     /// A whole data frame. The buffer's one hold is the receiver's, and is passed on or given back
     /// here.
     mutating func place(_ index: Int32, _ header: FrameHeader, _ buffer: Int32) {
-        let stream = core.transport.at(index).pointee.role.stream
+        let stream = core.transport.at(index).role.stream
         // Its stream was answered while it arrived.
         guard stream >= 0 else { return releasePayload(buffer) }
         guard hasGoodPieces(header, buffer) else {
@@ -176,7 +176,7 @@ extension Datanode where Ring: ~Copyable {
         case .unknown:
             // Only parts of chunks: the bytes themselves are read back, once they are on the
             // device.
-            core.transport.at(index).pointee.role.waiting = .answer
+            core.transport.at(index).role.waiting = .answer
             entry.pointee.comparing = buffer
             proceed(stream)
         }
@@ -272,8 +272,8 @@ extension Datanode where Ring: ~Copyable {
 
     private mutating func resumeAfterComparison(_ index: Int32) {
         let connection = core.transport.at(index)
-        guard connection.pointee.isOpen, connection.pointee.role.waiting == .answer else { return }
-        connection.pointee.role.waiting = .nothing
+        guard connection.isOpen, connection.role.waiting == .answer else { return }
+        connection.role.waiting = .nothing
         continueReceiving(index)
     }
 }

@@ -145,7 +145,7 @@ extension Datanode where Ring: ~Copyable {
         core.isStopping = true
         core.isDraining = true
         for index in 0..<Int32(core.transport.capacity) where core.transport.isUsed(index) {
-            let role = core.transport.at(index).pointee.role
+            let role = core.transport.at(index).role
             if role.side == .inbound, role.stream >= 0 {
                 fail(index, .shuttingDown)
             } else if role.failure == nil {

@@ -40,7 +40,7 @@ extension ReadPath where Ring: ~Copyable {
         let first = Int(header.offset / UInt64(Limits.chunkBytes)) - entry.pointee.firstChunk
         for piece in 0..<count { header.pieces[piece] = entry.pointee.checksums[first + piece] }
         header.pieceCount = UInt16(count)
-        connection.pointee.role.prove(&header)
+        connection.role.prove(&header)
         let isNextReady = entry.pointee.count > 1 && core.buffers[entry.pointee.second].isReady
         header.flags = header.end == entry.pointee.end ? .last : isNextReady ? .more : []
         core.buffers[buffer].header = header
@@ -51,14 +51,14 @@ extension ReadPath where Ring: ~Copyable {
         _ index: Int32, bytes: Int, _ buffer: Int32, isWhole: Bool, _ core: inout Core<Ring>
     ) -> Wish? {
         let connection = core.transport.at(index)
-        if isWhole { connection.pointee.role.isInsideFrame = false }
-        guard connection.pointee.role.failure == nil else {
+        if isWhole { connection.role.isInsideFrame = false }
+        guard connection.role.failure == nil else {
             // A frame that was under way when its read failed is out: the error may follow, if it
             // is whole.
             core.buffers.giveBack(buffer)
             return isWhole ? .answer(index) : .close(index)
         }
-        let reader = connection.pointee.role.reader
+        let reader = connection.role.reader
         guard reader >= 0 else {
             core.buffers.giveBack(buffer)
             return nil
@@ -158,7 +158,7 @@ extension ReadPath where Ring: ~Copyable {
             }
         }
         entry.pointee.cut(header, sent: sent, pieceBytes: count)
-        core.transport.at(index).pointee.role.isInsideFrame = true
+        core.transport.at(index).role.isInsideFrame = true
         sendPiece(reader, &core)
     }
 
@@ -174,7 +174,7 @@ extension ReadPath where Ring: ~Copyable {
 
     /// The socket has taken a piece of a frame that was cut.
     mutating func sentPiece(_ index: Int32, _ core: inout Core<Ring>) -> Wish? {
-        let reader = core.transport.at(index).pointee.role.reader
+        let reader = core.transport.at(index).role.reader
         // It failed inside a frame: no error can follow.
         guard reader >= 0 else { return .close(index) }
         let entry = readers.at(reader)
@@ -187,7 +187,7 @@ extension ReadPath where Ring: ~Copyable {
         }
         entry.pointee.sent = 0
         entry.pointee.next = cut.end
-        core.transport.at(index).pointee.role.isInsideFrame = false
+        core.transport.at(index).role.isInsideFrame = false
         return goOn(reader, behind: cut, &core)
     }
 }

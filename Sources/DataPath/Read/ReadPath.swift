@@ -96,8 +96,8 @@ struct ReadPath<Ring: RingBackend & ~Copyable>: ~Copyable {
         guard let reader = readers.insert(stream) else { return .fail(index, .busy) }
         core.connections.places.begin(index)
         watchTurns(&core)
-        core.transport.at(index).pointee.role.reader = reader
-        core.transport.at(index).pointee.role.waiting = .answer
+        core.transport.at(index).role.reader = reader
+        core.transport.at(index).role.waiting = .answer
         open(reader, &core)
         return nil
     }
@@ -155,10 +155,10 @@ struct ReadPath<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// Parts a connection from its read, if it carries one.
     mutating func letGo(of index: Int32, _ core: inout Core<Ring>) {
         let connection = core.transport.at(index)
-        let reader = connection.pointee.role.reader
+        let reader = connection.role.reader
         guard reader >= 0 else { return }
         end(reader, &core)
-        connection.pointee.role.reader = -1
+        connection.role.reader = -1
         core.restIfSettled(index)
     }
 
@@ -236,7 +236,7 @@ struct ReadPath<Ring: RingBackend & ~Copyable>: ~Copyable {
             guard !entry.pointee.isEnding else { continue }
             let connection = core.transport.at(entry.pointee.connection)
             precondition(
-                connection.pointee.role.reader == reader, "a read and its connection agree")
+                connection.role.reader == reader, "a read and its connection agree")
         }
         readers.checkInvariants()
     }

@@ -8,7 +8,7 @@ import Wire
 extension Datanode where Ring: ~Copyable {
     /// They are whole, on the reactor that may not be the one that has the block.
     mutating func credentialsComplete(_ index: Int32) {
-        let header = core.transport.at(index).pointee.header
+        let header = core.transport.at(index).header
         core.counters.bytesReceived &+= UInt64(header.bodyBytes)
         takeIn(index, header)
     }

@@ -13,7 +13,7 @@ extension Datanode where Ring: ~Copyable {
     /// How long a connection may be silent. The successor's silence is judged by what it owes
     /// (Forwarder), not by an idle time.
     private mutating func headerPatience(_ index: Int32) -> UInt64? {
-        let role = core.transport.at(index).pointee.role
+        let role = core.transport.at(index).role
         guard role.side == .inbound else { return nil }
         guard role.stream >= 0 else { return core.settings.idleTimeout }
         // Frames beyond a gap hold buffers: who leaves the gap open is slow, not idle.
@@ -25,13 +25,13 @@ extension Datanode where Ring: ~Copyable {
     /// payload?
     mutating func takeUp(_ index: Int32) {
         let connection = core.transport.at(index)
-        let header = connection.pointee.header
-        let stream = connection.pointee.role.stream
+        let header = connection.header
+        let stream = connection.role.stream
         switch header.operation {
         case .write, .read:
             if stream >= 0, streams.at(stream).pointee.seal.isWanted {
                 // The next stream begins when the one before is answered.
-                connection.pointee.role.waiting = .turn
+                connection.role.waiting = .turn
             } else if stream >= 0 {
                 fail(index, .unexpectedOperation)
             } else if header.payloadLength == 0 {
@@ -51,9 +51,9 @@ extension Datanode where Ring: ~Copyable {
     /// The seal was answered while this frame was under way: a writer may have sent it again.
     private mutating func isLate(_ header: FrameHeader, _ index: Int32) -> Bool {
         let connection = core.transport.at(index)
-        return connection.pointee.role.reader < 0
-            && header.block == connection.pointee.role.answered
-            && header.stream == connection.pointee.streamNumber
+        return connection.role.reader < 0
+            && header.block == connection.role.answered
+            && header.stream == connection.streamNumber
     }
 
     /// A data frame, a seal or a flush of the connection's stream, or a late one, which is dropped.
@@ -95,17 +95,17 @@ extension Datanode where Ring: ~Copyable {
     /// until there is.
     mutating func receivePayload(_ index: Int32) {
         let connection = core.transport.at(index)
-        let waited = connection.pointee.role.waiting == .buffer
-        connection.pointee.role.waiting = .buffer
+        let waited = connection.role.waiting == .buffer
+        connection.role.waiting = .buffer
         if !waited {
             // Twice the progress deadline: peers that hold buffers and stall are cut off within
             // one.
             core.transport.awaitReceiving(index, within: 2 * core.settings.progressTimeout)
         }
-        let isData = connection.pointee.role.stream >= 0
+        let isData = connection.role.stream >= 0
         var held = 0
         if isData {
-            let stream = streams.at(connection.pointee.role.stream)
+            let stream = streams.at(connection.role.stream)
             // One slow write keeps the places of all behind it, though not their buffers; frames
             // beyond a gap will want places too.
             guard stream.pointee.frames < core.settings.budget.framesPerStream,
@@ -122,21 +122,21 @@ extension Datanode where Ring: ~Copyable {
         guard Budget.mayTake(held: held, free: core.buffers.freePayloads),
             let buffer = core.buffers.takePayload(
                 for: FrameSlot(
-                    header: connection.pointee.header,
-                    stream: connection.pointee.role.stream))
+                    header: connection.header,
+                    stream: connection.role.stream))
         else {
             if core.buffers.enqueue(.connection(index)) { core.counters.bufferWaits &+= 1 }
             return
         }
-        if isData { streams.at(connection.pointee.role.stream).pointee.frames += 1 }
-        connection.pointee.role.waiting = .nothing
+        if isData { streams.at(connection.role.stream).pointee.frames += 1 }
+        connection.role.waiting = .nothing
         core.transport.receivePayload(
             index, buffer: buffer,
-            at: core.buffers.payload(connection.pointee.header, in: buffer))
+            at: core.buffers.payload(connection.header, in: buffer))
     }
 
     mutating func payloadComplete(_ index: Int32, _ buffer: Int32) {
-        let header = core.transport.at(index).pointee.header
+        let header = core.transport.at(index).header
         core.counters.bytesReceived &+= UInt64(header.bodyBytes)
         place(index, header, buffer)
         continueReceiving(index)
@@ -145,7 +145,7 @@ extension Datanode where Ring: ~Copyable {
     /// Goes on with the next frame, unless the last one stopped the connection.
     mutating func continueReceiving(_ index: Int32) {
         let connection = core.transport.at(index)
-        guard connection.pointee.canReceive, connection.pointee.role.waiting == .nothing else {
+        guard connection.canReceive, connection.role.waiting == .nothing else {
             return
         }
         beginHeader(index)
@@ -154,16 +154,16 @@ extension Datanode where Ring: ~Copyable {
     /// What was waited for is here.
     mutating func resume(_ index: Int32) {
         let connection = core.transport.at(index)
-        guard connection.pointee.isOpen else { return }
-        let waiting = connection.pointee.role.waiting
+        guard connection.isOpen else { return }
+        let waiting = connection.role.waiting
         switch waiting {
         case .nothing: break
         case .buffer: receivePayload(index)
         case .turn:
-            connection.pointee.role.waiting = .nothing
+            connection.role.waiting = .nothing
             takeUp(index)
         case .answer:
-            connection.pointee.role.waiting = .nothing
+            connection.role.waiting = .nothing
             continueReceiving(index)
         }
     }

@@ -6,7 +6,7 @@ import Wire
 // behind confirms.
 extension Datanode where Ring: ~Copyable {
     mutating func sealRequested(_ index: Int32, _ header: FrameHeader) {
-        let stream = core.transport.at(index).pointee.role.stream
+        let stream = core.transport.at(index).role.stream
         let entry = streams.at(stream)
         guard !core.isFenced else { return fail(index, .fenced) }
         guard header.length <= entry.pointee.maxLength else { return fail(index, .tokenTooShort) }
