@@ -1,4 +1,5 @@
 import Reactor
+import Transport
 import Wire
 
 /// What every room of a reactor works with: its ring, its buffers, its blocks, its connections.
@@ -8,7 +9,7 @@ import Wire
 /// back as a result, and `Datanode` passes it on.
 struct Core<Ring: RingBackend & ~Copyable>: ~Copyable {
     // The ring ends before the memory that it was given.
-    var reactor: Reactor<Ring>
+    var transport: Transport<Ring, ConnectionRole>
     let settings: DatanodeSettings
     let identity: Identity
     /// Which blocks are this reactor's.
@@ -23,6 +24,7 @@ struct Core<Ring: RingBackend & ~Copyable>: ~Copyable {
     var isFenced = false
     var isDraining = false
     var isStopping = false
+    let mayZeroCopy: Bool
     var counters = DatanodeCounters()
 
     /// - Throws: `RingFailure` when buffers cannot be registered.
@@ -33,62 +35,50 @@ struct Core<Ring: RingBackend & ~Copyable>: ~Copyable {
     ) throws(RingFailure) {
         let budget = settings.budget
         buffers = try Buffers(settings, registeredWith: &ring)
-        connections = Connections(
-            budget, listener: listener, door: door, random: random,
-            mayZeroCopy: settings.mayZeroCopy && ring.sendsZeroCopy)
-        reactor = Reactor(
-            ring: ring, operations: budget.operations,
-            timers: 2 * budget.connections + blocks.devices.count + 1)
+        connections = Connections(budget, listener: listener, door: door, random: random)
+        mayZeroCopy = settings.mayZeroCopy && ring.sendsZeroCopy
+        transport = Transport(
+            ring: ring, connections: budget.connections,
+            memoryBytes: ConnectionMemory.datanodeBytes, operations: budget.operations,
+            timers: blocks.devices.count + 1, progressTimeout: settings.progressTimeout)
         self.blocks = blocks
         self.settings = settings
         self.identity = identity
         self.share = share
     }
 
+    /// For files, and everything else that is no connection.
+    var reactor: Reactor<Ring> {
+        @inline(__always) _read { yield transport.reactor }
+        @inline(__always) _modify { yield &transport.reactor }
+    }
+
     // MARK: Deadlines
 
-    /// Who has a deadline; each has one.
+    /// Who has a deadline beside the connections.
     enum Deadline {
-        /// A connection's receiving half, and its sending half.
-        case receive(Int32)
-        case send(Int32)
         /// When a device's scrub goes on.
         case scrub(device: Int)
         /// When the turns of reads are looked at.
         case readTurn
     }
 
-    /// Connections first, a pair each, then the devices, then the reads.
-    @inline(__always)
-    private mutating func timer(of deadline: Deadline) -> UInt32 {
+    /// The devices, then the reads.
+    private func timer(of deadline: Deadline) -> Int {
         switch deadline {
-        case .receive(let index): UInt32(index) * 2
-        case .send(let index): UInt32(index) * 2 + 1
-        case .scrub(let device): UInt32(2 * settings.budget.connections + device)
-        case .readTurn: UInt32(2 * settings.budget.connections + blocks.devices.count)
+        case .scrub(let device): device
+        case .readTurn: blocks.devices.count
         }
     }
 
-    mutating func deadline(ofTimer timer: UInt32) -> Deadline {
-        let place = Int(timer) - 2 * settings.budget.connections
-        guard place < 0 else {
-            return place < blocks.devices.count ? .scrub(device: place) : .readTurn
-        }
-        return timer % 2 == 0 ? .receive(Int32(timer / 2)) : .send(Int32(timer / 2))
+    mutating func deadline(ofTimer timer: Int) -> Deadline {
+        timer < blocks.devices.count ? .scrub(device: timer) : .readTurn
     }
 
-    /// What is awaited is to come within `span` nanoseconds from now.
-    @inline(__always)
+    /// It is due in `span` nanoseconds.
     mutating func arm(_ deadline: Deadline, in span: UInt64) {
-        reactor.timers.arm(timer(of: deadline), at: time(in: span))
+        transport.arm(timer: timer(of: deadline), within: span)
     }
-
-    @inline(__always)
-    mutating func clear(_ deadline: Deadline) { reactor.timers.clear(timer(of: deadline)) }
-
-    /// So many nanoseconds from now.
-    @inline(__always)
-    mutating func time(in span: UInt64) -> UInt64 { reactor.now &+ span }
 
     // MARK: Blocks
 

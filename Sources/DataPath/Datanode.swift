@@ -1,5 +1,6 @@
 import Reactor
 import System
+import Transport
 import Wire
 
 /// One datanode reactor: its rooms put together. It holds the branches; each room holds its state.
@@ -79,8 +80,8 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
             handle(event)
             if core.settings.checksInvariants { checkInvariants() }
         }
-        while let timer = core.reactor.nextExpired() {
-            expire(timer)
+        while let expiry = core.transport.nextExpired() {
+            expire(expiry)
             handled += 1
         }
         if !mailbox.isEmpty {
@@ -128,31 +129,23 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// Nothing is open and nothing is in the kernel's hands but the accept and the wake-up.
     public var isIdle: Bool {
-        core.connections.count == 0 && writes.count == 0 && reads.count == 0
+        core.transport.count == 0 && writes.count == 0 && reads.count == 0
             && scrubs.inFlight == 0
     }
 
     private mutating func handle(_ event: Event) {
+        let owner = Int32(bitPattern: event.operation.owner)
+        guard !ConnectionOperation.isKind(event.operation.kind) else {
+            return handle(connection: owner, event)
+        }
         guard let kind = OperationKind(rawValue: event.operation.kind) else {
             preconditionFailure("an operation of no known kind")
         }
-        let owner = Int32(bitPattern: event.operation.owner)
         switch kind {
+        case .sendControl, .sendFrame, .sendPiece, .forwardFrame, .forwardSeal,
+            .forwardCredentials:
+            preconditionFailure("the transport takes the completions of sends")
         case .accept: accepted(event)
-        case .receiveHeader: receivedHeader(owner, event.outcome)
-        case .receivePayload: receivedPayload(owner, event)
-        case .discard: discarded(owner, event.outcome)
-        case .sendControl, .forwardSeal, .forwardCredentials:
-            sentControl(owner, kind, event.outcome)
-        case .sendFrame:
-            if settlePayload(owner, event) { follow(reads.sent(owner, event, &core)) }
-        case .forwardFrame: forwarded(owner, event)
-        case .sendPiece: follow(reads.sentPiece(owner, event.outcome, &core))
-        case .makeSocket: madeSocket(owner, event.outcome)
-        case .connect: connected(owner, event.outcome)
-        case .shutdown: core.shutDown(owner)
-        case .closeSocket: core.closedSocket(owner)
-        case .disconnect: core.disconnected(owner)
         case .openFile: follow(writes.opened(owner, event.outcome, &core), owner)
         case .renameSpare: follow(writes.renamed(owner, event.outcome, &core), owner)
         case .loadHeader, .loadTable, .writeOpenHeader, .writeTable, .writeSealHeader,
@@ -177,10 +170,16 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         }
     }
 
-    private mutating func expire(_ timer: UInt32) {
-        switch core.deadline(ofTimer: timer) {
-        case .receive(let index): missed(index, isReceive: true)
-        case .send(let index): missed(index, isReceive: false)
+    private mutating func expire(_ expiry: Transport<Ring, ConnectionRole>.Expiry) {
+        switch expiry {
+        case .receiving(let index): missed(index, isReceive: true)
+        case .sending(let index): missed(index, isReceive: false)
+        case .timer(let timer): expire(core.deadline(ofTimer: timer))
+        }
+    }
+
+    private mutating func expire(_ deadline: Core<Ring>.Deadline) {
+        switch deadline {
         case .scrub(let device): scrubs.turn(device, &core)
         case .readTurn:
             reads.endTurn(&core)
@@ -232,7 +231,9 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     public var snapshot: DatanodeCounters {
         var copy = core.counters
         copy.reactor = core.share.number
-        copy.connectionsOpen = core.connections.count
+        copy.zeroCopySends = core.transport.counters.zeroCopySends
+        copy.zeroCopySendsCopied = core.transport.counters.zeroCopySendsCopied
+        copy.connectionsOpen = core.transport.count
         copy.writeStreamsOpen = writes.count
         copy.payloadBuffersFree = core.buffers.freePayloads
         copy.ring = core.reactor.counters

@@ -1,22 +1,13 @@
-/// What a completion is about: the `kind` of every operation a datanode starts. `owner` is the
-/// index in brackets.
+/// What a completion is about: the `kind` of every operation a datanode starts beside those of its
+/// connections, and of the sends on them. `owner` is the index in brackets.
 enum OperationKind: UInt8 {
-    // Sockets (connection)
-    case accept = 1
-    case receiveHeader
-    case receivePayload
-    case discard
+    // Sends (connection)
     /// Acks, seals' answers and errors, to whoever writes or reads.
-    case sendControl
+    case sendControl = 16
     /// Parts of a read's answer.
     case sendFrame
     /// Bytes of such a part that wait in the connection's own memory.
     case sendPiece
-    case makeSocket
-    case connect
-    case shutdown
-    case closeSocket
-    case disconnect
     /// `sendFrame` and `sendControl`, to the next node of a chain.
     case forwardFrame
     case forwardSeal
@@ -51,6 +42,8 @@ enum OperationKind: UInt8 {
     case recycleFile
     /// A spare file, whose number is in `argument`, is given up.
     case unlinkSpare
+    // The listener (nobody)
+    case accept = 112
     // The scrub (device)
     case openForScrub = 128
     case scrubMetadata

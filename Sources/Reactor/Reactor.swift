@@ -16,7 +16,10 @@ public struct Reactor<Ring: RingBackend & ~Copyable>: ~Copyable {
     public var ring: Ring
     public var operations: OperationSlab
     public var timers: TimerWheel
-    public private(set) var counters = ReactorCounters()
+    public var counters: ReactorCounters { tally }
+
+    @usableFromInline
+    var tally = ReactorCounters()
 
     private let completions: UnsafeMutablePointer<Completion>
     private var reaped = 0
@@ -47,6 +50,7 @@ public struct Reactor<Ring: RingBackend & ~Copyable>: ~Copyable {
     public var now: UInt64 { ring.now }
 
     /// Starts an operation. Its completion comes in a later turn, with what `context` says.
+    @inlinable
     @discardableResult
     public mutating func start(_ request: Request, _ context: OperationContext) -> OperationToken {
         let token = operations.begin(context, length: UInt32(request.byteCount))
@@ -56,6 +60,7 @@ public struct Reactor<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// As `start`, for a request that needs memory the submitter does not keep: `fill` gets the
     /// operation's own `OperationSlab.scratchBytes`, stable until its last completion.
+    @inlinable
     @discardableResult
     public mutating func start(
         _ context: OperationContext, fill: (UnsafeMutableRawPointer) -> Request
@@ -79,15 +84,17 @@ public struct Reactor<Ring: RingBackend & ~Copyable>: ~Copyable {
     }
 
     /// Asks for an operation's end. Its completion still comes.
+    @inlinable
     public mutating func cancel(_ token: OperationToken) {
         guard operations.find(token) != nil else { return }
         enqueue(.cancel(target: token), .nobody)
     }
 
-    private mutating func enqueue(_ request: Request, _ token: OperationToken) {
-        counters.operations &+= 1
+    @inlinable
+    mutating func enqueue(_ request: Request, _ token: OperationToken) {
+        tally.operations &+= 1
         while !ring.prepare(request, token: token) {
-            counters.submissionQueueFull &+= 1
+            tally.submissionQueueFull &+= 1
             flush(until: nil)
         }
     }
@@ -100,12 +107,13 @@ public struct Reactor<Ring: RingBackend & ~Copyable>: ~Copyable {
         flush(until: min(limit, timers.nextDeadline ?? .max))
         reaped = ring.reap(into: completions, limit: Self.batch)
         taken = 0
-        counters.turns &+= 1
-        counters.completions &+= UInt64(reaped)
+        tally.turns &+= 1
+        tally.completions &+= UInt64(reaped)
         return reaped
     }
 
-    private mutating func flush(until deadline: UInt64?) {
+    @usableFromInline
+    mutating func flush(until deadline: UInt64?) {
         do {
             try ring.submit(until: deadline)
         } catch {

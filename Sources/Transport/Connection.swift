@@ -2,10 +2,63 @@ import Reactor
 import System
 import Wire
 
-/// One TCP connection: what is under way on it in both directions, which only its transport
-/// changes, and what its user has to do with it.
+/// One TCP connection as its user sees it: what it is to the user, and what may be known of it.
+/// Valid until it is removed.
 public struct Connection<Role: BitwiseCopyable> {
-    public enum Life: UInt8 {
+    @usableFromInline
+    let link: UnsafeMutablePointer<Link>
+    @usableFromInline
+    let place: UnsafeMutablePointer<Role>
+
+    @inlinable
+    init(_ link: UnsafeMutablePointer<Link>, _ place: UnsafeMutablePointer<Role>) {
+        self.link = link
+        self.place = place
+    }
+
+    /// Whose it is; the one thing that a transport's user may change.
+    @inlinable
+    public var role: Role {
+        @inline(__always) _read { yield place.pointee }
+        @inline(__always) nonmutating _modify { yield &place.pointee }
+    }
+
+    public var address: SocketAddress { link.pointee.address }
+    /// The last header that came.
+    @inlinable
+    public var header: FrameHeader { link.pointee.header }
+    /// The opener's number of the current stream, repeated in answers.
+    @inlinable
+    public var streamNumber: UInt32 { link.pointee.streamNumber }
+
+    @inlinable
+    public var isOpen: Bool { link.pointee.life == .open }
+    /// Nobody has asked for its end.
+    public var isLive: Bool { link.pointee.isLive }
+    /// Kept for the next stream to the same address.
+    public var isParked: Bool { link.pointee.isParked }
+    /// A send is under way.
+    @inlinable
+    public var isSending: Bool { link.pointee.isSending }
+    /// The kernel still has memory of zero-copy sends.
+    @inlinable
+    public var isHeld: Bool { link.pointee.unnotified > 0 }
+    /// What comes next may be asked for.
+    @inlinable
+    public var canReceive: Bool { link.pointee.canReceive }
+    /// The next frame is awaited, and nothing of it has come.
+    public var isBetweenFrames: Bool {
+        link.pointee.receiving == .header && link.pointee.receive.done == 0
+    }
+    /// What comes is dropped, for the connection is over.
+    public var isDropping: Bool { link.pointee.receiving == .dropping }
+}
+
+/// What is under way on one connection in both directions. Only its transport changes it.
+@usableFromInline
+struct Link {
+    @usableFromInline
+    enum Life: UInt8 {
         case connecting, open
         /// It waits for its operations to come back.
         case closing
@@ -13,59 +66,89 @@ public struct Connection<Role: BitwiseCopyable> {
         case ending
     }
 
-    /// Whose it is; the one thing that a transport's user may change.
-    public var role: Role
-    public let address: SocketAddress
-    public internal(set) var life: Life
-    /// The last header that came.
-    public internal(set) var header = FrameHeader(.ack)
-    /// Zero-copy sends whose memory the kernel still has.
-    public internal(set) var unnotified: Int32 = 0
-    /// Kept for the next stream to the same address.
-    public internal(set) var isParked = false
-    /// A send is under way.
-    public internal(set) var isSending = false
-    /// The opener's number of the current stream, repeated in answers.
-    public internal(set) var streamNumber: UInt32 = 0
+    /// What the receiving half was asked for.
+    @usableFromInline
+    enum Receiving: UInt8 {
+        /// Its user has what came last, and asks for more when it likes.
+        case nothing
+        case header
+        /// What belongs to the header: a payload, credentials, an answer.
+        case body
+        /// Any bytes.
+        case bytes
+        /// What still arrives is dropped.
+        case dropping
+    }
 
-    var descriptor: Descriptor
+    let address: SocketAddress
+    @usableFromInline
     let memory: ConnectionMemory
+    @usableFromInline
+    var life: Life
+    @usableFromInline
+    var descriptor: Descriptor
     /// Operations in flight that name this connection; its place is free when none is left.
+    @usableFromInline
     var pending: Int32 = 0
+    var isParked = false
 
+    @usableFromInline
     var receiving = Receiving.nothing
+    @usableFromInline
     var receiveToken = OperationToken.nobody
+    @usableFromInline
     var receive = Transfer()
+    @usableFromInline
+    var header = FrameHeader(.ack)
     /// The next header came with a body and lies in its place.
+    @usableFromInline
     var hasNextHeader = false
     /// After the last frame to a peer that did wrong.
     var isLingering = false
 
+    @usableFromInline
+    var isSending = false
+    @usableFromInline
     var sendToken = OperationToken.nobody
+    @usableFromInline
     var send = Transfer()
     /// The kind that its operations have.
+    @usableFromInline
     var sendKind: UInt8 = 0
     /// More bytes of the same frame follow.
+    @usableFromInline
     var isPartOfFrame = false
+    @usableFromInline
     var mayZeroCopy = false
     /// Its user wants back what the socket does not take.
+    @usableFromInline
     var isRecalled = false
     /// Length of the frame in the connection's own memory.
+    @usableFromInline
     var filled = 0
+    @usableFromInline
+    var streamNumber: UInt32 = 0
+    @usableFromInline
     var sequence: UInt32 = 0
     /// The version of the peer's frames; only an error is sent to one that is not ours.
+    @usableFromInline
     var peerVersion = FrameHeader.version
 
+    @usableFromInline
     var zeroCopy: ZeroCopy
+    /// Zero-copy sends whose memory the kernel still has.
+    @usableFromInline
+    var unnotified: Int32 = 0
     /// Bytes that the socket took, and how many it must have taken before zero-copy sends.
+    @usableFromInline
     var taken: UInt64 = 0
+    @usableFromInline
     let provenBytes: UInt64
 
     init(
-        role: Role, life: Life, descriptor: Descriptor, address: SocketAddress,
-        memory: ConnectionMemory, zeroCopyAfter proven: UInt64?
+        _ life: Life, _ descriptor: Descriptor, _ address: SocketAddress,
+        _ memory: ConnectionMemory, zeroCopyAfter proven: UInt64?
     ) {
-        self.role = role
         self.life = life
         self.descriptor = descriptor
         self.address = address
@@ -74,19 +157,9 @@ public struct Connection<Role: BitwiseCopyable> {
         provenBytes = proven ?? 0
     }
 
-    @inline(__always)
-    public var isOpen: Bool { life == .open }
-    /// Nobody has asked for its end.
-    public var isLive: Bool { life == .open || life == .connecting }
-    /// Its user may ask for what comes next.
-    @inline(__always)
-    public var canReceive: Bool { life == .open && receiving == .nothing }
-    /// Nothing of a frame has come since the last one.
-    public var isBetweenFrames: Bool {
-        receiving == .nothing && !hasNextHeader || receiving == .header && receive.done == 0
-    }
-    /// It is to be over, and what comes is dropped.
-    public var isDropping: Bool { receiving == .dropping }
+    var isLive: Bool { life == .open || life == .connecting }
+    @inlinable
+    var canReceive: Bool { life == .open && receiving == .nothing }
 
     func checkInvariants() {
         precondition(pending >= 0 && unnotified >= 0, "what began ends once")
@@ -94,68 +167,5 @@ public struct Connection<Role: BitwiseCopyable> {
         precondition(!isParked || life == .open, "who is parked is open")
         precondition(receiveToken == .nobody || pending > 0, "a receive is in flight")
         precondition(!isSending || life != .ending, "nothing is under way at the end")
-    }
-}
-
-/// What a receiving half was asked for.
-enum Receiving: UInt8 {
-    /// Its user has what came last, and asks for more when it likes.
-    case nothing
-    case header
-    /// What belongs to the header: a payload, credentials, an answer.
-    case body
-    /// Any bytes.
-    case bytes
-    /// What still arrives is dropped.
-    case dropping
-}
-
-/// Bytes of one half of a connection on their way between its socket and memory, as a pure state.
-struct Transfer: Equatable {
-    enum Step: Equatable {
-        case more, whole
-        /// Nothing came: the peer sends no more.
-        case ended
-        case failed(Int32)
-    }
-
-    var start: UnsafeMutableRawPointer?
-    var count = 0
-    var done = 0
-    /// The buffer that `start` lies in, or -1.
-    var buffer: Int32 = -1
-
-    var rest: UnsafeMutableRawPointer { start.unsafelyUnwrapped + done }
-    var left: Int { count - done }
-
-    mutating func take(_ outcome: Outcome) -> Step {
-        switch outcome {
-        case .done(0): return .ended
-        case .done(let bytes):
-            done += Int(bytes)
-            return done == count ? .whole : .more
-        case .again: return .more
-        case .cancelled, .disconnected, .full, .failed: return .failed(outcome.errno)
-        }
-    }
-}
-
-/// Where a connection's frames lie that have no buffer, behind the 128 bytes of the header that is
-/// being received: in memory of its own, so that a peer gets nothing of what others share before it
-/// has shown who it is.
-public struct ConnectionMemory: BitwiseCopyable, Sendable {
-    /// Bodies that are received, with the next header behind them.
-    let receivedOffset: Int32
-    public let receivedBytes: Int32
-    /// The frame that is sent.
-    let sentOffset: Int32
-    let sentBytes: Int32
-
-    public init(received: Range<Int>, sent: Range<Int>) {
-        precondition(min(received.lowerBound, sent.lowerBound) >= FrameHeader.byteCount)
-        receivedOffset = Int32(received.lowerBound)
-        receivedBytes = Int32(received.count)
-        sentOffset = Int32(sent.lowerBound)
-        sentBytes = Int32(sent.count)
     }
 }

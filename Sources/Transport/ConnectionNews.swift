@@ -51,9 +51,11 @@ public enum ConnectionOperation: UInt8 {
     case disconnect
     case close
 
-    public static let sendKinds: Range<UInt8> = 16..<32
+    @inlinable
+    public static var sendKinds: Range<UInt8> { 16..<32 }
 
     /// Whether `Transport.handle` takes the completion of such an operation.
+    @inlinable
     @inline(__always)
     public static func isKind(_ kind: UInt8) -> Bool { kind < sendKinds.upperBound }
 }

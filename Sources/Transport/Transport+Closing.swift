@@ -6,12 +6,12 @@ import Wire
 extension Transport where Ring: ~Copyable {
     /// Ends a connection without a word.
     public mutating func close(_ index: Int32) {
-        let connection = connections.at(index)
-        guard connection.pointee.isLive else { return }
+        let link = links.at(index)
+        guard link.pointee.isLive else { return }
         unpark(index)
-        connection.pointee.life = .closing
-        reactor.cancel(connection.pointee.receiveToken)
-        reactor.cancel(connection.pointee.sendToken)
+        link.pointee.life = .closing
+        reactor.cancel(link.pointee.receiveToken)
+        reactor.cancel(link.pointee.sendToken)
         restReceiving(index)
         restSending(index)
         disconnectIfHeld(index)
@@ -21,45 +21,46 @@ extension Transport where Ring: ~Copyable {
     /// A peer that reads no more would keep a zero-copy send's memory for as long as it likes: its
     /// notification comes when the bytes are acknowledged, or given up.
     private mutating func disconnectIfHeld(_ index: Int32) {
-        let connection = connections.at(index)
-        guard connection.pointee.unnotified > 0, !connection.pointee.descriptor.isNone else {
+        let link = links.at(index)
+        guard link.pointee.unnotified > 0, !link.pointee.descriptor.isNone else {
             return
         }
-        start(.disconnect, index, .disconnect(connection.pointee.descriptor))
+        start(.disconnect, index, .disconnect(link.pointee.descriptor))
     }
 
     /// Lets go of a socket that is somebody else's from now on, and stays open.
     public mutating func handOver(_ index: Int32) {
-        let connection = connections.at(index)
+        let link = links.at(index)
         precondition(
-            connection.pointee.canReceive && !connection.pointee.isSending,
+            link.pointee.canReceive && !link.pointee.isSending,
             "between two streams nothing of a connection is under way")
-        connection.pointee.descriptor = .none
+        link.pointee.descriptor = .none
         close(index)
     }
 
     /// The socket, for who takes it over.
     @inline(__always)
     public func descriptor(of index: Int32) -> Descriptor {
-        connections.at(index).pointee.descriptor
+        links.at(index).pointee.descriptor
     }
 
     /// The end is news of its own also where there is no socket to close.
+    @usableFromInline
     mutating func closeIfSettled(_ index: Int32) {
-        let connection = connections.at(index)
-        guard connection.pointee.life == .closing, connection.pointee.pending == 0 else { return }
-        let descriptor = connection.pointee.descriptor
-        connection.pointee.life = .ending
-        connection.pointee.isSending = false
+        let link = links.at(index)
+        guard link.pointee.life == .closing, link.pointee.pending == 0 else { return }
+        let descriptor = link.pointee.descriptor
+        link.pointee.life = .ending
+        link.pointee.isSending = false
         start(.close, index, descriptor.isNone ? .nop : .close(descriptor))
     }
 
     /// Gives the place of a connection free that is `closed`.
     public mutating func remove(_ index: Int32) {
         precondition(
-            connections.at(index).pointee.life == .ending
-                && connections.at(index).pointee.pending == 0, "a connection ends before")
-        connections.remove(index)
+            links.at(index).pointee.life == .ending
+                && links.at(index).pointee.pending == 0, "a connection ends before")
+        links.remove(index)
     }
 
     // MARK: After the last frame
@@ -67,42 +68,45 @@ extension Transport where Ring: ~Copyable {
     /// Takes nothing up any more. The buffer of a receive that the kernel still has comes back with
     /// its completion.
     public mutating func stopReceiving(_ index: Int32) {
-        let connection = connections.at(index)
-        connection.pointee.receiving = .dropping
-        connection.pointee.hasNextHeader = false
+        let link = links.at(index)
+        link.pointee.receiving = .dropping
+        link.pointee.hasNextHeader = false
         restReceiving(index)
-        reactor.cancel(connection.pointee.receiveToken)
+        reactor.cancel(link.pointee.receiveToken)
     }
 
     /// After an error frame, with receiving stopped: no more is sent, and what the peer still sends
     /// is dropped until it has read the error and closes; then comes `lingered`. Closing at once
     /// would reset the connection and could take the frame with it.
     public mutating func linger(_ index: Int32) {
-        let connection = connections.at(index)
-        precondition(connection.pointee.receiving == .dropping, "nothing is taken up any more")
-        connection.pointee.isLingering = true
-        start(.shutdown, index, .shutdown(connection.pointee.descriptor, sendingOnly: true))
+        let link = links.at(index)
+        precondition(link.pointee.receiving == .dropping, "nothing is taken up any more")
+        link.pointee.isLingering = true
+        start(.shutdown, index, .shutdown(link.pointee.descriptor, sendingOnly: true))
     }
 
+    @usableFromInline
     mutating func shutDown(_ index: Int32) -> ConnectionNews {
         if settle(index) { discard(index) }
         return .none
     }
 
+    @usableFromInline
     mutating func discard(_ index: Int32) {
-        let connection = connections.at(index)
-        guard connection.pointee.life == .open, connection.pointee.isLingering,
-            connection.pointee.receiveToken == .nobody
+        let link = links.at(index)
+        guard link.pointee.life == .open, link.pointee.isLingering,
+            link.pointee.receiveToken == .nobody
         else { return }
-        connection.pointee.receiveToken = start(
+        link.pointee.receiveToken = start(
             .discard, index,
             .receive(
-                connection.pointee.descriptor, received(of: index),
-                count: Int(connection.pointee.memory.receivedBytes), waitAll: false))
+                link.pointee.descriptor, received(of: index),
+                count: link.pointee.memory.receivedBytes, waitAll: false))
     }
 
+    @usableFromInline
     mutating func discarded(_ index: Int32, _ outcome: Outcome) -> ConnectionNews {
-        connections.at(index).pointee.receiveToken = .nobody
+        links.at(index).pointee.receiveToken = .nobody
         guard settle(index) else { return .none }
         switch outcome {
         case .done(let count) where count > 0: discard(index)

@@ -12,11 +12,9 @@ extension Transport where Ring: ~Copyable {
         _ address: SocketAddress, _ role: Role, _ memory: ConnectionMemory,
         zeroCopyAfter proven: UInt64? = nil
     ) -> Int32? {
-        let connection = Connection(
-            role: role, life: .connecting, descriptor: .none, address: address, memory: memory,
-            zeroCopyAfter: proven)
-        guard let index = connections.insert(connection) else { return nil }
-        connections.at(index).pointee.streamNumber = 1
+        let link = Link(.connecting, .none, address, memory, zeroCopyAfter: proven)
+        guard let index = insert(link, role) else { return nil }
+        links.at(index).pointee.streamNumber = 1
         start(.makeSocket, index, .socket(family: address.family))
         return index
     }
@@ -27,40 +25,45 @@ extension Transport where Ring: ~Copyable {
         _ descriptor: Descriptor, from address: SocketAddress, _ role: Role,
         _ memory: ConnectionMemory, zeroCopyAfter proven: UInt64? = nil
     ) -> Int32? {
-        connections.insert(
-            Connection(
-                role: role, life: .open, descriptor: descriptor, address: address, memory: memory,
-                zeroCopyAfter: proven))
+        insert(Link(.open, descriptor, address, memory, zeroCopyAfter: proven), role)
     }
 
+    private mutating func insert(_ link: Link, _ role: Role) -> Int32? {
+        guard let index = links.insert(link) else { return nil }
+        (roles + Int(index)).initialize(to: role)
+        return index
+    }
+
+    @usableFromInline
     mutating func madeSocket(_ index: Int32, _ outcome: Outcome) -> ConnectionNews {
-        let connection = connections.at(index)
-        if case .done(let number) = outcome { connection.pointee.descriptor = .plain(number) }
+        let link = links.at(index)
+        if case .done(let number) = outcome { link.pointee.descriptor = .plain(number) }
         guard settle(index) else { return .none }
         switch outcome {
         case .done:
-            reactor.ring.configure(connection.pointee.descriptor)
+            reactor.ring.configure(link.pointee.descriptor)
             connect(index)
-        case .again: start(.makeSocket, index, .socket(family: connection.pointee.address.family))
+        case .again: start(.makeSocket, index, .socket(family: link.pointee.address.family))
         case .cancelled, .disconnected, .full, .failed: return .noSocket(outcome.errno)
         }
         return .none
     }
 
     private mutating func connect(_ index: Int32) {
-        let connection = connections.at(index)
-        connection.pointee.pending += 1
+        let link = links.at(index)
+        link.pointee.pending += 1
         let context = OperationContext(
             kind: ConnectionOperation.connect.rawValue, owner: UInt32(index))
-        connection.pointee.sendToken = reactor.connect(
-            connection.pointee.descriptor, to: connection.pointee.address, context)
+        link.pointee.sendToken = reactor.connect(
+            link.pointee.descriptor, to: link.pointee.address, context)
     }
 
+    @usableFromInline
     mutating func connected(_ index: Int32, _ outcome: Outcome) -> ConnectionNews {
         guard settle(index) else { return .none }
         switch outcome {
         case .done:
-            connections.at(index).pointee.life = .open
+            links.at(index).pointee.life = .open
             restReceiving(index)
             return .opened
         case .again: connect(index)
@@ -73,21 +76,21 @@ extension Transport where Ring: ~Copyable {
 
     /// The next stream begins on a connection that this side opened.
     public mutating func beginStream(_ index: Int32) {
-        beginStream(index, number: connections.at(index).pointee.streamNumber &+ 1)
+        beginStream(index, number: links.at(index).pointee.streamNumber &+ 1)
     }
 
     /// A stream begins, under its opener's number: both ends count their frames from 0.
     public mutating func beginStream(_ index: Int32, number: UInt32) {
-        connections.at(index).pointee.streamNumber = number
-        connections.at(index).pointee.sequence = 0
+        links.at(index).pointee.streamNumber = number
+        links.at(index).pointee.sequence = 0
     }
 
     // MARK: Between two streams
 
     /// Keeps a connection whose stream is over for the next one to the same address.
     public mutating func park(_ index: Int32) {
-        precondition(!connections.at(index).pointee.isParked, "a connection is parked once")
-        connections.at(index).pointee.isParked = true
+        precondition(!links.at(index).pointee.isParked, "a connection is parked once")
+        links.at(index).pointee.isParked = true
         parked.add(index)
         restReceiving(index)
     }
@@ -96,7 +99,7 @@ extension Transport where Ring: ~Copyable {
     public mutating func takeParked(to address: SocketAddress) -> Int32? {
         var next = parked.newest
         while let index = next {
-            if connections.at(index).pointee.address.isSame(as: address) {
+            if links.at(index).pointee.address.isSame(as: address) {
                 unpark(index)
                 restReceiving(index)
                 beginStream(index)
@@ -112,8 +115,8 @@ extension Transport where Ring: ~Copyable {
     public var oldestParked: Int32? { parked.oldest }
 
     mutating func unpark(_ index: Int32) {
-        guard connections.at(index).pointee.isParked else { return }
-        connections.at(index).pointee.isParked = false
+        guard links.at(index).pointee.isParked else { return }
+        links.at(index).pointee.isParked = false
         parked.remove(index)
     }
 }

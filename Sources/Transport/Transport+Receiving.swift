@@ -6,12 +6,13 @@ import Wire
 extension Transport where Ring: ~Copyable {
     /// Asks for the next frame's header, within `span` nanoseconds if that is given.
     /// - Returns: news when it is here already, `none` when they follow.
+    @inlinable
     public mutating func receiveHeader(
         _ index: Int32, within span: UInt64? = nil
     ) -> ConnectionNews {
-        let connection = connections.at(index)
-        precondition(connection.pointee.canReceive, "one thing is received at a time")
-        guard !connection.pointee.hasNextHeader else { return headerComplete(index) }
+        let link = links.at(index)
+        precondition(link.pointee.canReceive, "one thing is received at a time")
+        guard !link.pointee.hasNextHeader else { return headerComplete(index) }
         begin(.header, index, memory(of: index), FrameHeader.byteCount)
         if let span { awaitReceiving(index, within: span) }
         return .none
@@ -19,25 +20,28 @@ extension Transport where Ring: ~Copyable {
 
     /// Asks for the last header's body, and what it promised behind, in a buffer's memory;
     /// `payload` follows. The transport has the receiver's hold until then.
+    @inlinable
     public mutating func receivePayload(
         _ index: Int32, buffer: Int32, at start: UnsafeMutableRawPointer
     ) {
-        let header = connections.at(index).pointee.header
-        begin(.body, index, start, Self.bytes(of: header), buffer: buffer)
+        let header = links.at(index).pointee.header
+        begin(.body, index, start, header.bodyBytes, buffer: buffer)
         awaitProgress(index)
     }
 
     /// The same in the connection's own memory; `body` follows.
+    @inlinable
     public mutating func receiveBody(_ index: Int32) {
-        let header = connections.at(index).pointee.header
-        begin(.body, index, received(of: index), Self.bytes(of: header))
+        let header = links.at(index).pointee.header
+        begin(.body, index, received(of: index), header.bodyBytes)
         awaitProgress(index)
     }
 
     /// The same without a header behind it, for answers: these promise none.
     /// - Returns: `body` when there are no bytes to wait for.
+    @inlinable
     public mutating func receiveAnswer(_ index: Int32) -> ConnectionNews {
-        let count = Int(connections.at(index).pointee.header.payloadLength)
+        let count = Int(links.at(index).pointee.header.payloadLength)
         guard count > 0 else { return .body }
         begin(.body, index, received(of: index), count)
         awaitProgress(index)
@@ -45,22 +49,18 @@ extension Transport where Ring: ~Copyable {
     }
 
     /// Asks for at most `count` bytes, whatever they are; `bytes` follows.
+    @inlinable
     public mutating func receiveBytes(
         _ index: Int32, at start: UnsafeMutableRawPointer, count: Int
     ) {
         begin(.bytes, index, start, count)
     }
 
-    /// The body, and with it the next header when that was promised.
-    public static func bytes(of header: FrameHeader) -> Int {
-        Int(header.payloadLength) + (header.flags.contains(.more) ? FrameHeader.byteCount : 0)
-    }
-
     /// A frame whose body came some other way, as if it had been received here.
     public mutating func take(_ header: FrameHeader, body: [UInt8], _ index: Int32) {
-        let connection = connections.at(index)
-        precondition(body.count <= Int(connection.pointee.memory.receivedBytes), "a body fits")
-        connection.pointee.header = header
+        let link = links.at(index)
+        precondition(body.count <= link.pointee.memory.receivedBytes, "a body fits")
+        link.pointee.header = header
         let start = received(of: index)
         body.withUnsafeBytes { bytes in
             guard let base = bytes.baseAddress else { return }
@@ -69,60 +69,64 @@ extension Transport where Ring: ~Copyable {
         takeNextHeader(index, behind: start, body.count)
     }
 
+    @inlinable
     @inline(__always)
-    private mutating func begin(
-        _ receiving: Receiving, _ index: Int32, _ start: UnsafeMutableRawPointer,
+    mutating func begin(
+        _ receiving: Link.Receiving, _ index: Int32, _ start: UnsafeMutableRawPointer,
         _ count: Int, buffer: Int32 = -1
     ) {
-        let connection = connections.at(index)
-        precondition(connection.pointee.canReceive, "one thing is received at a time")
-        connection.pointee.receiving = receiving
-        connection.pointee.receive = Transfer(start: start, count: count, buffer: buffer)
+        let link = links.at(index)
+        precondition(link.pointee.canReceive, "one thing is received at a time")
+        link.pointee.receiving = receiving
+        link.pointee.receive = Transfer(start, count: count, buffer: buffer)
         receiveMore(index)
     }
 
-    private mutating func receiveMore(_ index: Int32) {
-        let connection = connections.at(index)
-        let transfer = connection.pointee.receive
+    @inlinable
+    mutating func receiveMore(_ index: Int32) {
+        let link = links.at(index)
+        let transfer = link.pointee.receive
         let operation: ConnectionOperation =
-            switch connection.pointee.receiving {
+            switch link.pointee.receiving {
             case .header: .receiveHeader
             case .body: .receiveBody
             case .bytes: .receiveBytes
             case .nothing, .dropping: preconditionFailure("something is being received")
             }
-        connection.pointee.receiveToken = start(
+        link.pointee.receiveToken = start(
             operation.rawValue, index, buffer: transfer.buffer,
             .receive(
-                connection.pointee.descriptor, transfer.rest, count: transfer.left,
-                waitAll: connection.pointee.receiving == .body))
+                link.pointee.descriptor, transfer.rest, count: transfer.left,
+                waitAll: link.pointee.receiving == .body))
     }
 
-    private mutating func awaitProgress(_ index: Int32) {
+    @inlinable
+    mutating func awaitProgress(_ index: Int32) {
         guard let progressTimeout else { return }
         awaitReceiving(index, within: progressTimeout)
     }
 
+    @inlinable
     mutating func received(_ index: Int32, _ event: Event) -> ConnectionNews {
-        let connection = connections.at(index)
+        let link = links.at(index)
         let buffer = event.operation.buffer
-        connection.pointee.receiveToken = .nobody
-        guard settle(index), connection.pointee.receiving != .dropping else {
+        link.pointee.receiveToken = .nobody
+        guard settle(index), link.pointee.receiving != .dropping else {
             discard(index)
             return buffer >= 0 ? .letGo(buffer: buffer) : .none
         }
-        let before = connection.pointee.receive.done
-        let step = connection.pointee.receive.take(event.outcome)
+        let before = link.pointee.receive.done
+        let step = link.pointee.receive.take(event.outcome)
         switch step {
         case .more, .whole:
-            let done = connection.pointee.receive.done
-            if connection.pointee.receiving == .bytes, done > 0 {
-                connection.pointee.receiving = .nothing
+            let done = link.pointee.receive.done
+            if link.pointee.receiving == .bytes, done > 0 {
+                link.pointee.receiving = .nothing
                 return .bytes(done)
             }
             guard step == .more else { return receivedWhole(index) }
             // A frame that has begun has its own deadline, which more bytes do not move.
-            if connection.pointee.receiving == .header, before == 0, done > 0 {
+            if link.pointee.receiving == .header, before == 0, done > 0 {
                 awaitProgress(index)
             }
             receiveMore(index)
@@ -132,49 +136,53 @@ extension Transport where Ring: ~Copyable {
         }
     }
 
-    private mutating func ended(
+    @usableFromInline
+    mutating func ended(
         _ index: Int32, _ number: Int32, _ hasBegun: Bool
     ) -> ConnectionNews {
-        let connection = connections.at(index)
-        let isBody = connection.pointee.receiving == .body
-        connection.pointee.receiving = .nothing
+        let link = links.at(index)
+        let isBody = link.pointee.receiving == .body
+        link.pointee.receiving = .nothing
         return .ended(
             number, isInside: number == 0 && (isBody || hasBegun),
-            buffer: connection.pointee.receive.buffer)
+            buffer: link.pointee.receive.buffer)
     }
 
-    private mutating func receivedWhole(_ index: Int32) -> ConnectionNews {
-        let connection = connections.at(index)
-        let transfer = connection.pointee.receive
-        guard connection.pointee.receiving == .body else { return headerComplete(index) }
-        connection.pointee.receiving = .nothing
+    @inlinable
+    mutating func receivedWhole(_ index: Int32) -> ConnectionNews {
+        let link = links.at(index)
+        let transfer = link.pointee.receive
+        guard link.pointee.receiving == .body else { return headerComplete(index) }
+        link.pointee.receiving = .nothing
         restReceiving(index)
         takeNextHeader(index, behind: transfer.start.unsafelyUnwrapped, transfer.count)
         return transfer.buffer >= 0 ? .payload(buffer: transfer.buffer) : .body
     }
 
     /// The header that came behind a body goes to where every header is parsed.
-    private mutating func takeNextHeader(
+    @inlinable
+    mutating func takeNextHeader(
         _ index: Int32, behind start: UnsafeMutableRawPointer, _ count: Int
     ) {
-        let length = Int(connections.at(index).pointee.header.payloadLength)
+        let length = Int(links.at(index).pointee.header.payloadLength)
         guard count > length else { return }
         memory(of: index).copyMemory(from: start + length, byteCount: FrameHeader.byteCount)
-        connections.at(index).pointee.hasNextHeader = true
+        links.at(index).pointee.hasNextHeader = true
     }
 
     /// The 128 bytes in the connection's memory are a header.
-    private mutating func headerComplete(_ index: Int32) -> ConnectionNews {
-        let connection = connections.at(index)
-        connection.pointee.receiving = .nothing
-        connection.pointee.hasNextHeader = false
+    @inlinable
+    mutating func headerComplete(_ index: Int32) -> ConnectionNews {
+        let link = links.at(index)
+        link.pointee.receiving = .nothing
+        link.pointee.hasNextHeader = false
         restReceiving(index)
         let start = memory(of: index)
         do throws(FrameHeader.Malformed) {
-            connection.pointee.header = try FrameHeader(decoding: start)
+            link.pointee.header = try FrameHeader(decoding: start)
         } catch {
             if error.status == .badVersion {
-                connection.pointee.peerVersion = start.load(fromByteOffset: 4, as: UInt8.self)
+                link.pointee.peerVersion = start.load(fromByteOffset: 4, as: UInt8.self)
             }
             return .badHeader(error.status)
         }

@@ -17,12 +17,18 @@ public struct Transport<Ring: RingBackend & ~Copyable, Role: BitwiseCopyable>: ~
 
     /// What has begun, a frame or its body, must be whole within this, nanoseconds; `nil`: its user
     /// keeps deadlines of its own.
+    @usableFromInline
     let progressTimeout: UInt64?
-    var connections: Slab<Connection<Role>>
+    @usableFromInline
+    var links: Slab<Link>
+    @usableFromInline
+    let roles: UnsafeMutablePointer<Role>
+    @usableFromInline
+    let memory: UnsafeMutableRawPointer
+    @usableFromInline
+    let memoryBytes: Int
     /// Open connections without a stream, in the order in which they lost it.
     var parked: AgeList
-    private let memory: UnsafeMutableRawPointer
-    private let memoryBytes: Int
 
     /// - Parameters:
     ///   - memoryBytes: each connection's own memory: what its `ConnectionMemory` names.
@@ -37,42 +43,51 @@ public struct Transport<Ring: RingBackend & ~Copyable, Role: BitwiseCopyable>: ~
         self.memoryBytes = (memoryBytes + 63) / 64 * 64
         self.progressTimeout = progressTimeout
         memory = .allocate(byteCount: connections * self.memoryBytes, alignment: 64)
-        self.connections = Slab(capacity: connections)
+        links = Slab(capacity: connections)
+        roles = .allocate(capacity: connections)
         parked = AgeList(places: connections)
         reactor = Reactor(ring: ring, operations: operations, timers: 2 * connections + timers)
     }
 
-    deinit { memory.deallocate() }
+    deinit {
+        roles.deallocate()
+        memory.deallocate()
+    }
 
-    // A call that only borrows `self` copies all of it to the stack first: what every frame asks is
-    // inlined, or is `mutating` and gets an address.
+    // What every frame does is `@inlinable`, so that it is compiled anew for its user's ring. And a
+    // call that only borrows `self` copies all of it to the stack first: so it is inlined too, or
+    // `mutating`, which gets an address.
 
-    public var count: Int { connections.count }
-    public var isFull: Bool { connections.isFull }
+    public var count: Int { links.count }
+    public var isFull: Bool { links.isFull }
 
+    @inlinable
     @inline(__always)
-    public func isUsed(_ index: Int32) -> Bool { connections.isUsed(index) }
+    public func isUsed(_ index: Int32) -> Bool { links.isUsed(index) }
 
-    /// The connection, in place. Valid until it is removed.
+    @inlinable
     @inline(__always)
-    public func at(_ index: Int32) -> UnsafeMutablePointer<Connection<Role>> {
-        connections.at(index)
+    public func at(_ index: Int32) -> Connection<Role> {
+        Connection(links.at(index), roles + Int(index))
     }
 
     /// Where the header of a connection's next frame is received.
+    @inlinable
     @inline(__always)
     func memory(of index: Int32) -> UnsafeMutableRawPointer {
         memory + Int(index) * memoryBytes
     }
 
     /// Where a body without a buffer lies.
+    @inlinable
     @inline(__always)
     public func received(of index: Int32) -> UnsafeMutableRawPointer {
-        memory(of: index) + Int(connections.at(index).pointee.memory.receivedOffset)
+        memory(of: index) + links.at(index).pointee.memory.receivedOffset
     }
 
     /// Takes a completion of an operation of `ConnectionOperation.isKind`; its owner is the
     /// connection.
+    @inlinable
     public mutating func handle(
         _ event: Event, _ buffers: inout BufferPool
     ) -> ConnectionNews {
@@ -90,7 +105,7 @@ public struct Transport<Ring: RingBackend & ~Copyable, Role: BitwiseCopyable>: ~
             _ = settle(index)
             return .none
         case .close:
-            connections.at(index).pointee.pending -= 1
+            links.at(index).pointee.pending -= 1
             return .closed
         }
     }
@@ -98,12 +113,13 @@ public struct Transport<Ring: RingBackend & ~Copyable, Role: BitwiseCopyable>: ~
     // Every operation is counted at its connection, so that nothing is freed while the kernel may
     // still complete it.
 
+    @inlinable
     @inline(__always)
     @discardableResult
     mutating func start(
         _ kind: UInt8, _ index: Int32, buffer: Int32 = -1, argument: UInt64 = 0, _ request: Request
     ) -> OperationToken {
-        connections.at(index).pointee.pending += 1
+        links.at(index).pointee.pending += 1
         return reactor.start(
             request,
             OperationContext(
@@ -117,19 +133,20 @@ public struct Transport<Ring: RingBackend & ~Copyable, Role: BitwiseCopyable>: ~
 
     /// An operation of a connection completed. `false`: the connection closes and only waits for
     /// its operations.
+    @inlinable
     @inline(__always)
     mutating func settle(_ index: Int32) -> Bool {
-        let connection = connections.at(index)
-        connection.pointee.pending -= 1
-        guard connection.pointee.life == .closing else { return true }
+        let link = links.at(index)
+        link.pointee.pending -= 1
+        guard link.pointee.life == .closing else { return true }
         closeIfSettled(index)
         return false
     }
 
     /// What holds between two events, whatever they are.
     public mutating func checkInvariants() {
-        for index in 0..<Int32(capacity) where connections.isUsed(index) {
-            connections.at(index).pointee.checkInvariants()
+        for index in 0..<Int32(capacity) where links.isUsed(index) {
+            links.at(index).pointee.checkInvariants()
         }
     }
 }
@@ -151,7 +168,7 @@ extension Transport where Ring: ~Copyable {
                 return .timer(Int(owner) - 2 * capacity)
             }
             let index = Int32(owner / 2)
-            guard connections.isUsed(index), connections.at(index).pointee.isLive else {
+            guard links.isUsed(index), links.at(index).pointee.isLive else {
                 continue
             }
             return owner % 2 == 0 ? .receiving(index) : .sending(index)
@@ -160,31 +177,35 @@ extension Transport where Ring: ~Copyable {
     }
 
     /// What is awaited is to come within `span` nanoseconds.
+    @inlinable
     @inline(__always)
     public mutating func awaitReceiving(_ index: Int32, within span: UInt64) {
-        reactor.timers.clear(UInt32(index) * 2)
         reactor.timers.arm(UInt32(index) * 2, at: reactor.now &+ span)
     }
 
+    @inlinable
     @inline(__always)
     public mutating func restReceiving(_ index: Int32) { reactor.timers.clear(UInt32(index) * 2) }
 
     /// What is being sent is to be taken within `span` nanoseconds.
+    @inlinable
     @inline(__always)
     public mutating func awaitSending(_ index: Int32, within span: UInt64) {
         reactor.timers.arm(UInt32(index) * 2 + 1, at: reactor.now &+ span)
     }
 
+    @inlinable
     @inline(__always)
     mutating func restSending(_ index: Int32) { reactor.timers.clear(UInt32(index) * 2 + 1) }
 
     /// Sets one of the user's deadlines anew.
+    @inlinable
     @inline(__always)
     public mutating func arm(timer: Int, within span: UInt64) {
-        clear(timer: timer)
         reactor.timers.arm(UInt32(2 * capacity + timer), at: reactor.now &+ span)
     }
 
+    @inlinable
     @inline(__always)
     public mutating func clear(timer: Int) { reactor.timers.clear(UInt32(2 * capacity + timer)) }
 }

@@ -5,8 +5,9 @@
 /// the first large send of a connection tries it, and the kernel's own report
 /// (`SEND_ZC_REPORT_USAGE`, Linux 6.2) decides for the rest of the connection's life. A kernel that
 /// reports nothing counts as one that did not copy.
-public struct ZeroCopy: BitwiseCopyable, Equatable {
-    public enum State: UInt8, BitwiseCopyable {
+@usableFromInline
+struct ZeroCopy: BitwiseCopyable, Equatable {
+    enum State: UInt8 {
         /// Nothing large was sent yet, or nothing may be sent so.
         case untried, off
         /// The first one is on its way.
@@ -15,14 +16,15 @@ public struct ZeroCopy: BitwiseCopyable, Equatable {
     }
 
     /// Below this a copy costs less than the notification.
-    public static let leastBytes = 32 << 10
+    static let leastBytes = 32 << 10
 
-    public private(set) var state: State
+    private(set) var state: State
 
-    public init(isAllowed: Bool) { state = isAllowed ? .untried : .off }
+    init(isAllowed: Bool) { state = isAllowed ? .untried : .off }
 
     /// Decides for one send; a `true` is followed by `heard`.
-    public mutating func takes(bytes: Int) -> Bool {
+    @usableFromInline
+    mutating func takes(bytes: Int) -> Bool {
         guard bytes >= Self.leastBytes else { return false }
         switch state {
         case .untried:
@@ -34,7 +36,7 @@ public struct ZeroCopy: BitwiseCopyable, Equatable {
     }
 
     /// What the notification of a send reported.
-    public mutating func heard(copied: Bool) {
+    mutating func heard(copied: Bool) {
         if copied { state = .copies } else if state == .trying { state = .pays }
     }
 }

@@ -78,10 +78,10 @@ private struct Pair {
             switch news {
             case .opened: end.receiveHeader(index)
             case .header:
-                #expect(end.transport.at(index).pointee.header.sequence == UInt32(got.count))
+                #expect(end.transport.at(index).header.sequence == UInt32(got.count))
                 end.receivePayload(index)
             case .payload(let buffer):
-                got.append(end.transport.at(index).pointee.header.payloadLength)
+                got.append(end.transport.at(index).header.payloadLength)
                 end.give(buffer)
                 end.receiveHeader(index)
             default: Issue.record("\(news)")
@@ -105,7 +105,7 @@ private struct Pair {
         let operations = pair.server.transport.reactor.counters.operations
         pair.server.receiveHeader(server)
         #expect(pair.server.news.last == .header)
-        #expect(pair.server.transport.at(server).pointee.header.length == 7)
+        #expect(pair.server.transport.at(server).header.length == 7)
         #expect(pair.server.transport.reactor.counters.operations == operations)
     }
 
@@ -196,7 +196,7 @@ private struct Pair {
             return
         }
         #expect(bytes > 0 && bytes < 700_000 && buffer >= 0)
-        #expect(pair.client.transport.at(client).pointee.isOpen)
+        #expect(pair.client.transport.at(client).isOpen)
     }
 
     // MARK: The end
@@ -224,7 +224,7 @@ private struct Pair {
         pair.server.transport.stopReceiving(server)
         pair.server.send(FrameHeader(.error), server)
         #expect(pair.run { pair.client.news.contains(.header) })
-        #expect(pair.client.transport.at(client).pointee.header.operation == .error)
+        #expect(pair.client.transport.at(client).header.operation == .error)
         pair.client.transport.close(client)
         #expect(pair.run { pair.server.news.contains(.lingered) })
         #expect(pair.server.freeBuffers == 4)
@@ -257,7 +257,7 @@ private struct Pair {
         #expect(pair.client.transport.takeParked(to: other) == nil)
         #expect(pair.client.transport.oldestParked == first)
         #expect(pair.client.transport.takeParked(to: pair.address) == second)
-        #expect(pair.client.transport.at(second).pointee.streamNumber == 2)
+        #expect(pair.client.transport.at(second).streamNumber == 2)
         pair.client.transport.close(first)
         #expect(pair.client.transport.takeParked(to: pair.address) == nil)
     }

@@ -1,4 +1,5 @@
 import Reactor
+import Transport
 import Wire
 
 // Step 6 of the write path: what is true of this node and all behind it goes back up. One control
@@ -8,15 +9,16 @@ extension Datanode where Ring: ~Copyable {
     /// Sends the next control frame an inbound connection owes, if any: an error, a seal's answer,
     /// or an ack.
     mutating func sendControl(_ index: Int32) {
-        let connection = core.connections.at(index)
-        guard connection.pointee.life == .open, !connection.pointee.isSendingControl,
-            !connection.pointee.isSendingFrame, connection.pointee.role == .inbound
+        let connection = core.transport.at(index)
+        let role = connection.role
+        guard connection.isOpen, !connection.isSending, !role.isInsideFrame,
+            role.side == .inbound
         else { return }
-        if let failure = connection.pointee.failure {
-            if !connection.pointee.isFailureSent { sendError(index, failure) }
+        if let failure = role.failure {
+            if !role.isFailureSent { sendError(index, failure) }
             return
         }
-        let stream = connection.pointee.stream
+        let stream = role.stream
         guard stream >= 0 else { return }
         let entry = writes.at(stream)
         guard entry.pointee.upstream == index, entry.pointee.join.isFileReady else { return }
@@ -26,23 +28,22 @@ extension Datanode where Ring: ~Copyable {
             var header = answer(.ack, index)
             header.progress = entry.pointee.join.take()
             core.counters.acksSent &+= 1
-            core.send(index, header, payload: [])
+            core.send(.sendControl, index, header)
         }
     }
 
     private mutating func answer(_ operation: FrameOperation, _ index: Int32) -> FrameHeader {
-        let connection = core.connections.at(index)
+        let connection = core.transport.at(index)
         var header = FrameHeader(operation)
-        header.stream = connection.pointee.streamNumber
-        header.sequence = connection.pointee.sequence
-        connection.pointee.sequence &+= 1
-        connection.pointee.prove(&header)
-        if connection.pointee.stream >= 0 {
-            header.block = writes.at(connection.pointee.stream).pointee.block
-            header.epoch = writes.at(connection.pointee.stream).pointee.epoch
+        core.transport.number(&header, index)
+        connection.role.prove(&header)
+        let stream = connection.role.stream
+        if stream >= 0 {
+            header.block = writes.at(stream).pointee.block
+            header.epoch = writes.at(stream).pointee.epoch
         } else {
-            header.block = connection.pointee.header.block
-            header.epoch = connection.pointee.header.epoch
+            header.block = connection.header.block
+            header.epoch = connection.header.epoch
         }
         return header
     }
@@ -53,8 +54,8 @@ extension Datanode where Ring: ~Copyable {
         var header = answer(.error, index)
         header.status = status
         header.checksum = CRC32C.of(payload)
-        core.connections.at(index).pointee.isFailureSent = true
-        core.send(index, header, payload: payload)
+        core.transport.at(index).role.isFailureSent = true
+        core.send(.sendControl, index, header, payload: payload)
     }
 
     private mutating func sendSealed(_ index: Int32, _ stream: Int32, _ level: Level) {
@@ -73,22 +74,22 @@ extension Datanode where Ring: ~Copyable {
         header.progress = entry.pointee.join.take()
         header.length = receipt.length
         header.checksum = receipt.checksum
-        core.send(index, header, payload: receipt.signed(with: key))
+        core.send(.sendControl, index, header, payload: receipt.signed(with: key))
     }
 
     /// A control frame is out: what waits behind it follows.
     mutating func controlSent(_ index: Int32) {
-        let connection = core.connections.at(index)
-        let stream = connection.pointee.stream
-        guard connection.pointee.role == .inbound else {
+        let connection = core.transport.at(index)
+        let stream = connection.role.stream
+        guard connection.role.side == .inbound else {
             return stream >= 0 ? proceed(stream) : ()
         }
-        if connection.pointee.isFailureSent { return core.linger(index) }
+        if connection.role.isFailureSent { return core.transport.linger(index) }
         if stream >= 0, writes.at(stream).pointee.seal.isWanted,
             writes.at(stream).pointee.seal.isAnswered
         {
             // The stream's last answer is out: the connection is free for the next one.
-            connection.pointee.answered = writes.at(stream).pointee.block
+            connection.role.answered = writes.at(stream).pointee.block
             detach(index)
             resume(index)
         }

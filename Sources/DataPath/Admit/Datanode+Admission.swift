@@ -8,10 +8,10 @@ extension Datanode where Ring: ~Copyable {
     mutating func admitWrite(_ index: Int32, _ header: FrameHeader) {
         switch core.judge(index, header, mode: .write) {
         case .failure(let refused):
-            core.connections.at(index).pointee.beginStream(header, key: nil)
+            core.beginStream(index, header, key: nil)
             fail(index, refused.status)
         case .success(let admitted):
-            core.connections.at(index).pointee.beginStream(header, key: admitted.key)
+            core.beginStream(index, header, key: admitted.key)
             switch writes.findOrMake(admitted, expected: header.length, &core) {
             case .failure(let refused): fail(index, refused.status)
             case .success(let stream):
@@ -29,7 +29,7 @@ extension Datanode where Ring: ~Copyable {
         let previous = entry.pointee.upstream
         entry.pointee.upstream = index
         if previous >= 0 {
-            core.connections.at(previous).pointee.stream = -1
+            core.transport.at(previous).role.stream = -1
             core.connections.places.rest(previous)
             fail(previous, .superseded)
         }
@@ -40,7 +40,7 @@ extension Datanode where Ring: ~Copyable {
         entry.pointee.join.restart()
         entry.pointee.seal.restart(isBegun: entry.pointee.file.isSealBegun)
         entry.pointee.flush.restart()
-        core.connections.at(index).pointee.stream = stream
+        core.transport.at(index).role.stream = stream
         core.connections.places.begin(index)
         if !entry.pointee.isTail { dial(stream, for: index) }
         proceed(stream)
@@ -53,7 +53,7 @@ extension Core where Ring: ~Copyable {
     mutating func judge(
         _ index: Int32, _ header: FrameHeader, mode: Token.Modes
     ) -> Result<TokenCheck.Admitted, TokenCheck.Refused> {
-        let memory = connections.received(of: index)
+        let memory = transport.received(of: index)
         let bytes = UnsafeRawBufferPointer(start: memory, count: Int(header.payloadLength))
         guard CRC32C.of(memory, count: bytes.count) == header.checksum else {
             return .failure(TokenCheck.Refused(status: .badPayloadChecksum))

@@ -1,15 +1,12 @@
 import Reactor
+import System
+import Transport
 import Wire
 
-/// The connections of a reactor: their records, the memory that each has of its own, and the places
-/// they take.
+/// What a datanode keeps of its connections beside the transport that carries them: who takes their
+/// places, and how they come in.
 struct Connections: ~Copyable {
-    private var table: Slab<Connection>
-    /// `Connection.memoryBytes` for each connection.
-    private let memory: UnsafeMutableRawPointer
     var places: ConnectionPlaces
-    /// Idle connections to successors, the oldest first.
-    var parked: [Int32] = []
     /// What a failed connection's error frame will say.
     var reports: [Int32: ErrorReport] = [:]
     /// Of the challenges to next nodes.
@@ -18,47 +15,96 @@ struct Connections: ~Copyable {
     let listener: Descriptor
     /// An accept is in flight.
     var isAccepting = false
-    let mayZeroCopy: Bool
 
-    init(
-        _ budget: Budget, listener: Descriptor, door: ReactorDoor?, random: ChallengeRandom,
-        mayZeroCopy: Bool
-    ) {
-        table = Slab(capacity: budget.connections)
-        memory = .allocate(byteCount: budget.connections * Connection.memoryBytes, alignment: 64)
+    init(_ budget: Budget, listener: Descriptor, door: ReactorDoor?, random: ChallengeRandom) {
         places = ConnectionPlaces(budget, door: door)
         self.random = random
         self.listener = listener
-        self.mayZeroCopy = mayZeroCopy
+    }
+}
+
+extension Core where Ring: ~Copyable {
+    // MARK: Coming in
+
+    /// Keeps one accept in flight while there is room for a connection; the kernel's backlog holds
+    /// the others. Several reactors accept on one socket: the kernel wakes one of those that wait.
+    mutating func startAccept() {
+        guard !connections.isAccepting, !isStopping else { return }
+        guard connections.places.reserve(for: .accept) else { return }
+        connections.isAccepting = true
+        let listener = connections.listener
+        let isFixed = share.isWhole
+        let context = OperationContext(kind: OperationKind.accept.rawValue, owner: 0)
+        reactor.start(context) { memory in
+            let address = memory.bindMemory(to: SocketAddress.self, capacity: 1)
+            address.initialize(to: SocketAddress())
+            return isFixed
+                ? .accept(listener, address: address)
+                : .acceptPlain(listener, address: address)
+        }
     }
 
-    deinit { memory.deallocate() }
-
-    var capacity: Int {
-        @inline(__always) get { table.capacity }
-    }
-    var count: Int {
-        @inline(__always) get { table.count }
+    /// After how many bytes payload may go out without a copy; `nil`: never.
+    mutating func zeroCopyAfter(_ side: ConnectionRole.Side) -> UInt64? {
+        guard mayZeroCopy else { return nil }
+        return side == .inbound ? Budget.provenBytes : 0
     }
 
-    @inline(__always)
-    func at(_ index: Int32) -> UnsafeMutablePointer<Connection> { table.at(index) }
+    // MARK: Streams
 
-    @inline(__always)
-    func isUsed(_ index: Int32) -> Bool { table.isUsed(index) }
-
-    mutating func insert(_ connection: Connection) -> Int32? { table.insert(connection) }
-
-    mutating func remove(_ index: Int32) { table.remove(index) }
-
-    @inline(__always)
-    func memory(of index: Int32) -> UnsafeMutableRawPointer {
-        memory + Int(index) * Connection.memoryBytes
+    /// A stream begins on a connection that came in: answers repeat its number.
+    /// - Parameter key: `nil` when its token is not good: nothing can be proved then.
+    mutating func beginStream(_ index: Int32, _ opening: FrameHeader, key: StreamKey?) {
+        transport.beginStream(index, number: opening.stream)
+        transport.at(index).role.beginStream(opening, key: key)
     }
 
-    /// Where a connection's control payload is received.
-    @inline(__always)
-    func received(of index: Int32) -> UnsafeMutableRawPointer {
-        memory(of: index) + at(index).pointee.receivedOffset
+    /// Sends one frame from the connection's own memory.
+    mutating func send(
+        _ kind: OperationKind, _ index: Int32, _ header: FrameHeader, payload: [UInt8] = []
+    ) {
+        payload.withUnsafeBytes { transport.fill(index, header, $0) }
+        transport.sendFrame(index, kind: kind.rawValue)
+    }
+
+    // MARK: Letting go
+
+    /// A connection without a stream gives its place up when places run short, but not while the
+    /// kernel holds bytes of its last answer: closing would take them back.
+    mutating func restIfSettled(_ index: Int32) {
+        let connection = transport.at(index)
+        let role = connection.role
+        guard connection.isOpen, role.side == .inbound, role.stream < 0, role.reader < 0,
+            role.failure == nil, !connection.isHeld
+        else { return }
+        connections.places.rest(index)
+    }
+
+    /// Ends a connection that carries nothing any more.
+    mutating func end(_ index: Int32) {
+        leave(index)
+        transport.close(index)
+    }
+
+    /// The connection is another reactor's now; its descriptor stays open. The record stays while
+    /// the kernel still has memory of a zero-copy send.
+    mutating func handOver(_ index: Int32) {
+        counters.connectionsMoved &+= 1
+        leave(index)
+        transport.handOver(index)
+    }
+
+    private mutating func leave(_ index: Int32) {
+        let role = transport.at(index).role
+        precondition(role.stream < 0 && role.reader < 0, "who closes has let go")
+        connections.places.leave(index)
+        connections.reports[index] = nil
+    }
+
+    /// The kernel has let go of it.
+    mutating func closed(_ index: Int32) {
+        transport.remove(index)
+        connections.places.left()
+        startAccept()
     }
 }

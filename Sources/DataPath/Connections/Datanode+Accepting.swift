@@ -24,16 +24,16 @@ extension Datanode where Ring: ~Copyable {
         case .failed:
             // Out of descriptors or of fixed files: a connection that ends starts the next accept.
             core.connections.places.release()
-            if core.connections.count == 0 { core.startAccept() }
+            if core.transport.count == 0 { core.startAccept() }
         }
     }
 
     /// Takes in a connection whose place was reserved, from the listener or from another reactor.
     mutating func enter(_ descriptor: Descriptor, _ address: SocketAddress) -> Int32 {
-        let connection = Connection(
-            role: .inbound, life: .open, descriptor: descriptor, address: address,
-            zeroCopy: ZeroCopy(isAllowed: core.connections.mayZeroCopy))
-        guard let index = core.connections.insert(connection) else {
+        let index = core.transport.adopt(
+            descriptor, from: address, ConnectionRole(.inbound), .inbound,
+            zeroCopyAfter: core.zeroCopyAfter(.inbound))
+        guard let index else {
             preconditionFailure("a connection comes in with a place reserved")
         }
         if let oldest = core.connections.places.enter(index) {
@@ -47,7 +47,7 @@ extension Datanode where Ring: ~Copyable {
     /// the kernel's backlog holds who comes.
     mutating func makeRoom() {
         while core.connections.places.isCrowded,
-            let index = core.connections.places.givesWay ?? core.connections.parked.first
+            let index = core.connections.places.givesWay ?? core.transport.oldestParked
         {
             core.counters.connectionsGivenUp &+= 1
             close(index)

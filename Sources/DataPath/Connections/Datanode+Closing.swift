@@ -11,45 +11,40 @@ extension Datanode where Ring: ~Copyable {
 
     /// As above, with a fault that another node of the chain found.
     mutating func fail(_ index: Int32, _ status: Status, _ report: ErrorReport) {
-        let connection = core.connections.at(index)
-        guard connection.pointee.life == .open, connection.pointee.failure == nil else { return }
-        guard connection.pointee.role == .inbound else {
-            guard connection.pointee.stream >= 0 else { return close(index) }
-            return successorLost(connection.pointee.stream, .nextHopFailed, report.text)
+        let connection = core.transport.at(index)
+        guard connection.isOpen, connection.role.failure == nil else { return }
+        guard connection.role.side == .inbound else {
+            let stream = connection.role.stream
+            return stream >= 0 ? successorLost(stream, .nextHopFailed, report.text) : close(index)
         }
         core.counters.refusals &+= 1
         detach(index)
         // It has its error to send first; the linger timeout bounds that.
         core.connections.places.begin(index)
-        connection.pointee.failure = status
-        core.stopReceiving(index)
-        connection.pointee.receiving = .discarding
+        connection.role.failure = status
+        connection.role.waiting = .nothing
         core.connections.reports[index] = report
-        core.clear(.receive(index))
-        core.arm(.receive(index), in: core.settings.lingerTimeout)
+        core.transport.stopReceiving(index)
+        core.transport.awaitReceiving(index, within: core.settings.lingerTimeout)
         sendControl(index)
     }
 
     /// The peer closed its half, or the connection broke.
     mutating func peerEnded(_ index: Int32) {
-        let connection = core.connections.at(index)
-        guard connection.pointee.life != .closing else { return }
-        if connection.pointee.role == .outbound, connection.pointee.stream >= 0 {
-            return successorLost(
-                connection.pointee.stream, .nextHopFailed, "the connection to the next node broke")
-        }
-        close(index)
+        let role = core.transport.at(index).role
+        guard role.side == .outbound, role.stream >= 0 else { return close(index) }
+        successorLost(role.stream, .nextHopFailed, "the connection to the next node broke")
     }
 
     /// Parts a connection from its stream or reader. A write stream waits for its writer to come
     /// back; its chain behind is dialled again then.
     mutating func detach(_ index: Int32) {
-        let connection = core.connections.at(index)
+        let connection = core.transport.at(index)
         reads.letGo(of: index, &core)
-        let stream = connection.pointee.stream
+        let stream = connection.role.stream
         guard stream >= 0 else { return }
-        connection.pointee.stream = -1
-        switch connection.pointee.role {
+        connection.role.stream = -1
+        switch connection.role.side {
         case .inbound:
             core.restIfSettled(index)
             guard writes.at(stream).pointee.upstream == index else { return }
@@ -65,39 +60,8 @@ extension Datanode where Ring: ~Copyable {
 
     /// Ends a connection without a word.
     mutating func close(_ index: Int32) {
-        let connection = core.connections.at(index)
-        guard connection.pointee.life != .closing else { return }
-        unpark(index)
+        guard core.transport.at(index).isLive else { return }
         detach(index)
         core.end(index)
-    }
-
-    mutating func discarded(_ index: Int32, _ outcome: Outcome) {
-        guard core.settle(index) else { return }
-        switch outcome {
-        case .done(let count) where count > 0: core.discard(index)
-        case .again: core.discard(index)
-        case .done, .cancelled, .disconnected, .full, .failed: close(index)
-        }
-    }
-
-    /// A deadline passed: of the receiving half or of the sending half.
-    mutating func missed(_ index: Int32, isReceive: Bool) {
-        guard core.connections.isUsed(index) else { return }
-        let connection = core.connections.at(index)
-        guard connection.pointee.life != .closing else { return }
-        guard !connection.pointee.isParked else { return close(index) }
-        core.counters.deadlinesMissed &+= 1
-        if connection.pointee.role == .outbound, connection.pointee.stream >= 0 {
-            let status: Status =
-                connection.pointee.life == .connecting ? .nextHopUnreachable : .slowPeer
-            return successorLost(
-                connection.pointee.stream, status, "the next node made no progress in time")
-        }
-        guard isReceive, connection.pointee.receiving != .discarding else {
-            return close(index)
-        }
-        // Who waits for a buffer waits for this node, not this node for it.
-        fail(index, connection.pointee.receiving == .waitingForBuffer ? .busy : .slowPeer)
     }
 }

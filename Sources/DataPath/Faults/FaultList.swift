@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import Transport
 
 /// What CATENA_FAULT asks of a datanode: `POINT:ACTION:NTH`, several separated by commas.
 ///
@@ -8,41 +9,57 @@ import Reactor
 /// where an operation begins `errno=NAME` and `short`. NTH counts from 1, on each reactor for
 /// itself; `3+` is the third and all after it.
 public struct FaultList: Sendable, Equatable {
-    /// A place by its name: a kind of operation, and which end of it.
-    private static let points: [String: (kind: OperationKind, moment: RingFault.Moment)] = [
-        "recv-header": (.receiveHeader, .end),
-        "recv-body": (.receivePayload, .end),
-        "before-open": (.openFile, .begin),
-        "before-recycle": (.renameSpare, .begin),
-        "before-open-header": (.writeOpenHeader, .begin),
-        "after-open-header": (.writeOpenHeader, .end),
-        "before-forward": (.forwardFrame, .begin),
-        "after-forward": (.forwardFrame, .end),
-        "before-forward-credentials": (.forwardCredentials, .begin),
-        "after-forward-credentials": (.forwardCredentials, .end),
-        "before-forward-seal": (.forwardSeal, .begin),
-        "after-forward-seal": (.forwardSeal, .end),
-        "before-disk": (.writeData, .begin),
-        "after-disk-before-ack": (.writeData, .end),
-        "before-ack": (.sendControl, .begin),
-        "after-ack-sent": (.sendControl, .end),
-        "seal-before-table": (.writeTable, .begin),
-        "seal-before-header": (.writeSealHeader, .begin),
-        "seal-after-header": (.writeSealHeader, .end),
-        "seal-before-sync": (.syncFile, .begin),
-        "seal-after-sync": (.syncFile, .end),
-        "seal-before-dirsync": (.syncDirectory, .begin),
-        "seal-after-dirsync": (.syncDirectory, .end),
-        "flush-before-table": (.writeFlushTable, .begin),
-        "flush-before-header": (.writeFlushHeader, .begin),
-        "read-before-open": (.openForRead, .begin),
-        "read-before-header": (.readHeader, .begin),
-        "read-before-disk": (.readData, .begin),
-        "read-after-disk": (.readData, .end),
-        "read-before-send": (.sendFrame, .begin),
-        "delete-before": (.unlinkFile, .begin),
-        "recycle-before": (.recycleFile, .begin),
-        "recycle-after": (.recycleFile, .end),
+    /// A kind of operation, and which end of it.
+    private struct Point {
+        let kind: UInt8
+        let moment: RingFault.Moment
+
+        init(_ kind: OperationKind, _ moment: RingFault.Moment) {
+            self.kind = kind.rawValue
+            self.moment = moment
+        }
+
+        init(_ operation: ConnectionOperation, _ moment: RingFault.Moment) {
+            kind = operation.rawValue
+            self.moment = moment
+        }
+    }
+
+    /// A place by its name.
+    private static let points: [String: Point] = [
+        "recv-header": Point(.receiveHeader, .end),
+        "recv-body": Point(.receiveBody, .end),
+        "before-open": Point(.openFile, .begin),
+        "before-recycle": Point(.renameSpare, .begin),
+        "before-open-header": Point(.writeOpenHeader, .begin),
+        "after-open-header": Point(.writeOpenHeader, .end),
+        "before-forward": Point(.forwardFrame, .begin),
+        "after-forward": Point(.forwardFrame, .end),
+        "before-forward-credentials": Point(.forwardCredentials, .begin),
+        "after-forward-credentials": Point(.forwardCredentials, .end),
+        "before-forward-seal": Point(.forwardSeal, .begin),
+        "after-forward-seal": Point(.forwardSeal, .end),
+        "before-disk": Point(.writeData, .begin),
+        "after-disk-before-ack": Point(.writeData, .end),
+        "before-ack": Point(.sendControl, .begin),
+        "after-ack-sent": Point(.sendControl, .end),
+        "seal-before-table": Point(.writeTable, .begin),
+        "seal-before-header": Point(.writeSealHeader, .begin),
+        "seal-after-header": Point(.writeSealHeader, .end),
+        "seal-before-sync": Point(.syncFile, .begin),
+        "seal-after-sync": Point(.syncFile, .end),
+        "seal-before-dirsync": Point(.syncDirectory, .begin),
+        "seal-after-dirsync": Point(.syncDirectory, .end),
+        "flush-before-table": Point(.writeFlushTable, .begin),
+        "flush-before-header": Point(.writeFlushHeader, .begin),
+        "read-before-open": Point(.openForRead, .begin),
+        "read-before-header": Point(.readHeader, .begin),
+        "read-before-disk": Point(.readData, .begin),
+        "read-after-disk": Point(.readData, .end),
+        "read-before-send": Point(.sendFrame, .begin),
+        "delete-before": Point(.unlinkFile, .begin),
+        "recycle-before": Point(.recycleFile, .begin),
+        "recycle-after": Point(.recycleFile, .end),
     ]
 
     public static var pointNames: [String] { points.keys.sorted() }
@@ -93,7 +110,7 @@ public struct FaultList: Sendable, Equatable {
             let action = action(parts[1], point.moment)
         else { return nil }
         return RingFault(
-            kind: point.kind.rawValue, moment: point.moment, action: action, first: first,
+            kind: point.kind, moment: point.moment, action: action, first: first,
             repeats: repeats)
     }
 

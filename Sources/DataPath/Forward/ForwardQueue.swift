@@ -7,11 +7,8 @@ struct ForwardQueue {
     private var buffers = InlineArray<64, Int32>(repeating: -1)
     private var head = 0
     private(set) var count = 0
-    /// Bytes of the first frame (its header included) that are sent.
-    var sent = 0
-    /// The first one has its header. It is written once: a failed zero-copy send may still hold the
-    /// memory until its notification.
-    var isEncoded = false
+    /// Of the first frame, which is unaligned: its header is sent, its payload is not.
+    var isHeaderSent = false
     /// The send of the first one is in flight.
     var isSending = false
     /// One past the last byte that was handed to the successor's socket.
@@ -33,8 +30,7 @@ struct ForwardQueue {
         let buffer = buffers[head]
         head = (head + 1) % Self.capacity
         count -= 1
-        sent = 0
-        isEncoded = false
+        isHeaderSent = false
         return buffer
     }
 }

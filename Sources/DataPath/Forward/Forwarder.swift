@@ -1,19 +1,10 @@
-import Glibc
 import Reactor
+import Transport
 import Wire
 
 // Step 5 of the write path: the next node gets each frame from the buffer it was received into,
 // while the device writes it.
 extension Datanode where Ring: ~Copyable {
-    private mutating func sendForward(
-        _ index: Int32, _ buffer: Int32, from start: UnsafeMutableRawPointer, _ header: FrameHeader
-    ) {
-        let sent = writes.at(core.connections.at(index).pointee.stream).pointee.forwards.sent
-        core.sendPayload(
-            index, buffer: buffer, start + sent,
-            count: FrameHeader.byteCount + Int(header.payloadLength) - sent)
-    }
-
     /// Asks the chain behind for what is received whole: a flush's prefix, and the seal behind the
     /// last frame.
     mutating func askChain(_ stream: Int32) {
@@ -28,54 +19,40 @@ extension Datanode where Ring: ~Copyable {
             !entry.pointee.forwards.isSending
         else { return }
         let index = entry.pointee.downstream
-        guard !core.connections.at(index).pointee.isSendingControl else { return }
-        if entry.pointee.forwards.sent == 0, let end = nextFlush(stream) {
+        guard !core.transport.at(index).isSending else { return }
+        if !entry.pointee.forwards.isHeaderSent, let end = nextFlush(stream) {
             return forwardFlush(index, stream, end)
         }
         guard !entry.pointee.forwards.isEmpty else { return }
         let buffer = entry.pointee.forwards.first
         guard buffer != ForwardQueue.seal else { return forwardSeal(index, stream) }
-        let frame = core.buffers[buffer]
-        let headerStart = core.buffers.page(of: buffer) - FrameHeader.byteCount
-        if !entry.pointee.forwards.isEncoded {
-            entry.pointee.forwards.isEncoded = true
-            var header = frame.header
-            header.flags = entry.pointee.forwards.hasMore ? .more : []
-            header.stream = core.connections.at(index).pointee.streamNumber
-            header.sequence = core.connections.at(index).pointee.sequence
-            core.connections.at(index).pointee.sequence &+= 1
-            header.encode(into: headerStart)
-        }
         entry.pointee.forwards.isSending = true
         watch(stream)
-        if frame.isAligned {
-            sendForward(index, buffer, from: headerStart, frame.header)
-        } else {
-            forwardUnaligned(index, stream, buffer, headerStart)
-        }
+        forwardFrame(index, stream, buffer)
     }
 
-    /// Header and payload of an unaligned frame do not touch: two sends, a cost that only its
-    /// writer pays.
-    private mutating func forwardUnaligned(
-        _ index: Int32, _ stream: Int32, _ buffer: Int32, _ headerStart: UnsafeMutableRawPointer
-    ) {
+    /// Sends a frame from the buffer it was received into. Header and payload of an unaligned one
+    /// do not touch: two sends, a cost that only its writer pays.
+    private mutating func forwardFrame(_ index: Int32, _ stream: Int32, _ buffer: Int32) {
+        let entry = writes.at(stream)
         let frame = core.buffers[buffer]
-        let sent = writes.at(stream).pointee.forwards.sent
-        let isHeader = sent < FrameHeader.byteCount
-        let memory =
-            isHeader
-            ? headerStart + sent
-            : core.buffers.payload(frame.header, in: buffer) + (sent - FrameHeader.byteCount)
-        let count =
-            isHeader
-            ? FrameHeader.byteCount - sent
-            : FrameHeader.byteCount + Int(frame.header.payloadLength) - sent
-        core.start(
-            .forwardFrame, connection: index, buffer: buffer,
-            .send(
-                core.connections.at(index).pointee.descriptor, memory, count: count, more: isHeader)
-        )
+        guard !entry.pointee.forwards.isHeaderSent else {
+            return core.transport.sendPayload(
+                index, kind: OperationKind.forwardFrame.rawValue, buffer: buffer,
+                core.buffers.payload(frame.header, in: buffer),
+                count: Int(frame.header.payloadLength), mayZeroCopy: false,
+                &core.buffers.payloads)
+        }
+        let start = core.buffers.page(of: buffer) - FrameHeader.byteCount
+        var header = frame.header
+        header.flags = entry.pointee.forwards.hasMore ? .more : []
+        core.transport.number(&header, index)
+        header.encode(into: start)
+        core.transport.sendPayload(
+            index, kind: OperationKind.forwardFrame.rawValue, buffer: buffer, start,
+            count: frame.isAligned ? header.frameBytes : FrameHeader.byteCount,
+            isPartOfFrame: !frame.isAligned, mayZeroCopy: frame.isAligned,
+            &core.buffers.payloads)
     }
 
     private mutating func forwardSeal(_ index: Int32, _ stream: Int32) {
@@ -83,14 +60,13 @@ extension Datanode where Ring: ~Copyable {
         _ = entry.pointee.forwards.popFirst()
         var header = FrameHeader(.seal)
         header.flags = FrameFlags(level: entry.pointee.seal.level)
-        header.stream = core.connections.at(index).pointee.streamNumber
-        header.sequence = core.connections.at(index).pointee.sequence
+        core.transport.number(&header, index)
         header.block = entry.pointee.block
         header.epoch = entry.pointee.epoch
         header.length = entry.pointee.seal.length
         header.checksum = entry.pointee.seal.checksum
         watch(stream)
-        core.send(index, header, payload: [])
+        core.send(.forwardSeal, index, header)
     }
 
     /// A flush follows the bytes it is about, which the next node has or is being sent.
@@ -102,55 +78,53 @@ extension Datanode where Ring: ~Copyable {
 
     private mutating func forwardFlush(_ index: Int32, _ stream: Int32, _ end: UInt64) {
         var header = FrameHeader(.flush)
-        header.stream = core.connections.at(index).pointee.streamNumber
-        header.sequence = core.connections.at(index).pointee.sequence
-        core.connections.at(index).pointee.sequence &+= 1
+        core.transport.number(&header, index)
         header.block = writes.at(stream).pointee.block
         header.epoch = writes.at(stream).pointee.epoch
         header.length = end
         watch(stream)
-        core.send(index, header, payload: [])
+        core.send(.forwardSeal, index, header)
     }
 
-    /// Part or all of a frame went to the next node.
-    mutating func forwarded(_ index: Int32, _ event: Event) {
-        guard settlePayload(index, event) else { return }
-        let buffer = event.operation.buffer
-        let stream = core.connections.at(index).pointee.stream
+    /// A frame, or the header of an unaligned one, went to the next node.
+    mutating func forwarded(_ index: Int32, bytes: Int, _ buffer: Int32) {
+        let stream = core.transport.at(index).role.stream
         guard stream >= 0 else { return releasePayload(buffer) }
         let entry = writes.at(stream)
         entry.pointee.forwards.isSending = false
-        switch event.outcome {
-        case .done(let count):
-            entry.pointee.forwards.sent += Int(count)
-            core.counters.bytesForwarded &+= UInt64(count)
-        case .again: break
-        case .cancelled, .disconnected, .full, .failed:
+        core.counters.bytesForwarded &+= UInt64(bytes)
+        let frame = core.buffers[buffer]
+        if frame.isAligned || entry.pointee.forwards.isHeaderSent {
             _ = entry.pointee.forwards.popFirst()
+            entry.pointee.forwards.forwarded = max(
+                entry.pointee.forwards.forwarded, frame.header.end)
             releasePayload(buffer)
-            return successorLost(stream, .nextHopFailed, "sending to the next node failed")
-        }
-        let header = core.buffers[buffer].header
-        let isWhole =
-            entry.pointee.forwards.sent == FrameHeader.byteCount + Int(header.payloadLength)
-        if isWhole {
-            _ = entry.pointee.forwards.popFirst()
-            entry.pointee.forwards.forwarded = max(entry.pointee.forwards.forwarded, header.end)
-            releasePayload(buffer)
+        } else {
+            entry.pointee.forwards.isHeaderSent = true
         }
         watch(stream)
         proceed(stream)
+    }
+
+    mutating func notForwarded(_ index: Int32, _ buffer: Int32) {
+        let stream = core.transport.at(index).role.stream
+        guard stream >= 0 else { return releasePayload(buffer) }
+        let entry = writes.at(stream)
+        entry.pointee.forwards.isSending = false
+        _ = entry.pointee.forwards.popFirst()
+        releasePayload(buffer)
+        successorLost(stream, .nextHopFailed, "sending to the next node failed")
     }
 
     // MARK: What the successor says
 
     /// A header from the next node.
     mutating func heardFromSuccessor(_ index: Int32) {
-        let connection = core.connections.at(index)
-        let stream = connection.pointee.stream
+        let connection = core.transport.at(index)
+        let stream = connection.role.stream
         guard stream >= 0 else { return close(index) }
-        let header = connection.pointee.header
-        guard header.stream == connection.pointee.streamNumber else {
+        let header = connection.header
+        guard header.stream == connection.streamNumber else {
             return successorLost(
                 stream, .nextHopFailed, "the next node answers stream \(header.stream)")
         }
@@ -162,11 +136,10 @@ extension Datanode where Ring: ~Copyable {
             beginHeader(index)
             proceed(stream)
         case .sealed, .error:
-            guard header.payloadLength <= Connection.answerBytes else {
+            guard header.payloadLength <= ConnectionMemory.answerBytes else {
                 return successorLost(stream, .nextHopFailed, "the next node's answer is too long")
             }
-            connection.pointee.payloadBytes = 0
-            receiveAnswer(index)
+            heard(index, core.transport.receiveAnswer(index))
         case .write, .data, .seal, .read, .flush:
             successorLost(stream, .nextHopFailed, "the next node sent what only a writer sends")
         }
@@ -184,41 +157,16 @@ extension Datanode where Ring: ~Copyable {
         return true
     }
 
-    private mutating func receiveAnswer(_ index: Int32) {
-        let connection = core.connections.at(index)
-        let done = connection.pointee.payloadBytes
-        let count = Int(connection.pointee.header.payloadLength)
-        guard done < count else { return answered(index) }
-        core.arm(.receive(index), in: core.settings.progressTimeout)
-        core.start(
-            .receivePayload, connection: index,
-            .receive(
-                connection.pointee.descriptor, core.connections.received(of: index) + done,
-                count: count - done,
-                waitAll: true))
-    }
-
-    /// Part of a `sealed` or `error` payload arrived.
-    mutating func receivedAnswer(_ index: Int32, _ outcome: Outcome) {
-        guard core.settle(index) else { return }
-        switch outcome {
-        case .done(let count) where count > 0:
-            core.connections.at(index).pointee.payloadBytes += Int(count)
-            receiveAnswer(index)
-        case .again: receiveAnswer(index)
-        case .done, .cancelled, .disconnected, .full, .failed: peerEnded(index)
-        }
-    }
-
-    private mutating func answered(_ index: Int32) {
-        let connection = core.connections.at(index)
-        let stream = connection.pointee.stream
+    /// A `sealed` or `error` payload is whole.
+    mutating func answered(_ index: Int32) {
+        let connection = core.transport.at(index)
+        let stream = connection.role.stream
         guard stream >= 0 else { return close(index) }
-        let header = connection.pointee.header
+        let header = connection.header
         let entry = writes.at(stream)
         let isProven = entry.pointee.successorProof?.isGiven ?? false
         let bytes = UnsafeRawBufferPointer(
-            start: core.connections.received(of: index), count: Int(header.payloadLength))
+            start: core.transport.received(of: index), count: Int(header.payloadLength))
         if header.operation == .error {
             let report =
                 ErrorReport(decoding: bytes)
@@ -241,7 +189,7 @@ extension Datanode where Ring: ~Copyable {
         guard heard(stream, header.progress) else { return }
         entry.pointee.seal.behind = level
         proceed(stream)
-        if core.connections.at(index).pointee.life == .open { beginHeader(index) }
+        continueReceiving(index)
     }
 
     /// Judges the next node's receipt by what it was asked for.
@@ -310,7 +258,6 @@ extension Datanode where Ring: ~Copyable {
     private mutating func rewatch(_ stream: Int32) {
         let entry = writes.at(stream)
         guard entry.pointee.downstream >= 0 else { return }
-        core.clear(.receive(entry.pointee.downstream))
         let owesData =
             !entry.pointee.join.isChainReady
             || entry.pointee.join.behind.written < entry.pointee.forwards.forwarded
@@ -321,10 +268,10 @@ extension Datanode where Ring: ~Copyable {
         let owesFlush = entry.pointee.flush.forwarded > entry.pointee.join.behind.durable
         guard owesData || owesSeal || owesFlush else {
             entry.pointee.isWatched = false
-            return
+            return core.transport.restReceiving(entry.pointee.downstream)
         }
         // A flush or a durable seal waits for every device, which takes as long as it takes.
         let span = owesData ? core.settings.progressTimeout : 6 * core.settings.progressTimeout
-        core.arm(.receive(entry.pointee.downstream), in: span)
+        core.transport.awaitReceiving(entry.pointee.downstream, within: span)
     }
 }

@@ -1,4 +1,3 @@
-import Glibc
 import Reactor
 import System
 import Transport
@@ -17,21 +16,28 @@ extension Datanode where Ring: ~Copyable {
             return successorLost(
                 stream, .nextHopUnreachable, "\(next.host) is not a numeric address")
         }
-        if let index = takeParked(address) { return reuse(index, for: stream, of: writer) }
-        let connection = Connection(
-            role: .outbound, life: .connecting, descriptor: .none, address: address,
-            zeroCopy: ZeroCopy(isAllowed: core.connections.mayZeroCopy))
+        if let index = core.transport.takeParked(to: address) {
+            return reuse(index, for: stream, of: writer)
+        }
         guard core.connections.places.reserve(for: .dial),
-            let index = core.connections.insert(connection)
+            let index = core.transport.dial(
+                address, ConnectionRole(.outbound, stream: stream), .outbound,
+                zeroCopyAfter: core.zeroCopyAfter(.outbound))
         else {
             return successorLost(stream, .busy, "no connection is left for the next node")
         }
-        core.connections.at(index).pointee.stream = stream
-        core.connections.at(index).pointee.streamNumber = 1
         passCredentials(of: writer, to: index)
         entry.pointee.downstream = index
-        core.arm(.receive(index), in: core.settings.progressTimeout)
-        core.start(.makeSocket, connection: index, .socket(family: address.family))
+        core.transport.awaitReceiving(index, within: core.settings.progressTimeout)
+    }
+
+    /// The stream's connection to the next node is there.
+    mutating func successorOpened(_ index: Int32) {
+        let stream = core.transport.at(index).role.stream
+        writes.at(stream).pointee.successor = .open
+        beginHeader(index)
+        watch(stream)
+        core.transport.sendFrame(index, kind: OperationKind.forwardCredentials.rawValue)
     }
 
     /// Lets go of the connection to the next node and of what was to be sent there. One that owes
@@ -42,50 +48,53 @@ extension Datanode where Ring: ~Copyable {
         guard index >= 0 else { return clearForwards(stream) }
         let isAtRest = isAtRest(stream, index)
         entry.pointee.downstream = -1
-        core.connections.at(index).pointee.stream = -1
+        core.transport.at(index).role.stream = -1
         clearForwards(stream)
         if isAtRest { park(index) } else { close(index) }
     }
 
-    private func isAtRest(_ stream: Int32, _ index: Int32) -> Bool {
+    private mutating func isAtRest(_ stream: Int32, _ index: Int32) -> Bool {
         let entry = writes.at(stream)
-        let connection = core.connections.at(index)
+        let connection = core.transport.at(index)
         return entry.pointee.seal.isWanted && entry.pointee.seal.behind != nil
             && entry.pointee.forwards.isEmpty && !entry.pointee.forwards.isSending
-            && connection.pointee.life == .open
-            && !connection.pointee.isSendingControl && connection.pointee.receiving == .header
-            && connection.pointee.headerBytes == 0 && !core.isStopping
+            && connection.isOpen && !connection.isSending
+            && connection.isBetweenFrames && !core.isStopping
+    }
+
+    private mutating func park(_ index: Int32) {
+        if core.transport.parkedCount == Budget.parked, let oldest = core.transport.oldestParked {
+            close(oldest)
+        }
+        core.transport.park(index)
+        // Below the time after which the other side closes an idle connection.
+        core.transport.awaitReceiving(index, within: core.settings.idleTimeout / 3)
     }
 
     private mutating func reuse(_ index: Int32, for stream: Int32, of writer: Int32) {
         let entry = writes.at(stream)
-        let connection = core.connections.at(index)
-        connection.pointee.stream = stream
-        connection.pointee.streamNumber &+= 1
-        connection.pointee.sequence = 0
+        core.transport.at(index).role.stream = stream
         entry.pointee.downstream = index
         entry.pointee.successor = .open
-        core.clear(.receive(index))
         core.counters.successorsReused &+= 1
         passCredentials(of: writer, to: index)
         watch(stream)
-        core.sendControlFrame(index, .forwardCredentials)
+        core.transport.sendFrame(index, kind: OperationKind.forwardCredentials.rawValue)
     }
 
     /// Makes the frame that opens the stream at the next node, in that connection's own memory: the
     /// writer's frame with the same credentials, and a challenge of our own.
     private mutating func passCredentials(of writer: Int32, to index: Int32) {
-        var header = core.connections.at(writer).pointee.header
+        var header = core.transport.at(writer).header
         header.flags.remove(.more)
-        header.stream = core.connections.at(index).pointee.streamNumber
-        header.sequence = 0
-        let entry = writes.at(core.connections.at(index).pointee.stream)
+        core.transport.number(&header, index)
+        let entry = writes.at(core.transport.at(index).role.stream)
         entry.pointee.successorProof = header.demandProof(
             key: entry.pointee.key, place: entry.pointee.position + 1,
             using: &core.connections.random)
-        core.fillControlFrame(
+        core.transport.fill(
             index, header,
             UnsafeRawBufferPointer(
-                start: core.connections.received(of: writer), count: Int(header.payloadLength)))
+                start: core.transport.received(of: writer), count: Int(header.payloadLength)))
     }
 }

@@ -17,23 +17,19 @@ extension Datanode where Ring: ~Copyable {
         guard !core.share.isWhole else { return false }
         let owner = core.share.owner(of: header.block)
         guard owner != core.share.number else { return false }
-        let connection = core.connections.at(index)
-        precondition(
-            connection.pointee.stream < 0 && connection.pointee.reader < 0
-                && !connection.pointee.isSendingFrame && !connection.pointee.isSendingControl,
-            "between two streams nothing of a connection is under way")
+        let connection = core.transport.at(index)
         let bytes = UnsafeRawBufferPointer(
-            start: core.connections.received(of: index), count: wanted(header))
+            start: core.transport.received(of: index), count: header.bodyBytes)
         let arrival = Arrival(
-            descriptor: connection.pointee.descriptor.number, address: connection.pointee.address,
-            header: header, bytes: Array(bytes))
+            descriptor: core.transport.descriptor(of: index).number,
+            address: connection.address, header: header, bytes: Array(bytes))
         let door = neighbours[owner]
         guard door.reserveArrival() else {
             refuseMove(index, header, .busy)
             return true
         }
         switch door.arrivals.post(arrival) {
-        case .taken: forget(index)
+        case .taken: core.handOver(index)
         case .busy:
             door.release()
             refuseMove(index, header, .busy)
@@ -45,29 +41,14 @@ extension Datanode where Ring: ~Copyable {
     }
 
     private mutating func refuseMove(_ index: Int32, _ header: FrameHeader, _ status: Status) {
-        core.connections.at(index).pointee.beginStream(header, key: nil)
+        core.beginStream(index, header, key: nil)
         fail(index, status)
-    }
-
-    /// The connection is another reactor's now; its descriptor stays open. The record stays while
-    /// the kernel still has memory of a zero-copy send.
-    private mutating func forget(_ index: Int32) {
-        core.counters.connectionsMoved &+= 1
-        core.clear(.receive(index))
-        core.clear(.send(index))
-        core.connections.places.leave(index)
-        let connection = core.connections.at(index)
-        connection.pointee.life = .closing
-        connection.pointee.descriptor = .none
-        core.closeIfSettled(index)
     }
 
     /// Goes on with a connection as if its frame had been received here; its place was reserved.
     mutating func arrive(_ arrival: Arrival) {
         let index = enter(.plain(arrival.descriptor), arrival.address)
-        core.connections.at(index).pointee.header = arrival.header
-        core.connections.received(of: index).copyMemory(
-            from: arrival.bytes, byteCount: arrival.bytes.count)
-        credentialsComplete(index)
+        core.transport.take(arrival.header, body: arrival.bytes, index)
+        takeIn(index, arrival.header)
     }
 }

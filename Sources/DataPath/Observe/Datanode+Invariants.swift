@@ -4,8 +4,8 @@ import Wire
 /// each (`DatanodeSettings.checksInvariants`).
 extension Datanode where Ring: ~Copyable {
     mutating func checkInvariants() {
-        for index in 0..<Int32(core.connections.capacity) where core.connections.isUsed(index) {
-            core.connections.at(index).pointee.checkInvariants()
+        core.transport.checkInvariants()
+        for index in 0..<Int32(core.transport.capacity) where core.transport.isUsed(index) {
             checkLinks(ofConnection: index)
         }
         for stream in 0..<Int32(writes.capacity) where writes.isUsed(stream) {
@@ -22,12 +22,18 @@ extension Datanode where Ring: ~Copyable {
 
     /// A connection and what it carries know each other.
     private mutating func checkLinks(ofConnection index: Int32) {
-        let connection = core.connections.at(index)
-        let (stream, reader) = (connection.pointee.stream, connection.pointee.reader)
-        precondition(stream < 0 || reader < 0, "it carries a write or a read")
+        let connection = core.transport.at(index)
+        let role = connection.role
+        role.checkInvariants()
+        precondition(
+            role.failure == nil || connection.isDropping || !connection.isLive,
+            "after a failure nothing counts")
+        let (stream, reader) = (role.stream, role.reader)
+        precondition(
+            connection.isLive || stream < 0 && reader < 0, "who closes has let go")
         if reader >= 0 { precondition(reads.connection(of: reader) == index) }
         guard stream >= 0 else { return }
-        switch connection.pointee.role {
+        switch role.side {
         case .inbound: precondition(writes.at(stream).pointee.upstream == index)
         case .outbound: precondition(writes.at(stream).pointee.downstream == index)
         }
@@ -36,9 +42,9 @@ extension Datanode where Ring: ~Copyable {
     private mutating func checkLinks(ofStream stream: Int32) {
         let entry = writes.at(stream)
         let (upstream, downstream) = (entry.pointee.upstream, entry.pointee.downstream)
-        if upstream >= 0 { precondition(core.connections.at(upstream).pointee.stream == stream) }
+        if upstream >= 0 { precondition(core.transport.at(upstream).role.stream == stream) }
         if downstream >= 0 {
-            precondition(core.connections.at(downstream).pointee.stream == stream)
+            precondition(core.transport.at(downstream).role.stream == stream)
         }
         precondition(
             core.blocks.stream(of: entry.pointee.block) == stream, "its block is open once")

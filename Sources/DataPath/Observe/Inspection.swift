@@ -37,6 +37,6 @@ extension Datanode where Ring: ~Copyable {
     package var freeBuffers: (payload: Int, metadata: Int) { core.buffers.free }
 
     package var openCounts: (connections: Int, streams: Int, readers: Int) {
-        (core.connections.count, writes.count, reads.count)
+        (core.transport.count, writes.count, reads.count)
     }
 }

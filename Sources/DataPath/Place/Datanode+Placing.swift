@@ -6,7 +6,7 @@ extension Datanode where Ring: ~Copyable {
     /// A whole data frame. The buffer's one hold is the receiver's, and is passed on or given back
     /// here.
     mutating func place(_ index: Int32, _ header: FrameHeader, _ buffer: Int32) {
-        let stream = core.connections.at(index).pointee.stream
+        let stream = core.transport.at(index).role.stream
         // Its stream was answered while it arrived.
         guard stream >= 0 else { return releasePayload(buffer) }
         guard writes.hasGoodPieces(header, buffer, &core) else {
@@ -41,7 +41,7 @@ extension Datanode where Ring: ~Copyable {
             proceed(stream)
         case .different: refuse(index, buffer, .conflict)
         case .unknown:
-            core.connections.at(index).pointee.receiving = .paused
+            core.transport.at(index).role.waiting = .answer
             proceed(stream)
         }
     }
@@ -86,11 +86,9 @@ extension Datanode where Ring: ~Copyable {
     }
 
     private mutating func resumeAfterComparison(_ index: Int32) {
-        let connection = core.connections.at(index)
-        guard connection.pointee.life == .open, connection.pointee.receiving == .paused else {
-            return
-        }
-        connection.pointee.receiving = .header
+        let connection = core.transport.at(index)
+        guard connection.isOpen, connection.role.waiting == .answer else { return }
+        connection.role.waiting = .nothing
         continueReceiving(index)
     }
 }

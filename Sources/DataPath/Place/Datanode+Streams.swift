@@ -139,12 +139,11 @@ extension Datanode where Ring: ~Copyable {
         guard !core.isStopping else { return }
         core.isStopping = true
         core.isDraining = true
-        for index in 0..<Int32(core.connections.capacity) where core.connections.isUsed(index) {
-            if core.connections.at(index).pointee.role == .inbound,
-                core.connections.at(index).pointee.stream >= 0
-            {
+        for index in 0..<Int32(core.transport.capacity) where core.transport.isUsed(index) {
+            let role = core.transport.at(index).role
+            if role.side == .inbound, role.stream >= 0 {
                 fail(index, .shuttingDown)
-            } else if core.connections.at(index).pointee.failure == nil {
+            } else if role.failure == nil {
                 close(index)
             }
         }

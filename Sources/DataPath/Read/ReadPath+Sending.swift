@@ -1,4 +1,5 @@
 import Reactor
+import Transport
 import Wire
 
 // The read path's last step.
@@ -20,73 +21,62 @@ extension ReadPath where Ring: ~Copyable {
             core.buffers[buffer].header.encode(into: start)
         }
         readers.beginSending(reader, now: core.reactor.now)
-        core.connections.at(index).pointee.isSendingFrame = true
-        core.arm(.send(index), in: core.settings.progressTimeout)
-        core.sendPayload(
-            index, buffer: buffer, start + entry.pointee.sent,
-            count: core.buffers[buffer].header.frameBytes - entry.pointee.sent)
+        core.transport.sendPayload(
+            index, kind: OperationKind.sendFrame.rawValue, buffer: buffer,
+            start + entry.pointee.sent,
+            count: core.buffers[buffer].header.frameBytes - entry.pointee.sent,
+            &core.buffers.payloads)
+        core.transport.awaitSending(index, within: core.settings.progressTimeout)
     }
 
     private mutating func fillHeader(
         _ reader: Int32, _ buffer: Int32, _ core: inout Core<Ring>
     ) {
         let entry = readers.at(reader)
-        let connection = core.connections.at(entry.pointee.connection)
+        let connection = core.transport.at(entry.pointee.connection)
         var header = core.buffers[buffer].header
-        header.stream = connection.pointee.streamNumber
-        header.sequence = connection.pointee.sequence
-        connection.pointee.sequence &+= 1
+        core.transport.number(&header, entry.pointee.connection)
         let count = FrameHeader.pieces(offset: header.offset, length: header.payloadLength)
         let first = Int(header.offset / UInt64(Limits.chunkBytes)) - entry.pointee.firstChunk
         for piece in 0..<count { header.pieces[piece] = entry.pointee.checksums[first + piece] }
         header.pieceCount = UInt16(count)
-        connection.pointee.prove(&header)
+        connection.role.prove(&header)
         let isNextReady = entry.pointee.count > 1 && core.buffers[entry.pointee.second].isReady
         header.flags = header.end == entry.pointee.end ? .last : isNextReady ? .more : []
         core.buffers[buffer].header = header
     }
 
-    /// Part or all of a frame went out; the send is settled.
+    /// A frame went out, or `bytes` of it: its send failed, or was recalled.
     mutating func sent(
-        _ index: Int32, _ event: Event, _ core: inout Core<Ring>
+        _ index: Int32, bytes: Int, _ buffer: Int32, isWhole: Bool, _ core: inout Core<Ring>
     ) -> Wish? {
-        let connection = core.connections.at(index)
-        let buffer = event.operation.buffer
-        connection.pointee.isSendingFrame = false
-        guard connection.pointee.failure == nil else {
+        let connection = core.transport.at(index)
+        if isWhole { connection.role.isInsideFrame = false }
+        guard connection.role.failure == nil else {
             // A frame that was under way when its read failed is out: the error may follow, if it
             // is whole.
             core.buffers.giveBack(buffer)
-            guard case .done(let count) = event.outcome, UInt32(count) == event.operation.length
-            else { return .close(index) }
-            return .answer(index)
+            return isWhole ? .answer(index) : .close(index)
         }
-        let reader = connection.pointee.reader
+        let reader = connection.role.reader
         guard reader >= 0 else {
             core.buffers.giveBack(buffer)
             return nil
         }
         let entry = readers.at(reader)
         readers.endSending(reader)
-        switch event.outcome {
-        case .done(let count):
-            entry.pointee.sent += Int(count)
-            connection.pointee.taken &+= UInt64(count)
-        case .again: break
-        case .cancelled where entry.pointee.isYielding: break
-        case .cancelled, .disconnected, .full, .failed:
+        guard isWhole || entry.pointee.isYielding else {
             _ = entry.pointee.popFirst()
             core.buffers.giveBack(buffer)
             return .ended(index)
         }
-        core.clear(.send(index))
-        let header = core.buffers[buffer].header
-        let isYielding = entry.pointee.isYielding
         entry.pointee.isYielding = false
-        guard entry.pointee.sent == header.frameBytes else {
-            if isYielding { cutFrame(reader, buffer, &core) } else { send(reader, &core) }
+        entry.pointee.sent += bytes
+        guard isWhole else {
+            cutFrame(reader, buffer, &core)
             return nil
         }
+        let header = core.buffers[buffer].header
         _ = entry.pointee.popFirst()
         core.buffers.giveBack(buffer)
         return goOn(reader, behind: header, &core)
@@ -131,8 +121,7 @@ extension ReadPath where Ring: ~Copyable {
             let entry = readers.at(reader)
             entry.pointee.isYielding = true
             core.counters.readsCut &+= 1
-            let connection = core.connections.at(entry.pointee.connection)
-            core.reactor.cancel(connection.pointee.sendToken)
+            core.transport.recallSend(entry.pointee.connection)
         }
     }
 
@@ -157,8 +146,8 @@ extension ReadPath where Ring: ~Copyable {
         let index = entry.pointee.connection
         let header = core.buffers[buffer].header
         let sent = entry.pointee.sent
-        let count = min(Connection.wideBytes, header.frameBytes - sent)
-        core.connections.received(of: index).copyMemory(
+        let count = min(ConnectionMemory.inbound.receivedBytes, header.frameBytes - sent)
+        core.transport.received(of: index).copyMemory(
             from: core.buffers.page(of: buffer) - FrameHeader.byteCount + sent, byteCount: count)
         while entry.pointee.count > 0 {
             let next = entry.pointee.popFirst()
@@ -169,54 +158,36 @@ extension ReadPath where Ring: ~Copyable {
             }
         }
         entry.pointee.cut(header, sent: sent, pieceBytes: count)
-        core.arm(.send(index), in: core.settings.progressTimeout)
-        core.connections.at(index).pointee.isSendingFrame = true
+        core.transport.at(index).role.isInsideFrame = true
         sendPiece(reader, &core)
     }
 
     private mutating func sendPiece(_ reader: Int32, _ core: inout Core<Ring>) {
         let entry = readers.at(reader)
         let index = entry.pointee.connection
-        let done = entry.pointee.pieceSent
         readers.beginSending(reader, now: core.reactor.now)
-        core.start(
-            .sendPiece, connection: index,
-            .send(
-                core.connections.at(index).pointee.descriptor,
-                core.connections.received(of: index) + done,
-                count: entry.pointee.pieceBytes - done, more: false))
+        core.transport.send(
+            index, kind: OperationKind.sendPiece.rawValue, core.transport.received(of: index),
+            count: entry.pointee.pieceBytes)
+        core.transport.awaitSending(index, within: core.settings.progressTimeout)
     }
 
-    mutating func sentPiece(
-        _ index: Int32, _ outcome: Outcome, _ core: inout Core<Ring>
-    ) -> Wish? {
-        guard core.settle(index) else { return nil }
-        let connection = core.connections.at(index)
-        let reader = connection.pointee.reader
+    /// The socket has taken a piece of a frame that was cut.
+    mutating func sentPiece(_ index: Int32, _ core: inout Core<Ring>) -> Wish? {
+        let reader = core.transport.at(index).role.reader
         // It failed inside a frame: no error can follow.
         guard reader >= 0 else { return .close(index) }
         let entry = readers.at(reader)
         readers.endSending(reader)
-        switch outcome {
-        case .done(let count):
-            entry.pointee.pieceSent += Int(count)
-            entry.pointee.sent += Int(count)
-            connection.pointee.taken &+= UInt64(count)
-        case .again: break
-        case .cancelled, .disconnected, .full, .failed: return .ended(index)
-        }
-        guard entry.pointee.pieceSent == entry.pointee.pieceBytes else {
-            sendPiece(reader, &core)
-            return nil
-        }
-        core.clear(.send(index))
+        entry.pointee.pieceSent = entry.pointee.pieceBytes
+        entry.pointee.sent += entry.pointee.pieceBytes
         guard let cut = entry.pointee.cut, entry.pointee.sent == cut.frameBytes else {
             readAhead(reader, &core)
             return nil
         }
         entry.pointee.sent = 0
         entry.pointee.next = cut.end
-        connection.pointee.isSendingFrame = false
+        core.transport.at(index).role.isInsideFrame = false
         return goOn(reader, behind: cut, &core)
     }
 }

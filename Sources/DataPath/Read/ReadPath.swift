@@ -33,13 +33,12 @@ struct ReadPath<Ring: RingBackend & ~Copyable>: ~Copyable {
     mutating func admit(
         _ index: Int32, _ header: FrameHeader, _ core: inout Core<Ring>
     ) -> Wish? {
-        let connection = core.connections.at(index)
         switch core.judge(index, header, mode: .read) {
         case .failure(let refused):
-            connection.pointee.beginStream(header, key: nil)
+            core.beginStream(index, header, key: nil)
             return .fail(index, refused.status)
         case .success(let admitted):
-            connection.pointee.beginStream(header, key: admitted.key)
+            core.beginStream(index, header, key: admitted.key)
             guard !core.isDraining else { return .fail(index, .shuttingDown) }
             guard !core.settings.isDeviceNull else {
                 return .fail(
@@ -97,8 +96,8 @@ struct ReadPath<Ring: RingBackend & ~Copyable>: ~Copyable {
         guard let reader = readers.insert(stream) else { return .fail(index, .busy) }
         core.connections.places.begin(index)
         watchTurns(&core)
-        core.connections.at(index).pointee.reader = reader
-        core.connections.at(index).pointee.receiving = .paused
+        core.transport.at(index).role.reader = reader
+        core.transport.at(index).role.waiting = .answer
         open(reader, &core)
         return nil
     }
@@ -155,11 +154,11 @@ struct ReadPath<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// Parts a connection from its read, if it carries one.
     mutating func letGo(of index: Int32, _ core: inout Core<Ring>) {
-        let connection = core.connections.at(index)
-        let reader = connection.pointee.reader
+        let connection = core.transport.at(index)
+        let reader = connection.role.reader
         guard reader >= 0 else { return }
         end(reader, &core)
-        connection.pointee.reader = -1
+        connection.role.reader = -1
         core.restIfSettled(index)
     }
 
@@ -235,8 +234,9 @@ struct ReadPath<Ring: RingBackend & ~Copyable>: ~Copyable {
             let entry = readers.at(reader)
             entry.pointee.checkInvariants()
             guard !entry.pointee.isEnding else { continue }
-            let connection = core.connections.at(entry.pointee.connection)
-            precondition(connection.pointee.reader == reader, "a read and its connection agree")
+            let connection = core.transport.at(entry.pointee.connection)
+            precondition(
+                connection.role.reader == reader, "a read and its connection agree")
         }
         readers.checkInvariants()
     }

@@ -5,7 +5,8 @@ import Wire
 /// waits for one.
 struct Buffers: ~Copyable {
     private let region: BufferRegion
-    private var payloads: BufferPool
+    /// The transport holds and gives back through it what it sends.
+    var payloads: BufferPool
     private var metadata: BufferPool
     /// One record per payload buffer.
     private let slots: UnsafeMutablePointer<FrameSlot>

@@ -19,7 +19,7 @@ extension Datanode where Ring: ~Copyable {
         // Who is asked in vain waits again, behind the others, until the next turn.
         for _ in 0..<core.buffers.waiting {
             switch core.buffers.nextForPayload() {
-            case .connection(let index): if core.connections.isUsed(index) { resume(index) }
+            case .connection(let index): if core.transport.isUsed(index) { resume(index) }
             case .reader(let reader): reads.hasBuffer(reader, &core)
             case .stream, nil: return serveMetadataWaiters()
             }

@@ -23,7 +23,6 @@ struct Scrubs<Ring: RingBackend & ~Copyable>: ~Copyable {
     }
 
     private func wake(_ device: Int, in span: UInt64, _ core: inout Core<Ring>) {
-        core.clear(.scrub(device: device))
         core.arm(.scrub(device: device), in: span)
     }
 

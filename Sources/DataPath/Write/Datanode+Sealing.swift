@@ -4,7 +4,7 @@ import Wire
 // A writer asks for a seal or a flush, and hears what came of it.
 extension Datanode where Ring: ~Copyable {
     mutating func flushRequested(_ index: Int32, _ header: FrameHeader) {
-        let stream = core.connections.at(index).pointee.stream
+        let stream = core.transport.at(index).role.stream
         let entry = writes.at(stream)
         guard !core.isFenced else { return fail(index, .fenced) }
         guard header.length <= entry.pointee.maxLength else { return fail(index, .tokenTooShort) }
@@ -19,7 +19,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     mutating func sealRequested(_ index: Int32, _ header: FrameHeader) {
-        let stream = core.connections.at(index).pointee.stream
+        let stream = core.transport.at(index).role.stream
         let entry = writes.at(stream)
         guard !core.isFenced else { return fail(index, .fenced) }
         guard header.length <= entry.pointee.maxLength else { return fail(index, .tokenTooShort) }
@@ -32,11 +32,7 @@ extension Datanode where Ring: ~Copyable {
 
     private mutating func proceedAndReceive(_ stream: Int32, _ index: Int32) {
         proceed(stream)
-        let connection = core.connections.at(index)
-        guard connection.pointee.life == .open, connection.pointee.receiving != .discarding else {
-            return
-        }
-        beginHeader(index)
+        continueReceiving(index)
     }
 
     /// The seal goes to the chain behind once, after the last frame.

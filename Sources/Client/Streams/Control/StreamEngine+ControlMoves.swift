@@ -21,7 +21,7 @@ extension StreamEngine where Ring: ~Copyable {
                 continue
             }
             let connection = entry.pointee.connection
-            guard !transport.at(connection).pointee.isSending, !entry.pointee.queued.isEmpty else {
+            guard !transport.at(connection).isSending, !entry.pointee.queued.isEmpty else {
                 continue
             }
             entry.pointee.sending.fill(entry.pointee.queued)
@@ -35,7 +35,7 @@ extension StreamEngine where Ring: ~Copyable {
     /// Receives what comes next, unless that is under way.
     mutating func receiveControl(_ index: Int32) {
         let connection = controls.at(index).pointee.connection
-        guard transport.at(connection).pointee.canReceive else { return }
+        guard transport.at(connection).canReceive else { return }
         transport.receiveBytes(
             connection, at: controlMemory(of: index), count: ControlLink.receiveBytes)
     }

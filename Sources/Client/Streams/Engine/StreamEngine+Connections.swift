@@ -12,7 +12,7 @@ extension StreamEngine where Ring: ~Copyable {
         to address: SocketAddress, for owner: StreamRole.Owner
     ) -> Int32? {
         if let index = transport.takeParked(to: address) {
-            transport.at(index).pointee.role = StreamRole(owner)
+            transport.at(index).role = StreamRole(owner)
             counters.connectionsReused &+= 1
             return index
         }
@@ -31,7 +31,7 @@ extension StreamEngine where Ring: ~Copyable {
 
     /// What happened on a connection.
     mutating func heard(_ index: Int32, _ news: ConnectionNews) {
-        if case .control(let link) = transport.at(index).pointee.role.owner {
+        if case .control(let link) = transport.at(index).role.owner {
             return heardControl(link, index, news)
         }
         switch news {
@@ -55,7 +55,7 @@ extension StreamEngine where Ring: ~Copyable {
             // The peer may have said why before it went: the receiving half finds the words, or the
             // end.
             counters.bytesSent &+= UInt64(bytes)
-            transport.at(index).pointee.role.isBroken = true
+            transport.at(index).role.isBroken = true
             letGo(slot)
         case .letGo(let slot): letGo(slot)
         case .closed:
@@ -68,10 +68,10 @@ extension StreamEngine where Ring: ~Copyable {
     /// Sends whatever the connection's stream has to send next.
     mutating func pump(_ index: Int32) {
         let entry = transport.at(index)
-        guard entry.pointee.isOpen, !entry.pointee.isSending, !entry.pointee.role.isBroken else {
+        guard entry.isOpen, !entry.isSending, !entry.role.isBroken else {
             return
         }
-        switch entry.pointee.role.owner {
+        switch entry.role.owner {
         case .nobody, .control: break
         case .write(let write): pumpWrite(write)
         case .read(let read): pumpRead(read, index)
@@ -80,7 +80,7 @@ extension StreamEngine where Ring: ~Copyable {
 
     /// The stream on a connection stops, and the connection with it.
     mutating func fail(_ index: Int32, _ failure: StreamFailure) {
-        let owner = transport.at(index).pointee.role.owner
+        let owner = transport.at(index).role.owner
         close(index)
         switch owner {
         case .nobody, .control: break
@@ -91,20 +91,20 @@ extension StreamEngine where Ring: ~Copyable {
 
     /// A deadline passed: nothing came of the stream on a connection.
     mutating func failSilent(_ index: Int32) {
-        fail(index, transport.at(index).pointee.isOpen ? .timedOut : .unreachable(ETIMEDOUT))
+        fail(index, transport.at(index).isOpen ? .timedOut : .unreachable(ETIMEDOUT))
     }
 
     /// The stream is over; the connection waits for the next one.
     mutating func free(_ index: Int32) {
-        let isBroken = transport.at(index).pointee.role.isBroken
-        transport.at(index).pointee.role = StreamRole(.nobody)
+        let isBroken = transport.at(index).role.isBroken
+        transport.at(index).role = StreamRole(.nobody)
         guard !isBroken else { return close(index) }
         transport.park(index)
         beginHeader(index)
     }
 
     mutating func close(_ index: Int32) {
-        transport.at(index).pointee.role = StreamRole(.nobody)
+        transport.at(index).role = StreamRole(.nobody)
         transport.close(index)
     }
 }

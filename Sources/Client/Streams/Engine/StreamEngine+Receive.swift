@@ -10,12 +10,12 @@ extension StreamEngine where Ring: ~Copyable {
     /// A header is here.
     mutating func takeUp(_ index: Int32) {
         counters.framesReceived &+= 1
-        let header = transport.at(index).pointee.header
+        let header = transport.at(index).header
         guard
-            header.operation == .error || header.stream == transport.at(index).pointee.streamNumber
+            header.operation == .error || header.stream == transport.at(index).streamNumber
         else { return fail(index, .protocolError("an answer for stream \(header.stream)")) }
         checkProof(header, on: index)
-        switch (header.operation, transport.at(index).pointee.role.owner) {
+        switch (header.operation, transport.at(index).role.owner) {
         case (_, .nobody): close(index)
         case (.error, _), (.sealed, .write): beginAnswer(index, header)
         case (.ack, .write(let write)):
@@ -30,7 +30,7 @@ extension StreamEngine where Ring: ~Copyable {
 
     /// The first answer of a stream shows whether it comes from the node it was asked of.
     private mutating func checkProof(_ header: FrameHeader, on index: Int32) {
-        switch transport.at(index).pointee.role.owner {
+        switch transport.at(index).role.owner {
         case .nobody, .control: break
         case .write(let write): _ = writes.at(write).pointee.proof?.believes(header)
         case .read(let read) where reads.at(read).pointee.rival == index:
@@ -41,7 +41,7 @@ extension StreamEngine where Ring: ~Copyable {
 
     /// `mutating`, for a call that only borrows `self` copies all of it to the stack first.
     private mutating func isKnown(_ index: Int32) -> Bool {
-        switch transport.at(index).pointee.role.owner {
+        switch transport.at(index).role.owner {
         case .nobody, .control: false
         case .write(let write): writes.at(write).pointee.proof?.isGiven ?? false
         case .read(let read) where reads.at(read).pointee.rival == index:
@@ -68,11 +68,11 @@ extension StreamEngine where Ring: ~Copyable {
     }
 
     mutating func answerComplete(_ index: Int32) {
-        let header = transport.at(index).pointee.header
+        let header = transport.at(index).header
         let bytes = UnsafeRawBufferPointer(
             start: transport.received(of: index), count: Int(header.payloadLength))
         if header.operation == .sealed,
-            case .write(let write) = transport.at(index).pointee.role.owner
+            case .write(let write) = transport.at(index).role.owner
         {
             return heardSealed(write, header, Array(bytes))
         }
@@ -101,14 +101,14 @@ extension StreamEngine where Ring: ~Copyable {
         guard Int(header.payloadLength) <= settings.packetBytes else {
             return fail(index, .protocolError("a frame that is longer than a buffer"))
         }
-        transport.at(index).pointee.role.isAwaitingSlot = true
+        transport.at(index).role.isAwaitingSlot = true
         receivePayload(index)
     }
 
     /// Takes a slot and receives into it; without one, receiving stops until there is.
     mutating func receivePayload(_ index: Int32) {
         let entry = transport.at(index)
-        guard entry.pointee.role.isAwaitingSlot, case .read(let read) = entry.pointee.role.owner
+        guard entry.role.isAwaitingSlot, case .read(let read) = entry.role.owner
         else { return }
         guard let slot = slots.take() else {
             // The peer owes nothing while we take nothing.
@@ -116,17 +116,17 @@ extension StreamEngine where Ring: ~Copyable {
             if slotWaiters.add(Int32(writes.capacity) + index) { counters.slotWaits &+= 1 }
             return
         }
-        records[Int(slot)] = SlotRecord(header: entry.pointee.header)
-        entry.pointee.role.isAwaitingSlot = false
+        records[Int(slot)] = SlotRecord(header: entry.header)
+        entry.role.isAwaitingSlot = false
         watchRead(read)
         transport.receivePayload(index, buffer: slot, at: payload(of: slot))
     }
 
     mutating func payloadComplete(_ index: Int32, _ slot: Int32) {
         let entry = transport.at(index)
-        let header = entry.pointee.header
+        let header = entry.header
         counters.bytesReceived &+= UInt64(header.payloadLength)
-        guard case .read(let read) = entry.pointee.role.owner else { return releaseSlot(slot) }
+        guard case .read(let read) = entry.role.owner else { return releaseSlot(slot) }
         guard arrived(read, slot, header) else { return }
         beginHeader(index)
     }

@@ -138,7 +138,7 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
             endControl(index)
         }
         for index in 0..<Int32(transport.capacity) where transport.isUsed(index) {
-            if case .control = transport.at(index).pointee.role.owner { continue }
+            if case .control = transport.at(index).role.owner { continue }
             close(index)
         }
         if case .done(let slot, _) = peek, slot >= 0 { releaseSlot(slot) }

@@ -50,8 +50,8 @@ extension StreamEngine where Ring: ~Copyable {
 
     mutating func pumpRead(_ read: Int32, _ index: Int32) {
         let entry = reads.at(read)
-        guard !transport.at(index).pointee.role.isRequestSent else { return }
-        transport.at(index).pointee.role.isRequestSent = true
+        guard !transport.at(index).role.isRequestSent else { return }
+        transport.at(index).role.isRequestSent = true
         var header = FrameHeader(.read)
         header.block = entry.pointee.assembly.block
         header.epoch = entry.pointee.assembly.epoch
