@@ -12,22 +12,14 @@ extension Datanode where Ring: ~Copyable {
         // 2. It gets the next frame first: it has a device of its own to wait for.
         forward(stream)
         // 3, 4. A flush begins, then the seal, when their bytes are on the device.
-        beginFlush(stream)
-        beginSeal(stream)
+        writes.beginAccounts(stream, &core)
         // 5. The file says what it holds: at its opening, for a flush, for the seal.
-        describe(stream)
+        writes.describe(stream, &core)
         // 6. The device takes the frames whose turn it is.
-        writeNext(stream)
+        writes.writeNext(stream, &core)
         // 7. A duplicate is compared with what the device has.
         compareOnDevice(stream)
         // 8. The writer hears what is true now.
         tellProgress(stream)
-    }
-
-    /// The stream, unless it is ending or gone.
-    @inline(__always)
-    mutating func live(_ stream: Int32) -> UnsafeMutablePointer<WriteStream>? {
-        guard streams.isUsed(stream), !streams.at(stream).pointee.isEnding else { return nil }
-        return streams.at(stream)
     }
 }

@@ -15,10 +15,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     public let address: SocketAddress
     var neighbours: Neighbours
 
-    var streams: Slab<WriteStream>
-    /// Frames beyond a gap, over all streams.
-    var heldFrames = 0
-    var syncs: Syncs<Ring>
+    var writes: WritePath<Ring>
     var reads: ReadPath<Ring>
     var deletions = Deletions<Ring>()
     var scrubs: Scrubs<Ring>
@@ -50,8 +47,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         self.mailbox = mailbox
         address = listener.1
         neighbours = Neighbours(share, door: door)
-        streams = Slab(capacity: budget.writeStreams)
-        syncs = Syncs(devices: devices.count)
+        writes = WritePath(budget, devices: devices.count)
         reads = ReadPath(budget)
         scrubs = Scrubs(settings, devices: devices.count, now: core.reactor.now)
         core.startAccept()
@@ -133,7 +129,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// Nothing is open and nothing is in the kernel's hands but the accept and the wake-up.
     public var isIdle: Bool {
-        core.transport.count == 0 && streams.count == 0 && reads.count == 0
+        core.transport.count == 0 && writes.count == 0 && reads.count == 0
             && scrubs.inFlight == 0
     }
 
@@ -150,18 +146,16 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
             .forwardCredentials:
             preconditionFailure("the transport takes the completions of sends")
         case .accept: accepted(event)
-        case .openFile: openedFile(owner, event.outcome)
-        case .loadHeader, .loadTable: loaded(owner, kind, event)
-        case .writeOpenHeader: wroteOpenHeader(owner, event.outcome)
+        case .openFile: follow(writes.opened(owner, event.outcome, &core), owner)
+        case .renameSpare: follow(writes.renamed(owner, event.outcome, &core), owner)
+        case .loadHeader, .loadTable, .writeOpenHeader, .writeTable, .writeSealHeader,
+            .writeFlushTable, .writeFlushHeader:
+            follow(writes.moved(owner, event.outcome, &core), owner)
         case .writeData: wroteData(owner, event)
         case .readBack: readBack(owner, event)
-        case .writeTable, .writeSealHeader: sealStep(owner, kind, event.outcome)
-        case .writeFlushTable, .writeFlushHeader: flushStep(owner, kind, event.outcome)
         case .syncFile: syncedFile(owner, event.outcome)
         case .syncDirectory: syncedDirectory(Int(owner), event.outcome)
-        case .closeFile: closedFile(owner)
-        case .renameSpare: renamedSpare(owner, event.outcome)
-        case .trimFile: trimmedFile(owner)
+        case .trimFile, .closeFile: follow(writes.settled(owner), owner)
         case .openForRead: follow(reads.opened(owner, event.outcome, &core))
         case .readHeader, .readTable:
             follow(reads.didReadMetadata(owner, kind, event, &core))
@@ -216,7 +210,8 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         case .room(let room):
             for device in devices.indices where device < room.count {
                 core.blocks.saw(
-                    room[device], on: device, reactors: core.share.count, open: owed(to: device))
+                    room[device], on: device, reactors: core.share.count,
+                    open: writes.owed(to: device))
             }
         case .spares(let device, let spares): deletions.keep(spares, on: device, &core)
         case .deviceFailed(let device, let reason):
@@ -229,6 +224,9 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     // MARK: What is told
 
+    /// Tells how far the open blocks are, for INFO: those that moved since the last time.
+    package mutating func reportOpenBlocks() { writes.report(&core) }
+
     /// A copy of the counts with what is open now.
     public var snapshot: DatanodeCounters {
         var copy = core.counters
@@ -236,7 +234,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         copy.zeroCopySends = core.transport.counters.zeroCopySends
         copy.zeroCopySendsCopied = core.transport.counters.zeroCopySendsCopied
         copy.connectionsOpen = core.transport.count
-        copy.writeStreamsOpen = streams.count
+        copy.writeStreamsOpen = writes.count
         copy.payloadBuffersFree = core.buffers.freePayloads
         return copy
     }

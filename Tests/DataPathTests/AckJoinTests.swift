@@ -139,8 +139,7 @@ struct SealStateTests {
         let answer17 = seal.request(length: 5, checksum: 2, level: .written)
         #expect(!answer17)
         seal.reached = .written
-        seal.local = .done
-        seal.restart()
+        seal.restart(isBegun: true)
         #expect(seal.answer(isTail: true) == nil, "the new stream has not asked")
         let answer18 = seal.request(length: 5, checksum: 1, level: .written)
         #expect(answer18)

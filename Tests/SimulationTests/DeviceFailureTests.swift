@@ -1,3 +1,4 @@
+import Glibc
 import Reactor
 import Testing
 import Wire
@@ -85,5 +86,26 @@ struct DeviceFailureTests {
         let free = scene.node.datanode.freeBuffers
         #expect(free.payload == ChainSimulation.payloadBuffers)
         #expect(free.metadata == ChainSimulation.metadataBuffers)
+    }
+
+    /// A writer comes back to its sealed block, and the block's file cannot be opened: the node
+    /// says so and goes on.
+    @Test(arguments: [(ENOENT, Status.mayBeLost), (EMFILE, .busy)])
+    func aSealedBlockWhoseFileCannotBeOpenedIsRefused(errno: Int32, status: Status) throws {
+        let scene = try DeviceScene(faults: [
+            RingFault(
+                kind: OperationKind.openFile.rawValue, moment: .begin,
+                action: .fail(errno: errno), first: 2)
+        ])
+        let first = try scene.writer(900_001)
+        scene.run(first)
+        #expect(first.seal != nil)
+        let again = try scene.writer(900_001)
+        scene.run(again)
+        #expect(again.failures.map(\.status) == [status])
+        #expect(scene.node.datanode.openCounts.streams == 0)
+        let third = try scene.writer(900_001)
+        scene.run(third)
+        #expect(third.seal != nil, "the next time it can be opened")
     }
 }

@@ -20,7 +20,7 @@ extension Datanode where Ring: ~Copyable {
         }
         let stream = role.stream
         guard stream >= 0 else { return }
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         guard entry.pointee.upstream == index, entry.pointee.join.isFileReady else { return }
         if let level = entry.pointee.seal.answer(isTail: entry.pointee.isTail) {
             sendSealed(index, stream, level)
@@ -39,8 +39,8 @@ extension Datanode where Ring: ~Copyable {
         connection.role.prove(&header)
         let stream = connection.role.stream
         if stream >= 0 {
-            header.block = streams.at(stream).pointee.block
-            header.epoch = streams.at(stream).pointee.epoch
+            header.block = writes.at(stream).pointee.block
+            header.epoch = writes.at(stream).pointee.epoch
         } else {
             header.block = connection.header.block
             header.epoch = connection.header.epoch
@@ -59,7 +59,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     private mutating func sendSealed(_ index: Int32, _ stream: Int32, _ level: Level) {
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         guard let keys = core.keys, let key = keys[keys.current] else {
             return fail(index, .fenced, "this node has no signing key yet")
         }
@@ -85,11 +85,11 @@ extension Datanode where Ring: ~Copyable {
             return stream >= 0 ? proceed(stream) : ()
         }
         if connection.role.isFailureSent { return core.transport.linger(index) }
-        if stream >= 0, streams.at(stream).pointee.seal.isWanted,
-            streams.at(stream).pointee.seal.isAnswered
+        if stream >= 0, writes.at(stream).pointee.seal.isWanted,
+            writes.at(stream).pointee.seal.isAnswered
         {
             // The stream's last answer is out: the connection is free for the next one.
-            connection.role.answered = streams.at(stream).pointee.block
+            connection.role.answered = writes.at(stream).pointee.block
             detach(index)
             resume(index)
         }
@@ -99,7 +99,7 @@ extension Datanode where Ring: ~Copyable {
     /// Recomputes what is true of the stream here, and tells the writer when there is something to
     /// tell.
     mutating func tellProgress(_ stream: Int32) {
-        guard let entry = live(stream) else { return }
+        guard let entry = writes.live(stream) else { return }
         entry.pointee.refreshProgress()
         if entry.pointee.upstream >= 0 { sendControl(entry.pointee.upstream) }
     }

@@ -2,17 +2,6 @@ import Wire
 
 /// The end of a block's write on this node and behind it, as a pure state.
 struct SealState: BitwiseCopyable {
-    enum Local: UInt8 {
-        /// No seal is known, or bytes below its length are still missing or on their way to the
-        /// device.
-        case waiting
-        /// Header and checksum table are on their way to the device.
-        case writing
-        case syncingFile
-        case syncingDirectory
-        case done
-    }
-
     /// A seal is known: length and checksum are final.
     var isRequested = false
     /// The current stream asked for it, and waits for the answer.
@@ -23,7 +12,6 @@ struct SealState: BitwiseCopyable {
     var checksum: UInt32 = 0
     /// The level asked for, at least `written`: a sealed block's header is on the device.
     var level = Level.written
-    var local = Local.waiting
     /// The level this node has reached for the whole block.
     var reached: Level?
     /// The level the chain behind confirmed.
@@ -45,12 +33,13 @@ struct SealState: BitwiseCopyable {
     }
 
     /// A new stream took the block over: it asks again, and its chain answers again.
-    mutating func restart() {
+    /// - Parameter isBegun: the file names length and checksum, or is about to.
+    mutating func restart(isBegun: Bool) {
         behind = nil
         isWanted = false
         isForwarded = false
         isAnswered = false
-        if local == .waiting { isRequested = false }
+        if !isBegun { isRequested = false }
     }
 
     /// The level to answer with, once this node and the chain behind have reached what was asked.

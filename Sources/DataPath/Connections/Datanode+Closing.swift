@@ -47,13 +47,13 @@ extension Datanode where Ring: ~Copyable {
         switch connection.role.side {
         case .inbound:
             core.restIfSettled(index)
-            guard streams.at(stream).pointee.upstream == index else { return }
-            streams.at(stream).pointee.upstream = -1
+            guard writes.at(stream).pointee.upstream == index else { return }
+            writes.at(stream).pointee.upstream = -1
             letGo(stream)
-            if streams.at(stream).pointee.isSealed { endStream(stream) }
+            if writes.at(stream).pointee.isSealed { endStream(stream) }
         case .outbound:
-            guard streams.at(stream).pointee.downstream == index else { return }
-            streams.at(stream).pointee.downstream = -1
+            guard writes.at(stream).pointee.downstream == index else { return }
+            writes.at(stream).pointee.downstream = -1
             clearForwards(stream)
         }
     }

@@ -15,9 +15,9 @@ extension Datanode where Ring: ~Copyable {
         guard let stream = core.blocks.stream(of: deletion.block) else {
             return unlink(deletion.block, record.device)
         }
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         if entry.pointee.upstream >= 0 { fail(entry.pointee.upstream, .notFound) }
-        guard streams.isUsed(stream) else { return unlink(deletion.block, record.device) }
+        guard writes.isUsed(stream) else { return unlink(deletion.block, record.device) }
         entry.pointee.isUnlinking = true
         if entry.pointee.isEnding { return endIfSettled(stream) }
         endStream(stream)
@@ -45,32 +45,32 @@ extension Datanode where Ring: ~Copyable {
 
     mutating func failDevice(_ device: Int, reason: String) {
         guard core.blocks.fail(device, reason: reason) else { return }
-        for stream in 0..<Int32(streams.capacity)
-        where streams.isUsed(stream) && streams.at(stream).pointee.device == device {
-            refuse(stream, .deviceFailed, .failed(0), reason)
+        for stream in 0..<Int32(writes.capacity)
+        where writes.isUsed(stream) && writes.at(stream).pointee.device == device {
+            refuse(stream, .deviceFailed, reason)
         }
     }
 
     /// Ends a stream whose device does not take its block.
     mutating func refuse(
-        _ stream: Int32, _ status: Status, _ outcome: Outcome, _ reason: String? = nil
+        _ stream: Int32, _ status: Status, _ reason: String
     ) {
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         guard !entry.pointee.isEnding else { return }
         let path = core.blocks.devices[entry.pointee.device].path
-        let text = "\(status.explanation): \(path) (\(reason ?? errorText(outcome.errno)))"
+        let text = "\(status.explanation): \(path) (\(reason))"
         if entry.pointee.upstream >= 0 { fail(entry.pointee.upstream, status, text) }
-        guard streams.isUsed(stream) else { return }
+        guard writes.isUsed(stream) else { return }
         abandon(stream)
     }
 
     /// The block's file does not hold what was written to it. A sealed copy is condemned, as by a
     /// reader or the scrub; an open one is given up.
     mutating func failCorrupt(stream: Int32, _ finding: ScrubFinding) {
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         core.condemn(entry.pointee.block, finding)
         if entry.pointee.upstream >= 0 { fail(entry.pointee.upstream, .corrupt) }
-        guard streams.isUsed(stream) else { return }
+        guard writes.isUsed(stream) else { return }
         abandon(stream)
     }
 
@@ -84,18 +84,5 @@ extension Datanode where Ring: ~Copyable {
                 core.blocks.toldFailure(of: device)
             }
         }
-    }
-
-    // MARK: Room
-
-    /// Bytes that the open blocks of a device may still take of fresh files.
-    func owed(to device: Int) -> UInt64 {
-        var open: UInt64 = 0
-        for stream in 0..<Int32(streams.capacity)
-        where streams.isUsed(stream) && streams.at(stream).pointee.device == device {
-            let claimed = streams.at(stream).pointee.claimed
-            open += claimed - min(claimed, streams.at(stream).pointee.hwm)
-        }
-        return open
     }
 }

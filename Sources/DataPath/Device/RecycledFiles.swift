@@ -12,7 +12,7 @@ import Wire
 /// unlinked.
 public struct RecycledFiles: Sendable {
     /// One spare file.
-    public struct File: Equatable, Sendable {
+    public struct File: Equatable, Sendable, BitwiseCopyable {
         /// Its name: the block it was, or a number of its own when it never was one.
         public let number: UInt64
         /// Pages that are written, from its start.

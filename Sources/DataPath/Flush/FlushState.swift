@@ -15,21 +15,9 @@ struct FlushState: BitwiseCopyable {
         let lastChecksum: UInt32
     }
 
-    enum Phase: UInt8 {
-        case idle
-        /// Waits for a metadata buffer, or writes what was filled into it.
-        case describing
-        case syncingFile
-        case syncingDirectory
-    }
-
-    var phase = Phase.idle
     /// The prefix that survives a power cut on this node.
     private(set) var durable: UInt64 = 0
-    /// The file's name does too.
-    var isNameDurable = false
-    /// Checksum tables were written behind the block (`BlockLayout.flushTableOffset`).
-    var hasTables = false
+    /// What is being described, and then synced (`BlockFile`).
     private(set) var running: Mark?
 
     /// Asked for, and not received yet; 0 when there is no such.
@@ -43,7 +31,7 @@ struct FlushState: BitwiseCopyable {
 
     /// Bytes that are received and wait to become durable here.
     var isPending: Bool { first != nil }
-    var isIdle: Bool { phase == .idle }
+    var isIdle: Bool { running == nil }
     /// Nothing will become durable here that was not before.
     var owesNothing: Bool { isIdle && !isPending && asked == 0 }
 
@@ -71,7 +59,7 @@ struct FlushState: BitwiseCopyable {
 
     /// Begins the next flush whose bytes are all on the device.
     mutating func begin(written: UInt64) -> Bool {
-        guard phase == .idle, let first, let last, first.end <= written else { return false }
+        guard running == nil, let first, let last, first.end <= written else { return false }
         if last.end <= written {
             running = last
             self.first = nil
@@ -80,7 +68,6 @@ struct FlushState: BitwiseCopyable {
             running = first
             self.first = last
         }
-        phase = .describing
         return true
     }
 
@@ -88,7 +75,6 @@ struct FlushState: BitwiseCopyable {
         guard let running else { preconditionFailure("a flush that ended had begun") }
         durable = running.end
         self.running = nil
-        phase = .idle
     }
 
     /// What to ask of the chain behind now, once it was sent that far.

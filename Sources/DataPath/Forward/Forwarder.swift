@@ -8,14 +8,14 @@ extension Datanode where Ring: ~Copyable {
     /// Asks the chain behind for what is received whole: a flush's prefix, and the seal behind the
     /// last frame.
     mutating func askChain(_ stream: Int32) {
-        guard live(stream) != nil else { return }
-        takeReachedFlush(stream)
+        guard writes.live(stream) != nil else { return }
+        writes.at(stream).pointee.takeReachedFlush()
         forwardWholeSeal(stream)
     }
 
     /// Sends the first waiting frame, or the seal, when nothing is on its way.
     mutating func forward(_ stream: Int32) {
-        guard let entry = live(stream), entry.pointee.successor == .open,
+        guard let entry = writes.live(stream), entry.pointee.successor == .open,
             !entry.pointee.forwards.isSending
         else { return }
         let index = entry.pointee.downstream
@@ -34,7 +34,7 @@ extension Datanode where Ring: ~Copyable {
     /// Sends a frame from the buffer it was received into. Header and payload of an unaligned one
     /// do not touch: two sends, a cost that only its writer pays.
     private mutating func forwardFrame(_ index: Int32, _ stream: Int32, _ buffer: Int32) {
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         let frame = core.buffers[buffer]
         guard !entry.pointee.forwards.isHeaderSent else {
             return core.transport.sendPayload(
@@ -56,7 +56,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     private mutating func forwardSeal(_ index: Int32, _ stream: Int32) {
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         _ = entry.pointee.forwards.popFirst()
         var header = FrameHeader(.seal)
         header.flags = FrameFlags(level: entry.pointee.seal.level)
@@ -71,7 +71,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// A flush follows the bytes it is about, which the next node has or is being sent.
     private mutating func nextFlush(_ stream: Int32) -> UInt64? {
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         return entry.pointee.flush.nextToForward(
             sent: max(entry.pointee.forwards.forwarded, entry.pointee.join.behind.received))
     }
@@ -79,8 +79,8 @@ extension Datanode where Ring: ~Copyable {
     private mutating func forwardFlush(_ index: Int32, _ stream: Int32, _ end: UInt64) {
         var header = FrameHeader(.flush)
         core.transport.number(&header, index)
-        header.block = streams.at(stream).pointee.block
-        header.epoch = streams.at(stream).pointee.epoch
+        header.block = writes.at(stream).pointee.block
+        header.epoch = writes.at(stream).pointee.epoch
         header.length = end
         watch(stream)
         core.send(.forwardSeal, index, header)
@@ -90,7 +90,7 @@ extension Datanode where Ring: ~Copyable {
     mutating func forwarded(_ index: Int32, bytes: Int, _ buffer: Int32) {
         let stream = core.transport.at(index).role.stream
         guard stream >= 0 else { return releasePayload(buffer) }
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         entry.pointee.forwards.isSending = false
         core.counters.bytesForwarded &+= UInt64(bytes)
         let frame = core.buffers[buffer]
@@ -109,7 +109,7 @@ extension Datanode where Ring: ~Copyable {
     mutating func notForwarded(_ index: Int32, _ buffer: Int32) {
         let stream = core.transport.at(index).role.stream
         guard stream >= 0 else { return releasePayload(buffer) }
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         entry.pointee.forwards.isSending = false
         _ = entry.pointee.forwards.popFirst()
         releasePayload(buffer)
@@ -128,7 +128,7 @@ extension Datanode where Ring: ~Copyable {
             return successorLost(
                 stream, .nextHopFailed, "the next node answers stream \(header.stream)")
         }
-        let isProven = streams.at(stream).pointee.successorProof?.believes(header) ?? false
+        let isProven = writes.at(stream).pointee.successorProof?.believes(header) ?? false
         switch header.operation {
         case .ack:
             guard isProven else { return successorUnproven(stream) }
@@ -146,7 +146,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     private mutating func heard(_ stream: Int32, _ progress: Progress) -> Bool {
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         // What it held from before this stream counts as forwarded too: it can have come only
         // through this node.
         guard entry.pointee.join.hear(progress, forwarded: entry.pointee.hwm) else {
@@ -163,7 +163,7 @@ extension Datanode where Ring: ~Copyable {
         let stream = connection.role.stream
         guard stream >= 0 else { return close(index) }
         let header = connection.header
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         let isProven = entry.pointee.successorProof?.isGiven ?? false
         let bytes = UnsafeRawBufferPointer(
             start: core.transport.received(of: index), count: Int(header.payloadLength))
@@ -196,7 +196,7 @@ extension Datanode where Ring: ~Copyable {
     private mutating func receiptOfChain(
         _ stream: Int32, _ bytes: [UInt8]
     ) throws(ReceiptDefect) -> Level {
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         guard let keys = core.keys else { throw .unknownKey }
         let wanted = ReceiptCheck(
             cluster: core.identity.cluster, block: entry.pointee.block, epoch: entry.pointee.epoch,
@@ -214,7 +214,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// The stream's chain behind this node is gone: the writer is told why, and by whom.
     mutating func successorLost(_ stream: Int32, _ status: Status, _ text: String) {
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         let place = entry.pointee.position + 1
         let node = entry.pointee.chain.nodes[place]
         successorLost(
@@ -223,7 +223,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     mutating func successorLost(_ stream: Int32, _ status: Status, _ report: ErrorReport) {
-        let upstream = streams.at(stream).pointee.upstream
+        let upstream = writes.at(stream).pointee.upstream
         dropSuccessor(stream)
         if upstream >= 0 { fail(upstream, status, report) }
     }
@@ -231,7 +231,7 @@ extension Datanode where Ring: ~Copyable {
     /// Gives back the holds of frames that wait to be forwarded; one that is being sent comes back
     /// by itself.
     mutating func clearForwards(_ stream: Int32) {
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         let isSending = entry.pointee.forwards.isSending
         var isFirst = true
         while let buffer = entry.pointee.forwards.popFirst() {
@@ -248,7 +248,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// The next node owes progress from the moment something is under way to it.
     mutating func watch(_ stream: Int32) {
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         guard !entry.pointee.isWatched, entry.pointee.downstream >= 0 else { return }
         entry.pointee.isWatched = true
         rewatch(stream)
@@ -256,7 +256,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// It moved: the deadline begins again while it owes more, and rests when it owes nothing.
     private mutating func rewatch(_ stream: Int32) {
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         guard entry.pointee.downstream >= 0 else { return }
         let owesData =
             !entry.pointee.join.isChainReady

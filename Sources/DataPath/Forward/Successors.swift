@@ -9,7 +9,7 @@ import Wire
 extension Datanode where Ring: ~Copyable {
     /// Connects to the next node of the stream's chain, with the credentials that `writer` brought.
     mutating func dial(_ stream: Int32, for writer: Int32) {
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         let next = entry.pointee.chain.nodes[entry.pointee.position + 1]
         entry.pointee.successor = .connecting
         guard let address = SocketAddress(host: next.host, port: next.port) else {
@@ -34,7 +34,7 @@ extension Datanode where Ring: ~Copyable {
     /// The stream's connection to the next node is there.
     mutating func successorOpened(_ index: Int32) {
         let stream = core.transport.at(index).role.stream
-        streams.at(stream).pointee.successor = .open
+        writes.at(stream).pointee.successor = .open
         beginHeader(index)
         watch(stream)
         core.transport.sendFrame(index, kind: OperationKind.forwardCredentials.rawValue)
@@ -43,7 +43,7 @@ extension Datanode where Ring: ~Copyable {
     /// Lets go of the connection to the next node and of what was to be sent there. One that owes
     /// nothing in either direction is parked.
     mutating func dropSuccessor(_ stream: Int32) {
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         let index = entry.pointee.downstream
         guard index >= 0 else { return clearForwards(stream) }
         let isAtRest = isAtRest(stream, index)
@@ -54,7 +54,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     private mutating func isAtRest(_ stream: Int32, _ index: Int32) -> Bool {
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         let connection = core.transport.at(index)
         return entry.pointee.seal.isWanted && entry.pointee.seal.behind != nil
             && entry.pointee.forwards.isEmpty && !entry.pointee.forwards.isSending
@@ -72,7 +72,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     private mutating func reuse(_ index: Int32, for stream: Int32, of writer: Int32) {
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         core.transport.at(index).role.stream = stream
         entry.pointee.downstream = index
         entry.pointee.successor = .open
@@ -88,7 +88,7 @@ extension Datanode where Ring: ~Copyable {
         var header = core.transport.at(writer).header
         header.flags.remove(.more)
         core.transport.number(&header, index)
-        let entry = streams.at(core.transport.at(index).role.stream)
+        let entry = writes.at(core.transport.at(index).role.stream)
         entry.pointee.successorProof = header.demandProof(
             key: entry.pointee.key, place: entry.pointee.position + 1,
             using: &core.connections.random)

@@ -8,20 +8,16 @@ extension Datanode where Ring: ~Copyable {
         for index in 0..<Int32(core.transport.capacity) where core.transport.isUsed(index) {
             checkLinks(ofConnection: index)
         }
-        for stream in 0..<Int32(streams.capacity) where streams.isUsed(stream) {
-            streams.at(stream).pointee.checkInvariants()
+        for stream in 0..<Int32(writes.capacity) where writes.isUsed(stream) {
             checkLinks(ofStream: stream)
         }
         let budget = core.settings.budget
-        precondition(heldFrames >= 0 && heldFrames <= budget.heldFrames, "held within the bound")
+        writes.checkInvariants(budget, isIdle: isIdle)
         core.buffers.checkInvariants(budget, isIdle: isIdle)
         core.blocks.checkInvariants()
         reads.checkInvariants(core)
-        syncs.checkInvariants(isIdle: isIdle)
         deletions.checkInvariants()
         scrubs.checkInvariants()
-        guard isIdle else { return }
-        precondition(heldFrames == 0, "nobody is left to count for")
     }
 
     /// A connection and what it carries know each other.
@@ -38,13 +34,13 @@ extension Datanode where Ring: ~Copyable {
         if reader >= 0 { precondition(reads.connection(of: reader) == index) }
         guard stream >= 0 else { return }
         switch role.side {
-        case .inbound: precondition(streams.at(stream).pointee.upstream == index)
-        case .outbound: precondition(streams.at(stream).pointee.downstream == index)
+        case .inbound: precondition(writes.at(stream).pointee.upstream == index)
+        case .outbound: precondition(writes.at(stream).pointee.downstream == index)
         }
     }
 
     private mutating func checkLinks(ofStream stream: Int32) {
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         let (upstream, downstream) = (entry.pointee.upstream, entry.pointee.downstream)
         if upstream >= 0 { precondition(core.transport.at(upstream).role.stream == stream) }
         if downstream >= 0 {
@@ -52,20 +48,5 @@ extension Datanode where Ring: ~Copyable {
         }
         precondition(
             core.blocks.stream(of: entry.pointee.block) == stream, "its block is open once")
-    }
-}
-
-extension WriteStream {
-    func checkInvariants() {
-        precondition(pending >= 0, "what began ends once")
-        precondition(join.own.isOrdered, "durable <= written <= received")
-        precondition(join.own.received <= hwm && writes.written <= hwm, "nothing beyond the HWM")
-        precondition(!join.sent.exceeds(join.joined()), "what was acked is true of the chain")
-        precondition(frames >= held.count + (comparing >= 0 ? 1 : 0), "each counts in the window")
-        precondition((downstream >= 0) == (successor != .none), "who is asked is connected to")
-        precondition(metadata < 0 || pending > 0 || isEnding, "a metadata buffer is in use")
-        precondition(seal.local == .waiting || seal.isRequested, "who seals was asked to")
-        precondition(flush.isIdle == (flush.running == nil), "what is flushed is known")
-        precondition(!isEnding || upstream < 0 && downstream < 0, "who ends has let go")
     }
 }

@@ -21,8 +21,8 @@ extension Datanode where Ring: ~Copyable {
     /// `nil` when the block is not open for writing here, is sealed already, or its stream is
     /// ending.
     package func inspect(_ block: BlockID) -> BlockInspection? {
-        guard let index = core.blocks.stream(of: block), streams.isUsed(index) else { return nil }
-        let entry = streams.at(index)
+        guard let index = core.blocks.stream(of: block), writes.isUsed(index) else { return nil }
+        let entry = writes.at(index)
         guard !entry.pointee.isEnding, !entry.pointee.isSealed else { return nil }
         let whole = Int(entry.pointee.hwm / UInt64(Limits.chunkBytes))
         return BlockInspection(
@@ -37,6 +37,6 @@ extension Datanode where Ring: ~Copyable {
     package var freeBuffers: (payload: Int, metadata: Int) { core.buffers.free }
 
     package var openCounts: (connections: Int, streams: Int, readers: Int) {
-        (core.transport.count, streams.count, reads.count)
+        (core.transport.count, writes.count, reads.count)
     }
 }

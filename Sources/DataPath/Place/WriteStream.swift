@@ -4,14 +4,6 @@ import Wire
 /// One block open for writing on this node. It outlives its connection: a writer that lost it comes
 /// back on another one with the same token.
 struct WriteStream: ~Copyable {
-    enum File: UInt8 {
-        case opening
-        /// A sealed block's own account is being read, so that duplicates can be compared.
-        case loading
-        case open
-        case closing
-    }
-
     enum Successor: UInt8 { case none, connecting, open }
 
     let block: BlockID
@@ -35,15 +27,7 @@ struct WriteStream: ~Copyable {
     /// What the next node has to show before anything it says is believed.
     var successorProof: ProofCheck?
 
-    var file = File.opening
-    var descriptor = Descriptor.none
-    /// The spare file that becomes the block's, while it is being renamed.
-    var spare: RecycledFiles.File?
-    /// Pages the file had before this block, when it was a spare one.
-    var sparePages: UInt32 = 0
-    var isHeaderWritten = false
-    /// Of the newest header copy, written or being written.
-    var headerSequence: UInt64 = 0
+    var file: BlockFile
     /// Operations in flight that name this stream.
     var pending: Int32 = 0
     /// It is to end when nothing is pending; its file is unlinked then when the namenode said so.
@@ -78,15 +62,12 @@ struct WriteStream: ~Copyable {
     var frames = 0
     /// The connection's receive stopped at the window's end.
     var isWindowFull = false
-    /// A metadata buffer for this stream's header or seal, or -1.
-    var metadata: Int32 = -1
-    /// How far header or table have come, on their way into that buffer or out of it.
-    var metadataTransfer = PageTransfer(offset: 0, count: 0)
-    var tableChecksum: UInt32 = 0
 
     init(
-        _ admitted: TokenCheck.Admitted, device: Int, length: UInt64 = 0, endsHere: Bool = false
+        _ admitted: TokenCheck.Admitted, file: BlockFile, device: Int, length: UInt64 = 0,
+        endsHere: Bool = false
     ) {
+        self.file = file
         let token = admitted.token
         block = token.block
         epoch = token.epoch
@@ -106,15 +87,37 @@ struct WriteStream: ~Copyable {
 
     deinit { tail?.deallocate() }
 
-    var isTail: Bool { endsHere || position + 1 == chain.nodes.count }
-    var isSealed: Bool { seal.local == .done }
+    // A getter that is not inlined copies all of the record to the stack first, a kilobyte or two.
+    var isTail: Bool {
+        @inline(__always) get { endsHere || position + 1 == chain.nodes.count }
+    }
+    var isSealed: Bool {
+        @inline(__always) get { file.isSealed }
+    }
 
     /// This node's own offsets. `written` counts only when the file says whose bytes these are.
     mutating func refreshProgress() {
-        let written = isHeaderWritten ? writes.written : 0
+        let written = file.isDescribed ? writes.written : 0
         let durable = seal.reached == .durable ? hwm : flush.durable
         join.own = Progress(received: hwm, written: written, durable: min(durable, written))
         precondition(join.own.isOrdered, "durable <= written <= received")
+    }
+
+    // MARK: What holds
+
+    func checkInvariants() {
+        precondition(pending >= 0, "what began ends once")
+        precondition(join.own.isOrdered, "durable <= written <= received")
+        precondition(join.own.received <= hwm && writes.written <= hwm, "nothing beyond the HWM")
+        precondition(!join.sent.exceeds(join.joined()), "what was acked is true of the chain")
+        precondition(frames >= held.count + (comparing >= 0 ? 1 : 0), "each counts in the window")
+        precondition((downstream >= 0) == (successor != .none), "who is asked is connected to")
+        precondition(file.buffer < 0 || pending > 0 || isEnding, "a metadata buffer is in use")
+        precondition(!file.isSealBegun || seal.isRequested, "who seals was asked to")
+        let isFlushing = file.account == .flush && file.work != .free
+        precondition(flush.isIdle != isFlushing, "what is flushed is known")
+        file.checkInvariants()
+        precondition(!isEnding || upstream < 0 && downstream < 0, "who ends has let go")
     }
 }
 

@@ -150,16 +150,19 @@ extension ReadPath where Ring: ~Copyable {
         guard entry.pointee.isLoaded, !entry.pointee.isEnding else { return }
         // What is cut goes on when the socket has taken the piece of it.
         guard entry.pointee.pieceSent == entry.pointee.pieceBytes else { return }
-        let budget = core.settings.budget
-        while entry.pointee.next < entry.pointee.end, entry.pointee.count < budget.framesPerRead {
+        while entry.pointee.next < entry.pointee.end,
+            entry.pointee.count < core.settings.budget.framesPerRead
+        {
             // Who has one leaves the next to those who have none.
             guard entry.pointee.count == 0 || readers.starved == 0 else { return }
             let left = min(
-                core.buffers.freePayloads, budget.readBuffers - core.buffers.heldByReads)
+                core.buffers.freePayloads,
+                core.settings.budget.readBuffers - core.buffers.heldByReads)
             guard left > 0, Budget.mayTake(held: entry.pointee.count, free: left),
                 let buffer = core.buffers.takePayload(
                     for: FrameSlot(
-                        header: entry.pointee.nextFrame(packetBytes: budget.readPacketBytes),
+                        header: entry.pointee.nextFrame(
+                            packetBytes: core.settings.budget.readPacketBytes),
                         isRead: true))
             else { return awaitBuffer(reader, &core) }
             readers.hasBuffer(reader)

@@ -77,6 +77,7 @@ struct ReadStream: ~Copyable {
     }
 
     /// The frame that the next buffer is for: one that was cut goes on with the header it had.
+    @inline(__always)
     func nextFrame(packetBytes: Int) -> FrameHeader {
         if let cut, cut.offset == next { return cut }
         var header = FrameHeader(.data)
@@ -98,6 +99,7 @@ struct ReadStream: ~Copyable {
     }
 
     /// Bytes of the next frame. The first one also carries the proof.
+    @inline(__always)
     private func nextLength(packetBytes: Int) -> UInt64 {
         let isFirst = next == UInt64(firstChunk * Limits.chunkBytes)
         let most =
@@ -106,8 +108,12 @@ struct ReadStream: ~Copyable {
         return min(UInt64(most), end - next)
     }
 
-    var first: Int32 { queue[head] }
-    var second: Int32 { queue[(head + 1) % 64] }
+    var first: Int32 {
+        @inline(__always) get { queue[head] }
+    }
+    var second: Int32 {
+        @inline(__always) get { queue[(head + 1) % 64] }
+    }
 
     mutating func append(_ buffer: Int32) {
         precondition(count < 64, "a read's frames are bounded below the queue's size")

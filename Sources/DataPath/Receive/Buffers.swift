@@ -75,6 +75,7 @@ struct Buffers: ~Copyable {
     }
 
     /// A buffer with one hold; `nil`: all are held.
+    @inline(__always)
     mutating func takePayload(for slot: FrameSlot) -> Int32? {
         guard let buffer = payloads.take() else { return nil }
         slots[Int(buffer)] = slot

@@ -5,7 +5,7 @@ extension Datanode where Ring: ~Copyable {
     /// One holder less. The last one makes room in its stream's window too.
     mutating func releasePayload(_ buffer: Int32) {
         guard let stream = core.buffers.release(buffer) else { return }
-        let entry = streams.at(stream)
+        let entry = writes.at(stream)
         entry.pointee.frames -= 1
         if entry.pointee.isEnding { return endIfSettled(stream) }
         if entry.pointee.isWindowFull {

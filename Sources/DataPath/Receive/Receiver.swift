@@ -17,7 +17,7 @@ extension Datanode where Ring: ~Copyable {
         guard role.side == .inbound else { return nil }
         guard role.stream >= 0 else { return core.settings.idleTimeout }
         // Frames beyond a gap hold buffers: who leaves the gap open is slow, not idle.
-        let isHolding = streams.at(role.stream).pointee.held.count > 0
+        let isHolding = writes.at(role.stream).pointee.held.count > 0
         return isHolding ? core.settings.progressTimeout : core.settings.streamIdleTimeout
     }
 
@@ -29,7 +29,7 @@ extension Datanode where Ring: ~Copyable {
         let stream = connection.role.stream
         switch header.operation {
         case .write, .read:
-            if stream >= 0, streams.at(stream).pointee.seal.isWanted {
+            if stream >= 0, writes.at(stream).pointee.seal.isWanted {
                 // The next stream begins when the one before is answered.
                 connection.role.waiting = .turn
             } else if stream >= 0 {
@@ -78,8 +78,8 @@ extension Datanode where Ring: ~Copyable {
     }
 
     private mutating func belongs(_ header: FrameHeader, to stream: Int32, _ index: Int32) -> Bool {
-        let block = streams.at(stream).pointee.block
-        let epoch = streams.at(stream).pointee.epoch
+        let block = writes.at(stream).pointee.block
+        let epoch = writes.at(stream).pointee.epoch
         guard header.block == block else {
             fail(index, .tokenWrongBlock)
             return false
@@ -105,7 +105,7 @@ extension Datanode where Ring: ~Copyable {
         let isData = connection.role.stream >= 0
         var held = 0
         if isData {
-            let stream = streams.at(connection.role.stream)
+            let stream = writes.at(connection.role.stream)
             // One slow write keeps the places of all behind it, though not their buffers; frames
             // beyond a gap will want places too.
             guard stream.pointee.frames < core.settings.budget.framesPerStream,
@@ -115,7 +115,7 @@ extension Datanode where Ring: ~Copyable {
                 return
             }
             // A sealed block's frames can only be compared, and only when its checksums are loaded.
-            guard !stream.pointee.isSealed || stream.pointee.file == .open else { return }
+            guard !stream.pointee.isSealed || stream.pointee.file.isOpen else { return }
             // The frame that fills a gap sets those behind it free.
             held = stream.pointee.held.count > 0 ? 0 : stream.pointee.frames
         }
@@ -128,7 +128,7 @@ extension Datanode where Ring: ~Copyable {
             if core.buffers.enqueue(.connection(index)) { core.counters.bufferWaits &+= 1 }
             return
         }
-        if isData { streams.at(connection.role.stream).pointee.frames += 1 }
+        if isData { writes.at(connection.role.stream).pointee.frames += 1 }
         connection.role.waiting = .nothing
         core.transport.receivePayload(
             index, buffer: buffer,

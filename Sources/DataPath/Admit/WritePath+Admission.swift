@@ -1,0 +1,115 @@
+import Reactor
+import Wire
+
+// Which stream a writer gets: the one its block has, or a new one.
+extension WritePath where Ring: ~Copyable {
+    /// The stream of the token's block, found or made.
+    /// - Parameter expected: the block's length as its writer foresees it, or 0.
+    mutating func findOrMake(
+        _ admitted: TokenCheck.Admitted, expected: UInt64, _ core: inout Core<Ring>
+    ) -> Result<Int32, TokenCheck.Refused> {
+        let token = admitted.token
+        guard !core.isFenced else { return refuse(.fenced) }
+        guard !core.isDraining, !core.isStopping else { return refuse(.shuttingDown) }
+        guard !core.blocks.isDying(token.block) else { return refuse(.notFound) }
+        if let open = core.blocks.stream(of: token.block) {
+            let stream = at(open)
+            guard token.incarnation == stream.pointee.incarnation else {
+                return refuse(.tokenWrongBlock)
+            }
+            guard token.epoch >= stream.pointee.epoch else { return refuse(.tokenStaleEpoch) }
+            guard token.epoch == stream.pointee.epoch, token.lease == stream.pointee.lease else {
+                return refuse(.superseded)
+            }
+            // It is being closed; the same token is good in a moment.
+            guard !stream.pointee.isEnding else { return refuse(.busy) }
+            return .success(open)
+        }
+        if let record = core.blocks[token.block] {
+            // The same number, given by another copy of the namespace: its bytes stay.
+            guard token.incarnation == record.incarnation || record.epoch == Epoch(0) else {
+                return refuse(.tokenWrongBlock)
+            }
+            guard token.epoch >= record.epoch else { return refuse(.tokenStaleEpoch) }
+            switch record.state {
+            // Its seal may have outlived its bytes: of what was not synced, a power cut keeps what
+            // it likes. An answer would ack them, and a sync make the loss durable.
+            case .sealed where record.isFound: return refuse(.mayBeLost)
+            case .sealed where token.epoch == record.epoch:
+                // A writer that comes back after a failed sync would have it done once more.
+                guard !core.blocks.devices[record.device].isFailed else {
+                    return refuse(.deviceFailed)
+                }
+                return open(admitted, record, &core)
+            case .lost: return refuse(.deviceFailed)
+            case .gone: return refuse(.notFound)
+            case .corrupt: return refuse(.corrupt)
+            case .open, .mayBeLost, .sealed: return refuse(.mayBeLost)
+            }
+        }
+        // Its token may outlive it.
+        guard !core.blocks.remembersDeleted(token.block, token.epoch) else {
+            return refuse(.notFound)
+        }
+        let bytes = expected == 0 ? token.maxLength : min(expected, token.maxLength)
+        guard let device = core.blocks.chooseDevice(bytes) else {
+            return refuse(core.blocks.devices.allSatisfy(\.isFailed) ? .deviceFailed : .noSpace)
+        }
+        return make(admitted, on: device, bytes: bytes, &core)
+    }
+
+    private func refuse<Value>(_ status: Status) -> Result<Value, TokenCheck.Refused> {
+        .failure(TokenCheck.Refused(status: status))
+    }
+
+    /// A block that is not here gets a file.
+    private mutating func make(
+        _ admitted: TokenCheck.Admitted, on device: Int, bytes: UInt64, _ core: inout Core<Ring>
+    ) -> Result<Int32, TokenCheck.Refused> {
+        let token = admitted.token
+        guard !isFull else { return refuse(.busy) }
+        let pages = BlockLayout.filePages(length: bytes)
+        let spare = core.blocks.takeSpare(pages: pages, of: device)
+        var stream = WriteStream(
+            admitted, file: BlockFile(of: spare), device: device,
+            endsHere: core.settings.isForwardNull)
+        if spare == nil {
+            stream.claimed = UInt64(pages) * UInt64(BlockLayout.headerBytes)
+            core.blocks.claim(stream.claimed, on: device)
+        }
+        stream.reserved = token.maxLength
+        core.blocks.use(token.maxLength, on: device)
+        core.blocks.record(
+            token.block,
+            BlockRecord(
+                epoch: token.epoch, length: 0, checksum: 0, state: .open, device: device,
+                incarnation: token.incarnation))
+        return insert(stream, &core)
+    }
+
+    /// A block that is sealed here is opened for what its writer sends again.
+    private mutating func open(
+        _ admitted: TokenCheck.Admitted, _ record: BlockRecord, _ core: inout Core<Ring>
+    ) -> Result<Int32, TokenCheck.Refused> {
+        guard !isFull else { return refuse(.busy) }
+        var stream = WriteStream(
+            admitted, file: .sealed, device: record.device, length: record.length,
+            endsHere: core.settings.isForwardNull)
+        stream.seal.reached = .written
+        stream.seal.length = record.length
+        stream.seal.checksum = record.checksum
+        stream.seal.isRequested = true
+        stream.refreshProgress()
+        return insert(stream, &core)
+    }
+
+    private mutating func insert(
+        _ stream: consuming WriteStream, _ core: inout Core<Ring>
+    ) -> Result<Int32, TokenCheck.Refused> {
+        let block = stream.block
+        guard let index = insert(stream) else { return refuse(.busy) }
+        core.blocks.open(block, for: index)
+        _ = perform(at(index).pointee.file.first, index, &core)
+        return .success(index)
+    }
+}
