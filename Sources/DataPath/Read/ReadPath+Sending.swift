@@ -80,25 +80,25 @@ extension ReadPath where Ring: ~Copyable {
             return .ended(index)
         }
         core.clear(.send(index))
-        let header = core.buffers[buffer].header
+        let isLast = core.buffers[buffer].header.flags.contains(.last)
         let isYielding = entry.pointee.isYielding
         entry.pointee.isYielding = false
-        guard entry.pointee.sent == header.frameBytes else {
+        guard entry.pointee.sent == core.buffers[buffer].header.frameBytes else {
             if isYielding { cutFrame(reader, buffer, &core) } else { send(reader, &core) }
             return nil
         }
         _ = entry.pointee.popFirst()
         core.buffers.giveBack(buffer)
-        return goOn(reader, behind: header, &core)
+        return goOn(reader, isLast: isLast, &core)
     }
 
     /// Goes on behind a frame that is sent.
     private mutating func goOn(
-        _ reader: Int32, behind header: FrameHeader, _ core: inout Core<Ring>
+        _ reader: Int32, isLast: Bool, _ core: inout Core<Ring>
     ) -> Wish? {
         let entry = readers.at(reader)
         entry.pointee.cut = nil
-        guard header.flags.contains(.last) else {
+        guard isLast else {
             readAhead(reader, &core)
             send(reader, &core)
             return nil
@@ -217,6 +217,6 @@ extension ReadPath where Ring: ~Copyable {
         entry.pointee.sent = 0
         entry.pointee.next = cut.end
         connection.pointee.isSendingFrame = false
-        return goOn(reader, behind: cut, &core)
+        return goOn(reader, isLast: cut.flags.contains(.last), &core)
     }
 }
