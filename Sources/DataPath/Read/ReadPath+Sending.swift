@@ -76,19 +76,19 @@ extension ReadPath where Ring: ~Copyable {
             cutFrame(reader, buffer, &core)
             return nil
         }
-        let header = core.buffers[buffer].header
+        let isLast = core.buffers[buffer].header.flags.contains(.last)
         _ = entry.pointee.popFirst()
         core.buffers.giveBack(buffer)
-        return goOn(reader, behind: header, &core)
+        return goOn(reader, isLast: isLast, &core)
     }
 
     /// Goes on behind a frame that is sent.
     private mutating func goOn(
-        _ reader: Int32, behind header: FrameHeader, _ core: inout Core<Ring>
+        _ reader: Int32, isLast: Bool, _ core: inout Core<Ring>
     ) -> Wish? {
         let entry = readers.at(reader)
         entry.pointee.cut = nil
-        guard header.flags.contains(.last) else {
+        guard isLast else {
             readAhead(reader, &core)
             send(reader, &core)
             return nil
@@ -188,6 +188,6 @@ extension ReadPath where Ring: ~Copyable {
         entry.pointee.sent = 0
         entry.pointee.next = cut.end
         core.transport.at(index).role.isInsideFrame = false
-        return goOn(reader, behind: cut, &core)
+        return goOn(reader, isLast: cut.flags.contains(.last), &core)
     }
 }
