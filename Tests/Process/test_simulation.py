@@ -48,6 +48,15 @@ class SimulationTest(unittest.TestCase):
                 code, lines, _ = self.simulate("--scenario", name)
                 self.assertEqual(code, 0, lines)
 
+    def test_chains_keep_their_promises(self):
+        """What the members of a chain hold, have told and have on their devices, after every turn."""
+        for name in ("nuisances", "broken-connections", "failing-device", "open-blocks"):
+            with self.subTest(scenario=name):
+                code, lines, sums = self.simulate(
+                    "--scenario", name, "--seed", "1", "--seeds", str(min(SEEDS, 40)))
+                self.assertEqual(code, 0, lines)
+                self.assertGreater(sums["acks"], 2 * sums["seeds"])
+
     def test_one_seed_is_one_run_in_any_process(self):
         for seed in ("7", "8", "9"):
             with self.subTest(seed=seed):

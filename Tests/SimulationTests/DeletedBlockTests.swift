@@ -1,25 +1,29 @@
 import Testing
 import Wire
 
-@testable import DataPath
+@testable import Simulation
 
 /// A write token lives on for a while after its block.
 struct DeletedBlockTests {
     /// And with the bug planted the block does come back, so that the test is known to see it.
-    @Test(arguments: [true, false])
-    func aGoodTokenBringsADeletedBlockBackOnlyToWhoForgot(remembers: Bool) throws {
-        let scene = try DeviceScene(remembersDeleted: remembers)
-        let first = try scene.writer(900_001)
-        scene.run(first)
+    @Test(arguments: [nil, Plant.forgottenDeletions])
+    func aGoodTokenBringsADeletedBlockBackOnlyToWhoForgot(plant: Plant?) throws {
+        let scene = OneNode(plant: plant)
+        let first = try scene.write(900_001)
         #expect(first.seal != nil)
-        let deletion = Deletion(block: first.block, epoch: Epoch(1))
-        #expect(scene.node.datanode.mail.post(.delete(deletion)) == .taken)
-        scene.run(try scene.writer(900_002))
-        #expect(scene.log.states[first.block] == .gone)
-
-        let again = try scene.writer(900_001)
-        scene.run(again)
-        #expect(again.failures.map(\.status) == (remembers ? [.notFound] : []))
-        #expect(scene.log.states[first.block] == (remembers ? .gone : .sealed))
+        scene.node.post(.delete(Deletion(block: first.block, epoch: Epoch(1))))
+        #expect(
+            scene.cluster.drive(for: 1_000_000_000) {
+                scene.node.reported(first.block)?.state == .gone
+            })
+        let again = try scene.write(900_001)
+        let breach = scene.cluster.oracle.breach
+        if plant == nil {
+            #expect(again.failure?.status == .notFound)
+            #expect(scene.node.reported(first.block)?.state == .gone)
+            #expect(breach == nil)
+        } else {
+            #expect(breach?.oracle == .deleted)
+        }
     }
 }

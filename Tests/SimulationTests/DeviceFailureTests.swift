@@ -4,50 +4,47 @@ import Testing
 import Wire
 
 @testable import DataPath
+@testable import Simulation
 
 /// D2, D3: a device that fails a write or a sync is out of service at once and for good; the node
 /// says so, its blocks there count as lost, and new ones go to the other device.
 struct DeviceFailureTests {
     private static let old = 3_000
+    private static var broken: SimulationFaults {
+        var faults = SimulationFaults()
+        faults.sync.rate = 1
+        return faults
+    }
 
     @Test(arguments: [true, false])
     func aFailedDeviceIsOutOfService(atFlush: Bool) throws {
-        let scene = try DeviceScene(old: Self.old)
-        let log = scene.log
-        var broken = SimulationFaults()
-        broken.sync.rate = 1
-        scene.disk("data").faults = broken
-        let first = try scene.writer(900_001, flushEvery: atFlush ? 1 : nil)
-        scene.run(first)
+        let scene = OneNode(old: Self.old)
+        scene.node.disks[0].faults = Self.broken
+        let first = try scene.write(900_001, flushEvery: atFlush ? 1 : nil)
         #expect(first.seal == nil && first.acked.durable == 0, "nothing it covered is acked")
-        #expect(first.failures.map(\.status) == [.deviceFailed])
-        #expect(log.failed == [0])
-        let lost = log.states.filter { $0.value == .lost }
-        #expect(lost.count == Self.old - Self.old / 3 + 1, "its blocks, and the one in hand")
+        #expect(first.failure?.status == .deviceFailed)
+        #expect(scene.node.log.failedDevices == [0])
+        // A thousand a turn.
+        _ = scene.cluster.drive(for: 1_000_000_000) { scene.blocks(.lost) > Self.old / 3 }
+        #expect(scene.blocks(.lost) == Self.old / 3 + 1, "its blocks, and the one in hand")
 
         // The disk works again; the device stays out of service.
-        scene.disk("data").faults = nil
-        let second = try scene.writer(900_002, flushEvery: atFlush ? 1 : nil)
-        scene.run(second)
+        scene.node.disks[0].faults = nil
+        let second = try scene.write(900_002, flushEvery: atFlush ? 1 : nil)
         #expect(second.seal != nil)
-        #expect(scene.disk("more").bytes(of: "\(second.block).blk") != nil)
-        #expect(log.failed == [0])
+        #expect(scene.node.disks[1].bytes(of: "\(second.block).blk") != nil)
+        #expect(scene.node.log.failedDevices == [0])
     }
 
     @Test func aNodeWithoutADeviceTakesNoWritesAndStays() throws {
-        let scene = try DeviceScene()
-        var broken = SimulationFaults()
-        broken.sync.rate = 1
-        for directory in ["data", "more"] { scene.disk(directory).faults = broken }
-        for block in 900_001...900_002 as ClosedRange<UInt64> {
-            scene.run(try scene.writer(block))
-        }
-        #expect(scene.log.failed.sorted() == [0, 1])
-        for directory in ["data", "more"] { scene.disk(directory).faults = nil }
-        let third = try scene.writer(900_003)
-        scene.run(third)
-        #expect(third.failures.map(\.status) == [.deviceFailed])
-        #expect(!scene.disk("data").files.contains("\(third.block).blk"))
+        let scene = OneNode()
+        for disk in scene.node.disks { disk.faults = Self.broken }
+        for block in 900_001...900_002 as ClosedRange<UInt64> { _ = try scene.write(block) }
+        #expect(scene.node.log.failedDevices.sorted() == [0, 1])
+        for disk in scene.node.disks { disk.faults = nil }
+        let third = try scene.write(900_003)
+        #expect(third.failure?.status == .deviceFailed)
+        #expect(scene.node.disk(of: third.block) == nil)
     }
 
     /// The header that says whose bytes follow, a flush's, a seal's, and the bytes themselves.
@@ -55,37 +52,35 @@ struct DeviceFailureTests {
         OperationKind.writeOpenHeader, .writeFlushHeader, .writeSealHeader, .writeData,
     ])
     func aDeviceThatNeverTakesAWholePageHasFailed(kind: OperationKind) throws {
-        let scene = try DeviceScene(faults: [
+        let scene = OneNode(faults: [
             RingFault(kind: kind.rawValue, moment: .begin, action: .short, first: 1, repeats: true)
         ])
-        let writer = try scene.writer(900_001, flushEvery: kind == .writeFlushHeader ? 1 : nil)
-        scene.run(writer)
-        #expect(writer.failures.map(\.status) == [.deviceFailed])
-        #expect(scene.log.failed == [0])
-        #expect(scene.node.datanode.openCounts.streams == 0)
+        let write = try scene.write(900_001, flushEvery: kind == .writeFlushHeader ? 1 : nil)
+        #expect(write.failure?.status == .deviceFailed)
+        #expect(scene.node.log.failedDevices == [0])
+        scene.cluster.rest()
+        #expect(scene.cluster.oracle.breach == nil)
     }
 
     /// Inside a header copy, and inside a page of the payload: read by a writer that comes back to
     /// its sealed block and sends it again.
     @Test(arguments: [5_000, 8_192, 8_192 + 150_000])
     func aSealedBlockWhoseFileWasCutIsCorrupt(at length: Int) throws {
-        let scene = try DeviceScene()
-        let first = try scene.writer(900_001)
-        scene.run(first)
+        let scene = OneNode()
+        let first = try scene.write(900_001)
         #expect(first.seal != nil)
-        let name = Device.name(of: first.block)
-        let file = try #require(scene.disk("data").bytes(of: name))
-        scene.disk("data").put(Array(file.prefix(length)), at: name)
-        let again = try scene.writer(900_001)
-        scene.run(again)
+        let name = "\(first.block).blk"
+        let disk = try #require(scene.node.disk(of: first.block))
+        let file = try #require(disk.bytes(of: name))
+        disk.put(Array(file.prefix(length)), at: name)
+        let again = try scene.write(900_001)
         #expect(again.seal == nil)
-        #expect(again.failures.map(\.status) == [.corrupt])
-        #expect(scene.log.corrupt == [first.block: "its file is too short"])
-        #expect(scene.log.states[first.block] == .corrupt)
-        #expect(scene.log.failed == [], "the device did what it was asked")
-        let free = scene.node.datanode.freeBuffers
-        #expect(free.payload == ChainSimulation.payloadBuffers)
-        #expect(free.metadata == ChainSimulation.metadataBuffers)
+        #expect(again.failure?.status == .corrupt)
+        #expect(scene.node.log.corrupt == [first.block: "its file is too short"])
+        #expect(scene.node.reported(first.block)?.state == .corrupt)
+        #expect(scene.node.log.failedDevices == [], "the device did what it was asked")
+        scene.cluster.rest()
+        #expect(scene.cluster.oracle.breach == nil)
     }
 
     /// A writer comes back to its sealed block, and the block's file cannot be opened: the node

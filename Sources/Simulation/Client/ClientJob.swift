@@ -16,6 +16,9 @@ protocol ClientJob: AnyObject {
 final class SimulatedEngine {
     var engine: StreamEngine<SimulatedRing>
 
+    var slots: Int { engine.settings.slots }
+    var freeSlots: Int { engine.freeSlots }
+
     init(_ world: SimulatedWorld, node: String, sentPacketBytes: Int) {
         var settings = EngineSettings()
         settings.packetBytes = 64 << 10

@@ -22,18 +22,23 @@ final class GetJob: ClientJob {
     private var sum = PieceSum()
     private var hasBegun = false
     private var isFinished = false
+    private(set) var isRead = false
+    /// Takes what it is given and lets go of nothing.
+    private(set) var isStalled = false
+    private var held: [(read: ReadID, slot: Int32)] = []
     /// In words.
     private var asked = "nothing"
 
     init(
         _ cluster: SimulatedCluster, _ client: SimulatedClient, key: String, isPart: Bool,
-        mustSucceed: Bool
+        mustSucceed: Bool, isStalled: Bool = false
     ) {
         self.cluster = cluster
         self.client = client
         self.key = key
         self.isPart = isPart
         self.mustSucceed = mustSucceed
+        self.isStalled = isStalled
         machine = GetMachine(GetSettings(key: key, engine: client.box.engine.settings))
     }
 
@@ -76,6 +81,7 @@ final class GetJob: ClientJob {
                 sum.append(
                     CRC32C.of(base, count: memory.count), length: UInt64(memory.count))
             }
+            guard !isStalled else { return held.append((id, slot)) }
             client.box.engine.consumed(id, slot: slot)
         case .verified(let id, let bytes) where id == machine.read:
             machine.verified(bytes, now: now)
@@ -90,6 +96,16 @@ final class GetJob: ClientJob {
             tell(.narrowed(isRival: isRival, failure))
         default: break
         }
+    }
+
+    /// Bytes that were delivered.
+    var taken: UInt64 { sum.length }
+
+    /// It is not stalled any more.
+    func goOn() {
+        isStalled = false
+        for piece in held { client.box.engine.consumed(piece.read, slot: piece.slot) }
+        held = []
     }
 
     // MARK: What the machine wants
@@ -154,6 +170,7 @@ final class GetJob: ClientJob {
         cluster.note(
             [32, UInt64(client.number), UInt64(sum.checksum)],
             "\(client.name): get \(key) \(range): read")
+        isRead = true
         cluster.oracle.read(
             key, length: Int(value.length), range: range, checksum: sum.checksum, since: floor)
     }

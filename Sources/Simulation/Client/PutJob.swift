@@ -23,8 +23,10 @@ final class PutJob: ClientJob {
     private var candidate = 0
     private var machine: PutMachine
     private var calls = CallQueue<Purpose>()
-    /// When each stream was begun.
-    private var began: [WriteID: UInt64] = [:]
+    /// The blocks that are under way, each with its first byte in the value.
+    private var begun: [WriteID: (plan: BlockPlan, start: UInt64)] = [:]
+    /// Of its streams.
+    private(set) var failures: [StreamFailure] = []
     /// What is sealed, by its place in the value.
     private var blocks: [Int: WrittenBlock] = [:]
     private var hasBegun = false
@@ -32,7 +34,7 @@ final class PutJob: ClientJob {
 
     init(
         _ cluster: SimulatedCluster, _ client: SimulatedClient, key: String,
-        mustSucceed: Bool = false
+        mustSucceed: Bool = false, durability: CloseDurability? = nil
     ) {
         self.cluster = cluster
         self.client = client
@@ -41,7 +43,8 @@ final class PutJob: ClientJob {
         let overwrite = mustSucceed || cluster.world.random.below(4) > 0
         let level: CloseDurability =
             mustSucceed
-            ? .durable : cluster.world.random.pick([.durable, .durable, .written, .none])
+            ? .durable
+            : durability ?? cluster.world.random.pick([.durable, .durable, .written, .none])
         value = SimulatedValue(
             seed: cluster.world.random.next(),
             length: cluster.world.random.pick(cluster.plan.lengths),
@@ -96,27 +99,27 @@ final class PutJob: ClientJob {
             source.want(.init(write: id, slot: slot, offset: offset, memory: memory), now: now)
             if let piece = source.next(now: now) { provide(piece) }
         case .progress(let id, let acked):
-            if let block = machine.block(id) {
-                cluster.oracle.acked(
-                    acked, block.plan, of: value, at: Int(block.start), since: began[id] ?? now,
-                    client: client.name)
-            }
+            if let plan = begun[id]?.plan { cluster.oracle.acked(acked, plan) }
             machine.progressed(id, acked, now: now)
         case .sealed(let id, let seal): sealed(id, seal.receipt)
         case .writeFailed(let id, let failure):
+            failures.append(failure)
             cluster.note(
                 [20, UInt64(client.number)], "\(client.name): stream: \(failure.sentence)")
+            if cluster.plan.isGentle {
+                cluster.oracle.stuck("a stream fails, and nothing broke: \(failure.sentence)")
+            }
             tell(.failed(id, failure, canMove: client.box.engine.canMove(id)))
         default: break
         }
     }
 
     private func provide(_ piece: TricklingSource.Piece) {
-        guard let block = machine.block(piece.write) else { return }
-        value.fill(piece.memory, from: Int(block.start + piece.offset))
+        guard let start = begun[piece.write]?.start else { return }
+        value.fill(piece.memory, from: Int(start + piece.offset))
         client.box.engine.provide(piece.write, slot: piece.slot, count: piece.memory.count)
         let end = piece.offset + UInt64(piece.memory.count)
-        if end == block.length {
+        if end == machine.block(piece.write)?.length {
             tell(.filled(piece.write, length: end, isSourceEnded: false))
         }
     }
@@ -129,6 +132,7 @@ final class PutJob: ClientJob {
             chain: block.plan.credentials.chain.nodes.map(\.node))
         cluster.oracle.sealed(
             written, block.plan, of: value, level: receipt.receipt.level, client: client.name)
+        begun[id] = nil
         blocks[block.order] = written
         let isOverstated = cluster.plant == .closeBeforeDurable
         tell(.sealed(id, isOverstated ? cluster.overstated(receipt) : receipt))
@@ -154,21 +158,25 @@ final class PutJob: ClientJob {
             calls.add(.call(call), machine.operation(of: call), within: within)
         case .waiting: break
         case .write(let block):
-            cluster.oracle.began(block.plan, of: value, at: Int(block.start))
-            return begun(block.order, client.box.engine.write(request(block)))
+            let write = client.box.engine.write(request(block))
+            if let write { begin(write, block.plan, at: block.start) }
+            return answer(block.order, write)
         case .resume(let order, let write):
-            return begun(order, client.box.engine.resume(write) ? write : nil)
+            return answer(order, client.box.engine.resume(write) ? write : nil)
         case .move(let order, let write, let plan):
-            if let block = machine.block(write) {
-                cluster.oracle.began(plan, of: value, at: Int(block.start))
-            }
             let isMoved = client.box.engine.move(
                 write, block: plan.block, epoch: plan.epoch, opening: plan.opening,
                 address: address(of: plan))
-            return begun(order, isMoved ? write : nil)
+            if isMoved, let start = machine.block(write)?.start {
+                end(write)
+                begin(write, plan, at: start)
+            }
+            return answer(order, isMoved ? write : nil)
         case .peek: preconditionFailure("the length is known")
         case .end(let write):
-            source.drop(write)
+            // The engine has its slots back only when they are filled.
+            for piece in source.take(of: write) { provide(piece) }
+            end(write)
             client.box.engine.end(write)
         case .tell(let node):
             calls.add(.word, .silent(node), within: CallQueue<Purpose>.shortCall)
@@ -179,10 +187,17 @@ final class PutJob: ClientJob {
         return nil
     }
 
-    private func begun(_ order: Int, _ write: WriteID?) -> PutEvent {
-        guard let write else { return .noRoom(order) }
-        began[write] = now
-        return .begun(order, write)
+    private func answer(_ order: Int, _ write: WriteID?) -> PutEvent {
+        write.map { .begun(order, $0) } ?? .noRoom(order)
+    }
+
+    private func begin(_ write: WriteID, _ plan: BlockPlan, at start: UInt64) {
+        begun[write] = (plan, start)
+        cluster.oracle.began(plan, of: value, at: Int(start), client: client.name)
+    }
+
+    private func end(_ write: WriteID) {
+        if let block = begun.removeValue(forKey: write) { cluster.oracle.ended(block.plan) }
     }
 
     private func request(_ block: BlockWrite) -> WriteRequest {

@@ -38,6 +38,7 @@ final class SimulatedClient: SimulationParticipant {
         guard isUp else { return }
         isUp = false
         caller.die()
+        cluster.oracle.ended(client: name)
         cluster.world.kill(name)
         job = nil
         orders = []
@@ -62,7 +63,7 @@ final class SimulatedClient: SimulationParticipant {
     }
 
     private func drawJob() -> any ClientJob {
-        if let plan = cluster.lateToken() { return LateWriteJob(cluster, self, plan: plan) }
+        if let plan = cluster.lateToken() { return BlockWriteJob(cluster, self, plan: plan) }
         let key = cluster.world.random.pick(keys)
         switch cluster.world.random.below(10) {
         case 0...4: return PutJob(cluster, self, key: key)

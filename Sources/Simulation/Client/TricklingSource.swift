@@ -30,6 +30,9 @@ struct TricklingSource {
         return waiting.removeFirst().piece
     }
 
-    /// The engine has its slots back.
-    mutating func drop(_ write: WriteID) { waiting.removeAll { $0.piece.write == write } }
+    /// What a write still waits for.
+    mutating func take(of write: WriteID) -> [Piece] {
+        defer { waiting.removeAll { $0.piece.write == write } }
+        return waiting.map(\.piece).filter { $0.write == write }
+    }
 }

@@ -26,6 +26,8 @@ package struct Breach: Sendable, Equatable {
         case deleted
         /// An older namespace deletes nothing that the newest one has.
         case older
+        /// Who is asked for nothing holds no buffer, place or slot.
+        case leak
         /// When nothing goes wrong any more, everything works again.
         case liveness
     }

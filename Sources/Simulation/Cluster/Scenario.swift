@@ -17,6 +17,37 @@ package struct Scenario: Sendable {
             plan.victim = nil
         },
         Scenario(
+            name: "nuisances",
+            about: "Delays, other orders, short counts and interruptions fail no stream.", seed: 1,
+            cycles: 3
+        ) { plan in
+            plan.bePeaceful()
+            plan.isGentle = true
+            plan.nuisances = 0.1
+        },
+        Scenario(
+            name: "broken-connections",
+            about: "Nothing but connections that break; every write comes to its end.", seed: 1,
+            cycles: 3
+        ) { plan in
+            plan.bePeaceful()
+            plan.nuisances = 0.1
+            plan.breaks = 0.009
+        },
+        Scenario(
+            name: "failing-device",
+            about: "One node's device fails writes and syncs, and is never acked.", seed: 1,
+            cycles: 3
+        ) { plan in
+            plan.bePeaceful()
+            plan.nuisances = 0.1
+            plan.breaks = 0.005
+            plan.victim = 0
+            plan.victimFaults = .nuisances(rate: 0.1)
+            plan.victimFaults.write.rate = 0.05
+            plan.victimFaults.sync.rate = 0.2
+        },
+        Scenario(
             name: "open-blocks",
             about: "Power cuts in the middle of slow puts that ask for durability on their way.",
             seed: 1, cycles: 6

@@ -68,7 +68,9 @@ final class SimulatedChaos: SimulationParticipant {
             add(.copyNamespace, at: world.time + UInt64(Double(span) * share))
         }
         // Durability shows when everybody loses power at once.
-        if world.random.below(2) == 0 { add(.powerOff, at: world.time + span - 1) }
+        if cluster.plan.cutsPower, world.random.below(2) == 0 {
+            add(.powerOff, at: world.time + span - 1)
+        }
     }
 
     private func add(_ action: Action, at time: UInt64) {

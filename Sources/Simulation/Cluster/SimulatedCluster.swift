@@ -45,13 +45,14 @@ package final class SimulatedCluster {
         adjust: (inout SimulationPlan) -> Void = { _ in },
         print: ((String) -> Void)? = nil
     ) {
+        var random = SimulationRandom(seed: seed)
+        var plan = SimulationPlan(using: &random)
+        adjust(&plan)
         var settings = SimulationSettings()
         settings.diskBytes = 64 << 20
         settings.userTimeout = 4_000_000_000
+        plan.adjustWorld(&settings)
         world = SimulatedWorld(seed: seed, settings: settings)
-        var random = world.random
-        var plan = SimulationPlan(using: &random)
-        adjust(&plan)
         self.plan = plan
         self.plant = plant
         isBlackBox = blackBox
@@ -131,9 +132,7 @@ package final class SimulatedCluster {
 
     /// - Returns: what came of it; the same for the same seed, plan and number of cycles.
     package func run(cycles: Int) -> SimulationResult {
-        namenode.start()
-        for node in datanodes { node.start() }
-        settle()
+        start()
         for number in 1...max(1, cycles) where !oracle.isBroken {
             cycle = number
             runLoad()
@@ -143,11 +142,31 @@ package final class SimulatedCluster {
             serveOlder()
             verify()
         }
+        rest()
         trace.mix(world.digest)
         return SimulationResult(
             seed: world.seed, hash: trace.hash, breach: oracle.breach, cycles: cycle,
             virtualTime: world.time, jobs: clients.reduce(0) { $0 + $1.jobsDone },
-            acks: ledger.acks, checks: oracle.checks, crashes: chaos.crashes)
+            acks: ledger.acks, checks: oracle.checks, crashes: chaos.crashes,
+            moves: datanodes.reduce(0) { $0 + $1.moves }, found: oracle.found)
+    }
+
+    /// Nobody asks for anything, until every connection is idle for long enough to end.
+    func rest() {
+        guard !oracle.isBroken else { return }
+        for client in clients {
+            oracle.rested(client)
+            client.die()
+        }
+        _ = drive(for: plan.datanodeSettings.idleTimeout + 5_000_000_000) { false }
+        for node in datanodes { oracle.rested(node) }
+    }
+
+    /// Everything comes up.
+    func start() {
+        namenode.start()
+        for node in datanodes { node.start() }
+        settle()
     }
 
     func drive(for span: UInt64, until condition: () -> Bool) -> Bool {
@@ -202,19 +221,29 @@ package final class SimulatedCluster {
         guard !drive(for: 120_000_000_000, until: { isSettled }) else {
             return oracle.checkNamespace()
         }
-        oracle.stuck("the cluster does not come to rest within two minutes of peace")
+        oracle.stuck(
+            "the cluster does not come to rest within two minutes of peace: \(restless)")
     }
 
     private var isSettled: Bool {
-        clients.allSatisfy(\.isIdle)
-            && datanodes.allSatisfy { node in
-                guard let agent = node.agent, agent.isRegistered,
-                    let entry = namenode.entry(of: node.identity.node)
-                else { return false }
-                return !entry.isDead && entry.reportComplete
-                    && entry.session == agent.membership.session
-                    && contact(entry.id) != saidBefore[entry.id]
-            }
+        clients.allSatisfy(\.isIdle) && datanodes.allSatisfy(isSettled)
+    }
+
+    private func isSettled(_ node: SimulatedDatanode) -> Bool {
+        guard let agent = node.agent, agent.isRegistered,
+            let entry = namenode.entry(of: node.identity.node)
+        else { return false }
+        return !entry.isDead && entry.reportComplete
+            && entry.session == agent.membership.session
+            && contact(entry.id) != saidBefore[entry.id]
+    }
+
+    /// Who is not at rest.
+    private var restless: String {
+        let names =
+            clients.filter { !$0.isIdle }.map(\.name)
+            + datanodes.filter { !isSettled($0) }.map(\.name)
+        return names.joined(separator: ", ")
     }
 
     /// Everybody reads everything that should be there, and writes once more.

@@ -38,6 +38,10 @@ package struct SimulationPlan: Sendable {
     package var flushes: [UInt64?] = [nil, nil, 1, 3_000, 30_000]
     /// Violent events in a cycle.
     package var eventsPerCycle = 3
+    /// A cycle may end with a power cut of everything.
+    package var cutsPower = true
+    /// Nothing breaks: no stream may fail.
+    package var isGentle = false
     /// Impostors at dead datanodes' addresses in a cycle; `nil`: one in every other.
     package var impostorsPerCycle: Int?
     /// Impostors at a dead namenode's address in a cycle.
@@ -48,6 +52,12 @@ package struct SimulationPlan: Sendable {
     /// place of the newest one when there is peace again. Early, it is an older namespace; late, it
     /// is the newest one whose log has lost its end.
     package var copyAt: Double?
+    /// Of every datanode's rings.
+    package var ringFaults: [RingFault] = []
+    /// What a datanode's settings are, other than usual.
+    package var adjustNodes: @Sendable (inout DatanodeSettings) -> Void = { _ in }
+    /// Changes the world's sizes and times.
+    package var adjustWorld: @Sendable (inout SimulationSettings) -> Void = { _ in }
 
     package init(using random: inout SimulationRandom) {
         replicas = random.below(4) == 0 ? 2 : 3
@@ -85,6 +95,9 @@ package struct SimulationPlan: Sendable {
         victimFaults.read.rate = random.pick([0, 0, 0.01])
     }
 
+    /// The victim's disk may hold other bytes than those it took.
+    var damagesBytes: Bool { flipsPerCycle > 0 || victimFaults.misdirectedWriteRate > 0 }
+
     /// The weather of a cycle's load.
     package var faults: SimulationFaults {
         var faults = SimulationFaults.nuisances(rate: nuisances)
@@ -110,6 +123,7 @@ package struct SimulationPlan: Sendable {
         settings.progressTimeout = 2_000_000_000
         settings.streamIdleTimeout = 10_000_000_000
         settings.idleTimeout = 10_000_000_000
+        adjustNodes(&settings)
         return settings
     }
 }

@@ -12,4 +12,7 @@ package struct SimulationResult: Sendable {
     package let acks: Int
     package let checks: UInt64
     package let crashes: Int
+    /// Connections that moved between the reactors of a node, in its last process.
+    package let moves: Int
+    package let found: StartFindings
 }

@@ -49,6 +49,18 @@ extension SimulationPlan {
         copyAt = nil
     }
 
+    /// Nobody dies, and nothing is damaged.
+    mutating func bePeaceful() {
+        victim = nil
+        flipsPerCycle = 0
+        eventsPerCycle = 0
+        breaks = 0
+        impostorsPerCycle = 0
+        cutsPower = false
+        copyAt = nil
+        failingCommits = 0
+    }
+
     /// An impostor with keys does harm only where one comes.
     mutating func invite() {
         impostorsPerCycle = 4

@@ -12,7 +12,7 @@ final class SimulatedDatanode: SimulationParticipant {
     let identity: Identity
     let host: String
     private unowned let cluster: SimulatedCluster
-    private let settings: DatanodeSettings
+    let settings: DatanodeSettings
     private let share: Int
     /// Its directories. The records have a disk beside the blocks', which the faults of one that
     /// damages blocks do not touch.
@@ -21,7 +21,7 @@ final class SimulatedDatanode: SimulationParticipant {
     private(set) var agent: SimulatedAgent?
     /// Who answers at this node's address while it is down.
     private var impostor: Impostor?
-    private var log = ReportLog(reactors: 1)
+    private(set) var log = ReportLog(reactors: 1)
     private(set) var startedAt: UInt64 = 0
     private var nextReport: UInt64 = 0
 
@@ -63,6 +63,10 @@ final class SimulatedDatanode: SimulationParticipant {
     private var world: SimulatedWorld { cluster.world }
     var isUp: Bool { !reactors.isEmpty }
     var isVictim: Bool { cluster.plan.victim == number }
+    /// Its disk may hold other bytes than those it took.
+    var mayDamage: Bool { isVictim && cluster.plan.damagesBytes }
+    /// Connections that moved from one reactor to another.
+    var moves: Int { reactors.reduce(0) { $0 + Int($1.node.counters.connectionsMoved) } }
     /// Of the blocks.
     var disks: [SimulatedDisk] { devices.map(\.blocks.disk) }
     /// A device of the running process is out of service.
@@ -142,7 +146,8 @@ final class SimulatedDatanode: SimulationParticipant {
         reactors.append(
             SimulatedReactor(
                 try Datanode(
-                    ring: ring, listener: listener, identity: identity, settings: settings,
+                    ring: FaultRing(ring, cluster.plan.ringFaults), listener: listener,
+                    identity: identity, settings: settings,
                     devices: places, index: blocks.index, observer: log, share: part,
                     random: world.challenges(of: name))))
     }
@@ -243,6 +248,7 @@ final class SimulatedDatanode: SimulationParticipant {
         for reactor in reactors where reactor.node.turn(waitUntil: world.time) > 0 {
             isBusy = true
         }
+        if isBusy { cluster.oracle.turned(self) }
         if world.time >= nextReport {
             nextReport = world.time + 1_000_000_000
             for reactor in reactors { reactor.node.tellObserver() }
@@ -264,6 +270,9 @@ final class ReportLog: BlockObserver {
     private(set) var reported: [BlockID: BlockRecord] = [:]
     /// Blocks that this process had and deleted, and whose they were.
     private(set) var deleted: [BlockID: NamespaceIncarnation] = [:]
+    /// Blocks that were found corrupt, and why.
+    private(set) var corrupt: [BlockID: String] = [:]
+    private(set) var failedDevices: [Int] = []
     /// Called when one of them is there again.
     var returned: (BlockID) -> Void = { _ in }
 
@@ -284,8 +293,12 @@ final class ReportLog: BlockObserver {
 
     func reportCompleted(_ report: UInt64) { outbox.reportCompleted(report) }
     func count(_ counters: DatanodeCounters) { outbox.count(counters) }
-    func deviceFailed(_ device: Int, _ reason: String) { outbox.deviceFailed(device, reason) }
+    func deviceFailed(_ device: Int, _ reason: String) {
+        failedDevices.append(device)
+        outbox.deviceFailed(device, reason)
+    }
     func found(_ block: BlockID, _ record: BlockRecord, _ reason: String) {
+        corrupt[block] = reason
         outbox.found(block, record, reason)
     }
     func spares(_ bytes: [UInt64], by share: ReactorShare) { outbox.spares(bytes, by: share) }

@@ -239,6 +239,14 @@ final class SimulatedNamenode: SimulationParticipant {
     /// The key that a receipt is signed with.
     func receiptKey(_ id: KeyID) -> SigningKey? { machine?.engine.namenode.keys.receiptKey(id) }
 
+    /// The key that tokens are signed with.
+    var signingKey: SigningKey? {
+        machine.flatMap { machine in
+            let ring = machine.engine.namenode.keys.ring
+            return ring[ring.current]
+        }
+    }
+
     func record(of key: String) -> KeyRecord? {
         Key(key).flatMap { machine?.engine.store.key($0) }
     }

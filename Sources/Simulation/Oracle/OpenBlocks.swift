@@ -20,6 +20,25 @@ struct PlannedBlock: Hashable, Comparable {
     static func < (one: Self, other: Self) -> Bool { one.block < other.block }
 }
 
+/// What datanodes met of blocks that were not closed when they were started: seeds are of no use
+/// unless they meet each.
+package struct StartFindings: Equatable, Sendable {
+    /// Open, with a part that was acked as durable.
+    package var promised = 0
+    /// Open, with more than was acked.
+    package var keptMore = 0
+    /// Sealed, and never acked as durable.
+    package var sealedEarly = 0
+    /// Sealed, and acked as durable.
+    package var sealed = 0
+
+    package static func + (one: Self, other: Self) -> Self {
+        Self(
+            promised: one.promised + other.promised, keptMore: one.keptMore + other.keptMore,
+            sealedEarly: one.sealedEarly + other.sealedEarly, sealed: one.sealed + other.sealed)
+    }
+}
+
 /// What was written to the blocks of values that are not closed yet, and how much of it their
 /// writers were told is durable: a node that starts is held to both.
 struct OpenBlocks {

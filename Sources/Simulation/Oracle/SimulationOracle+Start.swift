@@ -17,15 +17,25 @@ extension SimulationOracle {
     private func checkPrefix(
         _ node: SimulatedDatanode, _ block: BlockID, _ record: DataPath.BlockRecord
     ) {
-        guard record.state == .mayBeLost, record.length > 0,
-            let entry = open[PlannedBlock(block, record.incarnation)]
-        else { return }
+        guard let entry = open[PlannedBlock(block, record.incarnation)] else { return }
+        count(record, entry)
+        guard record.state == .mayBeLost, record.length > 0 else { return }
         checked()
         guard holds(node, block, Int(record.length), of: entry) else {
             return fail(
                 .start,
                 "\(node.name) starts, and vouches for \(record.length) bytes of block \(block) "
                     + "that nobody wrote")
+        }
+    }
+
+    private func count(_ record: DataPath.BlockRecord, _ entry: OpenBlocks.Entry) {
+        switch record.state {
+        case .sealed where entry.seal != nil: found.sealed += 1
+        case .sealed: found.sealedEarly += 1
+        default:
+            if entry.durable > 0 { found.promised += 1 }
+            if record.length > entry.durable { found.keptMore += 1 }
         }
     }
 

@@ -17,8 +17,10 @@ final class SimulationOracle {
     private(set) var checks: UInt64 = 0
     /// Who was told each block's number: client and request.
     private var planned: [PlannedBlock: RequestName] = [:]
-    /// Bytes of open blocks that were compared on a member's disk.
-    private var compared: [BlockID: [UInt64]] = [:]
+    /// What starts have met.
+    var found = StartFindings()
+    /// Blocks that are being written.
+    private var watched: [ChainWatch] = []
     /// Of values that are not closed yet.
     private(set) var open = OpenBlocks()
 
@@ -71,67 +73,46 @@ final class SimulationOracle {
 
     // MARK: What chains say
 
-    /// A writer begins a stream of a block.
-    func began(_ plan: BlockPlan, of value: SimulatedValue, at position: Int) {
+    /// A writer begins a block.
+    func began(_ plan: BlockPlan, of value: SimulatedValue, at position: Int, client: String) {
         open.began(plan, value, at: position)
+        watched.append(
+            ChainWatch(plan, value, at: position, by: client, now: cluster.world.time))
+    }
+
+    /// It writes it no more.
+    func ended(_ plan: BlockPlan) {
+        let block = PlannedBlock(plan)
+        watched.removeAll { $0.block == block }
+    }
+
+    /// Nor does a client that is gone.
+    func ended(client: String) { watched.removeAll { $0.client == client } }
+
+    /// A datanode had its turn.
+    func turned(_ node: SimulatedDatanode) {
+        guard !isBlackBox, !isBroken else { return }
+        for place in watched.indices where watched[place].chain.contains(node.identity.node) {
+            checks += 1
+            if let defect = watched[place].defect(cluster) { fail(.ack, defect) }
+        }
     }
 
     /// Somebody else writes under a number that was a block's.
     func reused(_ block: BlockID) { open.forget(block) }
 
-    /// An ack reached a writer: every member that was up since the stream began has it.
-    func acked(
-        _ acked: Progress, _ plan: BlockPlan, of value: SimulatedValue, at position: Int,
-        since: UInt64, client: String
-    ) {
+    /// An ack reached a writer: every member that was up since the block began has it.
+    func acked(_ acked: Progress, _ plan: BlockPlan) {
         checks += 1
         guard acked.isOrdered else {
             return fail(.ack, "an ack says \(acked), which is out of order")
         }
         open.acked(plan, durable: acked.durable)
-        guard !isBlackBox else { return }
-        for (place, member) in plan.credentials.chain.nodes.enumerated() {
-            guard let node = cluster.datanode(member.node), node.isUp, node.startedAt < since else {
-                continue
-            }
-            let report = node.reported(plan.block)
-            // A member whose device failed says that it may have lost what it acked.
-            if let state = report?.state, ![.open, .sealed].contains(state) { continue }
-            let own: Progress
-            if let view = node.inspect(plan.block) {
-                own = view.own
-            } else if let report, report.state == .sealed {
-                own = Progress(
-                    received: report.length, written: report.length, durable: report.length)
-            } else {
-                continue
-            }
-            if acked.exceeds(own) {
-                fail(.ack, "\(client) was told \(acked), and \(node.name) holds \(own)")
-            }
-            compare(node, place, plan.block, acked.written, value, position)
-        }
-    }
-
-    /// What counts as written is on the device.
-    private func compare(
-        _ node: SimulatedDatanode, _ place: Int, _ block: BlockID, _ written: UInt64,
-        _ value: SimulatedValue, _ position: Int
-    ) {
-        guard !node.isVictim else { return }
-        if compared[block] == nil { compared[block] = [0, 0, 0, 0, 0] }
-        let from = compared[block]?[place] ?? 0
-        guard written > from else { return }
-        compared[block]?[place] = written
-        let range = position + Int(from)..<position + Int(written)
-        let bytes = node.disk(of: block)?.bytes(
-            of: "\(block).blk", from: Int(BlockLayout.payloadOffset + from), count: range.count)
-        if bytes != value.bytes(range) {
-            fail(
-                .ack,
-                "bytes \(from) to \(written) of block \(block) count as written, and are not on "
-                    + "\(node.name)'s disk")
-        }
+        let block = PlannedBlock(plan)
+        guard let place = watched.firstIndex(where: { $0.block == block }) else { return }
+        watched[place].heard(acked)
+        guard !isBlackBox, let defect = watched[place].defect(cluster) else { return }
+        fail(.ack, defect)
     }
 
     /// A seal reached its writer.
@@ -140,14 +121,34 @@ final class SimulationOracle {
         client: String
     ) {
         checks += 1
-        compared[block.block] = nil
         if level == .durable { open.sealed(plan, block) }
         let range = block.position..<block.position + block.length
         if value.checksum(range) != block.checksum {
             fail(.bytes, "the receipt of block \(block.block) has another checksum than its bytes")
         }
-        guard !isBlackBox, level == .durable else { return }
-        audit(block)
+        defer { ended(plan) }
+        guard !isBlackBox else { return }
+        if level == .durable { audit(block) } else { checkWritten(block, plan) }
+    }
+
+    /// Every member that was up all the while has sealed the block, and has its bytes.
+    private func checkWritten(_ block: WrittenBlock, _ plan: BlockPlan) {
+        let planned = PlannedBlock(plan)
+        guard let index = watched.firstIndex(where: { $0.block == planned }) else { return }
+        for (place, member) in block.chain.enumerated() {
+            guard let node = cluster.datanode(member), node.isUp, !node.isVictim,
+                node.startedAt < watched[index].since
+            else { continue }
+            let report = node.reported(block.block)
+            // Its lease may have ended meanwhile.
+            if report?.state == .gone { continue }
+            if report?.state != .sealed || report?.length != UInt64(block.length) {
+                fail(.ack, "\(node.name) has not sealed block \(block.block), and its chain has")
+            }
+            if let defect = watched[index].deviceDefect(place, node, UInt64(block.length)) {
+                fail(.ack, defect)
+            }
+        }
     }
 
     /// A CLOSE was acked: what its durability says holds of every block.
@@ -258,6 +259,31 @@ final class SimulationOracle {
     }
 
     func stuck(_ sentence: String) { fail(.liveness, sentence) }
+
+    // MARK: Nobody asks for anything
+
+    /// Every buffer and every place came back.
+    func rested(_ node: SimulatedDatanode) {
+        guard !isBlackBox else { return }
+        let budget = node.settings.budget
+        for reactor in node.reactors {
+            checks += 1
+            let free = reactor.node.freeBuffers
+            let counts = reactor.node.openCounts
+            guard
+                free.payload != budget.payloadBuffers || free.metadata != budget.metadataBuffers
+                    || counts != (0, 0, 0)
+            else { continue }
+            fail(.leak, "\(node.name) rests: \(free) buffers are free, and open are \(counts)")
+        }
+    }
+
+    func rested(_ client: SimulatedClient) {
+        checks += 1
+        let engine = client.box
+        guard !isBlackBox, engine.freeSlots != engine.slots else { return }
+        fail(.leak, "\(client.name) rests, and \(engine.freeSlots) of its slots are free")
+    }
 
     // MARK: Always
 

@@ -21,26 +21,38 @@ struct LateTokens {
     }
 }
 
-/// A writer that hung and comes back: its block was deleted meanwhile, and its token is still good.
-/// Whatever it is told is right; what its nodes then have is not (`SimulationOracle.returned`).
-final class LateWriteJob: ClientJob {
+/// One block that is written by its token alone, on one stream: as by a writer that hung and comes
+/// back while its block was deleted and its token is still good. Whatever it is told is right; what
+/// its nodes then have is not (`SimulationOracle.returned`).
+final class BlockWriteJob: ClientJob {
     private static let bytes = 4096
 
     private unowned let cluster: SimulatedCluster
     private unowned let client: SimulatedClient
     private let plan: BlockPlan
     private let value: SimulatedValue
+    private let flushEvery: UInt64?
     private var write: WriteID?
     private(set) var isOver = false
+    private(set) var acked = Progress()
+    private(set) var seal: BlockSeal?
+    private(set) var failure: StreamFailure?
 
-    init(_ cluster: SimulatedCluster, _ client: SimulatedClient, plan: BlockPlan) {
+    /// - Parameter value: the block's bytes; of its own when there is none.
+    init(
+        _ cluster: SimulatedCluster, _ client: SimulatedClient, plan: BlockPlan,
+        value: SimulatedValue? = nil, flushEvery: UInt64? = nil
+    ) {
         self.cluster = cluster
         self.client = client
         self.plan = plan
-        value = SimulatedValue(
-            seed: plan.block.number, length: Self.bytes, durability: .written)
+        self.flushEvery = flushEvery
+        self.value =
+            value
+            ?? SimulatedValue(seed: plan.block.number, length: Self.bytes, durability: .written)
     }
 
+    var block: BlockID { plan.block }
     var nextDeadline: UInt64? { nil }
 
     func step() -> Bool {
@@ -53,6 +65,8 @@ final class LateWriteJob: ClientJob {
             block: plan.block, epoch: plan.epoch, opening: plan.opening, address: address,
             maxBytes: UInt64(value.length))
         request.length = UInt64(value.length)
+        request.level = value.durability == .durable ? .durable : .written
+        request.flushEvery = flushEvery
         cluster.oracle.reused(plan.block)
         write = client.box.engine.write(request)
         // Without a place for its connection it comes another time.
@@ -65,8 +79,12 @@ final class LateWriteJob: ClientJob {
         case .wantsPayload(let id, let slot, let offset, let memory):
             value.fill(memory, from: Int(offset))
             client.box.engine.provide(id, slot: slot, count: memory.count)
-        case .sealed(let id, _) where id == write: end("it was sealed")
+        case .progress(let id, let progress) where id == write: acked = progress
+        case .sealed(let id, let seal) where id == write:
+            self.seal = seal
+            end("it was sealed")
         case .writeFailed(let id, let failure) where id == write:
+            self.failure = failure
             client.box.engine.end(id)
             end(failure.sentence)
         default: break
@@ -77,6 +95,6 @@ final class LateWriteJob: ClientJob {
         isOver = true
         cluster.note(
             [21, UInt64(client.number), plan.block.number],
-            "\(client.name): late write of block \(plan.block): \(word)")
+            "\(client.name): write of block \(plan.block) by its token: \(word)")
     }
 }
