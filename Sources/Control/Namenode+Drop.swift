@@ -50,7 +50,7 @@ extension Namenode {
 
     /// Takes a block out of the namespace. The nodes that reported it are told to delete it; the
     /// others of its chain when they report it, or when its last token has ended (`tick`).
-    mutating func doom(_ record: BlockRecord, _ turn: inout Turn<some NamespaceReader>) {
+    mutating func doom(_ record: BlockInfo, _ turn: inout Turn<some NamespaceReader>) {
         let copy = DoomedCopy(deletion: record.deletion, due: due(record, since: turn.now))
         for holder in replicas.forget(record.block) where holder.reported {
             nodes[holder.node]?.doomed[record.block] = copy
@@ -68,11 +68,25 @@ extension Namenode {
     }
 
     /// When the copies of a block may go that lost its key at `since`; `nil`: it never had one.
-    func due(_ record: BlockRecord?, since: Int64) -> Int64 {
+    func due(_ record: BlockInfo?, since: Int64) -> Int64 {
         let isOfKey = record.map { $0.length > 0 } ?? false
         let lastOpen = record.flatMap { opened.lastOpen(of: $0.value) }
         return DeletionRules.due(
             since: since, lastOpen: isOfKey ? lastOpen : nil, graceMs: settings.deleteGraceMs,
             tokenMs: settings.honouredTokenMs)
+    }
+}
+
+/// When the copies of a block that is of no key any more may be deleted.
+package enum DeletionRules {
+    /// - Parameters:
+    ///   - since: when the block lost its key.
+    ///   - lastOpen: when the last token to read it may have been given, as far as is remembered;
+    ///     none is given after `since`. `nil`: none was.
+    ///   - tokenMs: for how long nodes honour a token.
+    package static func due(
+        since: Int64, lastOpen: Int64?, graceMs: Int64, tokenMs: Int64
+    ) -> Int64 {
+        max(since + graceMs, lastOpen.map { min($0, since) + tokenMs } ?? since)
     }
 }

@@ -61,7 +61,7 @@ extension Namenode {
     }
 
     /// Writes down what is known of a copy.
-    mutating func hold(_ record: BlockRecord, _ holder: ReplicaMap.Holder) {
+    mutating func hold(_ record: BlockInfo, _ holder: ReplicaMap.Holder) {
         guard nodes[holder.node] != nil else { return }
         let wanted = record.state == .sealed ? record.chain.count : 0
         replicas.put(holder, of: record.block, wanted: wanted)
@@ -81,7 +81,7 @@ extension Namenode {
 
     /// A token for a chain of this hash, and the moment it was signed at.
     func token(
-        _ modes: Token.Modes, block: BlockRecord, lease: LeaseID, chain: [UInt8],
+        _ modes: Token.Modes, block: BlockInfo, lease: LeaseID, chain: [UInt8],
         maxLength: UInt64,
         now: Int64
     ) -> (token: Data, streamKey: Data) {
@@ -146,5 +146,27 @@ extension Namenode {
             message.ageMs = UInt64(clamping: now - key.made)
             return message
         }
+    }
+}
+
+/// A chain as replies name it, worked out once for as long as its nodes' addresses stay.
+struct PreparedChain: Sendable {
+    /// Head first.
+    let messages: [ControlNode]
+    /// What tokens carry of it.
+    let hash: [UInt8]
+}
+
+extension Namenode {
+    /// Chains that are kept ready, in each of two generations.
+    static let preparedChains = 4_096
+
+    /// `nil` when none of the nodes has registered since the start, or they make no chain.
+    mutating func prepared(_ ids: [NodeID]) -> PreparedChain? {
+        if let chain = chains.find(ids) { return chain }
+        guard let chain = Chain(ids.compactMap { nodes[$0]?.chainNode }) else { return nil }
+        let made = PreparedChain(messages: ids.map { message(for: $0) }, hash: chain.hash)
+        chains.keep(ids, made)
+        return made
     }
 }

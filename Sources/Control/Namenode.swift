@@ -104,7 +104,7 @@ package struct Namenode: Sendable {
         return decision
     }
 
-    /// One file in Operations for each case.
+    /// Each case is in Operations, small ones beside their sisters.
     private mutating func perform(
         _ operation: ControlRequest.OneOf_Operation, _ turn: inout Turn<some NamespaceReader>
     ) throws(Refusal) -> ControlReply.OneOf_Result {

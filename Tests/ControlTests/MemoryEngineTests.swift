@@ -11,9 +11,9 @@ struct MemoryEngineTests {
     private func key(_ text: String) throws -> Key { try #require(Key(text)) }
 
     private func block(
-        _ number: UInt64, _ value: UInt64, _ state: BlockRecord.State = .sealed
-    ) -> BlockRecord {
-        BlockRecord(
+        _ number: UInt64, _ value: UInt64, _ state: BlockInfo.State = .sealed
+    ) -> BlockInfo {
+        BlockInfo(
             block: BlockID(number), epoch: Epoch(3), value: ValueID(value), position: 0,
             length: 77, checksum: 5, state: state, chain: chain)
     }

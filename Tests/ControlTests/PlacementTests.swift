@@ -4,27 +4,28 @@ import System
 import Testing
 import Wire
 
-@Suite("Placement and the order of replicas")
+@Suite("ReplicaPlacement and the order of replicas")
 struct PlacementTests {
     private func candidate(
         _ number: UInt64, _ place: String, used: UInt64 = 0, room: UInt64 = 1_000, planned: Int = 0
-    ) throws -> Placement.Candidate {
-        Placement.Candidate(
+    ) throws -> ReplicaPlacement.Candidate {
+        ReplicaPlacement.Candidate(
             node: NodeID(high: 0, low: number), location: try #require(Location(place)),
             capacityBytes: 1_000, usedBytes: used, roomBytes: room, planned: planned)
     }
 
     private func choose(
-        _ candidates: [Placement.Candidate], replicas: Int, need: UInt64 = 1, writer: String? = nil,
+        _ candidates: [ReplicaPlacement.Candidate], replicas: Int, need: UInt64 = 1,
+        writer: String? = nil,
         seed: UInt64 = 1
-    ) -> Placement.Outcome {
+    ) -> ReplicaPlacement.Outcome {
         var generator = Seeded(seed)
-        return Placement.choose(
+        return ReplicaPlacement.choose(
             candidates, replicas: replicas, needBytes: need, blockBytes: 100,
             writer: writer.flatMap(Location.init), using: &generator)
     }
 
-    private func numbers(_ outcome: Placement.Outcome) -> [UInt64] {
+    private func numbers(_ outcome: ReplicaPlacement.Outcome) -> [UInt64] {
         if case .chain(let nodes) = outcome { nodes.map(\.low) } else { [] }
     }
 

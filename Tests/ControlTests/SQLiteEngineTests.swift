@@ -12,9 +12,9 @@ struct SQLiteEngineTests {
 
     private func block(
         _ number: UInt64, _ value: UInt64, at position: UInt64 = 0,
-        _ state: BlockRecord.State = .sealed
-    ) -> BlockRecord {
-        BlockRecord(
+        _ state: BlockInfo.State = .sealed
+    ) -> BlockInfo {
+        BlockInfo(
             block: BlockID(number), epoch: Epoch(3), value: ValueID(value), position: position,
             length: 77, checksum: 0xffff_fff0, state: state, chain: chain)
     }

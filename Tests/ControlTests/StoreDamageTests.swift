@@ -39,7 +39,7 @@ struct StoreDamageTests {
                     .putKey(
                         key, KeyRecord(value: ValueID(value), length: 5, createdUnixMs: 0)),
                     .putBlock(
-                        BlockRecord(
+                        BlockInfo(
                             block: BlockID(value), epoch: Epoch(1), value: ValueID(value),
                             position: 0, length: 5, state: .sealed,
                             chain: [NodeID(high: 0, low: 1)])),

@@ -68,8 +68,8 @@ struct StoreTests {
         }
     }
 
-    private func block(_ number: UInt64, value: UInt64, position: UInt64) -> BlockRecord {
-        BlockRecord(
+    private func block(_ number: UInt64, value: UInt64, position: UInt64) -> BlockInfo {
+        BlockInfo(
             block: BlockID(number), epoch: Epoch(1), value: ValueID(value), position: position,
             chain: [])
     }
@@ -78,7 +78,7 @@ struct StoreTests {
     private struct Model {
         var keys: [[UInt8]: KeyRecord] = [:]
         var leases: [LeaseID: LeaseRecord] = [:]
-        var blocks: [BlockID: BlockRecord] = [:]
+        var blocks: [BlockID: BlockInfo] = [:]
 
         mutating func apply(_ mutation: Mutation) {
             switch mutation {

@@ -7,7 +7,7 @@ import ToolSupport
     private func result(
         _ task: Phase.Task = .put, operations: Int = 100, failures: Int = 0, wrong: UInt64 = 0
     ) -> PhaseResult {
-        var tally = Tally()
+        var tally = OperationTally()
         for index in 1...operations {
             // 1 to 100 ms, done one by one.
             tally.done(
@@ -101,12 +101,12 @@ import ToolSupport
 
     @Test("only the first kinds of failures are kept, and all are counted")
     func reasons() {
-        var tally = Tally()
+        var tally = OperationTally()
         for index in 0..<100 {
             tally.fail(LoadFailure(.unavailable, "reason \(index)"), at: 1)
         }
         #expect(tally.failed == 100)
-        #expect(tally.reasons.count == Tally.mostReasons)
+        #expect(tally.reasons.count == OperationTally.mostReasons)
         #expect(tally.reasons[0].failure.sentence == "reason 0")
     }
 

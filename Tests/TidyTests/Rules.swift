@@ -38,6 +38,31 @@ enum Rules {
         return findings
     }
 
+    /// A type's name says what it is in the whole package. Programs, which nobody imports, may each
+    /// have a `RunCommand`.
+    static func twins(_ files: [SourceFile]) -> [Finding] {
+        let modifiers = /^(?:(?:@\w+|public|package|final|indirect) )*/
+        let declaration = /(?:struct|class|enum|actor|protocol) (\w+)/
+        var homes: [String: String] = [:]
+        var findings: [Finding] = []
+        for file in files where file.path.hasPrefix("Sources/") {
+            let target = String(file.path.split(separator: "/")[1])
+            guard target != "tools" else { continue }
+            for (index, line) in file.code.enumerated() {
+                let rest = line.trimmingPrefix(modifiers)
+                guard let match = rest.prefixMatch(of: declaration) else { continue }
+                let name = String(match.1)
+                let home = homes[name] ?? target
+                homes[name] = home
+                if home != target {
+                    findings.append(
+                        finding(file, index + 1, "\(home) has a type \(name): two names"))
+                }
+            }
+        }
+        return findings
+    }
+
     static func optionalTry(_ file: SourceFile) -> [Finding] {
         find(in: file.code, of: file, "no `try?`: an error is answered or passed on") {
             $0.contains(/\btry\?/)

@@ -17,6 +17,19 @@ struct RulesTests {
         #expect(lines(Rules.lineLength(file("\(hundred)\n\(hundred)y\n"))) == [2])
     }
 
+    @Test func aNameOfTwoTargetsIsFound() {
+        func file(_ path: String, _ text: String) -> SourceFile {
+            SourceFile(path: path, text: text)
+        }
+        let one = file("Sources/Wire/A.swift", "public struct A {\n}\nextension B {}\n")
+        let inside = file("Sources/Control/B.swift", "enum B {\n    struct A {}\n}\n")
+        let hidden = file("Sources/Control/C.swift", "private struct A {}\n// struct A\n")
+        let program = file("Sources/tools/catena/A.swift", "struct A {}\n")
+        #expect(Rules.twins([one, one, inside, hidden, program]).isEmpty)
+        let other = file("Sources/Control/A.swift", "import Wire\n@MainActor final class A {}\n")
+        #expect(lines(Rules.twins([one, other])) == [2])
+    }
+
     @Test func aLongFunctionIsFound() {
         func text(_ head: String, _ count: Int) -> String {
             "struct S {\n" + head + " {\n" + String(repeating: "    a()\n", count: count - 2)

@@ -17,6 +17,11 @@ struct TidyTests {
     @Test func filesAreShort() { expectNone(Rules.fileLength) }
     @Test func functionsAreShort() { expectNone(Rules.functionLength) }
     @Test func linesAreShort() { expectNone(Rules.lineLength) }
+    @Test func noTwoTargetsShareATypesName() {
+        let findings = Rules.twins(Repository.files)
+        #expect(findings.isEmpty, "\(findings.map(\.description).joined(separator: "\n"))")
+    }
+
     @Test func errorsAreNotDropped() { expectNone(Rules.optionalTry) }
     @Test func catchesAreNotEmpty() { expectNone(Rules.emptyCatch) }
     @Test func nothingIsLeftOver() { expectNone(Rules.leftovers) }

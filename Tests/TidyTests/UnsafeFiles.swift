@@ -12,7 +12,7 @@ enum UnsafeFiles {
         "Sources/Control/Messages": "requests are read in place, in the array they came in",
         "Sources/Control/Store/SQLite": "SQLite is a C library; the WAL is checked in place",
         "Sources/Load/Payload": "the pattern is written to and compared with the engine's slots",
-        "Sources/Load/Run/Worker+Check.swift": "what the engine delivers, where it is",
+        "Sources/Load/Run/Worker+Get.swift": "what the engine delivers, where it is",
         "Sources/Simulation/Client/SimulatedValue.swift": "the pattern fills the engine's slots",
         "Sources/Simulation/Client/TricklingSource.swift": "it keeps the engine's slots for later",
         "Sources/Simulation/Datanode/Impostor.swift": "its buffers are the simulated ring's",

@@ -49,7 +49,7 @@ extension Namenode {
         guard let chain = prepared(nodes) else {
             throw Refusal(.internal, "the chosen nodes make no chain")
         }
-        let record = BlockRecord(
+        let record = BlockInfo(
             block: BlockID(planning.number + UInt64(planning.plans.count)), epoch: Epoch(1),
             value: planning.lease.value, position: UInt64(planning.lease.blocks), chain: nodes,
             incarnation: history.current)
@@ -127,18 +127,18 @@ extension Namenode {
         }
         let writer = try Self.location(request.location)
         let excluded = Set(request.exclude.compactMap { NodeID(bytes: $0) })
-        let candidates = nodes.values.compactMap { node -> Placement.Candidate? in
+        let candidates = nodes.values.compactMap { node -> ReplicaPlacement.Candidate? in
             guard !excluded.contains(node.id), liveness(of: node, now: now) == .live else {
                 return nil
             }
             let space = node.space
-            return Placement.Candidate(
+            return ReplicaPlacement.Candidate(
                 node: node.id, location: node.location, capacityBytes: space.capacityBytes,
                 usedBytes: space.usedBytes,
                 roomBytes: space.roomBytes - min(space.roomBytes, planning.promised[node.id] ?? 0),
                 planned: node.planned, isSuspected: suspicions.contains(node.id, now: now))
         }
-        let outcome = Placement.choose(
+        let outcome = ReplicaPlacement.choose(
             candidates, replicas: replicas, needBytes: planning.needBytes,
             blockBytes: UInt64(settings.blockBytes), writer: writer, using: &generator)
         switch outcome {
@@ -160,4 +160,30 @@ extension Namenode {
         }
         return location
     }
+}
+
+/// One ADDBLOCK in hand: what it asked for, and what it was given so far.
+struct BlockPlanning {
+    let request: ControlAddBlock
+    /// The longest that a block becomes.
+    let maxLength: UInt64
+    /// The number of the first block.
+    let number: UInt64
+    var lease: LeaseRecord
+    /// Bytes that no block is planned for yet; 0 when nobody knows.
+    var rest: UInt64
+    var plans: [ControlBlockPlan] = []
+    /// Bytes planned for each node, of which it cannot know yet.
+    var promised: [NodeID: UInt64] = [:]
+
+    init(_ request: ControlAddBlock, maxLength: UInt64, number: UInt64, lease: LeaseRecord) {
+        self.request = request
+        self.maxLength = maxLength
+        self.number = number
+        self.lease = lease
+        rest = request.sizeHint
+    }
+
+    /// Bytes that the next block may come to.
+    var needBytes: UInt64 { rest == 0 ? maxLength : min(rest, maxLength) }
 }

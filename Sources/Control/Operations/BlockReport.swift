@@ -45,7 +45,7 @@ extension Namenode {
     /// made under the same number. Of a file that is all name, what its node had heard of when it
     /// found it has to be of this history, and the node of the block's chain.
     private func isCopy(
-        _ report: ControlBlockState, of record: BlockRecord, on id: NodeID
+        _ report: ControlBlockState, of record: BlockInfo, on id: NodeID
     ) -> Bool {
         if report.state == .gone { return true }
         let incarnation = NamespaceIncarnation(report.incarnation)
@@ -64,7 +64,7 @@ extension Namenode {
 
     /// The node has another block under this number: none of this one, and a stray.
     private mutating func takeOther(
-        _ report: ControlBlockState, _ record: BlockRecord, from id: NodeID,
+        _ report: ControlBlockState, _ record: BlockInfo, from id: NodeID,
         _ turn: inout Turn<some NamespaceReader>
     ) {
         if record.isDoomed {
@@ -81,7 +81,7 @@ extension Namenode {
 
     /// What a node says of a block that is still being written outlives the receipt of its chain.
     private mutating func noteDoubt(
-        _ report: ControlBlockState, _ record: BlockRecord, from id: NodeID
+        _ report: ControlBlockState, _ record: BlockInfo, from id: NodeID
     ) {
         guard record.chain.contains(id) else { return }
         switch report.state {
@@ -104,7 +104,7 @@ extension Namenode {
     }
 
     private mutating func takeOpen(
-        _ report: ControlBlockState, _ record: BlockRecord, from id: NodeID
+        _ report: ControlBlockState, _ record: BlockInfo, from id: NodeID
     ) {
         // A report that was on its way when the seal's receipt came must not undo it.
         if let holder = replicas.holds(id, record.block), holder.sealed, !holder.reported { return }
@@ -114,7 +114,7 @@ extension Namenode {
     }
 
     private mutating func takeSealed(
-        _ report: ControlBlockState, _ record: BlockRecord, from id: NodeID,
+        _ report: ControlBlockState, _ record: BlockInfo, from id: NodeID,
         _ turn: inout Turn<some NamespaceReader>
     ) {
         let fits = report.length == record.length && report.crc == record.checksum
@@ -146,7 +146,7 @@ extension Namenode {
 
     /// A copy of another epoch, length or checksum: an older state of the block, or other bytes.
     private mutating func takeMismatch(
-        _ report: ControlBlockState, _ record: BlockRecord, from id: NodeID,
+        _ report: ControlBlockState, _ record: BlockInfo, from id: NodeID,
         _ turn: inout Turn<some NamespaceReader>
     ) {
         let isSealed = report.state == .sealed || report.state == .corrupt
@@ -194,7 +194,7 @@ extension Namenode {
     }
 
     private mutating func takeDoomed(
-        _ report: ControlBlockState, _ record: BlockRecord, from id: NodeID,
+        _ report: ControlBlockState, _ record: BlockInfo, from id: NodeID,
         _ turn: inout Turn<some NamespaceReader>
     ) {
         guard case .doomed(let since, _) = record.state else { return }
@@ -219,7 +219,7 @@ extension Namenode {
 
     /// Nothing of a doomed block is left on this node.
     private mutating func release(
-        _ record: BlockRecord, from id: NodeID, _ turn: inout Turn<some NamespaceReader>
+        _ record: BlockInfo, from id: NodeID, _ turn: inout Turn<some NamespaceReader>
     ) {
         guard case .doomed(let since, let waiting) = record.state else { return }
         nodes[id]?.doomed[record.block] = nil

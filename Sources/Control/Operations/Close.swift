@@ -81,11 +81,11 @@ extension Namenode {
     private func seal(
         _ receipts: [ControlReceipt], behind before: LeaseHolders.Listed, lease: LeaseRecord,
         level: Level, _ turn: borrowing Turn<some NamespaceReader>
-    ) throws(Refusal) -> (blocks: [BlockRecord], length: UInt64) {
+    ) throws(Refusal) -> (blocks: [BlockInfo], length: UInt64) {
         guard before.blocks + receipts.count <= settings.bounds.blocksPerValue else {
             throw tooManyBlocks
         }
-        var blocks: [BlockRecord] = []
+        var blocks: [BlockInfo] = []
         var listed: Set<BlockID> = []
         var length = before.length
         for message in receipts {
@@ -111,7 +111,7 @@ extension Namenode {
 
     /// Which block CLOSE waits for, and on which node: the first of its chain that has not said
     /// that it sealed the block, when another has; else on the chain as a whole.
-    private func late(_ block: BlockRecord, _ level: Level, _ wanted: Level) -> Refusal {
+    private func late(_ block: BlockInfo, _ level: Level, _ wanted: Level) -> Refusal {
         let holders = replicas.holders(of: block.block).filter { $0.sealed && $0.reported }
         let late = block.chain.firstIndex { id in !holders.contains { $0.node == id } }
         var message = ControlLateBlock()
@@ -146,7 +146,7 @@ extension Namenode {
 
     /// The receipt speaks for the whole chain, so a reader need not wait for the nodes' own
     /// reports. A node that reported otherwise in this session is believed.
-    private mutating func vouch(for block: BlockRecord) {
+    private mutating func vouch(for block: BlockInfo) {
         for holder in replicas.holders(of: block.block)
         where holder.sealed && holder.length != block.length {
             lose(block.block, on: holder.node)
@@ -160,6 +160,34 @@ extension Namenode {
                 block,
                 ReplicaMap.Holder(
                     node: id, sealed: true, length: block.length, reported: reported))
+        }
+    }
+}
+
+/// Whether a receipt shown at CLOSE proves what the caller says.
+package enum ReceiptRules {
+    /// - Parameters:
+    ///   - block: what the namespace knows under the receipt's number.
+    ///   - value: the lease's.
+    ///   - key: the signing key that the receipt names, when it is known.
+    package static func judge(
+        _ receipt: Receipt, signature: [UInt8], block: BlockInfo?, value: ValueID,
+        key: SigningKey?, maxLength: UInt64
+    ) throws(Refusal) {
+        let name = receipt.block
+        guard let block, block.value == value, block.state == .open else {
+            throw Refusal(.blockMismatch, "block \(name) does not belong to this lease")
+        }
+        guard receipt.epoch == block.epoch else {
+            throw Refusal(
+                receipt.epoch < block.epoch ? .staleEpoch : .blockMismatch,
+                "block \(name) is at epoch \(block.epoch), the receipt at \(receipt.epoch)")
+        }
+        guard let key, receipt.isSigned(as: signature, by: key) else {
+            throw Refusal(.blockMismatch, "the receipt of block \(name) is not signed by its chain")
+        }
+        guard receipt.length <= maxLength else {
+            throw Refusal(.blockMismatch, "block \(name) is longer than a block may be")
         }
     }
 }

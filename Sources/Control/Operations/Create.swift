@@ -76,13 +76,6 @@ extension Namenode {
         }
     }
 
-    /// The lease is over, and its key free.
-    mutating func end(_ lease: LeaseID, _ turn: inout Turn<some NamespaceReader>) {
-        leaseClocks.remove(lease)
-        leaseHolders.release(lease)
-        turn.mutations.append(.removeLease(lease))
-    }
-
     static func key(_ text: String) throws(Refusal) -> Key {
         guard let key = Key(text) else {
             throw Refusal(
@@ -92,27 +85,27 @@ extension Namenode {
         }
         return key
     }
+}
 
-    /// Gives a lease its full time from now.
-    mutating func extend(_ id: LeaseID, now: Int64) -> ControlLease {
-        leaseClocks.set(id, to: now + settings.leaseMs)
-        var lease = ControlLease()
-        lease.leaseID = Data(id.bytes)
-        lease.durationMs = UInt64(clamping: settings.leaseMs)
-        return lease
+/// Who may write a key, and until when.
+package enum LeaseRules {
+    package enum Create: Equatable, Sendable {
+        case grant
+        /// The caller has this lease already.
+        case again(LeaseID)
+        case exists
+        case leased
     }
 
-    /// A lease that has not ended. Its UUID is the right to write: who knows it may have been given
-    /// it by the client that holds it.
-    func lease(
-        _ bytes: Data, _ turn: borrowing Turn<some NamespaceReader>
-    ) throws(Refusal) -> LeaseRecord {
-        guard let id = LeaseID(bytes: bytes) else {
-            throw Refusal(.malformed, "a lease id has 16 bytes")
-        }
-        guard let lease = turn.store.lease(id), let deadline = leaseClocks.deadline(id),
-            !LeaseRules.hasEnded(deadline: deadline, now: turn.now)
-        else { throw Refusal(.leaseExpired, "lease \(id) has ended") }
-        return lease
+    /// A lease ends at its deadline, not after it.
+    package static func hasEnded(deadline: Int64, now: Int64) -> Bool { now >= deadline }
+
+    /// - Parameter holder: the key's lease, when one has not ended.
+    package static func create(
+        client: ClientID, overwrite: Bool, keyExists: Bool, holder: LeaseRecord?
+    ) -> Create {
+        if keyExists, !overwrite { return .exists }
+        guard let holder else { return .grant }
+        return holder.client == client ? .again(holder.id) : .leased
     }
 }

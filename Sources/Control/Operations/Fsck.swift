@@ -62,7 +62,7 @@ extension Namenode {
     }
 
     private func count(
-        _ block: BlockRecord, in entry: inout ControlFsckKey, _ page: inout FsckPage, now: Int64
+        _ block: BlockInfo, in entry: inout ControlFsckKey, _ page: inout FsckPage, now: Int64
     ) {
         let copies = copies(of: block, now: now)
         let health = BlockHealth(
@@ -99,7 +99,7 @@ extension Namenode {
 
     /// Every copy that is known or was to be: of the nodes of its chain, and of others that hold
     /// one.
-    private func copies(of block: BlockRecord, now: Int64) -> [ControlFsckReplica] {
+    private func copies(of block: BlockInfo, now: Int64) -> [ControlFsckReplica] {
         let holders = replicas.holders(of: block.block).filter(\.sealed).map(\.node)
         let others = holders.filter { !block.chain.contains($0) }
         return (block.chain + others).map { id in

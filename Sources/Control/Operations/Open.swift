@@ -50,7 +50,7 @@ extension Namenode {
     }
 
     private mutating func readable(
-        _ block: BlockRecord, reader: Location?, now: Int64
+        _ block: BlockInfo, reader: Location?, now: Int64
     ) -> ControlBlockLocation {
         var message = location(of: block)
         message.reportsIncomplete = isIncomplete(block)
@@ -71,7 +71,7 @@ extension Namenode {
     }
 
     /// Nodes that hold the block, and those of its chain that have yet to say whether they do.
-    private func candidates(for block: BlockRecord, now: Int64) -> [ReplicaOrder.Replica] {
+    private func candidates(for block: BlockInfo, now: Int64) -> [ReplicaOrder.Replica] {
         var ids = replicas.holders(of: block.block).filter(\.sealed).map(\.node)
         for id in block.chain where !ids.contains(id) {
             guard let node = nodes[id], !node.hasUnfit(block.block) else { continue }
@@ -89,14 +89,14 @@ extension Namenode {
 
     /// Whether a node of its chain has yet to say that it holds the block, or that it does not: it
     /// has not come since the namenode was started, or has not named everything.
-    private func isIncomplete(_ block: BlockRecord) -> Bool {
+    private func isIncomplete(_ block: BlockInfo) -> Bool {
         block.chain.contains { id in
             nodes[id].map { !$0.reportComplete } ?? true
         }
     }
 
     /// A block without its replicas.
-    func location(of block: BlockRecord) -> ControlBlockLocation {
+    func location(of block: BlockInfo) -> ControlBlockLocation {
         var message = ControlBlockLocation()
         message.block = block.block.number
         message.epoch = block.epoch.number

@@ -19,8 +19,8 @@ struct FrameBuffer {
 
     /// Lets `fill` write at most `room` bytes behind those that are there; it answers how many.
     mutating func receive(
-        _ room: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Socket.Moved
-    ) -> Socket.Moved {
+        _ room: Int, _ fill: (UnsafeMutableRawBufferPointer) -> ServerSocket.Moved
+    ) -> ServerSocket.Moved {
         makeRoom(room)
         let moved = bytes.withUnsafeMutableBytes { all in
             fill(UnsafeMutableRawBufferPointer(rebasing: all[end..<end + room]))

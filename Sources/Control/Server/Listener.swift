@@ -14,7 +14,7 @@ final class Listener {
     private let source: any DispatchSourceRead
     private var isPaused = false
 
-    var onConnection: ((Socket.Arrival) -> Void)?
+    var onConnection: ((ServerSocket.Arrival) -> Void)?
     var onExhausted: ((SystemFailure) -> Void)?
 
     init(host: String, port: UInt16, queue: DispatchQueue) throws(SystemFailure) {
@@ -58,7 +58,7 @@ final class Listener {
 
     private func acceptAll() {
         for _ in 0..<Self.burst {
-            switch Socket.accept(descriptor) {
+            switch ServerSocket.accept(descriptor) {
             case .connection(let arrival): onConnection?(arrival)
             case .none: return
             case .exhausted(let failure):

@@ -22,11 +22,11 @@ package final class NamenodeServer: @unchecked Sendable {
     private var listener: Listener?
     private var poller: Poller?
     /// Connections with something queued.
-    private var queued: [ControlConnection] = []
+    private var queued: [ServerConnection] = []
     /// The moment of this turn.
     private var moment = Moment.read()
     private var timer: (any DispatchSourceTimer)?
-    private var connections: [UInt64: ControlConnection] = [:]
+    private var connections: [UInt64: ServerConnection] = [:]
     private var nextConnection: UInt64 = 1
     /// Connections by what they are to the namenode.
     private var places: [Standing: Int] = [:]
@@ -127,7 +127,7 @@ package final class NamenodeServer: @unchecked Sendable {
 
     // MARK: Connections
 
-    private func accept(_ arrival: Socket.Arrival) {
+    private func accept(_ arrival: ServerSocket.Arrival) {
         dispatchPrecondition(condition: .onQueue(queue))
         guard let poller else {
             _ = Glibc.close(arrival.descriptor)
@@ -139,7 +139,7 @@ package final class NamenodeServer: @unchecked Sendable {
             _ = Glibc.close(arrival.descriptor)
             return
         }
-        let connection = ControlConnection(
+        let connection = ServerConnection(
             arrival, number: nextConnection, challenge: challenge(), bounds: settings.bounds,
             timing: timing, now: now, poller: poller)
         nextConnection += 1
@@ -160,7 +160,7 @@ package final class NamenodeServer: @unchecked Sendable {
         guard places[standing, default: 0] >= settings.bounds.connections(standing) else {
             return true
         }
-        let leaving = ConnectionPlaces.givingWay(
+        let leaving = ConnectionEviction.givingWay(
             among: connections.values.filter { $0.standing == standing }.map(\.seat),
             to: address, quietMs: standing == .client ? timing.quietMs : 0, now: now)
         for number in leaving { connections[number]?.close() }
@@ -174,13 +174,13 @@ package final class NamenodeServer: @unchecked Sendable {
         places[standing, default: 0] += 1
     }
 
-    private func closed(_ connection: ControlConnection) {
+    private func closed(_ connection: ServerConnection) {
         connections[connection.number] = nil
         places[connection.standing, default: 0] -= 1
         if stopped != nil, connections.isEmpty { finishStop() }
     }
 
-    private func arriving(_ connection: ControlConnection, by change: Int) {
+    private func arriving(_ connection: ServerConnection, by change: Int) {
         arrivingBytes += change
         guard change > 0, arrivingBytes > settings.bounds.arrivingBytes else { return }
         // Of those above the mean, so that much is given back and short ones are left alone.
@@ -197,7 +197,7 @@ package final class NamenodeServer: @unchecked Sendable {
         (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
     }
 
-    private func take(_ body: [UInt8], from connection: ControlConnection) {
+    private func take(_ body: [UInt8], from connection: ServerConnection) {
         switch connection.phase {
         case .greeting: greet(body, connection)
         case .open: handle(body, connection)
@@ -205,7 +205,7 @@ package final class NamenodeServer: @unchecked Sendable {
         }
     }
 
-    private func refuse(_ connection: ControlConnection, because reason: String) {
+    private func refuse(_ connection: ServerConnection, because reason: String) {
         engine.count { $0.messagesMalformed &+= 1 }
         log.warning(
             "malformed message", metadata: ["peer": "\(connection.peer)", "reason": "\(reason)"])
@@ -213,7 +213,7 @@ package final class NamenodeServer: @unchecked Sendable {
         connection.finish(lingering: true)
     }
 
-    private func greet(_ body: [UInt8], _ connection: ControlConnection) {
+    private func greet(_ body: [UInt8], _ connection: ServerConnection) {
         let hello: ControlHello
         do {
             hello = try ControlFrame.decode(ControlHello.self, from: body)
@@ -221,7 +221,7 @@ package final class NamenodeServer: @unchecked Sendable {
             refuse(connection, because: "the first message is not a Hello")
             return
         }
-        var reply = Greeting.answer(hello, cluster: cluster)
+        var reply = Handshake.answer(hello, cluster: cluster)
         reply.challenge = Data(connection.caller.challenge)
         if reply.code == .ok, hello.role == .client,
             !makePlace(.client, for: connection.caller.address, now: moment.now)
@@ -244,7 +244,7 @@ package final class NamenodeServer: @unchecked Sendable {
     }
 
     /// A datanode proved who it is: its place is one that no client can take.
-    private func proven(_ connection: ControlConnection) {
+    private func proven(_ connection: ServerConnection) {
         guard connection.standing != .datanode else { return }
         _ = makePlace(.datanode, for: connection.caller.address, now: moment.now)
         take(.datanode, from: connection.standing)
@@ -261,7 +261,7 @@ package final class NamenodeServer: @unchecked Sendable {
 
     // MARK: Requests
 
-    private func handle(_ body: [UInt8], _ connection: ControlConnection) {
+    private func handle(_ body: [UInt8], _ connection: ServerConnection) {
         let request: ControlRequest
         do {
             request = try RequestReader.read(body)

@@ -58,7 +58,7 @@ package struct LeaseRecord: Sendable, Equatable {
 }
 
 /// A block from ADDBLOCK until every node that may hold it has deleted it.
-package struct BlockRecord: Sendable, Equatable {
+package struct BlockInfo: Sendable, Equatable {
     package enum State: Sendable, Equatable {
         /// Planned for a lease.
         case open

@@ -6,7 +6,7 @@ package enum Mutation: Sendable, Equatable {
     case removeKey(Key)
     case putLease(LeaseRecord)
     case removeLease(LeaseID)
-    case putBlock(BlockRecord)
+    case putBlock(BlockInfo)
     case removeBlock(BlockID)
     case setCounter(Counter, UInt64)
     /// Keeps a request's answer under the next `sequence`; one that is kept under an earlier one

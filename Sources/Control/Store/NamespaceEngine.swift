@@ -53,12 +53,12 @@ package protocol CommittedRows: AnyObject {
     /// first after it.
     func sealed(
         of value: ValueID, holding position: UInt64, limit: Int
-    ) throws(StoreFailure) -> [BlockRecord]
+    ) throws(StoreFailure) -> [BlockInfo]
     /// A sealed or a doomed block.
-    func block(_ block: BlockID) throws(StoreFailure) -> BlockRecord?
+    func block(_ block: BlockID) throws(StoreFailure) -> BlockInfo?
     /// Gives doomed blocks after `block` by number, until it is answered false.
     func doomed(
-        after block: BlockID, _ each: (BlockRecord) throws(StoreFailure) -> Bool
+        after block: BlockID, _ each: (BlockInfo) throws(StoreFailure) -> Bool
     ) throws(StoreFailure)
     /// This batch is about to be written.
     func begins(_ batch: Pending)
@@ -86,7 +86,7 @@ package struct LoadedNamespace {
     let signingKeys: SigningKeys.Saved?
     /// Without their counts of blocks.
     let leases: [LeaseRecord]
-    let openBlocks: [BlockRecord]
+    let openBlocks: [BlockInfo]
     /// In order.
     let answers: [Pending.Outcome]
     let nodes: [NodeID]
@@ -118,7 +118,7 @@ extension NamespaceEngine {
     }
 
     /// Gives every key with its blocks, in order.
-    package func export(_ each: (Key, KeyRecord, [BlockRecord]) throws -> Void) throws {
+    package func export(_ each: (Key, KeyRecord, [BlockInfo]) throws -> Void) throws {
         var thrown: (any Error)?
         try walk { key, record, blocks in
             do { try each(key, record, blocks) } catch { thrown = error }
@@ -127,7 +127,7 @@ extension NamespaceEngine {
         if let thrown { throw thrown }
     }
 
-    private func walk(_ each: (Key, KeyRecord, [BlockRecord]) -> Bool) throws(StoreFailure) {
+    private func walk(_ each: (Key, KeyRecord, [BlockInfo]) -> Bool) throws(StoreFailure) {
         try reading { rows throws(StoreFailure) in
             try rows.keys(from: Key(point: [])) { key, record throws(StoreFailure) in
                 each(key, record, try rows.sealed(of: record.value, holding: 0, limit: .max))

@@ -78,7 +78,7 @@ extension NamespaceOverlay {
 
     // MARK: Blocks
 
-    private func change(_ block: BlockID, from before: BlockRecord?, to after: BlockRecord?) {
+    private func change(_ block: BlockID, from before: BlockInfo?, to after: BlockInfo?) {
         if let before {
             count(before, by: -1)
             recentValues.drop(before.value)
@@ -94,7 +94,7 @@ extension NamespaceOverlay {
         open.put(block, after, before: before)
     }
 
-    private func count(_ record: BlockRecord, by step: Int) {
+    private func count(_ record: BlockInfo, by step: Int) {
         switch record.state {
         case .open: state.tally.blocks += step
         case .sealed:
@@ -104,19 +104,19 @@ extension NamespaceOverlay {
         }
     }
 
-    func takeOpen(_ record: BlockRecord) {
+    func takeOpen(_ record: BlockInfo) {
         openBlocks[record.block] = record
         openOf[record.value, default: []].insert(record.block)
     }
 
-    private func dropOpen(_ record: BlockRecord) {
+    private func dropOpen(_ record: BlockInfo) {
         openBlocks[record.block] = nil
         openOf[record.value]?.remove(record.block)
         if openOf[record.value]?.isEmpty == true { openOf[record.value] = nil }
     }
 
     /// Nodes that no record has named before.
-    private func takeNodes(of record: BlockRecord) {
+    private func takeNodes(of record: BlockInfo) {
         var named = record.chain
         if case .doomed(_, let waiting) = record.state { named += waiting }
         for node in named where knownNodes.insert(node).inserted {

@@ -44,7 +44,7 @@ extension NamespaceOverlay {
         }
     }
 
-    package func block(_ block: BlockID) -> BlockRecord? {
+    package func block(_ block: BlockID) -> BlockInfo? {
         if let record = openBlocks[block] { return record }
         if let change = pendingChange(of: block) { return change.after }
         if let record = seen[block] { return record }
@@ -61,7 +61,7 @@ extension NamespaceOverlay {
 
     package func blocks(
         of value: ValueID, holding position: UInt64, limit: Int
-    ) -> [BlockRecord] {
+    ) -> [BlockInfo] {
         guard limit > 0 else { return [] }
         let isSettled =
             openOf[value] == nil && open.touched[value] == nil && committing?.touched[value] == nil
@@ -76,14 +76,14 @@ extension NamespaceOverlay {
         return found
     }
 
-    private func remember(_ blocks: [BlockRecord]) {
+    private func remember(_ blocks: [BlockInfo]) {
         if seen.count > Self.seenMost { seen = [:] }
         for block in blocks { seen[block.block] = block }
     }
 
     private func settledBlocks(
         of value: ValueID, holding position: UInt64, limit: Int
-    ) -> [BlockRecord] {
+    ) -> [BlockInfo] {
         if let all = recentValues.find(value) {
             return Self.holding(position, in: all, limit: limit)
         }
@@ -96,18 +96,18 @@ extension NamespaceOverlay {
         }
     }
 
-    package func openBlocks(of value: ValueID) -> [BlockRecord] {
+    package func openBlocks(of value: ValueID) -> [BlockInfo] {
         (openOf[value] ?? []).compactMap { openBlocks[$0] }.sorted { $0.position < $1.position }
     }
 
     /// Blocks of a value that changes just now, in order: all of them, or at least so many from the
     /// first on.
-    private func changingBlocks(of value: ValueID, first count: Int) -> [BlockRecord] {
+    private func changingBlocks(of value: ValueID, first count: Int) -> [BlockInfo] {
         var changed = open.touched[value] ?? []
         changed.formUnion(committing?.touched[value] ?? [])
         // No more rows than these are not as they were.
         let (most, isAll) = count.addingReportingOverflow(changed.count)
-        var all: [BlockRecord] = reading(else: []) { () throws(StoreFailure) in
+        var all: [BlockInfo] = reading(else: []) { () throws(StoreFailure) in
             try rows.sealed(of: value, holding: 0, limit: isAll ? .max : most)
         }.filter { pendingChange(of: $0.block) == nil && openBlocks[$0.block] == nil }
         for block in changed {
@@ -122,22 +122,22 @@ extension NamespaceOverlay {
 
     /// From the block that holds `position` on, or from the first after it.
     private static func holding(
-        _ position: UInt64, in all: [BlockRecord], limit: Int
-    ) -> [BlockRecord] {
+        _ position: UInt64, in all: [BlockInfo], limit: Int
+    ) -> [BlockInfo] {
         if position == 0 { return Array(all.prefix(limit)) }
         var first = all.firstIndex { $0.position >= position } ?? all.endIndex
         if first > 0, first == all.endIndex || all[first].position > position { first -= 1 }
         return Array(all[first...].prefix(limit))
     }
 
-    package func doomed(after block: BlockID, limit: Int) -> [BlockRecord] {
+    package func doomed(after block: BlockID, limit: Int) -> [BlockInfo] {
         guard limit > 0, tally.doomedBlocks > 0 else { return [] }
         return reading(else: []) { () throws(StoreFailure) in
             let pending = open.doomed.union(committing?.doomed ?? []).filter {
                 $0 > block && pendingChange(of: $0)?.after?.isDoomed == true
             }
             // Rows that changed meanwhile are skipped, so more may be needed.
-            var found: [BlockRecord] = []
+            var found: [BlockInfo] = []
             try rows.doomed(after: block) { row in
                 if pendingChange(of: row.block) == nil { found.append(row) }
                 return found.count < limit

@@ -46,7 +46,7 @@ package final class NamespaceOverlay: NamespaceReader, @unchecked Sendable {
 
     var leases: [LeaseID: LeaseRecord] = [:]
     var writing: [Key: LeaseID] = [:]
-    var openBlocks: [BlockID: BlockRecord] = [:]
+    var openBlocks: [BlockID: BlockInfo] = [:]
     var openOf: [ValueID: Set<BlockID>] = [:]
     package internal(set) var answers = KeptAnswers()
     package internal(set) var nodeIDs: [NodeID]
@@ -54,9 +54,9 @@ package final class NamespaceOverlay: NamespaceReader, @unchecked Sendable {
 
     var recentKeys = RecentMap<Key, KeyRecord?>(most: recentMost)
     /// Whole values of few blocks.
-    var recentValues = RecentMap<ValueID, [BlockRecord]>(most: recentMost)
+    var recentValues = RecentMap<ValueID, [BlockInfo]>(most: recentMost)
     /// What the decision under way has read, so that changing it reads nothing twice.
-    var seen: [BlockID: BlockRecord] = [:]
+    var seen: [BlockID: BlockInfo] = [:]
 
     package init(_ loaded: LoadedNamespace) {
         rows = loaded.rows

@@ -8,14 +8,14 @@ package protocol NamespaceReader {
     func keys(from start: Key, limit: Int) -> [(key: Key, record: KeyRecord)]
     func lease(_ id: LeaseID) -> LeaseRecord?
     func lease(writing key: Key) -> LeaseRecord?
-    func block(_ block: BlockID) -> BlockRecord?
+    func block(_ block: BlockID) -> BlockInfo?
     /// Open and sealed blocks of a value, by position; the first is the one that holds `position`,
     /// or the first after it.
-    func blocks(of value: ValueID, holding position: UInt64, limit: Int) -> [BlockRecord]
+    func blocks(of value: ValueID, holding position: UInt64, limit: Int) -> [BlockInfo]
     /// The open ones alone, by position.
-    func openBlocks(of value: ValueID) -> [BlockRecord]
+    func openBlocks(of value: ValueID) -> [BlockInfo]
     /// Blocks that wait for their deletion, by number, after `block`.
-    func doomed(after block: BlockID, limit: Int) -> [BlockRecord]
+    func doomed(after block: BlockID, limit: Int) -> [BlockInfo]
     var answers: KeptAnswers { get }
     func counter(_ counter: Mutation.Counter) -> UInt64
     var signingKeys: SigningKeys.Saved? { get }

@@ -5,8 +5,8 @@ import Wire
 package struct Pending: Sendable {
     struct BlockChange: Sendable {
         /// The row that is there when the transaction begins.
-        let before: BlockRecord?
-        var after: BlockRecord?
+        let before: BlockInfo?
+        var after: BlockInfo?
     }
 
     struct Outcome: Sendable {
@@ -44,7 +44,7 @@ package struct Pending: Sendable {
     }
 
     /// - Parameter before: what the reads below this transaction say.
-    mutating func put(_ block: BlockID, _ after: BlockRecord?, before: BlockRecord?) {
+    mutating func put(_ block: BlockID, _ after: BlockInfo?, before: BlockInfo?) {
         let before = blocks[block].map { $0.before } ?? before
         blocks[block] = BlockChange(before: before, after: after)
         for value in [before?.value, after?.value] {

@@ -20,7 +20,7 @@ package final class Crew: PhaseRunner {
     private enum Answer: Sendable {
         case ready
         case failed(LoadFailure)
-        case done(Tally)
+        case done(OperationTally)
     }
 
     /// Time for every worker to hear of a phase before it begins.
@@ -98,7 +98,7 @@ package final class Crew: PhaseRunner {
         let before = ProcessTimes.sample()
         let start = MonotonicClock.nanoseconds + Self.lead
         for member in members { member.orders.put(.run(phase, start: start)) }
-        var tally = Tally()
+        var tally = OperationTally()
         var line = LiveLine(task: phase.task)
         for member in members {
             while true {

@@ -1,7 +1,7 @@
 /// What came of one phase, on one host or on all.
 package struct PhaseResult: Codable, Sendable {
     package var phase: Phase
-    package var tally: Tally
+    package var tally: OperationTally
     /// From the common start to the last operation's end.
     package var seconds: Double
     package var cpu: [ProcessUse]
@@ -9,7 +9,8 @@ package struct PhaseResult: Codable, Sendable {
     package var sampledSeconds: Double
 
     package init(
-        phase: Phase, tally: Tally, seconds: Double, cpu: [ProcessUse], sampledSeconds: Double
+        phase: Phase, tally: OperationTally, seconds: Double, cpu: [ProcessUse],
+        sampledSeconds: Double
     ) {
         self.phase = phase
         self.tally = tally

@@ -40,7 +40,7 @@ package struct Worker: ~Copyable {
 
     var phase = Phase(task: .put)
     var schedule = Schedule(worker: 0, of: 1, keys: 0, rate: nil, start: 0, end: nil)
-    var tally = Tally()
+    var tally = OperationTally()
     /// Payload bytes that were filled or delivered, for the live line.
     var moved: UInt64 = 0
     var now: UInt64 = 0
@@ -127,7 +127,7 @@ package struct Worker: ~Copyable {
     package mutating func shutDown() { engine.shutDown() }
 
     /// Runs one phase to its end.
-    package mutating func run(_ phase: Phase, start: UInt64) -> Tally {
+    package mutating func run(_ phase: Phase, start: UInt64) -> OperationTally {
         begin(phase, start)
         if phase.task == .ping {
             runPings()
@@ -145,7 +145,7 @@ package struct Worker: ~Copyable {
 
     private mutating func begin(_ phase: Phase, _ start: UInt64) {
         self.phase = phase
-        tally = Tally()
+        tally = OperationTally()
         moved = 0
         let end = phase.milliseconds.map { start + UInt64($0) * 1_000_000 }
         var keys = phase.keys

@@ -31,3 +31,30 @@ public struct OperationContext: BitwiseCopyable {
         self.argument = argument
     }
 }
+
+/// What travels through the kernel as `user_data`: kind 8 bits | generation 24 | slot 32.
+///
+/// Not a reference: nothing is retained while the kernel holds it, a completion that outlived its
+/// operation is recognised by its generation, and a trace of tokens is the same on every run. After
+/// SwiftNIO's registration id (`LinuxUring.swift`). A token of 0 means that nobody listens.
+public struct OperationToken: Hashable, Sendable, BitwiseCopyable {
+    public let bits: UInt64
+
+    @inlinable
+    public init(bits: UInt64) { self.bits = bits }
+
+    @inlinable
+    public init(kind: UInt8, generation: UInt32, slot: UInt32) {
+        bits = UInt64(kind) << 56 | UInt64(generation & 0xff_ffff) << 32 | UInt64(slot)
+    }
+
+    @inlinable
+    public static var nobody: Self { Self(bits: 0) }
+
+    @inlinable
+    public var kind: UInt8 { UInt8(truncatingIfNeeded: bits >> 56) }
+    @inlinable
+    public var generation: UInt32 { UInt32(truncatingIfNeeded: bits >> 32) & 0xff_ffff }
+    @inlinable
+    public var slot: UInt32 { UInt32(truncatingIfNeeded: bits) }
+}

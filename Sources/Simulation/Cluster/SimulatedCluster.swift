@@ -284,3 +284,10 @@ extension SimulatedWorld {
         return ChallengeRandom(SimulationRandom(seed: seed))
     }
 }
+
+/// The last that the namenode took from a datanode.
+struct SimulatedContact: Equatable {
+    let session: UInt64
+    /// Of its HEARTBEATs.
+    let sequence: UInt64
+}

@@ -252,5 +252,5 @@ final class SimulatedNamenode: SimulationParticipant {
     }
 
     /// What the namespace says of a block now; `nil` also while the namenode is down.
-    func record(of block: BlockID) -> Control.BlockRecord? { machine?.engine.store.block(block) }
+    func record(of block: BlockID) -> BlockInfo? { machine?.engine.store.block(block) }
 }

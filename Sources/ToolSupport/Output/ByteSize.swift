@@ -1,3 +1,5 @@
+import ArgumentParser
+
 /// Sizes as people write them: `4096`, `64KiB`, `128MiB`, `1.5GiB`, and the decimal `10MB`.
 public enum ByteSize {
     private static let binary: [(String, UInt64)] = [
@@ -56,5 +58,15 @@ public enum ByteSize {
     static func oneDecimal(_ value: Double) -> String {
         let tenths = UInt64((value * 10).rounded())
         return "\(tenths / 10).\(tenths % 10)"
+    }
+}
+
+/// An argument such as `64KiB`.
+public struct SizeArgument: ExpressibleByArgument, Sendable {
+    public let bytes: UInt64
+
+    public init?(argument: String) {
+        guard let bytes = ByteSize.parse(argument) else { return nil }
+        self.bytes = bytes
     }
 }

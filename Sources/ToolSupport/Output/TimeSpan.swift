@@ -1,3 +1,5 @@
+import ArgumentParser
+
 /// Durations as people write them: `250ms`, `5s`, `2m`, `1h`, `1d`; a bare number means seconds.
 public enum TimeSpan {
     private static let units: [(String, Int64)] = [
@@ -27,4 +29,14 @@ public enum TimeSpan {
     }
 
     private static func padded(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
+}
+
+/// An argument such as `250ms` or `10s`.
+public struct SpanArgument: ExpressibleByArgument, Sendable {
+    public let milliseconds: Int64
+
+    public init?(argument: String) {
+        guard let milliseconds = TimeSpan.parse(argument) else { return nil }
+        self.milliseconds = milliseconds
+    }
 }

@@ -89,7 +89,7 @@ struct LoadFlags: ParsableArguments {
     }
 
     private func measure(_ plan: LoadPlan, _ flag: StopSignal) throws(ToolFailure) -> LoadReport {
-        try Interruption.watch(flag)
+        try flag.watchInterruptions()
         let isShown = StandardStream.error.isTerminal
         if let hosts {
             let endpoints = try Self.endpoints(hosts)
@@ -202,22 +202,12 @@ struct LoadFlags: ParsableArguments {
 
 extension LoadPlan.Durability: ExpressibleByArgument {}
 
-/// An argument such as `64KiB`.
-struct SizeArgument: ExpressibleByArgument {
-    let bytes: UInt64
-
-    init?(argument: String) {
-        guard let bytes = ByteSize.parse(argument) else { return nil }
-        self.bytes = bytes
-    }
-}
-
-/// An argument such as `250ms` or `10s`.
-struct SpanArgument: ExpressibleByArgument {
-    let milliseconds: Int64
-
-    init?(argument: String) {
-        guard let milliseconds = TimeSpan.parse(argument) else { return nil }
-        self.milliseconds = milliseconds
+extension StopSignal {
+    /// An interrupted load ends what is under way and shows what it has measured. Interrupted
+    /// again, it ends at once.
+    func watchInterruptions() throws(ToolFailure) {
+        try SignalWatch.begin([SIGINT, SIGTERM]) { [self] number in
+            if set() { _exit(128 + number) }
+        }
     }
 }

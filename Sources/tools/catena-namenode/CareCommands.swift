@@ -125,7 +125,7 @@ struct ExportCommand: ParsableCommand {
         }
     }
 
-    private static func value(_ block: BlockRecord) -> JSONValue {
+    private static func value(_ block: BlockInfo) -> JSONValue {
         .object([
             ("block", .unsigned(block.block.number)), ("epoch", .unsigned(block.epoch.number)),
             ("offset", .unsigned(block.position)), ("length", .unsigned(block.length)),

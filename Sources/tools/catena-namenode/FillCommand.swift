@@ -60,7 +60,7 @@ struct FillCommand: ParsableCommand {
             let own = ValueID(value + UInt64(index))
             mutations += [
                 .putBlock(
-                    BlockRecord(
+                    BlockInfo(
                         block: BlockID(block + UInt64(index)), epoch: Epoch(1), value: own,
                         position: 0, length: 4_096, checksum: 7, state: .sealed, chain: chain)),
                 .putKey(key, KeyRecord(value: own, length: 4_096, createdUnixMs: 0)),

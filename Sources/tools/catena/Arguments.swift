@@ -2,18 +2,25 @@ import ArgumentParser
 import Client
 import System
 import ToolSupport
-
-/// An argument such as `64KiB`.
-struct SizeArgument: ExpressibleByArgument {
-    let bytes: UInt64
-
-    init?(argument: String) {
-        guard let bytes = ByteSize.parse(argument) else { return nil }
-        self.bytes = bytes
-    }
-}
+import Wire
 
 extension CloseDurability: ExpressibleByArgument {}
+
+extension Identifier: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
+}
+
+/// A block's number as every tool shows it: 16 hexadecimal digits.
+struct BlockArgument: ExpressibleByArgument {
+    let block: BlockID
+
+    init?(argument: String) {
+        guard (1...16).contains(argument.utf8.count), let number = UInt64(hexadecimal: argument),
+            number > 0, argument.first != "+"
+        else { return nil }
+        block = BlockID(number)
+    }
+}
 
 /// A checksum as eight hexadecimal digits.
 func checksumText(_ checksum: UInt32) -> String { hexadecimal(checksum, digits: 8) }

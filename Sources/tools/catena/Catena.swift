@@ -29,8 +29,14 @@ struct Catena: ParsableCommand {
             """,
         subcommands: [
             Put.self, Get.self, Cat.self, List.self, Stat.self, Remove.self, Move.self, Test.self,
-            Status.self, Report.self, Fsck.self, Admin.self,
+            StatusCommand.self, Report.self, Fsck.self, Admin.self,
         ])
 
     static func main() { Program.run(Self.self) }
+}
+
+struct Admin: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Look after the cluster: datanodes, scrubs, stray blocks.",
+        subcommands: [Report.self, AdminScrub.self, AdminStrays.self])
 }

@@ -111,16 +111,16 @@ private final class MemoryRows: CommittedRows {
 
     func sealed(
         of value: ValueID, holding position: UInt64, limit: Int
-    ) throws(StoreFailure) -> [BlockRecord] {
+    ) throws(StoreFailure) -> [BlockInfo] {
         try engine.made().sealed(of: value, holding: position, limit: limit)
     }
 
-    func block(_ block: BlockID) throws(StoreFailure) -> BlockRecord? {
+    func block(_ block: BlockID) throws(StoreFailure) -> BlockInfo? {
         try engine.made().block(block, start: start, opened: opened)
     }
 
     func doomed(
-        after block: BlockID, _ each: (BlockRecord) throws(StoreFailure) -> Bool
+        after block: BlockID, _ each: (BlockInfo) throws(StoreFailure) -> Bool
     ) throws(StoreFailure) {
         try engine.made().doomed(after: block, start: start, opened: opened, each)
     }

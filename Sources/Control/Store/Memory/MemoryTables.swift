@@ -6,7 +6,7 @@ struct MemoryTables: Sendable {
         let value: ValueID
         let position: UInt64
 
-        init(_ block: BlockRecord) {
+        init(_ block: BlockInfo) {
             value = block.value
             position = block.position
         }
@@ -22,7 +22,7 @@ struct MemoryTables: Sendable {
     }
 
     private struct Doomed: Sendable {
-        let block: BlockRecord
+        let block: BlockInfo
         /// The process that its time belongs to.
         let start: UInt64
     }
@@ -30,9 +30,9 @@ struct MemoryTables: Sendable {
     private(set) var state: StoreState
     private(set) var history = NamespaceHistory()
     private var keys = OrderedMap<Key, KeyRecord>()
-    private var extents = OrderedMap<Place, BlockRecord>()
+    private var extents = OrderedMap<Place, BlockInfo>()
     private var places: [BlockID: Place] = [:]
-    private var open: [BlockID: BlockRecord] = [:]
+    private var open: [BlockID: BlockInfo] = [:]
     private var doomed = OrderedMap<BlockID, Doomed>()
     private var leases: [ValueID: LeaseRecord] = [:]
     private var answers: [Pending.Outcome] = []
@@ -73,7 +73,7 @@ struct MemoryTables: Sendable {
         answers.removeAll { $0.sequence <= state.outcomeFloor }
     }
 
-    private mutating func add(_ block: BlockRecord) {
+    private mutating func add(_ block: BlockInfo) {
         switch block.state {
         case .open: open[block.block] = block
         case .doomed: doomed[block.block] = Doomed(block: block, start: state.starts)
@@ -83,7 +83,7 @@ struct MemoryTables: Sendable {
         }
     }
 
-    private mutating func remove(_ block: BlockRecord) {
+    private mutating func remove(_ block: BlockInfo) {
         switch block.state {
         case .open: open[block.block] = nil
         case .doomed: doomed[block.block] = nil
@@ -119,10 +119,10 @@ struct MemoryTables: Sendable {
         try keys.walk(from: start, each)
     }
 
-    func sealed(of value: ValueID, holding position: UInt64, limit: Int) -> [BlockRecord] {
+    func sealed(of value: ValueID, holding position: UInt64, limit: Int) -> [BlockInfo] {
         var from = Place(value, position)
         if let last = extents.last(through: from), last.value == value { from = last }
-        var found: [BlockRecord] = []
+        var found: [BlockInfo] = []
         extents.walk(from: from) { place, block in
             guard place.value == value, found.count < limit else { return false }
             found.append(block)
@@ -134,21 +134,21 @@ struct MemoryTables: Sendable {
     /// - Parameters:
     ///   - start: the process that asks.
     ///   - opened: the moment that an earlier process's blocks count from.
-    func block(_ block: BlockID, start: UInt64, opened: Int64) -> BlockRecord? {
+    func block(_ block: BlockID, start: UInt64, opened: Int64) -> BlockInfo? {
         if let place = places[block] { return extents[place] }
         return doomed[block].map { record($0, start: start, opened: opened) }
     }
 
     func doomed(
         after block: BlockID, start: UInt64, opened: Int64,
-        _ each: (BlockRecord) throws(StoreFailure) -> Bool
+        _ each: (BlockInfo) throws(StoreFailure) -> Bool
     ) throws(StoreFailure) {
         try doomed.walk(from: block) { id, doomed throws(StoreFailure) in
             id == block ? true : try each(record(doomed, start: start, opened: opened))
         }
     }
 
-    private func record(_ doomed: Doomed, start: UInt64, opened: Int64) -> BlockRecord {
+    private func record(_ doomed: Doomed, start: UInt64, opened: Int64) -> BlockInfo {
         var block = doomed.block
         if doomed.start != start, case .doomed(_, let waiting) = block.state {
             block.state = .doomed(since: opened, waiting: waiting)

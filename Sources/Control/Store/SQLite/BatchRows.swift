@@ -132,7 +132,7 @@ struct BatchRows {
 
     /// Removes the rows of a block, but for those that `after` writes over.
     private func remove(
-        _ before: BlockRecord, keeping after: BlockRecord?
+        _ before: BlockInfo, keeping after: BlockInfo?
     ) throws(StoreFailure) {
         let staysInTable =
             switch (before.state, after?.state) {

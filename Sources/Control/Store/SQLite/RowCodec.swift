@@ -57,7 +57,7 @@ struct RowCodec: Sendable {
     }
 
     /// A sealed block, in the row of its value and position.
-    func writeExtent(_ block: BlockRecord) -> [UInt8] {
+    func writeExtent(_ block: BlockInfo) -> [UInt8] {
         var writer = RecordWriter()
         writer.number(block.block.number)
         writer.number(block.epoch.number)
@@ -70,7 +70,7 @@ struct RowCodec: Sendable {
 
     func extent(
         _ bytes: [UInt8], value: ValueID, position: UInt64
-    ) throws(Malformed) -> BlockRecord {
+    ) throws(Malformed) -> BlockInfo {
         var reader = RecordReader(bytes)
         let id = BlockID(try reader.number())
         let epoch = Epoch(try reader.number())
@@ -79,7 +79,7 @@ struct RowCodec: Sendable {
         let chain = try readNodes(&reader)
         let incarnation = try Self.incarnation(&reader)
         try reader.end()
-        return BlockRecord(
+        return BlockInfo(
             block: id, epoch: epoch, value: value, position: position, length: length,
             checksum: checksum, state: .sealed, chain: chain, incarnation: incarnation)
     }
@@ -93,7 +93,7 @@ struct RowCodec: Sendable {
     }
 
     /// Where a sealed block's extent is.
-    static func writePlace(_ block: BlockRecord) -> [UInt8] {
+    static func writePlace(_ block: BlockInfo) -> [UInt8] {
         var writer = RecordWriter()
         writer.number(block.value.number)
         writer.number(block.position)
@@ -109,7 +109,7 @@ struct RowCodec: Sendable {
 
     /// An open or a doomed block, in the row of its number.
     /// - Parameter start: the process that `since` belongs to.
-    func write(_ block: BlockRecord, start: UInt64) -> [UInt8] {
+    func write(_ block: BlockInfo, start: UInt64) -> [UInt8] {
         var writer = RecordWriter()
         writer.number(block.epoch.number)
         writer.number(block.value.number)
@@ -126,7 +126,7 @@ struct RowCodec: Sendable {
         return writer.bytes
     }
 
-    func open(_ bytes: [UInt8], block: BlockID) throws(Malformed) -> BlockRecord {
+    func open(_ bytes: [UInt8], block: BlockID) throws(Malformed) -> BlockInfo {
         var reader = RecordReader(bytes)
         var record = try head(&reader, block)
         record.incarnation = try Self.incarnation(&reader)
@@ -139,7 +139,7 @@ struct RowCodec: Sendable {
     ///   - opened: the moment an earlier process's blocks count from.
     func doomed(
         _ bytes: [UInt8], block: BlockID, start: UInt64, opened: Int64
-    ) throws(Malformed) -> BlockRecord {
+    ) throws(Malformed) -> BlockInfo {
         var reader = RecordReader(bytes)
         var record = try head(&reader, block)
         let written = try reader.number()
@@ -153,13 +153,13 @@ struct RowCodec: Sendable {
 
     private func head(
         _ reader: inout RecordReader, _ block: BlockID
-    ) throws(Malformed) -> BlockRecord {
+    ) throws(Malformed) -> BlockInfo {
         let epoch = Epoch(try reader.number())
         let value = ValueID(try reader.number())
         let position = try reader.number()
         let length = try reader.number()
         let checksum = UInt32(truncatingIfNeeded: try reader.number())
-        return BlockRecord(
+        return BlockInfo(
             block: block, epoch: epoch, value: value, position: position, length: length,
             checksum: checksum, chain: try readNodes(&reader))
     }

@@ -65,12 +65,12 @@ final class SQLiteRows: CommittedRows {
 
     func sealed(
         of value: ValueID, holding position: UInt64, limit: Int
-    ) throws(StoreFailure) -> [BlockRecord] {
+    ) throws(StoreFailure) -> [BlockInfo] {
         extentRows.bind(1, value.number)
         extentRows.bind(2, position)
         extentRows.bind(3, signed: Int64(limit))
         defer { extentRows.reset() }
-        var found: [BlockRecord] = []
+        var found: [BlockInfo] = []
         while try extentRows.step() {
             let record = try whole("value \(value.number)") { () throws(RowCodec.Malformed) in
                 try codec.extent(
@@ -81,7 +81,7 @@ final class SQLiteRows: CommittedRows {
         return found
     }
 
-    func block(_ block: BlockID) throws(StoreFailure) -> BlockRecord? {
+    func block(_ block: BlockID) throws(StoreFailure) -> BlockInfo? {
         blockRow.bind(1, block.number)
         defer { blockRow.reset() }
         guard try blockRow.step() else { return try doomed(block) }
@@ -99,7 +99,7 @@ final class SQLiteRows: CommittedRows {
         }
     }
 
-    private func doomed(_ block: BlockID) throws(StoreFailure) -> BlockRecord? {
+    private func doomed(_ block: BlockID) throws(StoreFailure) -> BlockInfo? {
         doomedRow.bind(1, block.number)
         defer { doomedRow.reset() }
         guard try doomedRow.step() else { return nil }
@@ -108,14 +108,14 @@ final class SQLiteRows: CommittedRows {
 
     private func doomedRecord(
         _ bytes: [UInt8], _ block: BlockID
-    ) throws(StoreFailure) -> BlockRecord {
+    ) throws(StoreFailure) -> BlockInfo {
         try whole("block \(block)") { () throws(RowCodec.Malformed) in
             try codec.doomed(bytes, block: block, start: start, opened: opened)
         }
     }
 
     func doomed(
-        after block: BlockID, _ each: (BlockRecord) throws(StoreFailure) -> Bool
+        after block: BlockID, _ each: (BlockInfo) throws(StoreFailure) -> Bool
     ) throws(StoreFailure) {
         // A row's number has 63 bits.
         doomedRows.bind(1, min(block.number, UInt64(Int64.max)))

@@ -50,7 +50,7 @@ enum StoreLoader {
         _ connection: SQLiteConnection, _ reader: SQLiteRows, _ sink: SQLiteSink,
         state: StoreState, history: NamespaceHistory, boot: String, remarks: [String]
     ) throws(StoreFailure) -> LoadedNamespace {
-        var open: [BlockRecord] = []
+        var open: [BlockInfo] = []
         for row in try rows("SELECT id, record FROM open", connection) {
             let block = try reader.whole("block \(row.number)") { () throws(RowCodec.Malformed) in
                 try reader.codec.open(row.record, block: BlockID(row.number))

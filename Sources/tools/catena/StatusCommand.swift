@@ -2,9 +2,9 @@ import ArgumentParser
 import Client
 import ToolSupport
 
-struct Status: ParsableCommand {
+struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show the whole cluster on one screen.",
+        commandName: "status", abstract: "Show the whole cluster on one screen.",
         discussion: """
             EXAMPLES
               catena status

@@ -1,5 +1,25 @@
+import Client
+import ControlClient
 import Metrics
+import System
 import ToolSupport
+import Wire
+
+/// `HOST:PORT` of a chain's node.
+func address(_ node: ChainNode) -> String {
+    Endpoint(host: node.host, port: node.port).description
+}
+
+func nodeJSON(_ node: ChainNode) -> JSONValue {
+    .object([("node", .string("\(node.node)")), ("address", .string(address(node)))])
+}
+
+func replicaJSON(_ replica: Replica) -> JSONValue {
+    .object([
+        ("node", .string("\(replica.node.node)")), ("address", .string(address(replica.node))),
+        ("location", .string(replica.location)),
+    ])
+}
 
 /// Name to value. A family is an object of its label's values, a histogram one of `buckets`, `sum`
 /// and `count`.

@@ -5,7 +5,7 @@ import Wire
 ///
 /// Used on the server's queue alone. The poller says when the socket is ready; what was asked of it
 /// and what is queued for it leaves with `flush`.
-final class ControlConnection {
+final class ServerConnection {
     enum Phase: Equatable {
         /// Waits for Hello.
         case greeting
@@ -54,18 +54,18 @@ final class ControlConnection {
     private var lingers = false
 
     /// A message's body arrived. In `greeting` it should be a Hello, in `open` a Request.
-    var onMessage: ((ControlConnection, [UInt8]) -> Void)?
+    var onMessage: ((ServerConnection, [UInt8]) -> Void)?
     /// The stream cannot go on; the reason is for the peer and the log.
-    var onMalformed: ((ControlConnection, String) -> Void)?
+    var onMalformed: ((ServerConnection, String) -> Void)?
     /// The bytes of unfinished messages that are held became more or fewer by so many.
-    var onArriving: ((ControlConnection, Int) -> Void)?
+    var onArriving: ((ServerConnection, Int) -> Void)?
     /// Something is queued: `flush` has to be called before the server waits again.
-    var onQueued: ((ControlConnection) -> Void)?
+    var onQueued: ((ServerConnection) -> Void)?
     /// The descriptor is closed.
-    var onClosed: ((ControlConnection) -> Void)?
+    var onClosed: ((ServerConnection) -> Void)?
 
     init(
-        _ arrival: Socket.Arrival, number: UInt64, challenge: [UInt8], bounds: Bounds,
+        _ arrival: ServerSocket.Arrival, number: UInt64, challenge: [UInt8], bounds: Bounds,
         timing: ServerTiming, now: Int64, poller: Poller
     ) {
         descriptor = arrival.descriptor
@@ -176,7 +176,9 @@ final class ControlConnection {
 
     private func receive() {
         guard phase == .greeting || phase == .open || phase == .lingering else { return }
-        let outcome = arrived.receive(Self.receiveBytes) { Socket.receive(descriptor, into: $0) }
+        let outcome = arrived.receive(Self.receiveBytes) {
+            ServerSocket.receive(descriptor, into: $0)
+        }
         // What comes behind a refusal is thrown away.
         if phase == .lingering { arrived = FrameBuffer() }
         switch outcome {
@@ -227,7 +229,7 @@ final class ControlConnection {
         guard phase != .closed, phase != .lingering else { return }
         while sent < pending.count {
             let outcome = pending.withUnsafeBytes { bytes in
-                Socket.send(descriptor, UnsafeRawBufferPointer(rebasing: bytes[sent...]))
+                ServerSocket.send(descriptor, UnsafeRawBufferPointer(rebasing: bytes[sent...]))
             }
             switch outcome {
             case .bytes(let count):

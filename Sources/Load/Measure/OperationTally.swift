@@ -1,5 +1,8 @@
+import Synchronization
+import System
+
 /// What came of the operations of one phase: of one worker, and by `add` of all.
-package struct Tally: Codable, Sendable {
+package struct OperationTally: Codable, Sendable {
     /// Different failures that are kept; the rest is only counted.
     package static let mostReasons = 8
 
@@ -67,5 +70,30 @@ package struct Tally: Codable, Sendable {
     package mutating func count(from start: UInt64) {
         if firstDone > 0 { firstDone -= min(firstDone, start) }
         if lastDone > 0 { lastDone -= min(lastDone, start) }
+    }
+}
+
+/// What one worker has done so far, for whoever shows it while it runs.
+package final class LiveCounts: Sendable {
+    private let operations = Atomic<UInt64>(0)
+    private let bytes = Atomic<UInt64>(0)
+    private let failed = Atomic<UInt64>(0)
+    private let flag: StopSignal
+
+    package init(_ flag: StopSignal) { self.flag = flag }
+
+    package func store(_ tally: OperationTally, moved: UInt64) {
+        operations.store(tally.operations, ordering: .relaxed)
+        bytes.store(moved, ordering: .relaxed)
+        failed.store(tally.failed, ordering: .relaxed)
+    }
+
+    package var isCancelled: Bool { flag.wasSet }
+
+    package var now: (operations: UInt64, bytes: UInt64, failed: UInt64) {
+        (
+            operations.load(ordering: .relaxed), bytes.load(ordering: .relaxed),
+            failed.load(ordering: .relaxed)
+        )
     }
 }

@@ -2,7 +2,7 @@ import Foundation
 import Wire
 
 /// Judges a Hello.
-enum Greeting {
+enum Handshake {
     /// The reply but for its challenge. Any code but `ok` ends the connection.
     static func answer(_ hello: ControlHello, cluster: ClusterID) -> ControlHelloReply {
         var reply = ControlHelloReply()

@@ -4,7 +4,7 @@ import Wire
 /// the writer.
 ///
 /// Pure: the same candidates, wishes and seed give the same chain.
-package enum Placement {
+package enum ReplicaPlacement {
     package struct Candidate: Sendable, Equatable {
         package let node: NodeID
         package let location: Location

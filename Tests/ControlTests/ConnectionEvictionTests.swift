@@ -5,7 +5,7 @@ import Testing
 import Wire
 
 @Suite("Who gives way when connections run out")
-struct ConnectionPlacesTests {
+struct ConnectionEvictionTests {
     private let here = PeerAddress(ipv4: 1)
     private let there = PeerAddress(ipv4: 2)
 
@@ -22,7 +22,8 @@ struct ConnectionPlacesTests {
 
     private func leaving(_ seats: [Seat], to newcomer: PeerAddress, now: Int64 = 10_000) -> [UInt64]
     {
-        ConnectionPlaces.givingWay(among: seats.shuffled(), to: newcomer, quietMs: 1_000, now: now)
+        ConnectionEviction.givingWay(
+            among: seats.shuffled(), to: newcomer, quietMs: 1_000, now: now)
     }
 
     @Test func thoseSilentForLongestOfTheAddressThatHasMost() {

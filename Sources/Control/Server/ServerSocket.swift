@@ -2,7 +2,7 @@ import Glibc
 import System
 
 /// POSIX sockets, as much as a control server needs: non-blocking and closed on exec.
-enum Socket {
+enum ServerSocket {
     /// A connection that was accepted.
     struct Arrival {
         let descriptor: Int32

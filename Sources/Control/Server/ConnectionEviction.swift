@@ -43,7 +43,7 @@ package struct Seat: Sendable, Equatable {
 
 /// Who gives way when all places of a standing are taken: a connection costs its owner nothing to
 /// make again, and keeping everybody else out costs a cluster its service.
-package enum ConnectionPlaces {
+package enum ConnectionEviction {
     /// Of so many idle ones, one gives way at a time: looking at all of them pays for several who
     /// come.
     private static let part = 64
