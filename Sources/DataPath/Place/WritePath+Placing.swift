@@ -156,10 +156,9 @@ extension WritePath where Ring: ~Copyable {
     /// - Returns: why it cannot be compared, if it cannot.
     mutating func compareOnDevice(_ stream: Int32, _ core: inout Core<Ring>) -> Status? {
         guard let entry = live(stream) else { return nil }
-        let buffer = entry.pointee.comparing
-        guard buffer >= 0, entry.pointee.comparison < 0, entry.pointee.file.isOpen else {
-            return nil
-        }
+        guard let buffer = entry.pointee.comparing, entry.pointee.comparison == nil,
+            entry.pointee.file.isOpen
+        else { return nil }
         let frame = core.buffers[buffer]
         guard entry.pointee.writes.written >= frame.header.end else { return nil }
         guard !core.settings.isDeviceNull else { return .deviceFailed }
@@ -193,8 +192,9 @@ extension WritePath where Ring: ~Copyable {
         let entry = at(stream)
         let copy = event.operation.buffer
         let isLive = settle(stream)
-        guard isLive, !entry.pointee.isComparisonStale, entry.pointee.comparing >= 0 else {
-            entry.pointee.comparison = -1
+        guard isLive, !entry.pointee.isComparisonStale, let original = entry.pointee.comparing
+        else {
+            entry.pointee.comparison = nil
             entry.pointee.isComparisonStale = false
             core.buffers.giveBack(copy)
             return .stale(isLive: isLive)
@@ -204,11 +204,11 @@ extension WritePath where Ring: ~Copyable {
         case .more:
             readBack(stream, copy, &core)
             return .goesOn
-        case .whole: status = isSame(entry.pointee.comparing, copy, &core) ? .ok : .conflict
+        case .whole: status = isSame(original, copy, &core) ? .ok : .conflict
         case .short: status = .corrupt
         case .failed: status = .deviceFailed
         }
-        entry.pointee.comparison = -1
+        entry.pointee.comparison = nil
         core.buffers.giveBack(copy)
         return .compared(status)
     }
@@ -226,10 +226,9 @@ extension WritePath where Ring: ~Copyable {
     /// Takes back a duplicate that is not to be compared any more, or was.
     mutating func takeComparing(_ stream: Int32) -> Int32? {
         let entry = at(stream)
-        let buffer = entry.pointee.comparing
-        guard buffer >= 0 else { return nil }
-        entry.pointee.comparing = -1
-        entry.pointee.isComparisonStale = entry.pointee.comparison >= 0
+        guard let buffer = entry.pointee.comparing else { return nil }
+        entry.pointee.comparing = nil
+        entry.pointee.isComparisonStale = entry.pointee.comparison != nil
         return buffer
     }
 }

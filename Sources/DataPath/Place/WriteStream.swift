@@ -47,10 +47,9 @@ struct WriteStream: ~Copyable {
     var forwards = ForwardQueue()
     /// Frames beyond a gap, in no order.
     var held = HeldFrames()
-    /// A duplicate whose bytes are compared with the device's, and the buffer they are read into;
-    /// or -1.
-    var comparing: Int32 = -1
-    var comparison: Int32 = -1
+    /// A duplicate whose bytes are compared with the device's, and the buffer they are read into.
+    var comparing: Int32?
+    var comparison: Int32?
     /// The duplicate was given up while the device was being read: what comes is compared with
     /// nothing.
     var isComparisonStale = false
@@ -110,9 +109,9 @@ struct WriteStream: ~Copyable {
         precondition(join.own.isOrdered, "durable <= written <= received")
         precondition(join.own.received <= hwm && writes.written <= hwm, "nothing beyond the HWM")
         precondition(!join.sent.exceeds(join.joined()), "what was acked is true of the chain")
-        precondition(frames >= held.count + (comparing >= 0 ? 1 : 0), "each counts in the window")
+        precondition(frames >= held.count + (comparing == nil ? 0 : 1), "each counts in the window")
         precondition((downstream >= 0) == (successor != .none), "who is asked is connected to")
-        precondition(file.buffer < 0 || pending > 0 || isEnding, "a metadata buffer is in use")
+        precondition(file.buffer == nil || pending > 0 || isEnding, "a metadata buffer is in use")
         precondition(!file.isSealBegun || seal.isRequested, "who seals was asked to")
         let isFlushing = file.account == .flush && file.work != .free
         precondition(flush.isIdle != isFlushing, "what is flushed is known")

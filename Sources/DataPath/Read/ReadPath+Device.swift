@@ -40,7 +40,7 @@ extension ReadPath where Ring: ~Copyable {
     /// Reads both header copies, and the table when the block has one.
     mutating func loadMetadata(_ reader: Int32, _ core: inout Core<Ring>) {
         let entry = readers.at(reader)
-        guard !entry.pointee.isEnding, !entry.pointee.isLoaded, entry.pointee.metadata < 0,
+        guard !entry.pointee.isEnding, !entry.pointee.isLoaded, entry.pointee.metadata == nil,
             !entry.pointee.descriptor.isNone
         else { return }
         guard let buffer = core.buffers.takeMetadata() else {
@@ -55,10 +55,25 @@ extension ReadPath where Ring: ~Copyable {
         _ reader: Int32, _ kind: OperationKind, _ core: inout Core<Ring>
     ) {
         let entry = readers.at(reader)
-        let memory = core.buffers.metadata(entry.pointee.metadata)
+        let memory = metadata(of: reader, &core)
         start(
             kind, reader,
             entry.pointee.metadataTransfer.read(entry.pointee.descriptor, into: memory), &core)
+    }
+
+    private mutating func metadata(
+        of reader: Int32, _ core: inout Core<Ring>
+    ) -> UnsafeMutableRawPointer {
+        guard let buffer = readers.at(reader).pointee.metadata else {
+            preconditionFailure("header and table are read into a buffer")
+        }
+        return core.buffers.metadata(buffer)
+    }
+
+    mutating func giveBackMetadata(_ reader: Int32, _ core: inout Core<Ring>) {
+        let entry = readers.at(reader)
+        if let buffer = entry.pointee.metadata { core.buffers.releaseMetadata(buffer) }
+        entry.pointee.metadata = nil
     }
 
     mutating func didReadMetadata(
@@ -71,7 +86,7 @@ extension ReadPath where Ring: ~Copyable {
         case .short: return failCorrupt(reader, .tooShort, &core)
         case .failed: return failUnreadable(reader, event.outcome, &core)
         case .whole:
-            let memory = core.buffers.metadata(entry.pointee.metadata)
+            let memory = metadata(of: reader, &core)
             return kind == .readTable
                 ? tableRead(reader, memory, &core) : headerRead(reader, memory, &core)
         }
@@ -137,8 +152,7 @@ extension ReadPath where Ring: ~Copyable {
     ) {
         let entry = readers.at(reader)
         entry.pointee.keep(checksums)
-        core.buffers.releaseMetadata(entry.pointee.metadata)
-        entry.pointee.metadata = -1
+        giveBackMetadata(reader, &core)
         readAhead(reader, &core)
     }
 

@@ -182,8 +182,7 @@ struct ReadPath<Ring: RingBackend & ~Copyable>: ~Copyable {
         guard entry.pointee.isEnding, entry.pointee.pending == 0, !entry.pointee.isClosing else {
             return
         }
-        if entry.pointee.metadata >= 0 { core.buffers.releaseMetadata(entry.pointee.metadata) }
-        entry.pointee.metadata = -1
+        giveBackMetadata(reader, &core)
         guard !entry.pointee.descriptor.isNone else { return readers.remove(reader) }
         entry.pointee.isClosing = true
         start(.closeReader, reader, .close(entry.pointee.descriptor), &core)

@@ -21,7 +21,8 @@ struct ReadStream: ~Copyable {
     var end: UInt64 = 0
     var checksums: [UInt32] = []
     var firstChunk = 0
-    var metadata: Int32 = -1
+    /// The buffer that header and table are read into.
+    var metadata: Int32?
     var metadataTransfer = PageTransfer.headers
     /// The header copy whose checksums count, when they are in a table.
     var header: BlockHeader?
@@ -135,7 +136,7 @@ struct ReadStream: ~Copyable {
         precondition(count >= 0 && count <= 64, "its frames are bounded")
         precondition(pieceSent <= pieceBytes, "no more is sent of a piece than there is")
         precondition(!isStarved || count == 0 && !isEnding, "who starves holds nothing")
-        precondition(metadata < 0 || pending > 0 || isEnding, "a metadata buffer is in use")
+        precondition(metadata == nil || pending > 0 || isEnding, "a metadata buffer is in use")
         precondition(!isLoaded || next <= end || isEnding, "nothing beyond the range")
         precondition(!isClosing || isEnding, "a file is closed at the end")
     }

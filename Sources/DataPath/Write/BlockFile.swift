@@ -90,8 +90,8 @@ struct BlockFile: BitwiseCopyable {
     /// Of the newest header copy, written or being written.
     private(set) var sequence: UInt64 = 0
 
-    /// A metadata buffer for what is read or written, or -1.
-    private(set) var buffer: Int32 = -1
+    /// The metadata buffer of what is read or written.
+    private(set) var buffer: Int32?
     /// How far header or table have come, on their way into that buffer or out of it.
     private(set) var transfer = PageTransfer(offset: 0, count: 0)
     private(set) var isTable = false
@@ -132,7 +132,7 @@ struct BlockFile: BitwiseCopyable {
     /// It waits for a metadata buffer.
     var wantsBuffer: Bool {
         @inline(__always) get {
-            buffer < 0 && (state == .loading || state == .open && work == .describing)
+            buffer == nil && (state == .loading || state == .open && work == .describing)
         }
     }
 
@@ -194,7 +194,7 @@ struct BlockFile: BitwiseCopyable {
 
     /// Reads both header copies into a metadata buffer.
     mutating func load(into buffer: Int32) -> Action {
-        precondition(state == .loading && self.buffer < 0, "what is read has one buffer")
+        precondition(state == .loading && self.buffer == nil, "what is read has one buffer")
         self.buffer = buffer
         transfer = .headers
         return .read
@@ -213,7 +213,7 @@ struct BlockFile: BitwiseCopyable {
 
     /// All that a sealed block's file says of itself is known.
     mutating func loaded() {
-        precondition(state == .loading && buffer < 0, "a sealed block's file is read once")
+        precondition(state == .loading && buffer == nil, "a sealed block's file is read once")
         state = .open
         isTable = false
         isDescribed = true
@@ -242,7 +242,7 @@ struct BlockFile: BitwiseCopyable {
     mutating func write(
         from buffer: Int32, chunks: Int, length: UInt64, maxLength: UInt64
     ) -> Action {
-        precondition(work == .describing && self.buffer < 0, "what is written has one buffer")
+        precondition(work == .describing && self.buffer == nil, "what is written has one buffer")
         self.buffer = buffer
         isTable = chunks > 0
         guard isTable else {
@@ -260,7 +260,7 @@ struct BlockFile: BitwiseCopyable {
 
     /// Pages of header or table have moved, or not.
     mutating func moved(_ outcome: Outcome) -> Action {
-        precondition(buffer >= 0, "pages move between the file and a buffer")
+        precondition(buffer != nil, "pages move between the file and a buffer")
         let isLoading = state == .loading
         switch transfer.take(outcome) {
         case .more: return isLoading ? .read : .write
@@ -281,8 +281,7 @@ struct BlockFile: BitwiseCopyable {
 
     /// Gives the metadata buffer back.
     mutating func takeBuffer() -> Int32? {
-        guard buffer >= 0 else { return nil }
-        defer { buffer = -1 }
+        defer { buffer = nil }
         return buffer
     }
 
@@ -290,7 +289,7 @@ struct BlockFile: BitwiseCopyable {
 
     /// What was described is to survive a power cut.
     mutating func sync() -> Action {
-        precondition(isFree && buffer < 0, "what is synced is on the device")
+        precondition(isFree && buffer == nil, "what is synced is on the device")
         work = .syncing
         return .sync
     }
@@ -345,7 +344,8 @@ struct BlockFile: BitwiseCopyable {
         let isOpening = state == .naming || state == .opening || state == .loading
         precondition(work == .free || !isOpening, "a file is opened before it is described")
         precondition(
-            buffer < 0 || state == .loading || work == .describing, "a metadata buffer is in use")
+            buffer == nil || state == .loading || work == .describing, "a metadata buffer is in use"
+        )
         precondition(isDescribed || account != .flush, "whose bytes follow is said first")
     }
 }

@@ -120,7 +120,7 @@ extension WritePath where Ring: ~Copyable {
     /// Moves what is still missing of header pages or table.
     private mutating func move(_ stream: Int32, _ core: inout Core<Ring>) {
         let file = at(stream).pointee.file
-        let memory = core.buffers.metadata(file.buffer)
+        let memory = metadata(of: stream, &core)
         if file.state == .loading {
             start(file.kind, stream, file.transfer.read(file.descriptor, into: memory), &core)
         } else {
@@ -134,6 +134,15 @@ extension WritePath where Ring: ~Copyable {
     ) -> Next {
         guard settle(stream) else { return .settle }
         return perform(at(stream).pointee.file.moved(outcome), stream, &core)
+    }
+
+    private mutating func metadata(
+        of stream: Int32, _ core: inout Core<Ring>
+    ) -> UnsafeMutableRawPointer {
+        guard let buffer = at(stream).pointee.file.buffer else {
+            preconditionFailure("header and table move through a buffer")
+        }
+        return core.buffers.metadata(buffer)
     }
 
     /// Header and table are on the device.
@@ -162,7 +171,7 @@ extension WritePath where Ring: ~Copyable {
 
     private mutating func loadedHeaders(_ stream: Int32, _ core: inout Core<Ring>) -> Next {
         let entry = at(stream)
-        let memory = core.buffers.metadata(entry.pointee.file.buffer)
+        let memory = metadata(of: stream, &core)
         guard
             case .success(let (header, page)) = BlockHeader.newest(
                 of: memory, block: entry.pointee.block),
@@ -180,7 +189,7 @@ extension WritePath where Ring: ~Copyable {
 
     private mutating func loadedTable(_ stream: Int32, _ core: inout Core<Ring>) -> Next {
         let entry = at(stream)
-        let memory = core.buffers.metadata(entry.pointee.file.buffer)
+        let memory = metadata(of: stream, &core)
         let chunks = BlockLayout.chunks(length: entry.pointee.hwm)
         guard CRC32C.of(memory, count: chunks * 4) == entry.pointee.file.tableChecksum else {
             return .corrupt(ScrubFinding("its checksum table"))
