@@ -33,10 +33,13 @@ package protocol MetricLabel: Hashable, CaseIterable, Sendable {
 package struct CountsBy<Label: MetricLabel, Number: MetricField & BinaryInteger>: MetricField,
     Equatable
 {
-    private var numbers: [Label: Number] = [:]
+    @usableFromInline
+    var numbers: [Label: Number] = [:]
 
     package init() {}
 
+    // Inlined where it counts, so that it is specialised for the label there.
+    @inlinable
     package subscript(label: Label) -> Number {
         get { numbers[label, default: 0] }
         _modify { yield &numbers[label, default: 0] }
