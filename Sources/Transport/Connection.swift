@@ -26,26 +26,38 @@ public struct Connection<Role: BitwiseCopyable> {
     public var address: SocketAddress { link.pointee.address }
     /// The last header that came.
     @inlinable
-    public var header: FrameHeader { link.pointee.header }
+    public var header: FrameHeader {
+        @inline(__always) get { link.pointee.header }
+    }
     /// The opener's number of the current stream, repeated in answers.
     @inlinable
-    public var streamNumber: UInt32 { link.pointee.streamNumber }
+    public var streamNumber: UInt32 {
+        @inline(__always) get { link.pointee.streamNumber }
+    }
 
     @inlinable
-    public var isOpen: Bool { link.pointee.life == .open }
+    public var isOpen: Bool {
+        @inline(__always) get { link.pointee.life == .open }
+    }
     /// Nobody has asked for its end.
     public var isLive: Bool { link.pointee.isLive }
     /// Kept for the next stream to the same address.
     public var isParked: Bool { link.pointee.isParked }
     /// A send is under way.
     @inlinable
-    public var isSending: Bool { link.pointee.isSending }
+    public var isSending: Bool {
+        @inline(__always) get { link.pointee.isSending }
+    }
     /// The kernel still has memory of zero-copy sends.
     @inlinable
-    public var isHeld: Bool { link.pointee.unnotified > 0 }
+    public var isHeld: Bool {
+        @inline(__always) get { link.pointee.unnotified > 0 }
+    }
     /// What comes next may be asked for.
     @inlinable
-    public var canReceive: Bool { link.pointee.canReceive }
+    public var canReceive: Bool {
+        @inline(__always) get { link.pointee.canReceive }
+    }
     /// The next frame is awaited, and nothing of it has come.
     public var isBetweenFrames: Bool {
         link.pointee.receiving == .header && link.pointee.receive.done == 0
@@ -159,7 +171,9 @@ struct Link {
 
     var isLive: Bool { life == .open || life == .connecting }
     @inlinable
-    var canReceive: Bool { life == .open && receiving == .nothing }
+    var canReceive: Bool {
+        @inline(__always) get { life == .open && receiving == .nothing }
+    }
 
     func checkInvariants() {
         precondition(pending >= 0 && unnotified >= 0, "what began ends once")

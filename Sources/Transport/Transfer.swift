@@ -87,6 +87,8 @@ extension FrameHeader {
     /// Bytes that come behind it at once: the body, and the next header when that is promised.
     @inlinable
     public var bodyBytes: Int {
-        Int(payloadLength) + (flags.contains(.more) ? Self.byteCount : 0)
+        @inline(__always) get {
+            Int(payloadLength) + (flags.contains(.more) ? Self.byteCount : 0)
+        }
     }
 }

@@ -24,16 +24,16 @@ extension Transport where Ring: ~Copyable {
     public mutating func receivePayload(
         _ index: Int32, buffer: Int32, at start: UnsafeMutableRawPointer
     ) {
-        let header = links.at(index).pointee.header
-        begin(.body, index, start, header.bodyBytes, buffer: buffer)
+        let count = links.at(index).pointee.header.bodyBytes
+        begin(.body, index, start, count, buffer: buffer)
         awaitProgress(index)
     }
 
     /// The same in the connection's own memory; `body` follows.
     @inlinable
     public mutating func receiveBody(_ index: Int32) {
-        let header = links.at(index).pointee.header
-        begin(.body, index, received(of: index), header.bodyBytes)
+        let count = links.at(index).pointee.header.bodyBytes
+        begin(.body, index, received(of: index), count)
         awaitProgress(index)
     }
 

@@ -23,6 +23,8 @@ public struct Transport<Ring: RingBackend & ~Copyable, Role: BitwiseCopyable>: ~
     var links: Slab<Link>
     @usableFromInline
     let roles: UnsafeMutablePointer<Role>
+    /// Of every connection. The ring ends before it.
+    private let owned: OwnedMemory
     @usableFromInline
     let memory: UnsafeMutableRawPointer
     @usableFromInline
@@ -42,24 +44,21 @@ public struct Transport<Ring: RingBackend & ~Copyable, Role: BitwiseCopyable>: ~
         capacity = connections
         self.memoryBytes = (memoryBytes + 63) / 64 * 64
         self.progressTimeout = progressTimeout
-        memory = .allocate(byteCount: connections * self.memoryBytes, alignment: 64)
+        owned = OwnedMemory(byteCount: connections * self.memoryBytes)
+        memory = owned.start
         links = Slab(capacity: connections)
         roles = .allocate(capacity: connections)
         parked = AgeList(places: connections)
         reactor = Reactor(ring: ring, operations: operations, timers: 2 * connections + timers)
     }
 
-    deinit {
-        roles.deallocate()
-        memory.deallocate()
-    }
+    deinit { roles.deallocate() }
 
     // What every frame does is `@inlinable`, so that it is compiled anew for its user's ring. And a
     // call that only borrows `self` copies all of it to the stack first: so it is inlined too, or
     // `mutating`, which gets an address.
 
     public var count: Int { links.count }
-    public var isFull: Bool { links.isFull }
 
     @inlinable
     @inline(__always)
@@ -149,6 +148,16 @@ public struct Transport<Ring: RingBackend & ~Copyable, Role: BitwiseCopyable>: ~
             links.at(index).pointee.checkInvariants()
         }
     }
+}
+
+/// Memory that is given back with its owner: not in the owner's `deinit`, which runs before the
+/// owner's other parts end.
+private struct OwnedMemory: ~Copyable {
+    let start: UnsafeMutableRawPointer
+
+    init(byteCount: Int) { start = .allocate(byteCount: byteCount, alignment: 64) }
+
+    deinit { start.deallocate() }
 }
 
 // Each connection has two deadlines: of its receiving half and of its sending half. The user's own
