@@ -131,7 +131,7 @@ let package = Package(
         tool("catena-datanode", ["DataPath"]),
         tool("catena-load", ["Load", "ControlClient"]),
         tool("catena-sim", ["Simulation"]),
-        // What the tests of several targets need: sockets, threads, folders, a namenode of their own.
+        // What the tests of several targets need: sockets, threads, folders, a namenode.
         .target(
             name: "TestSupport",
             dependencies: [

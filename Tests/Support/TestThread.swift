@@ -1,28 +1,20 @@
+import Dispatch
 import Foundation
-import Glibc
 
 /// A thread of a test's own; joined before the test ends.
-package final class TestThread {
-    private final class Body: Sendable {
-        let run: @Sendable () -> Void
-        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-    }
-
-    private var thread = pthread_t()
+package final class TestThread: Sendable {
+    private let over = DispatchSemaphore(value: 0)
 
     package init(_ run: @escaping @Sendable () -> Void) {
-        let body = Unmanaged.passRetained(Body(run)).toOpaque()
-        let result = pthread_create(
-            &thread, nil,
-            { argument in
-                guard let argument else { return nil }
-                Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
-                return nil
-            }, body)
-        precondition(result == 0, "a test has a thread")
+        let over = over
+        Self.detach {
+            run()
+            over.signal()
+        }
     }
 
-    package func join() { pthread_join(thread, nil) }
+    /// Waits until its body has run.
+    package func join() { over.wait() }
 
     /// One that ends by itself.
     package static func detach(_ run: @escaping @Sendable () -> Void) {
