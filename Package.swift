@@ -19,7 +19,7 @@ func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
     .testTarget(
-        name: name, dependencies: dependencies + ["System"], path: "Tests/\(name)",
+        name: name, dependencies: dependencies + ["System", "TestSupport"], path: "Tests/\(name)",
         exclude: exclude,
         swiftSettings: strict)
 }
@@ -139,6 +139,12 @@ let package = Package(
         tool("catena-datanode", ["DataPath", "Metrics"]),
         tool("catena-load", ["Load", "ControlClient"]),
         tool("catena-sim", ["Simulation"]),
+        // What the tests of several targets need: sockets, threads, folders, a namenode.
+        .target(
+            name: "TestSupport",
+            dependencies: [
+                "System", "Wire", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ], path: "Tests/Support", swiftSettings: strict),
         tests("SystemTests", []),
         tests("MetricsTests", ["Control", "DataPath", "Metrics", "Reactor"]),
         tests("WireTests", ["Metrics", "Wire"]),

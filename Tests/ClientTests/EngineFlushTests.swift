@@ -1,5 +1,6 @@
 import Client
 import Reactor
+import TestSupport
 import Testing
 import Wire
 
@@ -26,7 +27,7 @@ import Wire
         _ behaviours: [FakeNode.Behaviour], frames: Int, flushAfter: Int?, every: UInt64? = nil
     ) throws -> (isSealed: Bool, FakeNode) {
         let node = FakeNode(behaviours)
-        let peer = ScriptedPeer { node.serve($0, $1) }
+        let peer = scriptedPeer { node.serve($0, $1) }
         var engine = try engine()
         var request = WriteRequest(
             block: BlockID(5), epoch: Epoch(1), opening: Granted.opening,

@@ -1,6 +1,7 @@
 import Client
 import Reactor
 import System
+import TestSupport
 import Testing
 import Wire
 
@@ -31,7 +32,7 @@ import Wire
         _ first: FakeReplica.Behaviour, _ second: FakeReplica.Behaviour
     ) throws -> End {
         let replicas = [first, second].map { FakeReplica(data, frameBytes: Self.frame, [$0]) }
-        let peers = replicas.map { replica in ScriptedPeer { replica.serve($0, $1) } }
+        let peers = replicas.map { replica in scriptedPeer { replica.serve($0, $1) } }
         var settings = EngineSettings()
         settings.packetBytes = Self.frame
         settings.slots = 4

@@ -2,6 +2,7 @@ import Client
 import Glibc
 import Reactor
 import System
+import TestSupport
 import Testing
 import Wire
 
@@ -29,7 +30,7 @@ import Wire
         return try StreamEngine(ring: KernelRing(ring), settings: settings)
     }
 
-    private func request(_ peer: ScriptedPeer, _ range: Range<UInt64>) -> ReadRequest {
+    private func request(_ peer: LoopbackServer, _ range: Range<UInt64>) -> ReadRequest {
         ReadRequest(
             assembly: ReadAssembly(
                 block: BlockID(5), epoch: Epoch(1), blockLength: UInt64(data.count), range: range),
@@ -42,7 +43,7 @@ import Wire
         _ behaviours: [FakeReplica.Behaviour], _ wanted: Range<UInt64>? = nil
     ) throws -> (bytes: [UInt8], failures: [StreamFailure], asked: [Range<UInt64>]) {
         let replica = FakeReplica(data, frameBytes: Self.frame, behaviours)
-        let peer = ScriptedPeer { replica.serve($0, $1) }
+        let peer = scriptedPeer { replica.serve($0, $1) }
         let range = wanted ?? 0..<UInt64(data.count)
         var engine = try engine()
         let begun = engine.read(request(peer, range))
@@ -138,7 +139,7 @@ import Wire
     @Test("a file gets every byte at its place, and a slow pipe in order")
     func sinks() throws {
         let replica = FakeReplica(data, frameBytes: Self.frame, [.good])
-        let peer = ScriptedPeer { replica.serve($0, $1) }
+        let peer = scriptedPeer { replica.serve($0, $1) }
         let stream = tmpfile()
         defer { fclose(stream) }
         let file = fileno(stream)
@@ -193,7 +194,7 @@ import Wire
     @Test("a sink that fails ends the read with its errno")
     func brokenSink() throws {
         let replica = FakeReplica(data, frameBytes: Self.frame, [.good])
-        let peer = ScriptedPeer { replica.serve($0, $1) }
+        let peer = scriptedPeer { replica.serve($0, $1) }
         var engine = try engine()
         var request = request(peer, 0..<UInt64(data.count))
         let file = open("/dev/full", O_WRONLY)

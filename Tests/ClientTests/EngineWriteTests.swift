@@ -2,6 +2,7 @@ import Client
 import Glibc
 import Reactor
 import System
+import TestSupport
 import Testing
 import Wire
 
@@ -33,7 +34,7 @@ import Wire
         return try StreamEngine(ring: KernelRing(ring), settings: settings())
     }
 
-    private func request(_ peer: ScriptedPeer, isKnown: Bool) -> WriteRequest {
+    private func request(_ peer: LoopbackServer, isKnown: Bool) -> WriteRequest {
         var request = WriteRequest(
             block: BlockID(5), epoch: Epoch(1), opening: Granted.opening,
             address: peer.address, maxBytes: 1 << 20)
@@ -89,7 +90,7 @@ import Wire
         _ behaviours: [FakeNode.Behaviour], isKnown: Bool = true, resumes: Int = 0
     ) throws -> (End, FakeNode, Int) {
         let node = FakeNode(behaviours)
-        let peer = ScriptedPeer { node.serve($0, $1) }
+        let peer = scriptedPeer { node.serve($0, $1) }
         var engine = try engine()
         let begun = engine.write(request(peer, isKnown: isKnown))
         let id = try #require(begun)
@@ -198,7 +199,7 @@ import Wire
     @Test("nobody listens")
     func unreachable() throws {
         var engine = try engine()
-        var request = request(ScriptedPeer { _, _ in }, isKnown: true)
+        var request = request(scriptedPeer { _, _ in }, isKnown: true)
         request.address = SocketAddress(host: "127.0.0.1", port: 1)!
         let begun = engine.write(request)
         guard case .failed(.unreachable(ECONNREFUSED)) = run(&engine, try #require(begun)) else {
@@ -211,7 +212,7 @@ import Wire
     @Test("a connection is used again for the next block to the same head")
     func reuse() throws {
         let nodes = [FakeNode([.good]), FakeNode([.good])]
-        let peer = ScriptedPeer { _, socket in
+        let peer = scriptedPeer { _, socket in
             // One connection, two blocks: the first node's bytes are complete after its seal.
             TwoBlocks(nodes).serve(socket)
         }
@@ -231,7 +232,7 @@ import Wire
     @Test("no ack and no seal of who proves nothing counts")
     func unproven() throws {
         let node = FakeNode([.unproven])
-        let peer = ScriptedPeer { node.serve($0, $1) }
+        let peer = scriptedPeer { node.serve($0, $1) }
         var engine = try engine()
         let begun = engine.write(request(peer, isKnown: true))
         let id = try #require(begun)
@@ -257,7 +258,7 @@ import Wire
         ])
     func unprovenRefusal(said: Status, heard: Status) throws {
         let node = FakeNode([.unprovenRefusal(said)])
-        let peer = ScriptedPeer { node.serve($0, $1) }
+        let peer = scriptedPeer { node.serve($0, $1) }
         var engine = try engine()
         let begun = engine.write(request(peer, isKnown: true))
         let id = try #require(begun)
@@ -275,7 +276,7 @@ import Wire
     func move() throws {
         let first = FakeNode([.refuse(after: 1, .noSpace, NodeID(high: 1, low: 1))])
         let second = FakeNode([.late])
-        let peers = [first, second].map { node in ScriptedPeer { node.serve($0, $1) } }
+        let peers = [first, second].map { node in scriptedPeer { node.serve($0, $1) } }
         var engine = try engine()
         var small = request(peers[0], isKnown: true)
         small.length = UInt64(3 * Self.packet)

@@ -1,28 +1,25 @@
-import Glibc
+import System
+import TestSupport
 import Wire
 
-/// One accepted connection of a scripted peer: blocking calls that give up after `patience`
-/// seconds.
+/// A scripted peer: a loopback server whose connections speak frames.
+func scriptedPeer(_ script: @escaping @Sendable (Int, PeerSocket) -> Void) -> LoopbackServer {
+    LoopbackServer { socket, number in script(number, PeerSocket(socket)) }
+}
+
+/// One accepted connection of a scripted peer.
 final class PeerSocket {
-    static let patience = 20
-    let descriptor: Int32
+    private static let patience = 20
+    private let socket: BlockingSocket
     /// What every frame carries that is sent, when the peer has the key of the token.
     var proof: StreamProof?
 
-    init(descriptor: Int32) { self.descriptor = descriptor }
-
-    func receive(_ count: Int) -> [UInt8]? {
-        var bytes = [UInt8](repeating: 0, count: count)
-        var done = 0
-        while done < count {
-            let got = bytes.withUnsafeMutableBytes {
-                recv(descriptor, $0.baseAddress! + done, count - done, 0)
-            }
-            guard got > 0 else { return nil }
-            done += got
-        }
-        return bytes
+    init(_ socket: BlockingSocket) {
+        self.socket = socket
+        socket.setPatience(Self.patience)
     }
+
+    func receive(_ count: Int) -> [UInt8]? { socket.receive(count) }
 
     /// The next frame; `nil` when the other side is gone or sends no frame.
     func frame() -> (FrameHeader, [UInt8])? {
@@ -38,19 +35,7 @@ final class PeerSocket {
     }
 
     @discardableResult
-    func send(_ bytes: some Sequence<UInt8>) -> Bool {
-        let bytes = Array(bytes)
-        var done = 0
-        while done < bytes.count {
-            let sent = bytes.withUnsafeBytes {
-                Glibc.send(
-                    descriptor, $0.baseAddress! + done, bytes.count - done, Int32(MSG_NOSIGNAL))
-            }
-            guard sent > 0 else { return false }
-            done += sent
-        }
-        return true
-    }
+    func send(_ bytes: some Sequence<UInt8>) -> Bool { socket.send(Array(bytes)) }
 
     @discardableResult
     func send(_ header: FrameHeader, _ payload: [UInt8] = []) -> Bool {

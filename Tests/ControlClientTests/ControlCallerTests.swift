@@ -1,6 +1,7 @@
 import ControlClient
 import FoundationEssentials
 import Synchronization
+import TestSupport
 import Testing
 import Wire
 

@@ -1,6 +1,7 @@
 import ControlClient
 import FoundationEssentials
 import System
+import TestSupport
 import Testing
 import Wire
 

@@ -1,6 +1,7 @@
 import Client
 import ControlClient
 import FoundationEssentials
+import TestSupport
 import Testing
 import Wire
 

@@ -1,24 +1,12 @@
 import Control
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 import Wire
 
 @Suite("The namenode's directory")
 struct DirectoryTests {
-    private func inScratch(_ body: (String) throws -> Void) throws {
-        let base = FileManager.default.temporaryDirectory
-            .appendingPathComponent("catena-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(
-            atPath: base, withIntermediateDirectories: true)
-        defer {
-            do { try FileManager.default.removeItem(atPath: base) } catch {
-                Issue.record("\(base) stays: \(error)")
-            }
-        }
-        try body(base)
-    }
-
     private let secret = (0..<32).map { UInt8($0) }
 
     private func format(_ path: String) throws -> NamespaceDirectory {
@@ -27,7 +15,7 @@ struct DirectoryTests {
     }
 
     @Test func whatIsFormattedCanBeOpened() throws {
-        try inScratch { base in
+        try ScratchFolder.with { base in
             let made = try format(base + "/nn")
             #expect(try NamespaceDirectory.open(base + "/nn") == made)
             var status = stat()
@@ -39,7 +27,7 @@ struct DirectoryTests {
     }
 
     @Test func formatNeverOverwrites() throws {
-        try inScratch { base in
+        try ScratchFolder.with { base in
             _ = try format(base)
             #expect(throws: DirectoryFailure.exists(base)) { try format(base) }
             try FileManager.default.removeItem(atPath: base + "/namespace.json")
@@ -48,7 +36,7 @@ struct DirectoryTests {
     }
 
     @Test func whatIsNotFormattedIsRefused() throws {
-        try inScratch { base in
+        try ScratchFolder.with { base in
             #expect(throws: DirectoryFailure.notFormatted(base)) {
                 try NamespaceDirectory.open(base)
             }
@@ -63,7 +51,7 @@ struct DirectoryTests {
             ("cluster.secret", String(repeating: "zz", count: 32)),
         ])
     func damaged(file: String, text: String) throws {
-        try inScratch { base in
+        try ScratchFolder.with { base in
             _ = try format(base)
             try text.write(toFile: "\(base)/\(file)", atomically: false, encoding: .utf8)
             do {
@@ -76,7 +64,7 @@ struct DirectoryTests {
     }
 
     @Test func aNewerFormatIsNotTouched() throws {
-        try inScratch { base in
+        try ScratchFolder.with { base in
             _ = try format(base)
             let text = #"{"format":3,"cluster":"\#(Desk.cluster)","made":""}"#
             try text.write(toFile: base + "/namespace.json", atomically: false, encoding: .utf8)
@@ -87,7 +75,7 @@ struct DirectoryTests {
     }
 
     @Test func aDirectoryOfFormat1BeginsEmptyBehindItsNumbers() throws {
-        try inScratch { base in
+        try ScratchFolder.with { base in
             _ = try format(base)
             try FileManager.default.removeItem(atPath: base + "/namespace.db")
             let text = #"{"format":1,"cluster":"\#(Desk.cluster)","made":""}"#
@@ -106,7 +94,7 @@ struct DirectoryTests {
     }
 
     @Test func aNamespaceWithoutItsDatabaseIsRefused() throws {
-        try inScratch { base in
+        try ScratchFolder.with { base in
             _ = try format(base)
             try FileManager.default.removeItem(atPath: base + "/namespace.db")
             _ = try NamespaceDirectory.open(base)
@@ -117,7 +105,7 @@ struct DirectoryTests {
     }
 
     @Test func oneNamenodeAtATime() throws {
-        try inScratch { base in
+        try ScratchFolder.with { base in
             _ = try format(base)
             let lock = try NamespaceDirectory.lock(base)
             #expect(throws: DirectoryFailure.locked(base)) { try NamespaceDirectory.lock(base) }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import Wire
 
@@ -11,11 +12,12 @@ struct BlockScanTests {
         _ fill: (_ blocks: String, DeviceID) throws -> Void,
         progress: (BlockScan.Progress) -> Void = { _ in }
     ) throws -> BlockScan {
-        let path = NSTemporaryDirectory() + "catena-scan-\(UUID().uuidString)"
-        defer { #expect(throws: Never.self) { try FileManager.default.removeItem(atPath: path) } }
-        let directory = try DataDirectory.open(path, node: nil)
-        try fill(path + "/blocks", directory.device)
-        return try BlockScan([directory.folders], cluster: BlockImage.cluster, progress: progress)
+        try ScratchFolder.with { path in
+            let directory = try DataDirectory.open(path, node: nil)
+            try fill(path + "/blocks", directory.device)
+            return try BlockScan(
+                [directory.folders], cluster: BlockImage.cluster, progress: progress)
+        }
     }
 
     private func write(_ bytes: [UInt8], _ path: String) throws {
@@ -107,10 +109,11 @@ struct BlockScanTests {
 
     /// A removed directory is noticed before a write meets it.
     @Test func d9ADirectoryThatVanishesIsADefect() throws {
-        let path = NSTemporaryDirectory() + "catena-scan-\(UUID().uuidString)"
-        let directory = try DataDirectory.open(path, node: nil)
-        #expect(directory.defect == nil)
-        try FileManager.default.removeItem(atPath: path)
-        #expect(directory.defect == "the directory was removed")
+        try ScratchFolder.with { path in
+            let directory = try DataDirectory.open(path, node: nil)
+            #expect(directory.defect == nil)
+            try FileManager.default.removeItem(atPath: path)
+            #expect(directory.defect == "the directory was removed")
+        }
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import TestSupport
 import Testing
 import Wire
 
@@ -11,9 +12,9 @@ struct MarkKeeperTests {
 
     /// A data directory for one test.
     private func withDirectory(_ body: (DataDirectory, String) throws -> Void) throws {
-        let path = NSTemporaryDirectory() + "catena-mark-\(UUID().uuidString)"
-        defer { #expect(throws: Never.self) { try FileManager.default.removeItem(atPath: path) } }
-        try body(try DataDirectory.open(path, node: nil), "\(path)/\(MarkFile.name)")
+        try ScratchFolder.with { path in
+            try body(try DataDirectory.open(path, node: nil), "\(path)/\(MarkFile.name)")
+        }
     }
 
     private func keeper(_ directory: DataDirectory) -> MarkKeeper<KernelFolder> {

@@ -4,6 +4,7 @@ import FoundationEssentials
 import Load
 import Reactor
 import System
+import TestSupport
 import Testing
 import Wire
 
@@ -37,7 +38,7 @@ import Wire
     }
 
     private func connect(
-        _ engine: inout StreamEngine<KernelRing>, _ namenode: ScriptedNamenode,
+        _ engine: inout StreamEngine<KernelRing>, _ namenode: FakeNamenode,
         cluster: ClusterID? = nil
     ) throws -> (ControlID, StreamEvent?) {
         let address = SocketAddress(host: "127.0.0.1", port: namenode.endpoint.port)
@@ -55,8 +56,8 @@ import Wire
 
     @Test("answers in another order find their calls")
     func outOfOrder() throws {
-        let namenode = try ScriptedNamenode { peer in
-            guard peer.greet() else { return }
+        let namenode = FakeNamenode { peer, _ in
+            guard peer.greet() != nil else { return }
             let requests = (0..<5).compactMap { _ in peer.request() }
             for request in requests.reversed() {
                 peer.answer(request) { $0.open.key = request.open.key }
@@ -65,7 +66,7 @@ import Wire
         }
         var engine = try engine()
         let (id, event) = try connect(&engine, namenode)
-        guard case .controlOpened(id, ScriptedNamenode.cluster) = event else {
+        guard case .controlOpened(id, FakeNamenode.cluster) = event else {
             Issue.record("the connection opened with \(String(describing: event))")
             return
         }
@@ -97,8 +98,8 @@ import Wire
 
     @Test("an answer that comes byte by byte is one answer")
     func slow() throws {
-        let namenode = try ScriptedNamenode { peer in
-            guard peer.greet(), let request = peer.request() else { return }
+        let namenode = FakeNamenode { peer, _ in
+            guard peer.greet() != nil, let request = peer.request() else { return }
             var reply = ControlReply()
             reply.requestID = request.requestID
             reply.open.key = "slow"
@@ -120,8 +121,8 @@ import Wire
 
     @Test("at the bound of calls there is no further one, and after an answer there is")
     func bound() throws {
-        let namenode = try ScriptedNamenode { peer in
-            guard peer.greet(), let first = peer.request() else { return }
+        let namenode = FakeNamenode { peer, _ in
+            guard peer.greet() != nil, let first = peer.request() else { return }
             peer.answer(first)
             _ = peer.request()
             _ = peer.body()
@@ -147,8 +148,8 @@ import Wire
 
     @Test("a connection that ends fails its calls, each by name, and then itself")
     func hangUp() throws {
-        let namenode = try ScriptedNamenode { peer in
-            guard peer.greet() else { return }
+        let namenode = FakeNamenode { peer, _ in
+            guard peer.greet() != nil else { return }
             _ = (peer.request(), peer.request())
         }
         var engine = try engine()
@@ -177,8 +178,8 @@ import Wire
 
     @Test("a namenode that is silent is given up")
     func silent() throws {
-        let namenode = try ScriptedNamenode { peer in
-            guard peer.greet() else { return }
+        let namenode = FakeNamenode { peer, _ in
+            guard peer.greet() != nil else { return }
             _ = (peer.request(), peer.body())
         }
         var engine = try engine(timeout: 200_000_000)
@@ -193,7 +194,7 @@ import Wire
 
     @Test("what is no answer to a call of this connection ends it")
     func strange() throws {
-        let answers: [@Sendable (ScriptedNamenode.Peer, ControlRequest) -> Void] = [
+        let answers: [@Sendable (FakeNamenode.Peer, ControlRequest) -> Void] = [
             { peer, request in
                 var other = request
                 other.requestID += 1 << 20
@@ -208,8 +209,8 @@ import Wire
             { peer, _ in peer.send([3, 0, 0, 0, 255, 255, 255]) },
         ]
         for answer in answers {
-            let namenode = try ScriptedNamenode { peer in
-                guard peer.greet(), let request = peer.request() else { return }
+            let namenode = FakeNamenode { peer, _ in
+                guard peer.greet() != nil, let request = peer.request() else { return }
                 answer(peer, request)
                 _ = peer.body()
             }
@@ -226,13 +227,13 @@ import Wire
 
     @Test("another cluster's namenode, and nobody at all, are refused")
     func refused() throws {
-        let namenode = try ScriptedNamenode { peer in _ = (peer.greet(), peer.body()) }
+        let namenode = FakeNamenode { peer, _ in _ = (peer.greet(), peer.body()) }
         var engine = try engine()
         let other = ClusterID(high: 9, low: 9)
         let (id, event) = try connect(&engine, namenode, cluster: other)
         guard
             case .controlFailed(
-                id, .wrongCluster(expected: other, found: ScriptedNamenode.cluster)) = event
+                id, .wrongCluster(expected: other, found: FakeNamenode.cluster)) = event
         else {
             Issue.record("it was taken: \(String(describing: event))")
             return

@@ -5,6 +5,7 @@ import Glibc
 import Reactor
 import Synchronization
 import System
+import TestSupport
 import Testing
 import Wire
 
@@ -24,11 +25,11 @@ import Wire
         return try StreamEngine(ring: KernelRing(ring), settings: settings)
     }
 
-    private func calls(_ namenode: ScriptedNamenode) throws -> RingCalls<String> {
+    private func calls(_ namenode: FakeNamenode) throws -> RingCalls<String> {
         let address = SocketAddress(host: "127.0.0.1", port: namenode.endpoint.port)
         return RingCalls(
             to: namenode.endpoint, at: [try #require(address)],
-            cluster: ScriptedNamenode.cluster, software: "test")
+            cluster: FakeNamenode.cluster, software: "test")
     }
 
     /// Turns until an event is there, at most a minute.
@@ -50,8 +51,8 @@ import Wire
         var ends: [Int32] = [0, 0]
         try #require(pipe(&ends) == 0)
         try withExtendedLifetime(ends) {
-            let namenode = try ScriptedNamenode { peer in
-                guard peer.greet(), let request = peer.request() else { return }
+            let namenode = FakeNamenode { peer, _ in
+                guard peer.greet() != nil, let request = peer.request() else { return }
                 isAsked.store(true, ordering: .releasing)
                 while !mayAnswer.load(ordering: .acquiring) { usleep(1_000) }
                 peer.answer(request)
@@ -88,8 +89,8 @@ import Wire
 
     @Test("a call is refused at the bound; a connection that breaks fails every call")
     func failures() throws {
-        let namenode = try ScriptedNamenode { peer in
-            guard peer.greet() else { return }
+        let namenode = FakeNamenode { peer, _ in
+            guard peer.greet() != nil else { return }
             _ = peer.request()
         }
         var engine = try engine()

@@ -13,7 +13,7 @@ from catena_peer.cluster import BIN, STANDIN
 SEEDS = int(os.environ.get("CATENA_SEEDS", "300"))
 SEED = os.environ.get("CATENA_SEED")
 # Seeds that a planted bug may take to be found.
-PLANT_SEEDS = 20
+PLANT_SEEDS = 40
 
 
 @unittest.skipIf(STANDIN, "the simulation has no stand-in")

@@ -3,8 +3,8 @@ import Testing
 
 @testable import Simulation
 
-/// The write path of a chain, in the cluster, by scenarios: what each member holds, has told and has
-/// on its device is looked at after every turn (`ChainWatch`), and what everybody holds at the end.
+/// The write path of a chain, in the cluster, by scenarios: what each member holds, has told and
+/// has on its device is looked at after every turn (`ChainWatch`), and what all hold at the end.
 /// `CATENA_SEED=N` runs one seed; `CATENA_SEEDS=N` changes how many run.
 @Suite(.serialized)
 struct ChainTests {

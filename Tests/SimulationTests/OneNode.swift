@@ -6,8 +6,8 @@ import Wire
 @testable import DataPath
 @testable import Simulation
 
-/// A cluster of one datanode with two devices, in which nothing happens by itself: what the tests of
-/// one node's behaviour ask for.
+/// A cluster of one datanode with two devices, in which nothing happens by itself: what the tests
+/// of one node's behaviour ask for.
 struct OneNode {
     static let length = 200_000
 
@@ -40,7 +40,7 @@ struct OneNode {
                 plan.keysPerClient = 1
                 plan.lengths = [Self.length]
                 plan.blockBytes = 256 << 10
-                // As many as the window holds: a writer sends all before it hears of an earlier one.
+                // As many as the window holds: all are sent before an ack of an earlier one comes.
                 plan.packetBytes = 25_000
                 plan.trickle = 0
                 plan.flushes = [nil]

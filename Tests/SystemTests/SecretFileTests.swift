@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import System
+import TestSupport
 import Testing
 
 @Suite struct SecretFileTests {
@@ -8,10 +9,7 @@ import Testing
     private static let digits = hexadecimal(secret)
 
     private func read(_ text: String) throws -> [UInt8] {
-        let file = FileManager.default.temporaryDirectory.appending(path: "secret-\(UUID())")
-        try text.write(to: file, atomically: false, encoding: .utf8)
-        defer { unlink(file.path) }
-        return try SecretFile.read(file.path)
+        try ScratchFolder.withFile(text) { try SecretFile.read($0) }
     }
 
     @Test func whatIsWrittenReadsBack() throws {

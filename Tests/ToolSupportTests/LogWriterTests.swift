@@ -1,6 +1,7 @@
 import Dispatch
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import ToolSupport
@@ -54,15 +55,13 @@ struct LogWriterTests {
         #expect(!writer.drain(milliseconds: 10))
         // From here on somebody reads. The last line comes when there is room for it again.
         let lines = Mutex<[String]>([])
-        let isRead = DispatchSemaphore(value: 0)
-        Thread.detachNewThread {
+        let reader = TestThread {
             let found = pipe.lines(through: "the end")
             lines.withLock { $0 = found }
-            isRead.signal()
         }
         while !writer.drain(milliseconds: 1_000) {}
         writer.write("the end\n")
-        isRead.wait()
+        reader.join()
         let found = lines.withLock { $0 }
         let lost = found.compactMap { line in
             line.hasPrefix("lost ") ? Int(line.dropFirst(5)) : nil

@@ -1,34 +1,23 @@
 import ControlClient
 import Foundation
 import Logging
+import TestSupport
 import Testing
 import ToolSupport
 
 struct SettingsTests {
     private let known: Set<String> = ["log-level", "replicas", "dir", "secret-file", "packet"]
 
-    /// A configuration file of its own for each test.
-    private func file(_ text: String) throws -> String {
-        let url = FileManager.default.temporaryDirectory
-            .appending(path: "catena-settings-\(UUID().uuidString).yaml")
-        try Data(text.utf8).write(to: url)
-        return url.path
-    }
-
     private func settings(
         _ text: String? = nil, environment: [String: String] = [:],
         flags: [String: [String]] = [:]
     ) throws -> Settings {
-        let path = try text.map(file)
-        defer {
-            if let path {
-                do { try FileManager.default.removeItem(atPath: path) } catch {
-                    Issue.record("\(error)")
-                }
-            }
+        func read(_ path: String?) throws -> Settings {
+            try Settings(
+                file: path, fallback: nil, known: known, flags: flags, environment: environment)
         }
-        return try Settings(
-            file: path, fallback: nil, known: known, flags: flags, environment: environment)
+        guard let text else { return try read(nil) }
+        return try ScratchFolder.withFile(text, read)
     }
 
     private func sentence(

@@ -58,6 +58,8 @@ package struct Scenario: Sendable {
             plan.eventsPerCycle = 8
             plan.trickle = 15_000_000
             plan.flushes = [1, 3_000, 30_000]
+            // So that power fails while a header copy is there and its bytes are not.
+            plan.adjustWorld = { $0.syncLatency = 10_000_000 }
             plan.lengths = [65_535, 65_537, 100_003, 150_000]
         },
         Scenario(

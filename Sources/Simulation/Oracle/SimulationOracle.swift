@@ -166,7 +166,7 @@ final class SimulationOracle {
             return
         }
         for member in block.chain {
-            guard let node = cluster.datanode(member), !node.isVictim else { continue }
+            guard let node = cluster.datanode(member), !node.mayDamage else { continue }
             checks += 1
             let file = "\(block.block).blk"
             guard let disk = node.disk(of: block.block) else {

@@ -2,6 +2,7 @@ import Control
 import Dispatch
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 import Wire
 
@@ -10,18 +11,11 @@ struct Scratch {
     let folder: String
 
     static func with(_ body: (Scratch) throws -> Void) throws {
-        let folder = FileManager.default.temporaryDirectory
-            .appendingPathComponent("catena-store-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(
-            atPath: folder, withIntermediateDirectories: true)
-        defer {
-            do { try FileManager.default.removeItem(atPath: folder) } catch {
-                Issue.record("\(folder) stays: \(error)")
-            }
+        try ScratchFolder.with { folder in
+            let scratch = Scratch(folder: folder)
+            try scratch.engine.create(cluster: Desk.cluster, firstNumber: 1)
+            try body(scratch)
         }
-        let scratch = Scratch(folder: folder)
-        try scratch.engine.create(cluster: Desk.cluster, firstNumber: 1)
-        try body(scratch)
     }
 
     var engine: SQLiteEngine { SQLiteEngine(folder) }

@@ -1,6 +1,7 @@
 import Glibc
 import Reactor
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite struct MailboxTests {
@@ -65,28 +66,4 @@ import Testing
             thread.join()
         }
     }
-}
-
-/// A thread of a test's own; joined before the test ends.
-final class TestThread {
-    private final class Body: Sendable {
-        let run: @Sendable () -> Void
-        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-    }
-
-    private var thread = pthread_t()
-
-    init(_ run: @escaping @Sendable () -> Void) {
-        let body = Unmanaged.passRetained(Body(run)).toOpaque()
-        let result = pthread_create(
-            &thread, nil,
-            { argument in
-                guard let argument else { return nil }
-                Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
-                return nil
-            }, body)
-        precondition(result == 0, "a test has a thread")
-    }
-
-    func join() { pthread_join(thread, nil) }
 }
