@@ -222,6 +222,24 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         }
     }
 
+    // MARK: Stopping
+
+    /// Ends every connection and stream; `isIdle` says when the last is gone.
+    mutating func stop() {
+        guard !core.isStopping else { return }
+        core.isStopping = true
+        core.isDraining = true
+        for index in 0..<Int32(core.transport.capacity) where core.transport.isUsed(index) {
+            let role = core.transport.at(index).role
+            if role.side == .inbound, role.stream >= 0 {
+                fail(index, .shuttingDown)
+            } else if role.failure == nil {
+                close(index)
+            }
+        }
+        for stream in 0..<Int32(writes.capacity) where writes.isUsed(stream) { endStream(stream) }
+    }
+
     // MARK: What is told
 
     /// Tells how far the open blocks are, for INFO: those that moved since the last time.

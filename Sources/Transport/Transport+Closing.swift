@@ -100,7 +100,7 @@ extension Transport where Ring: ~Copyable {
         link.pointee.receiveToken = start(
             .discard, index,
             .receive(
-                link.pointee.descriptor, received(of: index),
+                link.pointee.descriptor, bodyMemory(of: index),
                 count: link.pointee.memory.receivedBytes, waitAll: false))
     }
 

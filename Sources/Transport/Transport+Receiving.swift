@@ -33,7 +33,7 @@ extension Transport where Ring: ~Copyable {
     @inlinable
     public mutating func receiveBody(_ index: Int32) {
         let count = links.at(index).pointee.header.bodyBytes
-        begin(.body, index, received(of: index), count)
+        begin(.body, index, bodyMemory(of: index), count)
         awaitProgress(index)
     }
 
@@ -43,7 +43,7 @@ extension Transport where Ring: ~Copyable {
     public mutating func receiveAnswer(_ index: Int32) -> ConnectionNews {
         let count = Int(links.at(index).pointee.header.payloadLength)
         guard count > 0 else { return .body }
-        begin(.body, index, received(of: index), count)
+        begin(.body, index, bodyMemory(of: index), count)
         awaitProgress(index)
         return .none
     }
@@ -61,7 +61,7 @@ extension Transport where Ring: ~Copyable {
         let link = links.at(index)
         precondition(body.count <= link.pointee.memory.receivedBytes, "a body fits")
         link.pointee.header = header
-        let start = received(of: index)
+        let start = bodyMemory(of: index)
         body.withUnsafeBytes { bytes in
             guard let base = bytes.baseAddress else { return }
             start.copyMemory(from: base, byteCount: bytes.count)

@@ -80,7 +80,7 @@ public struct Transport<Ring: RingBackend & ~Copyable, Role: BitwiseCopyable>: ~
     /// Where a body without a buffer lies.
     @inlinable
     @inline(__always)
-    public func received(of index: Int32) -> UnsafeMutableRawPointer {
+    public func bodyMemory(of index: Int32) -> UnsafeMutableRawPointer {
         memory(of: index) + links.at(index).pointee.memory.receivedOffset
     }
 

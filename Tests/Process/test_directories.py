@@ -270,6 +270,23 @@ class Files(ClusterCase):
             self.assertTrue(path.exists(), path)
             self.assertIn(str(path), node.daemon.tail(200))
 
+    def test_a_fifo_in_the_place_of_a_record_is_named(self):
+        node = self.cluster.nodes[0]
+        for name in ("device", "scrub"):
+            with self.subTest(name=name):
+                node.kill()
+                record = node.folders[0] / name
+                kept = record.read_bytes() if record.exists() else None
+                record.unlink(missing_ok=True)
+                os.mkfifo(record)
+                node.start()
+                self.assertEqual(node.daemon.wait(PATIENCE), 78)
+                self.assertIn("not a regular file: move it away", node.daemon.tail(20))
+                record.unlink()
+                if kept is not None:
+                    record.write_bytes(kept)
+                self.again(node)
+
     def open_to_others(self, folder):
         return [str(path) for path in [folder, *folder.rglob("*")]
                 if path.stat().st_mode & 0o077]

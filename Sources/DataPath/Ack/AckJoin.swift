@@ -3,7 +3,7 @@ import Wire
 /// Step 6 of the write path as a pure state: what this node may tell the one before it.
 ///
 /// Invariant: `sent <= joined() <= own` at every level, and the chain behind never promises more
-/// than was forwarded.
+/// than this node has received.
 struct AckJoin: BitwiseCopyable {
     /// What this node holds: HWM, device, power-safe.
     var own = Progress()
@@ -35,9 +35,9 @@ struct AckJoin: BitwiseCopyable {
     }
 
     /// An ack from behind. `false` when it breaks the rules: goes back, is out of order, or claims
-    /// more than this node ever sent on.
-    mutating func hear(_ progress: Progress, forwarded: UInt64) -> Bool {
-        guard progress.isOrdered, !behind.exceeds(progress), progress.received <= forwarded else {
+    /// more than `limit`, the bytes that it can have: they come only through this node.
+    mutating func hear(_ progress: Progress, limit: UInt64) -> Bool {
+        guard progress.isOrdered, !behind.exceeds(progress), progress.received <= limit else {
             return false
         }
         behind = progress

@@ -1,9 +1,32 @@
 import Reactor
+import Transport
 import Wire
 
 // Step 2 of the write path: who may write which block. Once per stream; the frames after it only
 // name the stream.
+//
+// A connection shows credentials before it gets anything of what streams share. They lie in the
+// connection's own memory, and connections without valid ones have places of their own, so that
+// strangers however many and slow cost nobody else anything (`ConnectionPlaces`).
 extension Datanode where Ring: ~Copyable {
+    /// Credentials are whole, on the reactor that may not be the one that has the block.
+    mutating func credentialsComplete(_ index: Int32) {
+        let header = core.transport.at(index).header
+        core.counters.bytesReceived &+= UInt64(header.bodyBytes)
+        takeIn(index, header)
+    }
+
+    /// As above, also for what was received by another reactor.
+    mutating func takeIn(_ index: Int32, _ header: FrameHeader) {
+        guard !handOver(index, header) else { return }
+        if header.operation == .write {
+            admitWrite(index, header)
+        } else {
+            follow(reads.admit(index, header, &core))
+        }
+        continueReceiving(index)
+    }
+
     /// A `write` frame with its credentials.
     mutating func admitWrite(_ index: Int32, _ header: FrameHeader) {
         switch core.judge(index, header, mode: .write) {
@@ -53,7 +76,7 @@ extension Core where Ring: ~Copyable {
     mutating func judge(
         _ index: Int32, _ header: FrameHeader, mode: Token.Modes
     ) -> Result<TokenCheck.Admitted, TokenCheck.Refused> {
-        let memory = transport.received(of: index)
+        let memory = transport.bodyMemory(of: index)
         let bytes = UnsafeRawBufferPointer(start: memory, count: Int(header.payloadLength))
         guard CRC32C.of(memory, count: bytes.count) == header.checksum else {
             return .failure(TokenCheck.Refused(status: .badPayloadChecksum))

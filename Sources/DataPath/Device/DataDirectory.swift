@@ -220,6 +220,14 @@ public struct DataDirectory: Sendable {
         return isDirect
     }
 
+    static func refused(_ what: String, _ path: String, _ failure: FileFailure) -> StartFailure {
+        switch failure {
+        case .refused(let number): refused(what, path, number)
+        case .notRegular:
+            StartFailure(.configuration, "\(what) \(path): \(failure): move it away")
+        }
+    }
+
     static func refused(_ what: String, _ path: String, _ number: Int32) -> StartFailure {
         let advice =
             switch number {

@@ -83,7 +83,7 @@ extension DeviceIdentity {
     ) throws(StartFailure) -> DeviceIdentity {
         let kept: String?
         do throws(FileFailure) { kept = try records.text(of: name, most: mostBytes) } catch {
-            throw DataDirectory.refused("cannot read", "\(records.path)/\(name)", error.code)
+            throw DataDirectory.refused("cannot read", "\(records.path)/\(name)", error)
         }
         guard let kept else {
             var fresh = DeviceIdentity(cluster: nil, node: node ?? .random(), device: .random())
@@ -109,13 +109,21 @@ extension DeviceIdentity {
 
     /// A full device takes a text of the same length in the old one's place.
     package func write(to records: some Folder) throws(StartFailure) {
-        do throws(FileFailure) {
-            do throws(FileFailure) { try records.replace(Self.name, with: text) } catch {
-                guard DataDirectory.isFull(error.code), hasPlace(in: records) else { throw error }
-                try records.overwrite(Self.name, with: text, for: .writing, syncs: true)
+        do throws(FileFailure) { try records.replace(Self.name, with: text) } catch {
+            guard let code = error.code, DataDirectory.isFull(code), overwrites(in: records) else {
+                throw DataDirectory.refused("cannot write in", records.path, error)
             }
+        }
+    }
+
+    /// `false`: there is no room that way either.
+    private func overwrites(in records: some Folder) -> Bool {
+        guard hasPlace(in: records) else { return false }
+        do throws(FileFailure) {
+            try records.overwrite(Self.name, with: text, for: .writing, syncs: true)
+            return true
         } catch {
-            throw DataDirectory.refused("cannot write in", records.path, error.code)
+            return false
         }
     }
 

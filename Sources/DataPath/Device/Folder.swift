@@ -80,10 +80,11 @@ package enum FileFailure: Error, Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    var code: CInt {
+    /// `nil`: no call failed.
+    var code: CInt? {
         switch self {
         case .refused(let code): code
-        case .notRegular: EINVAL
+        case .notRegular: nil
         }
     }
 }
@@ -113,12 +114,15 @@ extension Folder {
         var done = 0
         while done < bytes.count {
             do throws(FileFailure) {
-                done += try bytes.withUnsafeBufferPointer { memory throws(FileFailure) in
+                let moved = try bytes.withUnsafeBufferPointer { memory throws(FileFailure) in
                     guard let base = memory.baseAddress else { return 0 }
                     return try write(
                         file, from: UnsafeRawPointer(base + done), count: bytes.count - done,
                         at: UInt64(done))
                 }
+                // A file system that takes nothing would be asked for ever.
+                guard moved > 0 else { throw .refused(EIO) }
+                done += moved
             } catch .refused(EINTR) {
                 continue
             }

@@ -107,6 +107,9 @@ package struct KernelFolder: Folder, Sendable {
     }
 
     package func makePrivate(_ name: String) throws(FileFailure) {
-        guard fchmodat(folder, name, 0o600, 0) == 0 else { throw Self.failure }
+        // By the open file: what has the name by then may be a link to somewhere else.
+        let file = try open(name, for: .reading).file
+        defer { close(file) }
+        guard fchmod(file, 0o600) == 0 else { throw Self.failure }
     }
 }

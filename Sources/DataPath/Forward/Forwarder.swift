@@ -149,7 +149,7 @@ extension Datanode where Ring: ~Copyable {
         let entry = writes.at(stream)
         // What it held from before this stream counts as forwarded too: it can have come only
         // through this node.
-        guard entry.pointee.join.hear(progress, forwarded: entry.pointee.hwm) else {
+        guard entry.pointee.join.hear(progress, limit: entry.pointee.hwm) else {
             successorLost(stream, .nextHopFailed, "the next node's ack is against the rules")
             return false
         }
@@ -166,7 +166,7 @@ extension Datanode where Ring: ~Copyable {
         let entry = writes.at(stream)
         let isProven = entry.pointee.successorProof?.isGiven ?? false
         let bytes = UnsafeRawBufferPointer(
-            start: core.transport.received(of: index), count: Int(header.payloadLength))
+            start: core.transport.bodyMemory(of: index), count: Int(header.payloadLength))
         if header.operation == .error {
             let report =
                 ErrorReport(decoding: bytes)

@@ -95,6 +95,6 @@ extension Datanode where Ring: ~Copyable {
         core.transport.fill(
             index, header,
             UnsafeRawBufferPointer(
-                start: core.transport.received(of: writer), count: Int(header.payloadLength)))
+                start: core.transport.bodyMemory(of: writer), count: Int(header.payloadLength)))
     }
 }

@@ -19,7 +19,7 @@ extension Datanode where Ring: ~Copyable {
         guard owner != core.share.number else { return false }
         let connection = core.transport.at(index)
         let bytes = UnsafeRawBufferPointer(
-            start: core.transport.received(of: index), count: header.bodyBytes)
+            start: core.transport.bodyMemory(of: index), count: header.bodyBytes)
         let arrival = Arrival(
             descriptor: core.transport.descriptor(of: index).number,
             address: connection.address, header: header, bytes: Array(bytes))

@@ -1,7 +1,7 @@
 import Wire
 
 /// What holds between two events, whatever they are. Debug builds and simulations check it after
-/// each (`DatanodeSettings.checksInvariants`).
+/// each completion (`DatanodeSettings.checksInvariants`).
 extension Datanode where Ring: ~Copyable {
     mutating func checkInvariants() {
         core.transport.checkInvariants()

@@ -1,7 +1,7 @@
 import Reactor
 import Wire
 
-// Step 3 of the write path: every data frame finds its place, or is refused, by `Placement`.
+// Step 3 of the write path: every data frame finds its place, or is refused, by `FrameVerdict`.
 extension Datanode where Ring: ~Copyable {
     /// A whole data frame. The buffer's one hold is the receiver's, and is passed on or given back
     /// here.
@@ -13,7 +13,7 @@ extension Datanode where Ring: ~Copyable {
             return refuse(index, buffer, .badPayloadChecksum)
         }
         guard !core.isFenced else { return refuse(index, buffer, .fenced) }
-        switch writes.placement(of: header, in: stream, &core) {
+        switch writes.verdict(on: header, in: stream, &core) {
         case .advance:
             writes.advance(stream, buffer, &core)
             proceed(stream)

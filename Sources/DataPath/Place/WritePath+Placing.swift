@@ -5,19 +5,19 @@ import Wire
 // Step 3 of the write path: what a frame is to its block, and what is done to the stream for it.
 extension WritePath where Ring: ~Copyable {
     /// Where a data frame belongs.
-    mutating func placement(
+    mutating func verdict(
         of header: FrameHeader, in stream: Int32, _ core: inout Core<Ring>
-    ) -> Placement {
+    ) -> FrameVerdict {
         let entry = at(stream)
-        let placement = Placement.of(
+        let verdict = FrameVerdict.of(
             offset: header.offset, length: header.payloadLength, hwm: entry.pointee.hwm,
             held: entry.pointee.held.count,
             sealedLength: entry.pointee.seal.isRequested ? entry.pointee.seal.length : nil,
-            limits: Placement.Limits(
+            limits: FrameVerdict.Limits(
                 maxLength: entry.pointee.maxLength,
                 heldFrames: core.settings.budget.heldFramesPerStream,
                 heldBytesBeyond: core.settings.budget.heldBytesBeyond))
-        guard placement == .advance, overlapsHeld(stream, header, &core) else { return placement }
+        guard verdict == .advance, overlapsHeld(stream, header, &core) else { return verdict }
         return .refuse(.straddles)
     }
 

@@ -147,7 +147,7 @@ extension ReadPath where Ring: ~Copyable {
         let header = core.buffers[buffer].header
         let sent = entry.pointee.sent
         let count = min(ConnectionMemory.inbound.receivedBytes, header.frameBytes - sent)
-        core.transport.received(of: index).copyMemory(
+        core.transport.bodyMemory(of: index).copyMemory(
             from: core.buffers.page(of: buffer) - FrameHeader.byteCount + sent, byteCount: count)
         while entry.pointee.count > 0 {
             let next = entry.pointee.popFirst()
@@ -167,7 +167,7 @@ extension ReadPath where Ring: ~Copyable {
         let index = entry.pointee.connection
         readers.beginSending(reader, now: core.reactor.now)
         core.transport.send(
-            index, kind: OperationKind.sendPiece.rawValue, core.transport.received(of: index),
+            index, kind: OperationKind.sendPiece.rawValue, core.transport.bodyMemory(of: index),
             count: entry.pointee.pieceBytes)
         core.transport.awaitSending(index, within: core.settings.progressTimeout)
     }

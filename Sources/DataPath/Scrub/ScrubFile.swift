@@ -84,7 +84,7 @@ extension ScrubFile {
         let place = "\(records.path)/\(name)"
         let text: String?
         do throws(FileFailure) { text = try records.text(of: name, most: mostBytes) } catch {
-            throw DataDirectory.refused("cannot read", place, error.code)
+            throw DataDirectory.refused("cannot read", place, error)
         }
         guard let text else { return ScrubFile() }
         guard let kept = ScrubFile(text) else {

@@ -6,12 +6,12 @@ import Wire
 /// go in, the next operation or what became of it comes out. It starts nothing itself.
 ///
 /// ```
-/// naming ─▶ opening ─▶ open ─▶ trimming ─▶ closing ─▶ closed
-///              └─▶ loading ─▶ ┘               a file that was not opened is closed at once
+/// renaming ─▶ opening ─▶ open ─▶ trimming ─▶ closing ─▶ closed
+///                └─▶ loading ─▶ ┘             a file that was not opened is closed at once
 ///
-/// while it is open:  free ─▶ describing ─▶ free                       (opening, seal)
-///                            describing ─▶ syncing ─▶ naming ─▶ free  (flush)
-///                    free ─────────────▶ syncing ─▶ naming ─▶ free    (seal, when it is durable)
+/// while it is open:  free ─▶ describing ─▶ free                            (opening, seal)
+///                            describing ─▶ syncing ─▶ syncingName ─▶ free  (flush)
+///                    free ─────────────▶ syncing ─▶ syncingName ─▶ free    (a durable seal)
 /// ```
 /// Payload goes to an open file whatever else it does. Of the rest it does one thing at a time.
 /// What a file says of itself is written under a rising sequence, table before header, into the
@@ -19,7 +19,7 @@ import Wire
 struct BlockFile: BitwiseCopyable {
     enum State: UInt8 {
         /// A spare file becomes the block's.
-        case naming
+        case renaming
         case opening
         /// A sealed block's own account is being read, so that duplicates can be compared.
         case loading
@@ -100,7 +100,7 @@ struct BlockFile: BitwiseCopyable {
 
     /// A new block's file: a spare one, or a fresh one.
     init(of spare: RecycledFiles.File?) {
-        state = spare == nil ? .opening : .naming
+        state = spare == nil ? .opening : .renaming
         account = .opening
         isNew = spare == nil
         self.spare = spare
@@ -156,7 +156,7 @@ struct BlockFile: BitwiseCopyable {
 
     /// The spare file has the block's name, or not.
     mutating func renamed(_ outcome: Outcome) -> Action {
-        guard state == .naming, let spare else { preconditionFailure("a spare is renamed once") }
+        guard state == .renaming, let spare else { preconditionFailure("a spare is renamed once") }
         if case .again = outcome { return .rename(spare) }
         self.spare = nil
         state = .opening
@@ -339,9 +339,9 @@ struct BlockFile: BitwiseCopyable {
 
     func checkInvariants() {
         precondition(
-            (spare != nil) == (state == .naming) || state == .closed, "a spare has no name")
-        precondition(descriptor.isNone || state != .naming && state != .opening, "what is open is")
-        let isOpening = state == .naming || state == .opening || state == .loading
+            (spare != nil) == (state == .renaming) || state == .closed, "a spare has no name")
+        precondition(descriptor.isNone || state != .renaming && state != .opening, "what is open is")
+        let isOpening = state == .renaming || state == .opening || state == .loading
         precondition(work == .free || !isOpening, "a file is opened before it is described")
         precondition(
             buffer == nil || state == .loading || work == .describing, "a metadata buffer is in use"

@@ -40,14 +40,14 @@ extension WriteStream {
     // checksums are written, and synced when the writer asked for that; then the answer goes up as
     // the chain behind confirms.
 
-    /// Whether every byte of the block that is to be sealed has come.
-    var isWhole: Bool {
+    /// The block is to be sealed, every byte of it has come, and its file is open.
+    var maySeal: Bool {
         @inline(__always) get { seal.isWanted && hwm == seal.length && file.isOpen }
     }
 
     /// Moves the seal on as far as it can go now. `true`: what was written is to be synced too.
     mutating func beginSeal() -> Bool {
-        guard isWhole, seal.isForwarded else { return false }
+        guard maySeal, seal.isForwarded else { return false }
         guard file.isSealBegun else {
             if writes.isEmpty, file.isDescribed, isFlushedForSeal() { file.beginSeal() }
             return false

@@ -70,7 +70,7 @@ extension StreamEngine where Ring: ~Copyable {
     mutating func answerComplete(_ index: Int32) {
         let header = transport.at(index).header
         let bytes = UnsafeRawBufferPointer(
-            start: transport.received(of: index), count: Int(header.payloadLength))
+            start: transport.bodyMemory(of: index), count: Int(header.payloadLength))
         if header.operation == .sealed,
             case .write(let write) = transport.at(index).role.owner
         {

@@ -37,8 +37,8 @@ struct WriteStream: ~Copyable {
     /// End of the contiguous prefix this node holds.
     var hwm: UInt64 = 0
     var table: ChunkTable
-    /// Up to `hwm`, the bytes of the last page when the HWM is inside one; only unaligned writers
-    /// have it.
+    /// The bytes up to `hwm` of the page that the HWM is inside of; a block of whole pages has
+    /// none.
     var tail: UnsafeMutableRawPointer?
     var writes: WriteQueue
     var join: AckJoin

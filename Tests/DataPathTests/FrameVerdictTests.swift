@@ -4,12 +4,12 @@ import Wire
 @testable import DataPath
 
 /// Step 3 of the write path as a table: the notes' rule, and every bound of it.
-struct PlacementTests {
-    static let limits = Placement.Limits(maxLength: 10_000, heldFrames: 2, heldBytesBeyond: 1000)
+struct FrameVerdictTests {
+    static let limits = FrameVerdict.Limits(maxLength: 10_000, heldFrames: 2, heldBytesBeyond: 1000)
 
     private func of(
         _ offset: UInt64, _ length: UInt32, hwm: UInt64, held: Int = 0, sealed: UInt64? = nil
-    ) -> Placement {
+    ) -> FrameVerdict {
         .of(
             offset: offset, length: length, hwm: hwm, held: held, sealedLength: sealed,
             limits: Self.limits)

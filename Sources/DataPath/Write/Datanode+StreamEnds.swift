@@ -131,22 +131,4 @@ extension Datanode where Ring: ~Copyable {
         guard let end = writes.endIfSettled(stream, &core), end.isUnlinking else { return }
         unlink(end.block, end.device)
     }
-
-    // MARK: Stopping
-
-    /// Ends every connection and stream; `isIdle` says when the last is gone.
-    mutating func stop() {
-        guard !core.isStopping else { return }
-        core.isStopping = true
-        core.isDraining = true
-        for index in 0..<Int32(core.transport.capacity) where core.transport.isUsed(index) {
-            let role = core.transport.at(index).role
-            if role.side == .inbound, role.stream >= 0 {
-                fail(index, .shuttingDown)
-            } else if role.failure == nil {
-                close(index)
-            }
-        }
-        for stream in 0..<Int32(writes.capacity) where writes.isUsed(stream) { endStream(stream) }
-    }
 }

@@ -1,8 +1,7 @@
 import Wire
 
-/// Step 3 of the write path as a pure decision: what becomes of a data frame, by the notes' rule
-/// (advance and ack when the offset equals the HWM, otherwise buffer).
-enum Placement: Equatable {
+/// Step 3 of the write path as a pure decision: what becomes of a data frame, by where it lies.
+enum FrameVerdict: Equatable {
     /// Begins at the HWM: takes its place, and the HWM advances.
     case advance
     /// Lies beyond a gap, within the window: kept until the gap fills.
@@ -24,7 +23,7 @@ enum Placement: Equatable {
     static func of(
         offset: UInt64, length: UInt32, hwm: UInt64, held: Int, sealedLength: UInt64?,
         limits: Limits
-    ) -> Placement {
+    ) -> FrameVerdict {
         let end = offset + UInt64(length)
         guard end <= limits.maxLength else { return .refuse(.tokenTooShort) }
         if end <= hwm { return .duplicate }

@@ -11,15 +11,15 @@ extension Datanode where Ring: ~Copyable {
         askChain(stream)
         // 2. It gets the next frame first: it has a device of its own to wait for.
         forward(stream)
-        // 3, 4. A flush begins, then the seal, when their bytes are on the device.
+        // 3. A flush begins, then the seal, when their bytes are on the device.
         writes.beginAccounts(stream, &core)
-        // 5. The file says what it holds: at its opening, for a flush, for the seal.
+        // 4. The file says what it holds: at its opening, for a flush, for the seal.
         writes.describe(stream, &core)
-        // 6. The device takes the frames whose turn it is.
+        // 5. The device takes the frames whose turn it is.
         writes.writeNext(stream, &core)
-        // 7. A duplicate is compared with what the device has.
+        // 6. A duplicate is compared with what the device has.
         compareOnDevice(stream)
-        // 8. The writer hears what is true now.
+        // 7. The writer hears what is true now.
         tellProgress(stream)
     }
 }

@@ -37,7 +37,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// The seal goes to the chain behind once, after the last frame.
     mutating func forwardWholeSeal(_ stream: Int32) {
-        guard let entry = writes.live(stream), entry.pointee.isWhole,
+        guard let entry = writes.live(stream), entry.pointee.maySeal,
             !entry.pointee.seal.isForwarded, hasGoodChecksum(stream)
         else { return }
         entry.pointee.seal.isForwarded = true
