@@ -33,6 +33,13 @@ struct ChainTests {
         #expect(moves.contains { $0 > 0 }, "\(moves)")
     }
 
+    /// A writer whose connection broke takes its block up again with the same token, and seals it.
+    @Test
+    func brokenStreamsComeToTheirSeal() throws {
+        let resumes = try (UInt64(1)...8).map { try run("broken-connections", $0).resumes }
+        #expect(resumes.reduce(0, +) >= 8, "\(resumes)")
+    }
+
     /// Nor for what an open block keeps, unless the cuts meet every state.
     @Test
     func powerCutsMeetEveryState() throws {

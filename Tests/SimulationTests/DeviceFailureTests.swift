@@ -103,4 +103,31 @@ struct DeviceFailureTests {
         let third = try scene.write(900_001)
         #expect(third.seal != nil, "the next time it can be opened")
     }
+
+    /// Streams end while their syncs wait for a place: no sync of theirs was begun, and that says
+    /// nothing of the device.
+    @Test func aSyncThatWasNeverBegunSaysNothingOfItsDevice() throws {
+        let scene = OneNode(
+            clients: 40,
+            limit: { budget in
+                budget.connections = 128
+                budget.writeStreams = 64
+                budget.payloadBuffers = 128
+            },
+            adjust: { plan in
+                plan.devicesPerNode = [1]
+                plan.adjustWorld = {
+                    $0.directAlignment = 512
+                    $0.syncLatency = 1_000_000_000
+                }
+            })
+        for client in 0..<40 { _ = try scene.begin(900_001 + UInt64(client), by: client) }
+        let isFull = scene.cluster.drive(for: 10_000_000_000) {
+            scene.datanode.node.writes.syncs.waiting(on: 0) > 0
+        }
+        #expect(isFull, "more syncs than there are places")
+        #expect(scene.datanode.node.mail.post(Mail.stop) == .taken)
+        #expect(scene.cluster.drive(for: 60_000_000_000) { scene.datanode.node.isIdle })
+        #expect(scene.node.log.failedDevices == [])
+    }
 }

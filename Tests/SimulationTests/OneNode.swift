@@ -74,6 +74,21 @@ struct OneNode {
 
     /// Writes one block by its token alone, on one stream.
     func write(_ number: UInt64, flushEvery: UInt64? = nil) throws -> BlockWriteJob {
+        let job = try self.job(number, by: 0, flushEvery: flushEvery)
+        run(job, on: 0)
+        return job
+    }
+
+    /// The same, of any client, to be begun with the next turn.
+    func begin(_ number: UInt64, by client: Int) throws -> BlockWriteJob {
+        let job = try self.job(number, by: client, flushEvery: nil)
+        cluster.clients[client].orders.append(job)
+        return job
+    }
+
+    private func job(
+        _ number: UInt64, by client: Int, flushEvery: UInt64?
+    ) throws -> BlockWriteJob {
         let key = try #require(cluster.namenode.signingKey)
         let chain = try #require(
             Chain([ChainNode(node: node.identity.node, host: node.host, port: 7500)]))
@@ -85,12 +100,10 @@ struct OneNode {
         let plan = BlockPlan(
             block: token.block, epoch: token.epoch, maxLength: token.maxLength,
             credentials: Credentials(token: signed, chain: chain), key: key.streamKey(of: signed))
-        let job = BlockWriteJob(
-            cluster, cluster.clients[0], plan: plan,
+        return BlockWriteJob(
+            cluster, cluster.clients[client], plan: plan,
             value: SimulatedValue(seed: number, length: Self.length, durability: .durable),
             flushEvery: flushEvery)
-        run(job, on: 0)
-        return job
     }
 
     /// Puts the key of the first client.

@@ -10,7 +10,7 @@ struct SyncQueue: Sendable {
     static let most = 32
 
     private var running = 0
-    private var waiting: [Int32] = []
+    private(set) var waiting: [Int32] = []
     private var covered: [Int32] = []
     private var joining: [Int32] = []
     private var isDirectoryRunning = false

@@ -29,6 +29,9 @@ struct Syncs<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// - Returns: the stream whose turn it is.
     mutating func fileFinished(on device: Int) -> Int32? { queues[device].finished() }
 
+    /// Streams whose file's sync waits for a place.
+    func waiting(on device: Int) -> Int { queues[device].waiting.count }
+
     // MARK: Names
 
     /// Syncs the directory for a stream's file, now or with the next one.

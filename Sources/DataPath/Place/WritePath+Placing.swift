@@ -6,7 +6,7 @@ import Wire
 extension WritePath where Ring: ~Copyable {
     /// Where a data frame belongs.
     mutating func verdict(
-        of header: FrameHeader, in stream: Int32, _ core: inout Core<Ring>
+        on header: FrameHeader, in stream: Int32, _ core: inout Core<Ring>
     ) -> FrameVerdict {
         let entry = at(stream)
         let verdict = FrameVerdict.of(

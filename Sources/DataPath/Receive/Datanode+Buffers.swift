@@ -10,7 +10,7 @@ extension Datanode where Ring: ~Copyable {
         if entry.pointee.isEnding { return endIfSettled(stream) }
         if entry.pointee.isWindowFull {
             entry.pointee.isWindowFull = false
-            if entry.pointee.upstream >= 0 { resume(entry.pointee.upstream) }
+            if entry.pointee.upstream >= 0 { hasRoom(entry.pointee.upstream) }
         }
     }
 
@@ -19,7 +19,7 @@ extension Datanode where Ring: ~Copyable {
         // Who is asked in vain waits again, behind the others, until the next turn.
         for _ in 0..<core.buffers.waiting {
             switch core.buffers.nextForPayload() {
-            case .connection(let index): if core.transport.isUsed(index) { resume(index) }
+            case .connection(let index): if core.transport.isUsed(index) { hasRoom(index) }
             case .reader(let reader): reads.hasBuffer(reader, &core)
             case .stream, nil: return serveMetadataWaiters()
             }

@@ -151,14 +151,21 @@ extension Datanode where Ring: ~Copyable {
         beginHeader(index)
     }
 
-    /// What was waited for is here.
+    /// A buffer or room in the window is there. A place among those who wait outlives its
+    /// connection, and the next one in its place may wait for something else.
+    mutating func hasRoom(_ index: Int32) {
+        let connection = core.transport.at(index)
+        guard connection.isOpen, connection.role.waiting == .buffer else { return }
+        receivePayload(index)
+    }
+
+    /// The answer that the next frame had to wait for is given.
     mutating func resume(_ index: Int32) {
         let connection = core.transport.at(index)
         guard connection.isOpen else { return }
         let waiting = connection.role.waiting
         switch waiting {
-        case .nothing: break
-        case .buffer: receivePayload(index)
+        case .nothing, .buffer: break
         case .turn:
             connection.role.waiting = .nothing
             takeUp(index)

@@ -15,7 +15,7 @@ extension Datanode where Ring: ~Copyable {
         case .loaded:
             proceed(stream)
             if let entry = writes.live(stream), entry.pointee.upstream >= 0 {
-                resume(entry.pointee.upstream)
+                hasRoom(entry.pointee.upstream)
             }
         case .sealed(let level): sealReached(stream, level)
         case .flushed:
@@ -47,7 +47,7 @@ extension Datanode where Ring: ~Copyable {
         let device = writes.at(stream).pointee.device
         follow(writes.synced(stream, outcome, &core), stream)
         while let next = writes.nextSync(on: device, &core) {
-            follow(writes.synced(next, .failed(EIO), &core), next)
+            follow(writes.gaveUpSync(next), next)
         }
     }
 

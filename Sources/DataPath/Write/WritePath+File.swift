@@ -227,6 +227,12 @@ extension WritePath where Ring: ~Copyable {
         return isLive ? perform(at(stream).pointee.file.synced(), stream, &core) : .settle
     }
 
+    /// Its sync was never begun, which says nothing of the device: the stream ended while it waited,
+    /// or the device has failed before.
+    mutating func gaveUpSync(_ stream: Int32) -> Next {
+        settle(stream) ? .syncFailed(.failed(EIO)) : .settle
+    }
+
     /// A file's sync ended, and the next one of its device begins.
     /// - Returns: a stream whose sync was given up: it ended, or its device, while it waited.
     mutating func nextSync(on device: Int, _ core: inout Core<Ring>) -> Int32? {

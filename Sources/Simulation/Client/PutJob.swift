@@ -27,6 +27,8 @@ final class PutJob: ClientJob {
     private var begun: [WriteID: (plan: BlockPlan, start: UInt64)] = [:]
     /// Of its streams.
     private(set) var failures: [StreamFailure] = []
+    /// Streams that failed and were taken up again with the same token.
+    private var resumed: Set<WriteID> = []
     /// What is sealed, by its place in the value.
     private var blocks: [Int: WrittenBlock] = [:]
     private var hasBegun = false
@@ -133,6 +135,7 @@ final class PutJob: ClientJob {
         cluster.oracle.sealed(
             written, block.plan, of: value, level: receipt.receipt.level, client: client.name)
         begun[id] = nil
+        if resumed.remove(id) != nil { client.resumes += 1 }
         blocks[block.order] = written
         let isOverstated = cluster.plant == .closeBeforeDurable
         tell(.sealed(id, isOverstated ? cluster.overstated(receipt) : receipt))
@@ -162,11 +165,14 @@ final class PutJob: ClientJob {
             if let write { begin(write, block.plan, at: block.start) }
             return answer(block.order, write)
         case .resume(let order, let write):
-            return answer(order, client.box.engine.resume(write) ? write : nil)
+            let isResumed = client.box.engine.resume(write)
+            if isResumed { resumed.insert(write) }
+            return answer(order, isResumed ? write : nil)
         case .move(let order, let write, let plan):
             let isMoved = client.box.engine.move(
                 write, block: plan.block, epoch: plan.epoch, opening: plan.opening,
                 address: address(of: plan))
+            resumed.remove(write)
             if isMoved, let start = machine.block(write)?.start {
                 end(write)
                 begin(write, plan, at: start)

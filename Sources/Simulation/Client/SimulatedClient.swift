@@ -17,6 +17,8 @@ final class SimulatedClient: SimulationParticipant {
     /// What is still to be done, before anything is drawn.
     var orders: [any ClientJob] = []
     private(set) var jobsDone = 0
+    /// Blocks that were taken up again and sealed.
+    var resumes = 0
 
     init(_ cluster: SimulatedCluster, number: Int, keys: [String]) {
         self.cluster = cluster

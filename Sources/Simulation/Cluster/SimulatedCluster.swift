@@ -148,7 +148,8 @@ package final class SimulatedCluster {
             seed: world.seed, hash: trace.hash, breach: oracle.breach, cycles: cycle,
             virtualTime: world.time, jobs: clients.reduce(0) { $0 + $1.jobsDone },
             acks: ledger.acks, checks: oracle.checks, crashes: chaos.crashes,
-            moves: datanodes.reduce(0) { $0 + $1.moves }, found: oracle.found)
+            moves: datanodes.reduce(0) { $0 + $1.moves },
+            resumes: clients.reduce(0) { $0 + $1.resumes }, found: oracle.found)
     }
 
     /// Nobody asks for anything, until every connection is idle for long enough to end.

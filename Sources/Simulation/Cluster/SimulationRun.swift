@@ -83,6 +83,8 @@ package struct SimulationResult: Sendable {
     package let crashes: Int
     /// Connections that moved between the reactors of a node, in its last process.
     package let moves: Int
+    /// Blocks whose stream failed and came to its seal with the same token.
+    package let resumes: Int
     package let found: StartFindings
 }
 

@@ -55,8 +55,11 @@ extension StreamEngine where Ring: ~Copyable {
             // The peer may have said why before it went: the receiving half finds the words, or the
             // end.
             counters.bytesSent &+= UInt64(bytes)
+            let isIdle = transport.at(index).role.owner == .nobody
             transport.at(index).role.isBroken = true
             letGo(slot)
+            // Nobody hears its end, and the next stream would take it for a good one.
+            if isIdle { close(index) }
         case .letGo(let slot): letGo(slot)
         case .closed:
             transport.remove(index)
