@@ -340,7 +340,8 @@ struct BlockFile: BitwiseCopyable {
     func checkInvariants() {
         precondition(
             (spare != nil) == (state == .renaming) || state == .closed, "a spare has no name")
-        precondition(descriptor.isNone || state != .renaming && state != .opening, "what is open is")
+        precondition(
+            descriptor.isNone || state != .renaming && state != .opening, "what is open is")
         let isOpening = state == .renaming || state == .opening || state == .loading
         precondition(work == .free || !isOpening, "a file is opened before it is described")
         precondition(

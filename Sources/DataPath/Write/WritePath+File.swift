@@ -227,8 +227,8 @@ extension WritePath where Ring: ~Copyable {
         return isLive ? perform(at(stream).pointee.file.synced(), stream, &core) : .settle
     }
 
-    /// Its sync was never begun, which says nothing of the device: the stream ended while it waited,
-    /// or the device has failed before.
+    /// Its sync was never begun, which says nothing of the device: the stream ended while it
+    /// waited, or the device has failed before.
     mutating func gaveUpSync(_ stream: Int32) -> Next {
         settle(stream) ? .syncFailed(.failed(EIO)) : .settle
     }
