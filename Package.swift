@@ -148,7 +148,7 @@ let package = Package(
         tests("SystemTests", []),
         tests("MetricsTests", ["Control", "DataPath", "Metrics", "Reactor"]),
         tests("WireTests", ["Metrics", "Wire"]),
-        tests("ControlClientTests", ["ControlClient", "Client", "Wire"]),
+        tests("ControlClientTests", ["ControlClient", "Client", "Metrics", "Wire"]),
         tests("ClientTests", ["Client", "ControlClient", "Reactor", "Wire"]),
         tests(
             "ToolSupportTests",

@@ -12,8 +12,8 @@ package struct Bounds: Sendable, Equatable {
     /// Datanodes known, dead ones included.
     package var nodes = 1_024
     package var devicesPerNode = 64
-    /// Metrics of one node that are kept as they come, and the bytes of their texts and numbers;
-    /// the others are left out.
+    /// Metrics of one node that are kept as they come, and about what they take in bytes; the
+    /// others are left out.
     package var metricsPerNode = 256
     package var metricBytesPerNode = 32 << 10
     /// Keys being written at one time: by one client, from one address, and by all. An address gets

@@ -72,7 +72,7 @@ package struct Engine: Sendable {
     ) {
         isDirty = false
         commitBegan = time
-        namenode.counters.commitRequests.record(openRequests)
+        if openRequests > 0 { namenode.counters.commitRequests.record(openRequests) }
         openRequests = 0
         store.commit(done)
     }

@@ -75,9 +75,23 @@ import Wire
         #expect(after.mutations > before.mutations)
         guard case .histogram(let bounds, let counts, _) = after.commitRequests.value(in: .one),
             case .histogram(_, let old, _) = before.commitRequests.value(in: .one)
-        else { return }
+        else {
+            Issue.record("commitRequests is no histogram")
+            return
+        }
         let place = try #require(bounds.firstIndex(of: 2))
         #expect(counts[place] == old[place] + 1)
+    }
+
+    @Test func aCommitWithoutRequestsHasItsTimeOnly() throws {
+        var desk = try Desk()
+        _ = try desk.create("a")
+        let before = desk.engine.namenode.counters
+        try desk.pass(61_000)
+        let after = desk.engine.namenode.counters
+        #expect(after.leasesExpired == before.leasesExpired + 1)
+        #expect(after.commitTimes.count > before.commitTimes.count)
+        #expect(after.commitRequests.count == before.commitRequests.count)
     }
 
     @Test func whatADatanodeCountsIsShownAsItCame() throws {
@@ -102,6 +116,40 @@ import Wire
         try desk.count(
             0, [metric("a"), metric(String(repeating: "b", count: 100)), metric("c")])
         #expect(try report(&desk).nodes[0].metrics.map(\.name) == ["a"])
+    }
+
+    @Test func whatTakesMemoryTakesRoom() throws {
+        var desk = try Desk { $0.bounds.metricBytesPerNode = 1_000 }
+        var empty = metric("empty", [])
+        empty.label = "l"
+        empty.labelValues = Array(repeating: "", count: 100)
+        try desk.count(0, [metric("a"), empty])
+        #expect(try report(&desk).nodes[0].metrics.map(\.name) == ["a"])
+        try desk.count(0, (0..<100).map { metric("m\($0)", []) })
+        #expect(try report(&desk).nodes[0].metrics.count < 100)
+        try desk.count(0, [metric("numbers", Array(repeating: 1, count: 100))])
+        #expect(try report(&desk).nodes[0].metrics.isEmpty)
+    }
+
+    @Test func oddMetricsAreKeptAndTheirUnknownFieldsAreNot() throws {
+        var desk = try Desk()
+        // Field 15, two bytes.
+        let bytes: [UInt8] = try metric("a").serializedBytes() + [0x7a, 2, 1, 2]
+        let later = try ControlMetric(serializedBytes: bytes)
+        #expect(later != metric("a"))
+        try desk.count(0, [later, metric("a", [2]), metric("of no shape", [1, 2])])
+        let expected = [metric("a"), metric("of no shape", [1, 2])]
+        #expect(try report(&desk).nodes[0].metrics == expected)
+    }
+
+    @Test func aLargeNodeDoesNotStarveThoseBehindIt() throws {
+        var desk = try Desk { $0.bounds.replyListBytes = 9_000 }
+        for (index, length) in [10, 9_000, 10].enumerated() {
+            try desk.count(index, [metric(String(repeating: "\(index)", count: length))])
+        }
+        let reply = try report(&desk)
+        #expect(reply.nodes.map(\.metricsLeftOut) == [false, true, false])
+        #expect(reply.nodes.map(\.metrics.count) == [1, 0, 1])
     }
 
     @Test func whatHasNoRoomIsAskedForAgain() throws {

@@ -4,7 +4,7 @@ import System
 import Testing
 import Wire
 
-@Suite("ReplicaPlacement and the order of replicas")
+@Suite("Placement of replicas, and the order in which they are read")
 struct PlacementTests {
     private func candidate(
         _ number: UInt64, _ place: String, used: UInt64 = 0, room: UInt64 = 1_000, planned: Int = 0

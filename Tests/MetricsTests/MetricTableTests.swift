@@ -53,7 +53,36 @@ import Testing
         #expect(fields(counters) == words)
     }
 
+    /// As many rows as fields, and no two of one field: each field has a number of its own.
     @Test func everyCountOfTheNamenodeHasARow() {
-        #expect(NamenodeCounters.metrics.count == fields(NamenodeCounters()))
+        var counters = NamenodeCounters()
+        counters.requests[.open] = 1
+        counters.refusals[.busy] = 2
+        counters.firstAnswersGiven = 3
+        counters.leasesExpired = 4
+        counters.mutations = 5
+        counters.commitTimes.record(6)
+        counters.commitRequests.record(7)
+        counters.connections[.arriving] = 8
+        counters.connectionsAccepted = 9
+        counters.connectionsGivenWay = 10
+        counters.connectionsCutOff = 11
+        counters.messagesMalformed = 12
+        counters.arrivingBytes = 13
+        counters.nodes[.live] = 14
+        counters.keys = 15
+        counters.blocks = 16
+        counters.blocksToDelete = 17
+        counters.leases = 18
+        let shown = NamenodeCounters.metrics.samples(of: counters).map { sample in
+            switch sample.value {
+            case .number(let number): number
+            case .family(_, _, let numbers): numbers.reduce(0, +)
+            case .histogram(_, _, let sum): sum
+            }
+        }
+        #expect(shown.count == fields(counters))
+        #expect(Set(shown).count == shown.count)
+        #expect(!shown.contains(0), "a field that this test gives no number")
     }
 }

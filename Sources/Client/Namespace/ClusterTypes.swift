@@ -99,12 +99,10 @@ public struct ClusterReport: Equatable, Sendable {
     /// What the namenode counts; empty unless it was asked for.
     package let metrics: [MetricSample]
 
-    init(_ message: ControlReportReply) throws(ClientError) {
+    init(_ message: ControlReportReply) {
         status = ClusterSummary(message.status)
-        var nodes: [NodeSummary] = []
-        for node in message.nodes { nodes.append(try NodeSummary(node)) }
-        self.nodes = nodes
-        metrics = try samples(message.metrics)
+        nodes = message.nodes.map(NodeSummary.init)
+        metrics = samples(message.metrics)
     }
 
     /// What a further answer says of a node that this one has.
@@ -141,7 +139,7 @@ public struct NodeSummary: Equatable, Sendable {
     /// What it counts, as its last heartbeat said; `nil` when the answer had no room for it.
     package let metrics: [MetricSample]?
 
-    init(_ message: ControlNodeReport) throws(ClientError) {
+    init(_ message: ControlNodeReport) {
         node = NodeID(bytes: message.node.nodeID) ?? .none
         address = message.node.host.isEmpty ? "" : hostAndPort(message.node)
         location = message.node.location
@@ -157,7 +155,7 @@ public struct NodeSummary: Equatable, Sendable {
         strays = message.strays
         mismatches = message.mismatches
         isSuspected = message.suspected
-        metrics = message.metricsLeftOut ? nil : try samples(message.metrics)
+        metrics = message.metricsLeftOut ? nil : samples(message.metrics)
     }
 }
 

@@ -1,4 +1,5 @@
 import Foundation
+import SwiftProtobuf
 import Wire
 
 extension Namenode {
@@ -50,20 +51,26 @@ extension Namenode {
         return reply
     }
 
+    /// Of any name and shape, for the node may be of another version; a name counts once.
     private func kept(_ metrics: [ControlMetric]) -> [ControlMetric] {
         var room = settings.bounds.metricBytesPerNode
-        return Array(
-            metrics.prefix(settings.bounds.metricsPerNode).prefix { metric in
-                room -= Self.bytes(metric)
-                return room >= 0
-            })
+        var names: Set<String> = []
+        var kept: [ControlMetric] = []
+        for var metric in metrics.prefix(settings.bounds.metricsPerNode)
+        where names.insert(metric.name).inserted {
+            room -= Self.bytes(metric)
+            guard room >= 0 else { break }
+            metric.unknownFields = UnknownStorage()
+            kept.append(metric)
+        }
+        return kept
     }
 
-    /// Of its texts and numbers: nearly all of its message, and nothing has to be written for it.
+    /// About what it takes, in memory and in a message: an empty text is not free.
     private static func bytes(_ metric: ControlMetric) -> Int {
-        let texts = metric.labelValues.reduce(metric.name.utf8.count) { $0 + $1.utf8.count }
+        let texts = metric.labelValues.reduce(0) { $0 + 16 + $1.utf8.count }
         let numbers = metric.numbers.count + metric.bounds.count + metric.counts.count
-        return texts + metric.label.utf8.count + 8 * numbers
+        return 16 + metric.name.utf8.count + metric.label.utf8.count + texts + 10 * numbers
     }
 
     private func checkHeartbeat(

@@ -52,20 +52,22 @@ extension Namenode {
         }
     }
 
-    /// In the order of the nodes; the first that has no room, and all behind it, are to be asked
-    /// for again.
+    /// In the order of the nodes; one that does not fit is to be asked for again.
     private func addMetrics(to reply: inout ControlReportReply, room: Int) {
         var room = room
         for index in reply.nodes.indices {
             guard let node = NodeID(bytes: reply.nodes[index].node.nodeID),
                 let metrics = nodes[node]?.metrics
             else { continue }
-            if room > 0 { room -= metrics.reduce(0) { $0 + Self.size($1) } }
-            if room > 0 {
-                reply.nodes[index].metrics = metrics
-            } else {
+            var alone = ControlNodeReport()
+            alone.metrics = metrics
+            let size = Self.size(alone)
+            guard size < room else {
                 reply.nodes[index].metricsLeftOut = true
+                continue
             }
+            room -= size
+            reply.nodes[index].metrics = metrics
         }
     }
 

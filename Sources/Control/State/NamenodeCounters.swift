@@ -45,11 +45,11 @@ package struct NamenodeCounters: Sendable {
             in: .seconds),
         Metric(
             \.commitRequests, "catena_namenode_commit_requests",
-            "Requests that one commit made true."),
+            "Requests that one commit made true; a commit without any is not counted."),
         Metric(\.connections, "catena_namenode_connections", "Connections, by what they are."),
         Metric(
             \.connectionsAccepted, "catena_namenode_connections_accepted_total",
-            "Connections that came."),
+            "Connections that came and got a place."),
         Metric(
             \.connectionsGivenWay, "catena_namenode_connections_given_way_total",
             "Idle connections closed to make room for others."),

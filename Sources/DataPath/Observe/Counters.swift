@@ -57,7 +57,7 @@ public struct DatanodeCounters: Sendable, BitwiseCopyable {
     private static let own: [Metric<DatanodeCounters>] = [
         Metric(
             \.connectionsAccepted, "catena_datanode_connections_accepted_total",
-            "Connections that came."),
+            "Connections that came and got a place."),
         Metric(
             \.connectionsMoved, "catena_datanode_connections_moved_total",
             "Connections handed to the reactor that has their block."),
@@ -80,9 +80,7 @@ public struct DatanodeCounters: Sendable, BitwiseCopyable {
             "Frames that came, of all kinds."),
         Metric(
             \.bytesReceived, "catena_datanode_received_bytes_total",
-
-            "Payload and credentials that came, and the headers that were promised.", in: .bytes
-        ),
+            "Payload and credentials that came, and the headers that were promised.", in: .bytes),
         Metric(
             \.bytesForwarded, "catena_datanode_forwarded_bytes_total",
             "Bytes that went on to next nodes, headers too.", in: .bytes),
@@ -91,7 +89,6 @@ public struct DatanodeCounters: Sendable, BitwiseCopyable {
             "Payload that the devices have taken.", in: .bytes),
         Metric(
             \.bytesRead, "catena_datanode_read_bytes_total",
-
             "Payload read from the devices for readers.", in: .bytes),
         Metric(
             \.acksSent, "catena_datanode_acks_sent_total",
