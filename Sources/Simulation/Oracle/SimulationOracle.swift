@@ -270,9 +270,11 @@ final class SimulationOracle {
             checks += 1
             let free = reactor.node.freeBuffers
             var counts = reactor.node.openCounts
-            // A block that an older namespace gave out stays, and stays open: the newest one has no
-            // word for it.
-            if cluster.plan.copyAt != nil { counts.streams = 0 }
+            // A block that an older namespace gave out stays, and stays open: the one that serves
+            // now has no word for it.
+            counts.streams -= reactor.node.openBlocks.count {
+                !cluster.namenode.made($0.incarnation)
+            }
             guard
                 free.payload != budget.payloadBuffers || free.metadata != budget.metadataBuffers
                     || counts != (0, 0, 0)
