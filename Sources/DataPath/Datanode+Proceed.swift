@@ -6,7 +6,7 @@ import Reactor
 extension Datanode where Ring: ~Copyable {
     /// Goes through every step; one that has nothing to do costs a comparison or two. A step may
     /// fail the stream's connection or end the stream, so each looks at the state for itself.
-    mutating func proceed(_ stream: Int32) {
+    mutating func proceed(_ stream: StreamIndex) {
         // 1. The chain behind is asked for what is received whole.
         askChain(stream)
         // 2. It gets the next frame first: it has a device of its own to wait for.

@@ -2,6 +2,9 @@ import Reactor
 import System
 import Wire
 
+/// A connection, by its place in the transport's slab of them.
+public typealias ConnectionIndex = Int32
+
 /// One TCP connection as its user sees it: what it is to the user, and what may be known of it.
 /// Valid until it is removed.
 public struct Connection<Role: BitwiseCopyable> {

@@ -1,3 +1,4 @@
+import Reactor
 import Wire
 
 /// What a completion means to a connection's user. A `buffer` that is named is the user's to give
@@ -16,21 +17,21 @@ public enum ConnectionNews: BitwiseCopyable, Equatable {
     case header
     case badHeader(Status)
     /// The body of that header is whole, in its buffer.
-    case payload(buffer: Int32)
+    case payload(buffer: BufferIndex)
     /// The same in the connection's own memory.
     case body
     /// So many bytes are where they were asked for.
     case bytes(Int)
     /// No more comes: the errno, or 0 when the peer ended it. `isInside`: in the middle of a frame.
-    case ended(Int32, isInside: Bool, buffer: Int32)
+    case ended(Int32, isInside: Bool, buffer: BufferIndex)
 
     /// The last send is whole with the socket.
-    case sent(bytes: Int, buffer: Int32)
+    case sent(bytes: Int, buffer: BufferIndex)
     /// It is not, but for `bytes` of it: it failed, or was recalled.
-    case notSent(Int32, bytes: Int, buffer: Int32)
+    case notSent(Int32, bytes: Int, buffer: BufferIndex)
     /// The kernel has let go of a buffer, and nothing else is new: of a zero-copy send, or because
     /// the connection is closing.
-    case letGo(buffer: Int32)
+    case letGo(buffer: BufferIndex)
 
     /// The peer has seen the last frame, or is gone: nothing is left but to close.
     case lingered

@@ -20,12 +20,12 @@ struct Transfer: Equatable {
     var done = 0
     /// The buffer that `start` lies in, or -1.
     @usableFromInline
-    var buffer: Int32 = -1
+    var buffer: BufferIndex = -1
 
     init() {}
 
     @inlinable
-    init(_ start: UnsafeMutableRawPointer, count: Int, buffer: Int32) {
+    init(_ start: UnsafeMutableRawPointer, count: Int, buffer: BufferIndex) {
         self.start = start
         self.count = count
         self.buffer = buffer

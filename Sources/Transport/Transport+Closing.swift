@@ -5,7 +5,7 @@ import Wire
 // is taken until the kernel has let go of everything, and `closed` says when.
 extension Transport where Ring: ~Copyable {
     /// Ends a connection without a word.
-    public mutating func close(_ index: Int32) {
+    public mutating func close(_ index: ConnectionIndex) {
         let link = links.at(index)
         guard link.pointee.isLive else { return }
         unpark(index)
@@ -20,7 +20,7 @@ extension Transport where Ring: ~Copyable {
 
     /// A peer that reads no more would keep a zero-copy send's memory for as long as it likes: its
     /// notification comes when the bytes are acknowledged, or given up.
-    private mutating func disconnectIfHeld(_ index: Int32) {
+    private mutating func disconnectIfHeld(_ index: ConnectionIndex) {
         let link = links.at(index)
         guard link.pointee.unnotified > 0, !link.pointee.descriptor.isNone else {
             return
@@ -29,7 +29,7 @@ extension Transport where Ring: ~Copyable {
     }
 
     /// Lets go of a socket that is somebody else's from now on, and stays open.
-    public mutating func handOver(_ index: Int32) {
+    public mutating func handOver(_ index: ConnectionIndex) {
         let link = links.at(index)
         precondition(
             link.pointee.canReceive && !link.pointee.isSending,
@@ -40,13 +40,13 @@ extension Transport where Ring: ~Copyable {
 
     /// The socket, for who takes it over.
     @inline(__always)
-    public func descriptor(of index: Int32) -> Descriptor {
+    public func descriptor(of index: ConnectionIndex) -> Descriptor {
         links.at(index).pointee.descriptor
     }
 
     /// The end is news of its own also where there is no socket to close.
     @usableFromInline
-    mutating func closeIfSettled(_ index: Int32) {
+    mutating func closeIfSettled(_ index: ConnectionIndex) {
         let link = links.at(index)
         guard link.pointee.life == .closing, link.pointee.pending == 0 else { return }
         let descriptor = link.pointee.descriptor
@@ -56,7 +56,7 @@ extension Transport where Ring: ~Copyable {
     }
 
     /// Gives the place of a connection free that is `closed`.
-    public mutating func remove(_ index: Int32) {
+    public mutating func remove(_ index: ConnectionIndex) {
         precondition(
             links.at(index).pointee.life == .ending
                 && links.at(index).pointee.pending == 0, "a connection ends before")
@@ -67,7 +67,7 @@ extension Transport where Ring: ~Copyable {
 
     /// Takes nothing up any more. The buffer of a receive that the kernel still has comes back with
     /// its completion.
-    public mutating func stopReceiving(_ index: Int32) {
+    public mutating func stopReceiving(_ index: ConnectionIndex) {
         let link = links.at(index)
         link.pointee.receiving = .dropping
         link.pointee.hasNextHeader = false
@@ -78,7 +78,7 @@ extension Transport where Ring: ~Copyable {
     /// After an error frame, with receiving stopped: no more is sent, and what the peer still sends
     /// is dropped until it has read the error and closes; then comes `lingered`. Closing at once
     /// would reset the connection and could take the frame with it.
-    public mutating func linger(_ index: Int32) {
+    public mutating func linger(_ index: ConnectionIndex) {
         let link = links.at(index)
         precondition(link.pointee.receiving == .dropping, "nothing is taken up any more")
         link.pointee.isLingering = true
@@ -86,13 +86,13 @@ extension Transport where Ring: ~Copyable {
     }
 
     @usableFromInline
-    mutating func shutDown(_ index: Int32) -> ConnectionNews {
+    mutating func shutDown(_ index: ConnectionIndex) -> ConnectionNews {
         if settle(index) { discard(index) }
         return .none
     }
 
     @usableFromInline
-    mutating func discard(_ index: Int32) {
+    mutating func discard(_ index: ConnectionIndex) {
         let link = links.at(index)
         guard link.pointee.life == .open, link.pointee.isLingering,
             link.pointee.receiveToken == .nobody
@@ -105,7 +105,7 @@ extension Transport where Ring: ~Copyable {
     }
 
     @usableFromInline
-    mutating func discarded(_ index: Int32, _ outcome: Outcome) -> ConnectionNews {
+    mutating func discarded(_ index: ConnectionIndex, _ outcome: Outcome) -> ConnectionNews {
         links.at(index).pointee.receiveToken = .nobody
         guard settle(index) else { return .none }
         switch outcome {

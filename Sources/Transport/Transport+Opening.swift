@@ -11,7 +11,7 @@ extension Transport where Ring: ~Copyable {
     public mutating func dial(
         _ address: SocketAddress, _ role: Role, _ memory: ConnectionMemory,
         zeroCopyAfter proven: UInt64? = nil
-    ) -> Int32? {
+    ) -> ConnectionIndex? {
         let link = Link(.connecting, .none, address, memory, zeroCopyAfter: proven)
         guard let index = insert(link, role) else { return nil }
         links.at(index).pointee.streamNumber = 1
@@ -24,18 +24,18 @@ extension Transport where Ring: ~Copyable {
     public mutating func adopt(
         _ descriptor: Descriptor, from address: SocketAddress, _ role: Role,
         _ memory: ConnectionMemory, zeroCopyAfter proven: UInt64? = nil
-    ) -> Int32? {
+    ) -> ConnectionIndex? {
         insert(Link(.open, descriptor, address, memory, zeroCopyAfter: proven), role)
     }
 
-    private mutating func insert(_ link: Link, _ role: Role) -> Int32? {
+    private mutating func insert(_ link: Link, _ role: Role) -> ConnectionIndex? {
         guard let index = links.insert(link) else { return nil }
         (roles + Int(index)).initialize(to: role)
         return index
     }
 
     @usableFromInline
-    mutating func madeSocket(_ index: Int32, _ outcome: Outcome) -> ConnectionNews {
+    mutating func madeSocket(_ index: ConnectionIndex, _ outcome: Outcome) -> ConnectionNews {
         let link = links.at(index)
         if case .done(let number) = outcome { link.pointee.descriptor = .plain(number) }
         guard settle(index) else { return .none }
@@ -49,7 +49,7 @@ extension Transport where Ring: ~Copyable {
         return .none
     }
 
-    private mutating func connect(_ index: Int32) {
+    private mutating func connect(_ index: ConnectionIndex) {
         let link = links.at(index)
         link.pointee.pending += 1
         let context = OperationContext(
@@ -59,7 +59,7 @@ extension Transport where Ring: ~Copyable {
     }
 
     @usableFromInline
-    mutating func connected(_ index: Int32, _ outcome: Outcome) -> ConnectionNews {
+    mutating func connected(_ index: ConnectionIndex, _ outcome: Outcome) -> ConnectionNews {
         guard settle(index) else { return .none }
         switch outcome {
         case .done:
@@ -75,12 +75,12 @@ extension Transport where Ring: ~Copyable {
     // MARK: Streams
 
     /// The next stream begins on a connection that this side opened.
-    public mutating func beginStream(_ index: Int32) {
+    public mutating func beginStream(_ index: ConnectionIndex) {
         beginStream(index, number: links.at(index).pointee.streamNumber &+ 1)
     }
 
     /// A stream begins, under its opener's number: both ends count their frames from 0.
-    public mutating func beginStream(_ index: Int32, number: UInt32) {
+    public mutating func beginStream(_ index: ConnectionIndex, number: UInt32) {
         links.at(index).pointee.streamNumber = number
         links.at(index).pointee.sequence = 0
     }
@@ -88,7 +88,7 @@ extension Transport where Ring: ~Copyable {
     // MARK: Between two streams
 
     /// Keeps a connection whose stream is over for the next one to the same address.
-    public mutating func park(_ index: Int32) {
+    public mutating func park(_ index: ConnectionIndex) {
         precondition(!links.at(index).pointee.isParked, "a connection is parked once")
         links.at(index).pointee.isParked = true
         parked.add(index)
@@ -96,7 +96,7 @@ extension Transport where Ring: ~Copyable {
     }
 
     /// The one that was parked last, of those to `address`, with the next stream begun on it.
-    public mutating func takeParked(to address: SocketAddress) -> Int32? {
+    public mutating func takeParked(to address: SocketAddress) -> ConnectionIndex? {
         var next = parked.newest
         while let index = next {
             if links.at(index).pointee.address.isSame(as: address) {
@@ -112,9 +112,9 @@ extension Transport where Ring: ~Copyable {
 
     public var parkedCount: Int { parked.count }
     /// The one that is idle longest.
-    public var oldestParked: Int32? { parked.oldest }
+    public var oldestParked: ConnectionIndex? { parked.oldest }
 
-    mutating func unpark(_ index: Int32) {
+    mutating func unpark(_ index: ConnectionIndex) {
         guard links.at(index).pointee.isParked else { return }
         links.at(index).pointee.isParked = false
         parked.remove(index)

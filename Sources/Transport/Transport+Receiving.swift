@@ -8,7 +8,7 @@ extension Transport where Ring: ~Copyable {
     /// - Returns: news when it is here already, `none` when they follow.
     @inlinable
     public mutating func receiveHeader(
-        _ index: Int32, within span: UInt64? = nil
+        _ index: ConnectionIndex, within span: UInt64? = nil
     ) -> ConnectionNews {
         let link = links.at(index)
         precondition(link.pointee.canReceive, "one thing is received at a time")
@@ -22,7 +22,7 @@ extension Transport where Ring: ~Copyable {
     /// `payload` follows. The transport has the receiver's hold until then.
     @inlinable
     public mutating func receivePayload(
-        _ index: Int32, buffer: Int32, at start: UnsafeMutableRawPointer
+        _ index: ConnectionIndex, buffer: BufferIndex, at start: UnsafeMutableRawPointer
     ) {
         let count = links.at(index).pointee.header.bodyBytes
         begin(.body, index, start, count, buffer: buffer)
@@ -31,7 +31,7 @@ extension Transport where Ring: ~Copyable {
 
     /// The same in the connection's own memory; `body` follows.
     @inlinable
-    public mutating func receiveBody(_ index: Int32) {
+    public mutating func receiveBody(_ index: ConnectionIndex) {
         let count = links.at(index).pointee.header.bodyBytes
         begin(.body, index, bodyMemory(of: index), count)
         awaitProgress(index)
@@ -40,7 +40,7 @@ extension Transport where Ring: ~Copyable {
     /// The same without a header behind it, for answers: these promise none.
     /// - Returns: `body` when there are no bytes to wait for.
     @inlinable
-    public mutating func receiveAnswer(_ index: Int32) -> ConnectionNews {
+    public mutating func receiveAnswer(_ index: ConnectionIndex) -> ConnectionNews {
         let count = Int(links.at(index).pointee.header.payloadLength)
         guard count > 0 else { return .body }
         begin(.body, index, bodyMemory(of: index), count)
@@ -51,13 +51,13 @@ extension Transport where Ring: ~Copyable {
     /// Asks for at most `count` bytes, whatever they are; `bytes` follows.
     @inlinable
     public mutating func receiveBytes(
-        _ index: Int32, at start: UnsafeMutableRawPointer, count: Int
+        _ index: ConnectionIndex, at start: UnsafeMutableRawPointer, count: Int
     ) {
         begin(.bytes, index, start, count)
     }
 
     /// A frame whose body came some other way, as if it had been received here.
-    public mutating func take(_ header: FrameHeader, body: [UInt8], _ index: Int32) {
+    public mutating func take(_ header: FrameHeader, body: [UInt8], _ index: ConnectionIndex) {
         let link = links.at(index)
         precondition(body.count <= link.pointee.memory.receivedBytes, "a body fits")
         link.pointee.header = header
@@ -72,8 +72,8 @@ extension Transport where Ring: ~Copyable {
     @inlinable
     @inline(__always)
     mutating func begin(
-        _ receiving: Link.Receiving, _ index: Int32, _ start: UnsafeMutableRawPointer,
-        _ count: Int, buffer: Int32 = -1
+        _ receiving: Link.Receiving, _ index: ConnectionIndex, _ start: UnsafeMutableRawPointer,
+        _ count: Int, buffer: BufferIndex = -1
     ) {
         let link = links.at(index)
         precondition(link.pointee.canReceive, "one thing is received at a time")
@@ -83,7 +83,7 @@ extension Transport where Ring: ~Copyable {
     }
 
     @inlinable
-    mutating func receiveMore(_ index: Int32) {
+    mutating func receiveMore(_ index: ConnectionIndex) {
         let link = links.at(index)
         let transfer = link.pointee.receive
         let operation: ConnectionOperation =
@@ -101,13 +101,13 @@ extension Transport where Ring: ~Copyable {
     }
 
     @inlinable
-    mutating func awaitProgress(_ index: Int32) {
+    mutating func awaitProgress(_ index: ConnectionIndex) {
         guard let progressTimeout else { return }
         awaitReceiving(index, within: progressTimeout)
     }
 
     @inlinable
-    mutating func received(_ index: Int32, _ event: Event) -> ConnectionNews {
+    mutating func received(_ index: ConnectionIndex, _ event: Event) -> ConnectionNews {
         let link = links.at(index)
         let buffer = event.operation.buffer
         link.pointee.receiveToken = .nobody
@@ -138,7 +138,7 @@ extension Transport where Ring: ~Copyable {
 
     @usableFromInline
     mutating func ended(
-        _ index: Int32, _ number: Int32, _ hasBegun: Bool
+        _ index: ConnectionIndex, _ number: Int32, _ hasBegun: Bool
     ) -> ConnectionNews {
         let link = links.at(index)
         let isBody = link.pointee.receiving == .body
@@ -149,7 +149,7 @@ extension Transport where Ring: ~Copyable {
     }
 
     @inlinable
-    mutating func receivedWhole(_ index: Int32) -> ConnectionNews {
+    mutating func receivedWhole(_ index: ConnectionIndex) -> ConnectionNews {
         let link = links.at(index)
         let transfer = link.pointee.receive
         guard link.pointee.receiving == .body else { return headerComplete(index) }
@@ -162,7 +162,7 @@ extension Transport where Ring: ~Copyable {
     /// The header that came behind a body goes to where every header is parsed.
     @inlinable
     mutating func takeNextHeader(
-        _ index: Int32, behind start: UnsafeMutableRawPointer, _ count: Int
+        _ index: ConnectionIndex, behind start: UnsafeMutableRawPointer, _ count: Int
     ) {
         let length = Int(links.at(index).pointee.header.payloadLength)
         guard count > length else { return }
@@ -172,7 +172,7 @@ extension Transport where Ring: ~Copyable {
 
     /// The 128 bytes in the connection's memory are a header.
     @inlinable
-    mutating func headerComplete(_ index: Int32) -> ConnectionNews {
+    mutating func headerComplete(_ index: ConnectionIndex) -> ConnectionNews {
         let link = links.at(index)
         link.pointee.receiving = .nothing
         link.pointee.hasNextHeader = false

@@ -7,7 +7,7 @@ extension Transport where Ring: ~Copyable {
     /// Gives a frame its stream's number and its place among the frames of this direction.
     @inlinable
     @inline(__always)
-    public mutating func number(_ header: inout FrameHeader, _ index: Int32) {
+    public mutating func number(_ header: inout FrameHeader, _ index: ConnectionIndex) {
         let link = links.at(index)
         header.stream = link.pointee.streamNumber
         header.sequence = link.pointee.sequence
@@ -17,7 +17,7 @@ extension Transport where Ring: ~Copyable {
     /// Makes a frame in the connection's own memory, to be sent by `sendFrame`.
     @inlinable
     public mutating func fill(
-        _ index: Int32, _ header: FrameHeader, _ payload: UnsafeRawBufferPointer
+        _ index: ConnectionIndex, _ header: FrameHeader, _ payload: UnsafeRawBufferPointer
     ) {
         let link = links.at(index)
         precondition(!link.pointee.isSending, "a frame is not changed under the kernel")
@@ -40,7 +40,7 @@ extension Transport where Ring: ~Copyable {
 
     /// Sends the frame that `fill` made; `sent` or `notSent` follows.
     @inlinable
-    public mutating func sendFrame(_ index: Int32, kind: UInt8) {
+    public mutating func sendFrame(_ index: ConnectionIndex, kind: UInt8) {
         let start = memory(of: index) + links.at(index).pointee.memory.sentOffset
         send(index, kind: kind, start, count: links.at(index).pointee.filled)
         if let progressTimeout { awaitSending(index, within: progressTimeout) }
@@ -49,7 +49,7 @@ extension Transport where Ring: ~Copyable {
     /// Sends bytes that stay where they are until `sent` or `notSent`.
     @inlinable
     public mutating func send(
-        _ index: Int32, kind: UInt8, _ start: UnsafeMutableRawPointer, count: Int
+        _ index: ConnectionIndex, kind: UInt8, _ start: UnsafeMutableRawPointer, count: Int
     ) {
         begin(index, kind, Transfer(start, count: count, buffer: -1))
         sendMore(index)
@@ -60,7 +60,8 @@ extension Transport where Ring: ~Copyable {
     /// - Parameter isPartOfFrame: more bytes of the frame follow from somewhere else.
     @inlinable
     public mutating func sendPayload(
-        _ index: Int32, kind: UInt8, buffer: Int32, _ start: UnsafeMutableRawPointer, count: Int,
+        _ index: ConnectionIndex, kind: UInt8, buffer: BufferIndex,
+        _ start: UnsafeMutableRawPointer, count: Int,
         isPartOfFrame: Bool = false, mayZeroCopy: Bool = true, _ buffers: inout BufferPool
     ) {
         begin(index, kind, Transfer(start, count: count, buffer: buffer))
@@ -71,14 +72,14 @@ extension Transport where Ring: ~Copyable {
 
     /// Asks for what the socket has not taken of the current send: `notSent` says how much it has,
     /// or `sent` that it has all.
-    public mutating func recallSend(_ index: Int32) {
+    public mutating func recallSend(_ index: ConnectionIndex) {
         links.at(index).pointee.isRecalled = true
         reactor.cancel(links.at(index).pointee.sendToken)
     }
 
     @inlinable
     @inline(__always)
-    mutating func begin(_ index: Int32, _ kind: UInt8, _ transfer: Transfer) {
+    mutating func begin(_ index: ConnectionIndex, _ kind: UInt8, _ transfer: Transfer) {
         let link = links.at(index)
         precondition(!link.pointee.isSending, "one thing is sent at a time")
         precondition(ConnectionOperation.sendKinds.contains(kind), "a send has a kind of its own")
@@ -90,7 +91,7 @@ extension Transport where Ring: ~Copyable {
     }
 
     @inlinable
-    mutating func sendMore(_ index: Int32) {
+    mutating func sendMore(_ index: ConnectionIndex) {
         let link = links.at(index)
         let transfer = link.pointee.send
         link.pointee.sendToken = start(
@@ -101,7 +102,7 @@ extension Transport where Ring: ~Copyable {
     }
 
     @inlinable
-    mutating func sendMorePayload(_ index: Int32, _ buffers: inout BufferPool) {
+    mutating func sendMorePayload(_ index: ConnectionIndex, _ buffers: inout BufferPool) {
         let link = links.at(index)
         let transfer = link.pointee.send
         guard link.pointee.mayZeroCopy,
@@ -120,7 +121,7 @@ extension Transport where Ring: ~Copyable {
 
     @inlinable
     mutating func sent(
-        _ index: Int32, _ event: Event, _ buffers: inout BufferPool
+        _ index: ConnectionIndex, _ event: Event, _ buffers: inout BufferPool
     ) -> ConnectionNews {
         let link = links.at(index)
         let buffer = event.operation.buffer
@@ -156,7 +157,7 @@ extension Transport where Ring: ~Copyable {
 
     @inlinable
     @inline(__always)
-    mutating func finishSend(_ index: Int32) {
+    mutating func finishSend(_ index: ConnectionIndex) {
         links.at(index).pointee.isSending = false
         links.at(index).pointee.sendToken = .nobody
         restSending(index)
@@ -167,7 +168,7 @@ extension Transport where Ring: ~Copyable {
 
     /// The kernel has let go of a zero-copy send's memory.
     @usableFromInline
-    mutating func notified(_ index: Int32, _ event: Event) -> ConnectionNews {
+    mutating func notified(_ index: ConnectionIndex, _ event: Event) -> ConnectionNews {
         let isCopied = event.completion.wasCopied
         if isCopied { counters.zeroCopySendsCopied &+= 1 }
         links.at(index).pointee.zeroCopy.heard(copied: isCopied)

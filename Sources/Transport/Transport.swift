@@ -62,25 +62,25 @@ public struct Transport<Ring: RingBackend & ~Copyable, Role: BitwiseCopyable>: ~
 
     @inlinable
     @inline(__always)
-    public func isUsed(_ index: Int32) -> Bool { links.isUsed(index) }
+    public func isUsed(_ index: ConnectionIndex) -> Bool { links.isUsed(index) }
 
     @inlinable
     @inline(__always)
-    public func at(_ index: Int32) -> Connection<Role> {
+    public func at(_ index: ConnectionIndex) -> Connection<Role> {
         Connection(links.at(index), roles + Int(index))
     }
 
     /// Where the header of a connection's next frame is received.
     @inlinable
     @inline(__always)
-    func memory(of index: Int32) -> UnsafeMutableRawPointer {
+    func memory(of index: ConnectionIndex) -> UnsafeMutableRawPointer {
         memory + Int(index) * memoryBytes
     }
 
     /// Where a body without a buffer lies.
     @inlinable
     @inline(__always)
-    public func bodyMemory(of index: Int32) -> UnsafeMutableRawPointer {
+    public func bodyMemory(of index: ConnectionIndex) -> UnsafeMutableRawPointer {
         memory(of: index) + links.at(index).pointee.memory.receivedOffset
     }
 
@@ -116,7 +116,8 @@ public struct Transport<Ring: RingBackend & ~Copyable, Role: BitwiseCopyable>: ~
     @inline(__always)
     @discardableResult
     mutating func start(
-        _ kind: UInt8, _ index: Int32, buffer: Int32 = -1, argument: UInt64 = 0, _ request: Request
+        _ kind: UInt8, _ index: ConnectionIndex, buffer: BufferIndex = -1, argument: UInt64 = 0,
+        _ request: Request
     ) -> OperationToken {
         links.at(index).pointee.pending += 1
         return reactor.start(
@@ -127,14 +128,14 @@ public struct Transport<Ring: RingBackend & ~Copyable, Role: BitwiseCopyable>: ~
 
     @discardableResult
     mutating func start(
-        _ operation: ConnectionOperation, _ index: Int32, _ request: Request
+        _ operation: ConnectionOperation, _ index: ConnectionIndex, _ request: Request
     ) -> OperationToken { start(operation.rawValue, index, request) }
 
     /// An operation of a connection completed. `false`: the connection closes and only waits for
     /// its operations.
     @inlinable
     @inline(__always)
-    mutating func settle(_ index: Int32) -> Bool {
+    mutating func settle(_ index: ConnectionIndex) -> Bool {
         let link = links.at(index)
         link.pointee.pending -= 1
         guard link.pointee.life == .closing else { return true }
@@ -164,8 +165,8 @@ private struct OwnedMemory: ~Copyable {
 // stand behind them.
 extension Transport where Ring: ~Copyable {
     public enum Expiry: Equatable {
-        case receiving(Int32)
-        case sending(Int32)
+        case receiving(ConnectionIndex)
+        case sending(ConnectionIndex)
         /// One of the user's.
         case timer(Int)
     }
@@ -188,24 +189,28 @@ extension Transport where Ring: ~Copyable {
     /// What is awaited is to come within `span` nanoseconds.
     @inlinable
     @inline(__always)
-    public mutating func awaitReceiving(_ index: Int32, within span: UInt64) {
+    public mutating func awaitReceiving(_ index: ConnectionIndex, within span: UInt64) {
         reactor.timers.arm(UInt32(index) * 2, at: reactor.now &+ span)
     }
 
     @inlinable
     @inline(__always)
-    public mutating func restReceiving(_ index: Int32) { reactor.timers.clear(UInt32(index) * 2) }
+    public mutating func restReceiving(_ index: ConnectionIndex) {
+        reactor.timers.clear(UInt32(index) * 2)
+    }
 
     /// What is being sent is to be taken within `span` nanoseconds.
     @inlinable
     @inline(__always)
-    public mutating func awaitSending(_ index: Int32, within span: UInt64) {
+    public mutating func awaitSending(_ index: ConnectionIndex, within span: UInt64) {
         reactor.timers.arm(UInt32(index) * 2 + 1, at: reactor.now &+ span)
     }
 
     @inlinable
     @inline(__always)
-    mutating func restSending(_ index: Int32) { reactor.timers.clear(UInt32(index) * 2 + 1) }
+    mutating func restSending(_ index: ConnectionIndex) {
+        reactor.timers.clear(UInt32(index) * 2 + 1)
+    }
 
     /// Sets one of the user's deadlines anew.
     @inlinable

@@ -19,7 +19,7 @@ struct PutSession: ~Copyable {
     private var machine: PutMachine
     private var calls: RingCalls<Purpose>?
     /// The first bytes of the next block, of a source of unknown length.
-    private var peeked: (slot: Int32, count: Int)?
+    private var peeked: (slot: BufferIndex, count: Int)?
     private var wantsPeek = false
     private var shown: UInt64 = 0
     private var isOver = false

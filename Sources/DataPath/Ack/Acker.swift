@@ -8,7 +8,7 @@ import Wire
 extension Datanode where Ring: ~Copyable {
     /// Sends the next control frame an inbound connection owes, if any: an error, a seal's answer,
     /// or an ack.
-    mutating func sendControl(_ index: Int32) {
+    mutating func sendControl(_ index: ConnectionIndex) {
         let connection = core.transport.at(index)
         let role = connection.role
         guard connection.isOpen, !connection.isSending, !role.isInsideFrame,
@@ -32,7 +32,9 @@ extension Datanode where Ring: ~Copyable {
         }
     }
 
-    private mutating func answer(_ operation: FrameOperation, _ index: Int32) -> FrameHeader {
+    private mutating func answer(_ operation: FrameOperation, _ index: ConnectionIndex)
+        -> FrameHeader
+    {
         let connection = core.transport.at(index)
         var header = FrameHeader(operation)
         core.transport.number(&header, index)
@@ -48,7 +50,7 @@ extension Datanode where Ring: ~Copyable {
         return header
     }
 
-    private mutating func sendError(_ index: Int32, _ status: Status) {
+    private mutating func sendError(_ index: ConnectionIndex, _ status: Status) {
         let report = core.connections.reports.removeValue(forKey: index)
         let payload = (report ?? ErrorReport(node: core.identity.node, text: "")).encoded()
         var header = answer(.error, index)
@@ -58,7 +60,9 @@ extension Datanode where Ring: ~Copyable {
         core.send(.sendControl, index, header, payload: payload)
     }
 
-    private mutating func sendSealed(_ index: Int32, _ stream: Int32, _ level: Level) {
+    private mutating func sendSealed(
+        _ index: ConnectionIndex, _ stream: StreamIndex, _ level: Level
+    ) {
         let entry = writes.at(stream)
         guard let keys = core.keys, let key = keys[keys.current] else {
             return fail(index, .fenced, "this node has no signing key yet")
@@ -78,7 +82,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// A control frame is out: what waits behind it follows.
-    mutating func controlSent(_ index: Int32) {
+    mutating func controlSent(_ index: ConnectionIndex) {
         let connection = core.transport.at(index)
         let stream = connection.role.stream
         guard connection.role.side == .inbound else {
@@ -98,7 +102,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// Recomputes what is true of the stream here, and tells the writer when there is something to
     /// tell.
-    mutating func tellProgress(_ stream: Int32) {
+    mutating func tellProgress(_ stream: StreamIndex) {
         guard let entry = writes.live(stream) else { return }
         entry.pointee.refreshProgress()
         if entry.pointee.upstream >= 0 { sendControl(entry.pointee.upstream) }

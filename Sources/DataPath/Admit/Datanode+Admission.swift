@@ -10,14 +10,14 @@ import Wire
 // strangers however many and slow cost nobody else anything (`ConnectionPlaces`).
 extension Datanode where Ring: ~Copyable {
     /// Credentials are whole, on the reactor that may not be the one that has the block.
-    mutating func credentialsComplete(_ index: Int32) {
+    mutating func credentialsComplete(_ index: ConnectionIndex) {
         let header = core.transport.at(index).header
         core.counters.bytesReceived &+= UInt64(header.bodyBytes)
         takeIn(index, header)
     }
 
     /// As above, also for what was received by another reactor.
-    mutating func takeIn(_ index: Int32, _ header: FrameHeader) {
+    mutating func takeIn(_ index: ConnectionIndex, _ header: FrameHeader) {
         guard !handOver(index, header) else { return }
         if header.operation == .write {
             admitWrite(index, header)
@@ -28,7 +28,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// A `write` frame with its credentials.
-    mutating func admitWrite(_ index: Int32, _ header: FrameHeader) {
+    mutating func admitWrite(_ index: ConnectionIndex, _ header: FrameHeader) {
         switch core.judge(index, header, mode: .write) {
         case .failure(let refused):
             core.beginStream(index, header, key: nil)
@@ -46,7 +46,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// Gives the block's stream to this connection; an older one of the same writer ends.
     private mutating func attach(
-        _ index: Int32, to stream: Int32, _ admitted: TokenCheck.Admitted
+        _ index: ConnectionIndex, to stream: StreamIndex, _ admitted: TokenCheck.Admitted
     ) {
         let entry = writes.at(stream)
         let previous = entry.pointee.upstream
@@ -74,7 +74,7 @@ extension Core where Ring: ~Copyable {
     /// Checks a frame's credentials against this node's keys and clock. A connection with valid
     /// ones gives way to nobody while it has a stream.
     mutating func judge(
-        _ index: Int32, _ header: FrameHeader, mode: Token.Modes
+        _ index: ConnectionIndex, _ header: FrameHeader, mode: Token.Modes
     ) -> Result<TokenCheck.Admitted, TokenCheck.Refused> {
         let memory = transport.bodyMemory(of: index)
         let bytes = UnsafeRawBufferPointer(start: memory, count: Int(header.payloadLength))

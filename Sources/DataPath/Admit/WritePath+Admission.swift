@@ -7,7 +7,7 @@ extension WritePath where Ring: ~Copyable {
     /// - Parameter expected: the block's length as its writer foresees it, or 0.
     mutating func findOrMake(
         _ admitted: TokenCheck.Admitted, expected: UInt64, _ core: inout Core<Ring>
-    ) -> Result<Int32, TokenCheck.Refused> {
+    ) -> Result<StreamIndex, TokenCheck.Refused> {
         let token = admitted.token
         guard !core.isFenced else { return refuse(.fenced) }
         guard !core.isDraining, !core.isStopping else { return refuse(.shuttingDown) }
@@ -65,7 +65,7 @@ extension WritePath where Ring: ~Copyable {
     /// A block that is not here gets a file.
     private mutating func make(
         _ admitted: TokenCheck.Admitted, on device: Int, bytes: UInt64, _ core: inout Core<Ring>
-    ) -> Result<Int32, TokenCheck.Refused> {
+    ) -> Result<StreamIndex, TokenCheck.Refused> {
         let token = admitted.token
         guard !isFull else { return refuse(.busy) }
         let pages = BlockLayout.filePages(length: bytes)
@@ -90,7 +90,7 @@ extension WritePath where Ring: ~Copyable {
     /// A block that is sealed here is opened for what its writer sends again.
     private mutating func open(
         _ admitted: TokenCheck.Admitted, _ record: BlockRecord, _ core: inout Core<Ring>
-    ) -> Result<Int32, TokenCheck.Refused> {
+    ) -> Result<StreamIndex, TokenCheck.Refused> {
         guard !isFull else { return refuse(.busy) }
         var stream = WriteStream(
             admitted, file: .sealed, device: record.device, length: record.length,
@@ -105,7 +105,7 @@ extension WritePath where Ring: ~Copyable {
 
     private mutating func insert(
         _ stream: consuming WriteStream, _ core: inout Core<Ring>
-    ) -> Result<Int32, TokenCheck.Refused> {
+    ) -> Result<StreamIndex, TokenCheck.Refused> {
         let block = stream.block
         guard let index = insert(stream) else { return refuse(.busy) }
         core.blocks.open(block, for: index)

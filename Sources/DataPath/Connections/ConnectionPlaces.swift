@@ -1,4 +1,5 @@
 import Reactor
+import Transport
 
 /// The places of a reactor's connection table: who takes one, and who gives one back when they run
 /// short. That is whoever has no stream, the longest without one first, and never the last that
@@ -68,7 +69,7 @@ struct ConnectionPlaces: ~Copyable {
 
     /// A connection came in.
     /// - Returns: the stranger that gives its place up for it, when there are too many.
-    mutating func enter(_ index: Int32) -> Int32? {
+    mutating func enter(_ index: ConnectionIndex) -> ConnectionIndex? {
         strangers.add(index)
         guard strangers.count > mostStrangers, let oldest = strangers.oldest, oldest != index else {
             return nil
@@ -77,22 +78,22 @@ struct ConnectionPlaces: ~Copyable {
     }
 
     /// It showed a valid token.
-    mutating func authenticate(_ index: Int32) {
+    mutating func authenticate(_ index: ConnectionIndex) {
         strangers.remove(index)
         rest(index)
     }
 
     /// It carries a stream from now on.
-    mutating func begin(_ index: Int32) { idle.remove(index) }
+    mutating func begin(_ index: ConnectionIndex) { idle.remove(index) }
 
     /// It carries none any more.
-    mutating func rest(_ index: Int32) {
+    mutating func rest(_ index: ConnectionIndex) {
         idle.remove(index)
         idle.add(index)
     }
 
     /// It closes, or is another reactor's from now on.
-    mutating func leave(_ index: Int32) {
+    mutating func leave(_ index: ConnectionIndex) {
         strangers.remove(index)
         idle.remove(index)
         ending += 1
@@ -106,7 +107,7 @@ struct ConnectionPlaces: ~Copyable {
 
     /// Strangers beyond a sixteenth of the places, then who is idle, then strangers. The last that
     /// came is about to show its token.
-    var givesWay: Int32? {
+    var givesWay: ConnectionIndex? {
         if strangers.count > max(1, count / 16) { return strangers.oldest }
         return idle.oldest ?? (strangers.count > 1 ? strangers.oldest : nil)
     }

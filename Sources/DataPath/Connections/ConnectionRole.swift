@@ -24,9 +24,9 @@ struct ConnectionRole: BitwiseCopyable {
 
     let side: Side
     /// The write stream that it carries (on either side), or -1.
-    var stream: Int32 = -1
+    var stream: StreamIndex = -1
     /// The read stream that it carries, or -1.
-    var reader: Int32 = -1
+    var reader: ReaderIndex = -1
     var waiting = Waiting.nothing
     /// The block whose seal was answered last: frames of its stream still under way are dropped.
     var answered = BlockID(0)
@@ -39,7 +39,7 @@ struct ConnectionRole: BitwiseCopyable {
     var failure: Status?
     var isFailureSent = false
 
-    init(_ side: Side, stream: Int32 = -1) {
+    init(_ side: Side, stream: StreamIndex = -1) {
         self.side = side
         self.stream = stream
     }

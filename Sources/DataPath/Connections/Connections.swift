@@ -8,7 +8,7 @@ import Wire
 struct Connections: ~Copyable {
     var places: ConnectionPlaces
     /// What a failed connection's error frame will say.
-    var reports: [Int32: ErrorReport] = [:]
+    var reports: [ConnectionIndex: ErrorReport] = [:]
     /// Of the challenges to next nodes.
     var random: ChallengeRandom
 
@@ -54,14 +54,15 @@ extension Core where Ring: ~Copyable {
 
     /// A stream begins on a connection that came in: answers repeat its number.
     /// - Parameter key: `nil` when its token is not good: nothing can be proved then.
-    mutating func beginStream(_ index: Int32, _ opening: FrameHeader, key: StreamKey?) {
+    mutating func beginStream(_ index: ConnectionIndex, _ opening: FrameHeader, key: StreamKey?) {
         transport.beginStream(index, number: opening.stream)
         transport.at(index).role.beginStream(opening, key: key)
     }
 
     /// Sends one frame from the connection's own memory.
     mutating func send(
-        _ kind: OperationKind, _ index: Int32, _ header: FrameHeader, payload: [UInt8] = []
+        _ kind: OperationKind, _ index: ConnectionIndex, _ header: FrameHeader,
+        payload: [UInt8] = []
     ) {
         payload.withUnsafeBytes { transport.fill(index, header, $0) }
         transport.sendFrame(index, kind: kind.rawValue)
@@ -71,7 +72,7 @@ extension Core where Ring: ~Copyable {
 
     /// A connection without a stream gives its place up when places run short, but not while the
     /// kernel holds bytes of its last answer: closing would take them back.
-    mutating func restIfSettled(_ index: Int32) {
+    mutating func restIfSettled(_ index: ConnectionIndex) {
         let connection = transport.at(index)
         let role = connection.role
         guard connection.isOpen, role.side == .inbound, role.stream < 0, role.reader < 0,
@@ -81,20 +82,20 @@ extension Core where Ring: ~Copyable {
     }
 
     /// Ends a connection that carries nothing any more.
-    mutating func end(_ index: Int32) {
+    mutating func end(_ index: ConnectionIndex) {
         leave(index)
         transport.close(index)
     }
 
     /// The connection is another reactor's now; its descriptor stays open. The record stays while
     /// the kernel still has memory of a zero-copy send.
-    mutating func handOver(_ index: Int32) {
+    mutating func handOver(_ index: ConnectionIndex) {
         counters.connectionsMoved &+= 1
         leave(index)
         transport.handOver(index)
     }
 
-    private mutating func leave(_ index: Int32) {
+    private mutating func leave(_ index: ConnectionIndex) {
         let role = transport.at(index).role
         precondition(role.stream < 0 && role.reader < 0, "who closes has let go")
         connections.places.leave(index)
@@ -102,7 +103,7 @@ extension Core where Ring: ~Copyable {
     }
 
     /// The kernel has let go of it.
-    mutating func closed(_ index: Int32) {
+    mutating func closed(_ index: ConnectionIndex) {
         transport.remove(index)
         connections.places.left()
         startAccept()

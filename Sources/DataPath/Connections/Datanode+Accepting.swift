@@ -29,7 +29,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// Takes in a connection whose place was reserved, from the listener or from another reactor.
-    mutating func enter(_ descriptor: Descriptor, _ address: SocketAddress) -> Int32 {
+    mutating func enter(_ descriptor: Descriptor, _ address: SocketAddress) -> ConnectionIndex {
         let index = core.transport.adopt(
             descriptor, from: address, ConnectionRole(.inbound), .inbound,
             zeroCopyAfter: core.zeroCopyAfter(.inbound))

@@ -1,16 +1,17 @@
 import Reactor
+import Transport
 import Wire
 
 // How a connection ends: with an error frame when the peer did wrong or a stream failed, at once
 // when it is gone.
 extension Datanode where Ring: ~Copyable {
     /// Answers with an error frame and ends the connection once the peer had the chance to read it.
-    mutating func fail(_ index: Int32, _ status: Status, _ text: String? = nil) {
+    mutating func fail(_ index: ConnectionIndex, _ status: Status, _ text: String? = nil) {
         fail(index, status, ErrorReport(node: core.identity.node, text: text ?? status.explanation))
     }
 
     /// As above, with a fault that another node of the chain found.
-    mutating func fail(_ index: Int32, _ status: Status, _ report: ErrorReport) {
+    mutating func fail(_ index: ConnectionIndex, _ status: Status, _ report: ErrorReport) {
         let connection = core.transport.at(index)
         guard connection.isOpen, connection.role.failure == nil else { return }
         guard connection.role.side == .inbound else {
@@ -30,7 +31,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// The peer closed its half, or the connection broke.
-    mutating func peerEnded(_ index: Int32) {
+    mutating func peerEnded(_ index: ConnectionIndex) {
         let role = core.transport.at(index).role
         guard role.side == .outbound, role.stream >= 0 else { return close(index) }
         successorLost(role.stream, .nextHopFailed, "the connection to the next node broke")
@@ -38,7 +39,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// Parts a connection from its stream or reader. A write stream waits for its writer to come
     /// back; its chain behind is dialled again then.
-    mutating func detach(_ index: Int32) {
+    mutating func detach(_ index: ConnectionIndex) {
         let connection = core.transport.at(index)
         reads.letGo(of: index, &core)
         let stream = connection.role.stream
@@ -59,7 +60,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// Ends a connection without a word.
-    mutating func close(_ index: Int32) {
+    mutating func close(_ index: ConnectionIndex) {
         guard core.transport.at(index).isLive else { return }
         detach(index)
         core.end(index)

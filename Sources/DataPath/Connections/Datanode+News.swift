@@ -7,7 +7,7 @@ import Wire
 // stream's whose chain goes on there.
 extension Datanode where Ring: ~Copyable {
     /// A completion of an operation that the transport started.
-    mutating func handle(connection index: Int32, _ event: Event) {
+    mutating func handle(connection index: ConnectionIndex, _ event: Event) {
         let news = core.transport.handle(event, &core.buffers.payloads)
         switch news {
         case .sent(let bytes, let buffer):
@@ -18,7 +18,7 @@ extension Datanode where Ring: ~Copyable {
         }
     }
 
-    mutating func heard(_ index: Int32, _ news: ConnectionNews) {
+    mutating func heard(_ index: ConnectionIndex, _ news: ConnectionNews) {
         let isInbound = core.transport.at(index).role.side == .inbound
         switch news {
         case .none: break
@@ -51,7 +51,9 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// What was being sent is with the socket: the room that sent it goes on.
-    private mutating func sent(_ kind: UInt8, _ index: Int32, bytes: Int, _ buffer: Int32) {
+    private mutating func sent(
+        _ kind: UInt8, _ index: ConnectionIndex, bytes: Int, _ buffer: BufferIndex
+    ) {
         switch OperationKind(rawValue: kind) {
         case .sendFrame: follow(reads.sent(index, bytes: bytes, buffer, isWhole: true, &core))
         case .sendPiece: follow(reads.sentPiece(index, &core))
@@ -60,7 +62,9 @@ extension Datanode where Ring: ~Copyable {
         }
     }
 
-    private mutating func notSent(_ kind: UInt8, _ index: Int32, bytes: Int, _ buffer: Int32) {
+    private mutating func notSent(
+        _ kind: UInt8, _ index: ConnectionIndex, bytes: Int, _ buffer: BufferIndex
+    ) {
         switch OperationKind(rawValue: kind) {
         case .sendFrame: follow(reads.sent(index, bytes: bytes, buffer, isWhole: false, &core))
         case .forwardFrame: notForwarded(index, buffer)
@@ -69,7 +73,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// A deadline passed: of the receiving half or of the sending half.
-    mutating func missed(_ index: Int32, isReceive: Bool) {
+    mutating func missed(_ index: ConnectionIndex, isReceive: Bool) {
         let connection = core.transport.at(index)
         guard !connection.isParked else { return close(index) }
         core.counters.deadlinesMissed &+= 1

@@ -7,7 +7,7 @@ struct Blocks: ~Copyable {
     private(set) var index: BlockIndex
     private let observer: any BlockObserver
     /// The write stream of each open block.
-    private var streams: [BlockID: Int32] = [:]
+    private var streams: [BlockID: StreamIndex] = [:]
 
     /// Blocks whose file is being unlinked or recycled: nobody may begin to read them.
     private var dying: Set<BlockID> = []
@@ -57,9 +57,9 @@ struct Blocks: ~Copyable {
 
     // MARK: Who writes
 
-    func stream(of block: BlockID) -> Int32? { streams[block] }
+    func stream(of block: BlockID) -> StreamIndex? { streams[block] }
 
-    mutating func open(_ block: BlockID, for stream: Int32) {
+    mutating func open(_ block: BlockID, for stream: StreamIndex) {
         precondition(streams[block] == nil, "a block is open once")
         streams[block] = stream
     }

@@ -53,7 +53,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// Ends a stream whose device does not take its block.
     mutating func refuse(
-        _ stream: Int32, _ status: Status, _ reason: String
+        _ stream: StreamIndex, _ status: Status, _ reason: String
     ) {
         let entry = writes.at(stream)
         guard !entry.pointee.isEnding else { return }
@@ -66,7 +66,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// The block's file does not hold what was written to it. A sealed copy is condemned, as by a
     /// reader or the scrub; an open one is given up.
-    mutating func failCorrupt(stream: Int32, _ finding: ScrubFinding) {
+    mutating func failCorrupt(stream: StreamIndex, _ finding: ScrubFinding) {
         let entry = writes.at(stream)
         core.condemn(entry.pointee.block, finding)
         if entry.pointee.upstream >= 0 { fail(entry.pointee.upstream, .corrupt) }

@@ -10,13 +10,13 @@ struct SyncQueue: Sendable {
     static let most = 32
 
     private var running = 0
-    private(set) var waiting: [Int32] = []
-    private var covered: [Int32] = []
-    private var joining: [Int32] = []
+    private(set) var waiting: [StreamIndex] = []
+    private var covered: [StreamIndex] = []
+    private var joining: [StreamIndex] = []
     private var isDirectoryRunning = false
 
     /// `true`: the file's sync may start now; otherwise the stream is named by a later `finished`.
-    mutating func begin(_ stream: Int32) -> Bool {
+    mutating func begin(_ stream: StreamIndex) -> Bool {
         guard running < Self.most else {
             waiting.append(stream)
             return false
@@ -27,7 +27,7 @@ struct SyncQueue: Sendable {
 
     /// A file's sync ended.
     /// - Returns: the stream whose sync takes its place.
-    mutating func finished() -> Int32? {
+    mutating func finished() -> StreamIndex? {
         guard !waiting.isEmpty else {
             running -= 1
             return nil
@@ -36,7 +36,7 @@ struct SyncQueue: Sendable {
     }
 
     /// `true`: a sync of the directory is to start now; it covers this stream.
-    mutating func join(_ stream: Int32) -> Bool {
+    mutating func join(_ stream: StreamIndex) -> Bool {
         guard isDirectoryRunning else {
             isDirectoryRunning = true
             covered.append(stream)
@@ -48,7 +48,7 @@ struct SyncQueue: Sendable {
 
     /// The directory's sync ended.
     /// - Returns: the streams it covered, and whether the next one is to start now.
-    mutating func directoryFinished() -> (covered: [Int32], isNextDue: Bool) {
+    mutating func directoryFinished() -> (covered: [StreamIndex], isNextDue: Bool) {
         let done = covered
         covered = joining
         joining = []

@@ -12,14 +12,14 @@ struct Syncs<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// Syncs a stream's file; beyond the bound it waits, and a later `fileFinished` names it.
     mutating func request(
-        _ file: Descriptor, of stream: Int32, on device: Int, _ core: inout Core<Ring>
+        _ file: Descriptor, of stream: StreamIndex, on device: Int, _ core: inout Core<Ring>
     ) {
         guard queues[device].begin(stream) else { return }
         start(file, of: stream, &core)
     }
 
     /// Syncs a file whose turn it is.
-    func start(_ file: Descriptor, of stream: Int32, _ core: inout Core<Ring>) {
+    func start(_ file: Descriptor, of stream: StreamIndex, _ core: inout Core<Ring>) {
         core.reactor.start(
             .sync(file, dataOnly: true),
             OperationContext(kind: OperationKind.syncFile.rawValue, owner: UInt32(stream)))
@@ -27,7 +27,7 @@ struct Syncs<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// A file's sync ended.
     /// - Returns: the stream whose turn it is.
-    mutating func fileFinished(on device: Int) -> Int32? { queues[device].finished() }
+    mutating func fileFinished(on device: Int) -> StreamIndex? { queues[device].finished() }
 
     /// Streams whose file's sync waits for a place.
     func waiting(on device: Int) -> Int { queues[device].waiting.count }
@@ -36,7 +36,7 @@ struct Syncs<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// Syncs the directory for a stream's file, now or with the next one.
     mutating func requestDirectory(
-        of stream: Int32, on device: Int, _ core: inout Core<Ring>
+        of stream: StreamIndex, on device: Int, _ core: inout Core<Ring>
     ) {
         if queues[device].join(stream) { startDirectory(device, &core) }
     }
@@ -49,7 +49,7 @@ struct Syncs<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// The directory's sync ended.
     /// - Returns: the streams it covered, and whether the next one is to start now.
-    mutating func directoryFinished(on device: Int) -> (covered: [Int32], isNextDue: Bool) {
+    mutating func directoryFinished(on device: Int) -> (covered: [StreamIndex], isNextDue: Bool) {
         queues[device].directoryFinished()
     }
 

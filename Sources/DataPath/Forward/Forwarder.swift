@@ -7,14 +7,14 @@ import Wire
 extension Datanode where Ring: ~Copyable {
     /// Asks the chain behind for what is received whole: a flush's prefix, and the seal behind the
     /// last frame.
-    mutating func askChain(_ stream: Int32) {
+    mutating func askChain(_ stream: StreamIndex) {
         guard writes.live(stream) != nil else { return }
         writes.at(stream).pointee.takeReachedFlush()
         forwardWholeSeal(stream)
     }
 
     /// Sends the first waiting frame, or the seal, when nothing is on its way.
-    mutating func forward(_ stream: Int32) {
+    mutating func forward(_ stream: StreamIndex) {
         guard let entry = writes.live(stream), entry.pointee.successor == .open,
             !entry.pointee.forwards.isSending
         else { return }
@@ -33,7 +33,9 @@ extension Datanode where Ring: ~Copyable {
 
     /// Sends a frame from the buffer it was received into. Header and payload of an unaligned one
     /// do not touch: two sends, a cost that only its writer pays.
-    private mutating func forwardFrame(_ index: Int32, _ stream: Int32, _ buffer: Int32) {
+    private mutating func forwardFrame(
+        _ index: ConnectionIndex, _ stream: StreamIndex, _ buffer: BufferIndex
+    ) {
         let entry = writes.at(stream)
         let frame = core.buffers[buffer]
         guard !entry.pointee.forwards.isHeaderSent else {
@@ -55,7 +57,7 @@ extension Datanode where Ring: ~Copyable {
             &core.buffers.payloads)
     }
 
-    private mutating func forwardSeal(_ index: Int32, _ stream: Int32) {
+    private mutating func forwardSeal(_ index: ConnectionIndex, _ stream: StreamIndex) {
         let entry = writes.at(stream)
         _ = entry.pointee.forwards.popFirst()
         var header = FrameHeader(.seal)
@@ -70,13 +72,15 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// A flush follows the bytes it is about, which the next node has or is being sent.
-    private mutating func nextFlush(_ stream: Int32) -> UInt64? {
+    private mutating func nextFlush(_ stream: StreamIndex) -> UInt64? {
         let entry = writes.at(stream)
         return entry.pointee.flush.nextToForward(
             sent: max(entry.pointee.forwards.forwarded, entry.pointee.join.behind.received))
     }
 
-    private mutating func forwardFlush(_ index: Int32, _ stream: Int32, _ end: UInt64) {
+    private mutating func forwardFlush(
+        _ index: ConnectionIndex, _ stream: StreamIndex, _ end: UInt64
+    ) {
         var header = FrameHeader(.flush)
         core.transport.number(&header, index)
         header.block = writes.at(stream).pointee.block
@@ -87,7 +91,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// A frame, or the header of an unaligned one, went to the next node.
-    mutating func forwarded(_ index: Int32, bytes: Int, _ buffer: Int32) {
+    mutating func forwarded(_ index: ConnectionIndex, bytes: Int, _ buffer: BufferIndex) {
         let stream = core.transport.at(index).role.stream
         guard stream >= 0 else { return releasePayload(buffer) }
         let entry = writes.at(stream)
@@ -106,7 +110,7 @@ extension Datanode where Ring: ~Copyable {
         proceed(stream)
     }
 
-    mutating func notForwarded(_ index: Int32, _ buffer: Int32) {
+    mutating func notForwarded(_ index: ConnectionIndex, _ buffer: BufferIndex) {
         let stream = core.transport.at(index).role.stream
         guard stream >= 0 else { return releasePayload(buffer) }
         let entry = writes.at(stream)
@@ -119,7 +123,7 @@ extension Datanode where Ring: ~Copyable {
     // MARK: What the successor says
 
     /// A header from the next node.
-    mutating func heardFromSuccessor(_ index: Int32) {
+    mutating func heardFromSuccessor(_ index: ConnectionIndex) {
         let connection = core.transport.at(index)
         let stream = connection.role.stream
         guard stream >= 0 else { return close(index) }
@@ -145,7 +149,7 @@ extension Datanode where Ring: ~Copyable {
         }
     }
 
-    private mutating func heard(_ stream: Int32, _ progress: Progress) -> Bool {
+    private mutating func heard(_ stream: StreamIndex, _ progress: Progress) -> Bool {
         let entry = writes.at(stream)
         // What it held from before this stream counts as forwarded too: it can have come only
         // through this node.
@@ -158,7 +162,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// A `sealed` or `error` payload is whole.
-    mutating func answered(_ index: Int32) {
+    mutating func answered(_ index: ConnectionIndex) {
         let connection = core.transport.at(index)
         let stream = connection.role.stream
         guard stream >= 0 else { return close(index) }
@@ -194,7 +198,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// Judges the next node's receipt by what it was asked for.
     private mutating func receiptOfChain(
-        _ stream: Int32, _ bytes: [UInt8]
+        _ stream: StreamIndex, _ bytes: [UInt8]
     ) throws(ReceiptDefect) -> Level {
         let entry = writes.at(stream)
         guard let keys = core.keys else { throw .unknownKey }
@@ -208,12 +212,12 @@ extension Datanode where Ring: ~Copyable {
     // MARK: Losing it
 
     /// Who answers at the next node's address has not shown that it is that node.
-    private mutating func successorUnproven(_ stream: Int32) {
+    private mutating func successorUnproven(_ stream: StreamIndex) {
         successorLost(stream, .unproven, Status.unproven.explanation)
     }
 
     /// The stream's chain behind this node is gone: the writer is told why, and by whom.
-    mutating func successorLost(_ stream: Int32, _ status: Status, _ text: String) {
+    mutating func successorLost(_ stream: StreamIndex, _ status: Status, _ text: String) {
         let entry = writes.at(stream)
         let place = entry.pointee.position + 1
         let node = entry.pointee.chain.nodes[place]
@@ -222,7 +226,7 @@ extension Datanode where Ring: ~Copyable {
         )
     }
 
-    mutating func successorLost(_ stream: Int32, _ status: Status, _ report: ErrorReport) {
+    mutating func successorLost(_ stream: StreamIndex, _ status: Status, _ report: ErrorReport) {
         let upstream = writes.at(stream).pointee.upstream
         dropSuccessor(stream)
         if upstream >= 0 { fail(upstream, status, report) }
@@ -230,7 +234,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// Gives back the holds of frames that wait to be forwarded; one that is being sent comes back
     /// by itself.
-    mutating func clearForwards(_ stream: Int32) {
+    mutating func clearForwards(_ stream: StreamIndex) {
         let entry = writes.at(stream)
         let isSending = entry.pointee.forwards.isSending
         var isFirst = true
@@ -247,7 +251,7 @@ extension Datanode where Ring: ~Copyable {
     // MARK: Its deadline
 
     /// The next node owes progress from the moment something is under way to it.
-    mutating func watch(_ stream: Int32) {
+    mutating func watch(_ stream: StreamIndex) {
         let entry = writes.at(stream)
         guard !entry.pointee.isWatched, entry.pointee.downstream >= 0 else { return }
         entry.pointee.isWatched = true
@@ -255,7 +259,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// It moved: the deadline begins again while it owes more, and rests when it owes nothing.
-    private mutating func rewatch(_ stream: Int32) {
+    private mutating func rewatch(_ stream: StreamIndex) {
         let entry = writes.at(stream)
         guard entry.pointee.downstream >= 0 else { return }
         let owesData =

@@ -8,7 +8,7 @@ import Wire
 // more on connecting than on their bytes.
 extension Datanode where Ring: ~Copyable {
     /// Connects to the next node of the stream's chain, with the credentials that `writer` brought.
-    mutating func dial(_ stream: Int32, for writer: Int32) {
+    mutating func dial(_ stream: StreamIndex, for writer: StreamIndex) {
         let entry = writes.at(stream)
         let next = entry.pointee.chain.nodes[entry.pointee.position + 1]
         entry.pointee.successor = .connecting
@@ -32,7 +32,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// The stream's connection to the next node is there.
-    mutating func successorOpened(_ index: Int32) {
+    mutating func successorOpened(_ index: ConnectionIndex) {
         let stream = core.transport.at(index).role.stream
         writes.at(stream).pointee.successor = .open
         beginHeader(index)
@@ -42,7 +42,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// Lets go of the connection to the next node and of what was to be sent there. One that owes
     /// nothing in either direction is parked.
-    mutating func dropSuccessor(_ stream: Int32) {
+    mutating func dropSuccessor(_ stream: StreamIndex) {
         let entry = writes.at(stream)
         let index = entry.pointee.downstream
         guard index >= 0 else { return clearForwards(stream) }
@@ -53,7 +53,7 @@ extension Datanode where Ring: ~Copyable {
         if isAtRest { park(index) } else { close(index) }
     }
 
-    private mutating func isAtRest(_ stream: Int32, _ index: Int32) -> Bool {
+    private mutating func isAtRest(_ stream: StreamIndex, _ index: ConnectionIndex) -> Bool {
         let entry = writes.at(stream)
         let connection = core.transport.at(index)
         return entry.pointee.seal.isWanted && entry.pointee.seal.behind != nil
@@ -62,7 +62,7 @@ extension Datanode where Ring: ~Copyable {
             && connection.isBetweenFrames && !core.isStopping
     }
 
-    private mutating func park(_ index: Int32) {
+    private mutating func park(_ index: ConnectionIndex) {
         if core.transport.parkedCount == Budget.parked, let oldest = core.transport.oldestParked {
             close(oldest)
         }
@@ -71,7 +71,9 @@ extension Datanode where Ring: ~Copyable {
         core.transport.awaitReceiving(index, within: core.settings.idleTimeout / 3)
     }
 
-    private mutating func reuse(_ index: Int32, for stream: Int32, of writer: Int32) {
+    private mutating func reuse(
+        _ index: ConnectionIndex, for stream: StreamIndex, of writer: StreamIndex
+    ) {
         let entry = writes.at(stream)
         core.transport.at(index).role.stream = stream
         entry.pointee.downstream = index
@@ -84,7 +86,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// Makes the frame that opens the stream at the next node, in that connection's own memory: the
     /// writer's frame with the same credentials, and a challenge of our own.
-    private mutating func passCredentials(of writer: Int32, to index: Int32) {
+    private mutating func passCredentials(of writer: StreamIndex, to index: ConnectionIndex) {
         var header = core.transport.at(writer).header
         header.flags.remove(.more)
         core.transport.number(&header, index)

@@ -1,4 +1,5 @@
 import Reactor
+import Transport
 import Wire
 
 // Several reactors in one datanode: connections move to the reactor that has their block, once a
@@ -13,7 +14,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// Hands a connection whose `write` or `read` is whole to the reactor that has the block.
     /// `false`: the block is this reactor's.
-    mutating func handOver(_ index: Int32, _ header: FrameHeader) -> Bool {
+    mutating func handOver(_ index: ConnectionIndex, _ header: FrameHeader) -> Bool {
         guard !core.share.isWhole else { return false }
         let owner = core.share.owner(of: header.block)
         guard owner != core.share.number else { return false }
@@ -40,7 +41,9 @@ extension Datanode where Ring: ~Copyable {
         return true
     }
 
-    private mutating func refuseMove(_ index: Int32, _ header: FrameHeader, _ status: Status) {
+    private mutating func refuseMove(
+        _ index: ConnectionIndex, _ header: FrameHeader, _ status: Status
+    ) {
         core.beginStream(index, header, key: nil)
         fail(index, status)
     }

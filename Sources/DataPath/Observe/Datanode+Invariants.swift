@@ -1,3 +1,4 @@
+import Transport
 import Wire
 
 /// What holds between two events, whatever they are. Debug builds and simulations check it after
@@ -21,7 +22,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// A connection and what it carries know each other.
-    private mutating func checkLinks(ofConnection index: Int32) {
+    private mutating func checkLinks(ofConnection index: ConnectionIndex) {
         let connection = core.transport.at(index)
         let role = connection.role
         role.checkInvariants()
@@ -39,7 +40,7 @@ extension Datanode where Ring: ~Copyable {
         }
     }
 
-    private mutating func checkLinks(ofStream stream: Int32) {
+    private mutating func checkLinks(ofStream stream: StreamIndex) {
         let entry = writes.at(stream)
         let (upstream, downstream) = (entry.pointee.upstream, entry.pointee.downstream)
         if upstream >= 0 { precondition(core.transport.at(upstream).role.stream == stream) }

@@ -1,11 +1,12 @@
 import Reactor
+import Transport
 import Wire
 
 // Step 3 of the write path: every data frame finds its place, or is refused, by `FrameVerdict`.
 extension Datanode where Ring: ~Copyable {
     /// A whole data frame. The buffer's one hold is the receiver's, and is passed on or given back
     /// here.
-    mutating func place(_ index: Int32, _ header: FrameHeader, _ buffer: Int32) {
+    mutating func place(_ index: ConnectionIndex, _ header: FrameHeader, _ buffer: BufferIndex) {
         let stream = core.transport.at(index).role.stream
         // Its stream was answered while it arrived.
         guard stream >= 0 else { return releasePayload(buffer) }
@@ -25,7 +26,8 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// Gives a frame's buffer back, and fails its stream if the status says so.
-    private mutating func refuse(_ index: Int32, _ buffer: Int32, _ status: Status) {
+    private mutating func refuse(_ index: ConnectionIndex, _ buffer: BufferIndex, _ status: Status)
+    {
         releasePayload(buffer)
         if status != .ok { fail(index, status) }
     }
@@ -34,7 +36,9 @@ extension Datanode where Ring: ~Copyable {
 
     /// A frame below the HWM is acked again when it brings the bytes that are there, and fails the
     /// stream when not.
-    private mutating func compareDuplicate(_ index: Int32, _ stream: Int32, _ buffer: Int32) {
+    private mutating func compareDuplicate(
+        _ index: ConnectionIndex, _ stream: StreamIndex, _ buffer: BufferIndex
+    ) {
         switch writes.compare(stream, buffer, &core) {
         case .same:
             duplicateConfirmed(stream, buffer)
@@ -47,7 +51,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// The successor may lack what this node has: a duplicate travels on.
-    private mutating func duplicateConfirmed(_ stream: Int32, _ buffer: Int32) {
+    private mutating func duplicateConfirmed(_ stream: StreamIndex, _ buffer: BufferIndex) {
         let entry = writes.at(stream)
         entry.pointee.join.owe()
         if entry.pointee.successor != .none {
@@ -57,11 +61,11 @@ extension Datanode where Ring: ~Copyable {
         }
     }
 
-    mutating func compareOnDevice(_ stream: Int32) {
+    mutating func compareOnDevice(_ stream: StreamIndex) {
         if let status = writes.compareOnDevice(stream, &core) { compared(stream, status) }
     }
 
-    mutating func readBack(_ stream: Int32, _ event: Event) {
+    mutating func readBack(_ stream: StreamIndex, _ event: Event) {
         switch writes.readBack(stream, event, &core) {
         case .goesOn: break
         case .stale(let isLive): isLive ? proceed(stream) : endIfSettled(stream)
@@ -69,7 +73,7 @@ extension Datanode where Ring: ~Copyable {
         }
     }
 
-    private mutating func compared(_ stream: Int32, _ status: Status) {
+    private mutating func compared(_ stream: StreamIndex, _ status: Status) {
         guard let buffer = writes.takeComparing(stream) else {
             preconditionFailure("what was compared is there")
         }
@@ -85,7 +89,7 @@ extension Datanode where Ring: ~Copyable {
         if upstream >= 0 { fail(upstream, status) }
     }
 
-    private mutating func resumeAfterComparison(_ index: Int32) {
+    private mutating func resumeAfterComparison(_ index: ConnectionIndex) {
         let connection = core.transport.at(index)
         guard connection.isOpen, connection.role.waiting == .answer else { return }
         connection.role.waiting = .nothing

@@ -6,7 +6,7 @@ import Wire
 extension WritePath where Ring: ~Copyable {
     /// Where a data frame belongs.
     mutating func verdict(
-        on header: FrameHeader, in stream: Int32, _ core: inout Core<Ring>
+        on header: FrameHeader, in stream: StreamIndex, _ core: inout Core<Ring>
     ) -> FrameVerdict {
         let entry = at(stream)
         let verdict = FrameVerdict.of(
@@ -24,7 +24,7 @@ extension WritePath where Ring: ~Copyable {
     /// Every piece against its checksum, in the buffer where the device and the successor will take
     /// it from.
     mutating func hasGoodPieces(
-        _ header: FrameHeader, _ buffer: Int32, _ core: inout Core<Ring>
+        _ header: FrameHeader, _ buffer: BufferIndex, _ core: inout Core<Ring>
     ) -> Bool {
         var memory = UnsafeRawPointer(core.buffers.payload(header, in: buffer))
         var start = header.offset
@@ -40,7 +40,7 @@ extension WritePath where Ring: ~Copyable {
     }
 
     /// A frame at the HWM takes its place, and those behind it whose gap it fills.
-    mutating func advance(_ stream: Int32, _ buffer: Int32, _ core: inout Core<Ring>) {
+    mutating func advance(_ stream: StreamIndex, _ buffer: BufferIndex, _ core: inout Core<Ring>) {
         append(stream, buffer, &core)
         let entry = at(stream)
         var position = 0
@@ -56,7 +56,9 @@ extension WritePath where Ring: ~Copyable {
     }
 
     /// The frame begins at the HWM: from here on it is held by its device write and by its forward.
-    private mutating func append(_ stream: Int32, _ buffer: Int32, _ core: inout Core<Ring>) {
+    private mutating func append(
+        _ stream: StreamIndex, _ buffer: BufferIndex, _ core: inout Core<Ring>
+    ) {
         let entry = at(stream)
         let header = core.buffers[buffer].header
         fillPages(stream, buffer, &core)
@@ -75,7 +77,9 @@ extension WritePath where Ring: ~Copyable {
     /// The device takes whole pages. A frame that begins or ends inside one borrows the bytes
     /// before it from the stream's tail, and leaves its own last page there for the next: the only
     /// payload that is ever copied.
-    private mutating func fillPages(_ stream: Int32, _ buffer: Int32, _ core: inout Core<Ring>) {
+    private mutating func fillPages(
+        _ stream: StreamIndex, _ buffer: BufferIndex, _ core: inout Core<Ring>
+    ) {
         let frame = core.buffers[buffer]
         let page = core.buffers.page(of: buffer)
         let entry = at(stream)
@@ -98,7 +102,9 @@ extension WritePath where Ring: ~Copyable {
     /// is dropped, other bytes at its offset are a conflict, another cut straddles.
     /// - Returns: `nil` when it is kept; otherwise its buffer is given back, and the stream fails
     ///   unless the status is `ok`.
-    mutating func hold(_ stream: Int32, _ buffer: Int32, _ core: inout Core<Ring>) -> Status? {
+    mutating func hold(_ stream: StreamIndex, _ buffer: BufferIndex, _ core: inout Core<Ring>)
+        -> Status?
+    {
         let entry = at(stream)
         let header = core.buffers[buffer].header
         for position in 0..<entry.pointee.held.count {
@@ -117,7 +123,7 @@ extension WritePath where Ring: ~Copyable {
     }
 
     private mutating func overlapsHeld(
-        _ stream: Int32, _ header: FrameHeader, _ core: inout Core<Ring>
+        _ stream: StreamIndex, _ header: FrameHeader, _ core: inout Core<Ring>
     ) -> Bool {
         let entry = at(stream)
         for position in 0..<entry.pointee.held.count
@@ -125,13 +131,13 @@ extension WritePath where Ring: ~Copyable {
         return false
     }
 
-    private mutating func takeHeld(_ stream: Int32, _ position: Int) -> Int32 {
+    private mutating func takeHeld(_ stream: StreamIndex, _ position: Int) -> BufferIndex {
         heldFrames -= 1
         return at(stream).pointee.held.remove(at: position)
     }
 
     /// Takes back a frame whose gap will not fill.
-    mutating func dropHeld(_ stream: Int32) -> Int32? {
+    mutating func dropHeld(_ stream: StreamIndex) -> BufferIndex? {
         at(stream).pointee.held.count > 0 ? takeHeld(stream, 0) : nil
     }
 
@@ -139,7 +145,7 @@ extension WritePath where Ring: ~Copyable {
 
     /// Compares a frame below the HWM with what is known of the block's bytes.
     mutating func compare(
-        _ stream: Int32, _ buffer: Int32, _ core: inout Core<Ring>
+        _ stream: StreamIndex, _ buffer: BufferIndex, _ core: inout Core<Ring>
     ) -> ChunkTable.Comparison {
         let entry = at(stream)
         let header = core.buffers[buffer].header
@@ -154,7 +160,7 @@ extension WritePath where Ring: ~Copyable {
 
     /// Starts the read-back of a duplicate as soon as its bytes are on the device.
     /// - Returns: why it cannot be compared, if it cannot.
-    mutating func compareOnDevice(_ stream: Int32, _ core: inout Core<Ring>) -> Status? {
+    mutating func compareOnDevice(_ stream: StreamIndex, _ core: inout Core<Ring>) -> Status? {
         guard let entry = live(stream) else { return nil }
         guard let buffer = entry.pointee.comparing, entry.pointee.comparison == nil,
             entry.pointee.file.isOpen
@@ -169,7 +175,9 @@ extension WritePath where Ring: ~Copyable {
         return nil
     }
 
-    private mutating func readBack(_ stream: Int32, _ copy: Int32, _ core: inout Core<Ring>) {
+    private mutating func readBack(
+        _ stream: StreamIndex, _ copy: BufferIndex, _ core: inout Core<Ring>
+    ) {
         let memory = core.buffers.page(of: copy)
         start(
             .readBack, stream, buffer: copy,
@@ -187,7 +195,7 @@ extension WritePath where Ring: ~Copyable {
     }
 
     mutating func readBack(
-        _ stream: Int32, _ event: Event, _ core: inout Core<Ring>
+        _ stream: StreamIndex, _ event: Event, _ core: inout Core<Ring>
     ) -> ReadBack {
         let entry = at(stream)
         let copy = event.operation.buffer
@@ -214,7 +222,7 @@ extension WritePath where Ring: ~Copyable {
     }
 
     private mutating func isSame(
-        _ original: Int32, _ copy: Int32, _ core: inout Core<Ring>
+        _ original: BufferIndex, _ copy: BufferIndex, _ core: inout Core<Ring>
     ) -> Bool {
         let frame = core.buffers[original]
         return memcmp(
@@ -224,7 +232,7 @@ extension WritePath where Ring: ~Copyable {
     }
 
     /// Takes back a duplicate that is not to be compared any more, or was.
-    mutating func takeComparing(_ stream: Int32) -> Int32? {
+    mutating func takeComparing(_ stream: StreamIndex) -> BufferIndex? {
         let entry = at(stream)
         guard let buffer = entry.pointee.comparing else { return nil }
         entry.pointee.comparing = nil

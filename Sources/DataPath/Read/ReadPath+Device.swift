@@ -5,7 +5,7 @@ import Wire
 
 // The read path's second and third step: what the block's file says of itself, and its bytes.
 extension ReadPath where Ring: ~Copyable {
-    mutating func open(_ reader: Int32, _ core: inout Core<Ring>) {
+    mutating func open(_ reader: ReaderIndex, _ core: inout Core<Ring>) {
         let entry = readers.at(reader)
         let device = core.blocks.devices[entry.pointee.device]
         let name = Device.name(of: entry.pointee.block)
@@ -19,7 +19,7 @@ extension ReadPath where Ring: ~Copyable {
     }
 
     mutating func opened(
-        _ reader: Int32, _ outcome: Outcome, _ core: inout Core<Ring>
+        _ reader: ReaderIndex, _ outcome: Outcome, _ core: inout Core<Ring>
     ) -> Wish? {
         let entry = readers.at(reader)
         if case .done(let number) = outcome { entry.pointee.descriptor = .fixed(number) }
@@ -38,7 +38,7 @@ extension ReadPath where Ring: ~Copyable {
     // MARK: 2. Checksums
 
     /// Reads both header copies, and the table when the block has one.
-    mutating func loadMetadata(_ reader: Int32, _ core: inout Core<Ring>) {
+    mutating func loadMetadata(_ reader: ReaderIndex, _ core: inout Core<Ring>) {
         let entry = readers.at(reader)
         guard !entry.pointee.isEnding, !entry.pointee.isLoaded, entry.pointee.metadata == nil,
             !entry.pointee.descriptor.isNone
@@ -52,7 +52,7 @@ extension ReadPath where Ring: ~Copyable {
     }
 
     private mutating func readMetadata(
-        _ reader: Int32, _ kind: OperationKind, _ core: inout Core<Ring>
+        _ reader: ReaderIndex, _ kind: OperationKind, _ core: inout Core<Ring>
     ) {
         let entry = readers.at(reader)
         let memory = metadata(of: reader, &core)
@@ -62,7 +62,7 @@ extension ReadPath where Ring: ~Copyable {
     }
 
     private mutating func metadata(
-        of reader: Int32, _ core: inout Core<Ring>
+        of reader: ReaderIndex, _ core: inout Core<Ring>
     ) -> UnsafeMutableRawPointer {
         guard let buffer = readers.at(reader).pointee.metadata else {
             preconditionFailure("header and table are read into a buffer")
@@ -70,14 +70,14 @@ extension ReadPath where Ring: ~Copyable {
         return core.buffers.metadata(buffer)
     }
 
-    mutating func giveBackMetadata(_ reader: Int32, _ core: inout Core<Ring>) {
+    mutating func giveBackMetadata(_ reader: ReaderIndex, _ core: inout Core<Ring>) {
         let entry = readers.at(reader)
         if let buffer = entry.pointee.metadata { core.buffers.releaseMetadata(buffer) }
         entry.pointee.metadata = nil
     }
 
     mutating func didReadMetadata(
-        _ reader: Int32, _ kind: OperationKind, _ event: Event, _ core: inout Core<Ring>
+        _ reader: ReaderIndex, _ kind: OperationKind, _ event: Event, _ core: inout Core<Ring>
     ) -> Wish? {
         let entry = readers.at(reader)
         guard settle(reader, &core) else { return nil }
@@ -94,7 +94,7 @@ extension ReadPath where Ring: ~Copyable {
     }
 
     private mutating func headerRead(
-        _ reader: Int32, _ memory: UnsafeMutableRawPointer, _ core: inout Core<Ring>
+        _ reader: ReaderIndex, _ memory: UnsafeMutableRawPointer, _ core: inout Core<Ring>
     ) -> Wish? {
         let entry = readers.at(reader)
         let block = entry.pointee.block
@@ -137,7 +137,7 @@ extension ReadPath where Ring: ~Copyable {
     }
 
     private mutating func tableRead(
-        _ reader: Int32, _ memory: UnsafeMutableRawPointer, _ core: inout Core<Ring>
+        _ reader: ReaderIndex, _ memory: UnsafeMutableRawPointer, _ core: inout Core<Ring>
     ) -> Wish? {
         guard let header = readers.at(reader).pointee.header,
             CRC32C.of(memory, count: Int(header.tableCount) * 4) == header.tableChecksum
@@ -148,7 +148,7 @@ extension ReadPath where Ring: ~Copyable {
 
     /// Keeps the checksums of the range and begins to read.
     private mutating func plan(
-        _ reader: Int32, _ checksums: UnsafeMutableRawPointer, _ core: inout Core<Ring>
+        _ reader: ReaderIndex, _ checksums: UnsafeMutableRawPointer, _ core: inout Core<Ring>
     ) {
         let entry = readers.at(reader)
         entry.pointee.keep(checksums)
@@ -159,7 +159,7 @@ extension ReadPath where Ring: ~Copyable {
     // MARK: 3. Bytes
 
     /// Keeps the device ahead of the socket, up to the window.
-    mutating func readAhead(_ reader: Int32, _ core: inout Core<Ring>) {
+    mutating func readAhead(_ reader: ReaderIndex, _ core: inout Core<Ring>) {
         let entry = readers.at(reader)
         guard entry.pointee.isLoaded, !entry.pointee.isEnding else { return }
         // What is cut goes on when the socket has taken the piece of it.
@@ -188,7 +188,7 @@ extension ReadPath where Ring: ~Copyable {
         }
     }
 
-    private mutating func awaitBuffer(_ reader: Int32, _ core: inout Core<Ring>) {
+    private mutating func awaitBuffer(_ reader: ReaderIndex, _ core: inout Core<Ring>) {
         if core.buffers.enqueue(.reader(reader)) { core.counters.bufferWaits &+= 1 }
         guard readers.at(reader).pointee.count == 0 else { return }
         readers.starve(reader)
@@ -196,7 +196,7 @@ extension ReadPath where Ring: ~Copyable {
     }
 
     private mutating func readData(
-        _ reader: Int32, _ buffer: Int32, _ core: inout Core<Ring>
+        _ reader: ReaderIndex, _ buffer: BufferIndex, _ core: inout Core<Ring>
     ) {
         let memory = core.buffers.page(of: buffer)
         start(
@@ -206,7 +206,7 @@ extension ReadPath where Ring: ~Copyable {
     }
 
     mutating func didReadData(
-        _ reader: Int32, _ event: Event, _ core: inout Core<Ring>
+        _ reader: ReaderIndex, _ event: Event, _ core: inout Core<Ring>
     ) -> Wish? {
         let buffer = event.operation.buffer
         let isDropped = core.buffers[buffer].isDropped

@@ -6,7 +6,7 @@ import Wire
 extension ReadPath where Ring: ~Copyable {
     /// 4. Sends the first frame of the window when its bytes are there: header and payload in one
     /// send.
-    mutating func send(_ reader: Int32, _ core: inout Core<Ring>) {
+    mutating func send(_ reader: ReaderIndex, _ core: inout Core<Ring>) {
         let entry = readers.at(reader)
         guard !entry.pointee.isSending, entry.pointee.count > 0, !entry.pointee.isEnding else {
             return
@@ -30,7 +30,7 @@ extension ReadPath where Ring: ~Copyable {
     }
 
     private mutating func fillHeader(
-        _ reader: Int32, _ buffer: Int32, _ core: inout Core<Ring>
+        _ reader: ReaderIndex, _ buffer: BufferIndex, _ core: inout Core<Ring>
     ) {
         let entry = readers.at(reader)
         let connection = core.transport.at(entry.pointee.connection)
@@ -48,7 +48,8 @@ extension ReadPath where Ring: ~Copyable {
 
     /// A frame went out, or `bytes` of it: its send failed, or was recalled.
     mutating func sent(
-        _ index: Int32, bytes: Int, _ buffer: Int32, isWhole: Bool, _ core: inout Core<Ring>
+        _ index: ConnectionIndex, bytes: Int, _ buffer: BufferIndex, isWhole: Bool,
+        _ core: inout Core<Ring>
     ) -> Wish? {
         let connection = core.transport.at(index)
         if isWhole { connection.role.isInsideFrame = false }
@@ -84,7 +85,7 @@ extension ReadPath where Ring: ~Copyable {
 
     /// Goes on behind a frame that is sent.
     private mutating func goOn(
-        _ reader: Int32, isLast: Bool, _ core: inout Core<Ring>
+        _ reader: ReaderIndex, isLast: Bool, _ core: inout Core<Ring>
     ) -> Wish? {
         let entry = readers.at(reader)
         entry.pointee.cut = nil
@@ -127,7 +128,7 @@ extension ReadPath where Ring: ~Copyable {
 
     /// Ends one read that took nothing for too long.
     /// - Returns: its connection, which closes.
-    mutating func endStalled(_ core: inout Core<Ring>) -> Int32? {
+    mutating func endStalled(_ core: inout Core<Ring>) -> ConnectionIndex? {
         guard let reader = readers.stalled(core.settings.budget, now: core.reactor.now) else {
             return nil
         }
@@ -140,7 +141,7 @@ extension ReadPath where Ring: ~Copyable {
     /// The kernel has let go of a frame that is sent in part: its next bytes move to the
     /// connection's memory, and every buffer of the read goes back.
     private mutating func cutFrame(
-        _ reader: Int32, _ buffer: Int32, _ core: inout Core<Ring>
+        _ reader: ReaderIndex, _ buffer: BufferIndex, _ core: inout Core<Ring>
     ) {
         let entry = readers.at(reader)
         let index = entry.pointee.connection
@@ -162,7 +163,7 @@ extension ReadPath where Ring: ~Copyable {
         sendPiece(reader, &core)
     }
 
-    private mutating func sendPiece(_ reader: Int32, _ core: inout Core<Ring>) {
+    private mutating func sendPiece(_ reader: ReaderIndex, _ core: inout Core<Ring>) {
         let entry = readers.at(reader)
         let index = entry.pointee.connection
         readers.beginSending(reader, now: core.reactor.now)
@@ -173,7 +174,7 @@ extension ReadPath where Ring: ~Copyable {
     }
 
     /// The socket has taken a piece of a frame that was cut.
-    mutating func sentPiece(_ index: Int32, _ core: inout Core<Ring>) -> Wish? {
+    mutating func sentPiece(_ index: ConnectionIndex, _ core: inout Core<Ring>) -> Wish? {
         let reader = core.transport.at(index).role.reader
         // It failed inside a frame: no error can follow.
         guard reader >= 0 else { return .close(index) }

@@ -1,4 +1,5 @@
 import Reactor
+import Transport
 import Wire
 
 /// The reads of a reactor: admit (1), find the block's checksums (2), read ahead from the device
@@ -12,26 +13,28 @@ struct ReadPath<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// What a read wants of its connection that is not for a read to do.
     enum Wish {
         /// The read failed, and has let go of the connection: its peer is to hear why.
-        case fail(Int32, Status, String? = nil)
+        case fail(ConnectionIndex, Status, String? = nil)
         /// It ends without a word.
-        case close(Int32)
+        case close(ConnectionIndex)
         /// Its peer is gone.
-        case ended(Int32)
+        case ended(ConnectionIndex)
         /// The read is answered: the next frame may be taken up.
-        case resume(Int32)
+        case resume(ConnectionIndex)
         /// An error that waited for a frame to be out is to be sent.
-        case answer(Int32)
+        case answer(ConnectionIndex)
     }
 
     var count: Int { readers.count }
 
-    func connection(of reader: Int32) -> Int32 { readers.at(reader).pointee.connection }
+    func connection(of reader: ReaderIndex) -> ConnectionIndex {
+        readers.at(reader).pointee.connection
+    }
 
     // MARK: 1. Admit
 
     /// A `read` frame with its credentials.
     mutating func admit(
-        _ index: Int32, _ header: FrameHeader, _ core: inout Core<Ring>
+        _ index: ConnectionIndex, _ header: FrameHeader, _ core: inout Core<Ring>
     ) -> Wish? {
         switch core.judge(index, header, mode: .read) {
         case .failure(let refused):
@@ -87,7 +90,8 @@ struct ReadPath<Ring: RingBackend & ~Copyable>: ~Copyable {
     }
 
     private mutating func begin(
-        _ index: Int32, _ header: FrameHeader, _ record: BlockRecord, _ core: inout Core<Ring>
+        _ index: ConnectionIndex, _ header: FrameHeader, _ record: BlockRecord,
+        _ core: inout Core<Ring>
     ) -> Wish? {
         var stream = ReadStream(
             block: header.block, epoch: header.epoch, device: record.device, connection: index,
@@ -106,14 +110,14 @@ struct ReadPath<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// A read met what cannot be: the block is condemned, on this node's own finding.
     mutating func failCorrupt(
-        _ reader: Int32, _ finding: ScrubFinding, _ core: inout Core<Ring>
+        _ reader: ReaderIndex, _ finding: ScrubFinding, _ core: inout Core<Ring>
     ) -> Wish {
         condemn(reader, finding, &core)
         return fail(reader, .corrupt, &core)
     }
 
     /// There is no file. Unless the block was deleted meanwhile, this copy is lost.
-    mutating func failMissing(_ reader: Int32, _ core: inout Core<Ring>) -> Wish {
+    mutating func failMissing(_ reader: ReaderIndex, _ core: inout Core<Ring>) -> Wish {
         let block = readers.at(reader).pointee.block
         guard core.blocks[block] != nil, !core.blocks.isDying(block) else {
             return fail(reader, .notFound, &core)
@@ -124,7 +128,7 @@ struct ReadPath<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// The device cannot read the block: another copy is to be read, and this one is not asked for
     /// again, though a second try may succeed.
     mutating func failUnreadable(
-        _ reader: Int32, _ outcome: Outcome, _ core: inout Core<Ring>
+        _ reader: ReaderIndex, _ outcome: Outcome, _ core: inout Core<Ring>
     ) -> Wish {
         guard let finding = ScrubFinding(unreadable: outcome) else {
             return fail(reader, .busy, &core)
@@ -134,14 +138,14 @@ struct ReadPath<Ring: RingBackend & ~Copyable>: ~Copyable {
     }
 
     private func condemn(
-        _ reader: Int32, _ finding: ScrubFinding, _ core: inout Core<Ring>
+        _ reader: ReaderIndex, _ finding: ScrubFinding, _ core: inout Core<Ring>
     ) {
         let entry = readers.at(reader)
         guard core.blocks[entry.pointee.block]?.epoch == entry.pointee.epoch else { return }
         core.condemn(entry.pointee.block, finding)
     }
 
-    mutating func fail(_ reader: Int32, _ status: Status, _ core: inout Core<Ring>) -> Wish {
+    mutating func fail(_ reader: ReaderIndex, _ status: Status, _ core: inout Core<Ring>) -> Wish {
         let entry = readers.at(reader)
         let index = entry.pointee.connection
         // Inside a frame there is no place for an error.
@@ -153,7 +157,7 @@ struct ReadPath<Ring: RingBackend & ~Copyable>: ~Copyable {
     // MARK: Ending
 
     /// Parts a connection from its read, if it carries one.
-    mutating func letGo(of index: Int32, _ core: inout Core<Ring>) {
+    mutating func letGo(of index: ConnectionIndex, _ core: inout Core<Ring>) {
         let connection = core.transport.at(index)
         let reader = connection.role.reader
         guard reader >= 0 else { return }
@@ -164,7 +168,7 @@ struct ReadPath<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// Gives everything back that the kernel does not hold; the rest comes back with its
     /// completions.
-    private mutating func end(_ reader: Int32, _ core: inout Core<Ring>) {
+    private mutating func end(_ reader: ReaderIndex, _ core: inout Core<Ring>) {
         guard readers.end(reader) else { return }
         let entry = readers.at(reader)
         var isFirst = true
@@ -177,7 +181,7 @@ struct ReadPath<Ring: RingBackend & ~Copyable>: ~Copyable {
         endIfSettled(reader, &core)
     }
 
-    private mutating func endIfSettled(_ reader: Int32, _ core: inout Core<Ring>) {
+    private mutating func endIfSettled(_ reader: ReaderIndex, _ core: inout Core<Ring>) {
         let entry = readers.at(reader)
         guard entry.pointee.isEnding, entry.pointee.pending == 0, !entry.pointee.isClosing else {
             return
@@ -188,17 +192,17 @@ struct ReadPath<Ring: RingBackend & ~Copyable>: ~Copyable {
         start(.closeReader, reader, .close(entry.pointee.descriptor), &core)
     }
 
-    mutating func closed(_ reader: Int32) { readers.remove(reader) }
+    mutating func closed(_ reader: ReaderIndex) { readers.remove(reader) }
 
     // MARK: Waiting
 
     /// There is a payload buffer for who waited, if it is still here.
-    mutating func hasBuffer(_ reader: Int32, _ core: inout Core<Ring>) {
+    mutating func hasBuffer(_ reader: ReaderIndex, _ core: inout Core<Ring>) {
         if readers.isUsed(reader) { readAhead(reader, &core) }
     }
 
     /// As above, a metadata buffer.
-    mutating func hasMetadata(_ reader: Int32, _ core: inout Core<Ring>) {
+    mutating func hasMetadata(_ reader: ReaderIndex, _ core: inout Core<Ring>) {
         if readers.isUsed(reader) { loadMetadata(reader, &core) }
     }
 
@@ -208,7 +212,7 @@ struct ReadPath<Ring: RingBackend & ~Copyable>: ~Copyable {
     // MARK: Operations
 
     mutating func start(
-        _ kind: OperationKind, _ reader: Int32, buffer: Int32 = -1, _ request: Request,
+        _ kind: OperationKind, _ reader: ReaderIndex, buffer: BufferIndex = -1, _ request: Request,
         _ core: inout Core<Ring>
     ) {
         readers.at(reader).pointee.pending += 1
@@ -218,7 +222,7 @@ struct ReadPath<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// An operation of a reader completed. `false`: the reader is ending and only waits for its
     /// operations.
-    mutating func settle(_ reader: Int32, _ core: inout Core<Ring>) -> Bool {
+    mutating func settle(_ reader: ReaderIndex, _ core: inout Core<Ring>) -> Bool {
         let entry = readers.at(reader)
         entry.pointee.pending -= 1
         guard entry.pointee.isEnding else { return true }

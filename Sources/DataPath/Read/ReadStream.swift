@@ -1,5 +1,9 @@
 import Reactor
+import Transport
 import Wire
+
+/// A read stream, by its place in the slab of them.
+typealias ReaderIndex = Int32
 
 /// One range of a sealed block, or of a durable prefix, on its way to a reader: device reads run
 /// ahead of the sends.
@@ -7,7 +11,7 @@ struct ReadStream: ~Copyable {
     let block: BlockID
     let epoch: Epoch
     let device: Int
-    var connection: Int32
+    var connection: ConnectionIndex
     let offset: UInt64
     let length: UInt64
 
@@ -22,14 +26,14 @@ struct ReadStream: ~Copyable {
     var checksums: [UInt32] = []
     var firstChunk = 0
     /// The buffer that header and table are read into.
-    var metadata: Int32?
+    var metadata: BufferIndex?
     var metadataTransfer = PageTransfer.headers
     /// The header copy whose checksums count, when they are in a table.
     var header: BlockHeader?
     var isLoaded = false
 
     /// Buffers in the order of their offsets; the first is sent when its bytes are there.
-    var queue = InlineArray<64, Int32>(repeating: -1)
+    var queue = InlineArray<64, BufferIndex>(repeating: -1)
     var head = 0
     var count = 0
     var sent = 0
@@ -49,7 +53,7 @@ struct ReadStream: ~Copyable {
     var pieceSent = 0
 
     init(
-        block: BlockID, epoch: Epoch, device: Int, connection: Int32, offset: UInt64,
+        block: BlockID, epoch: Epoch, device: Int, connection: ConnectionIndex, offset: UInt64,
         length: UInt64
     ) {
         self.block = block
@@ -109,20 +113,20 @@ struct ReadStream: ~Copyable {
         return min(UInt64(most), end - next)
     }
 
-    var first: Int32 {
+    var first: BufferIndex {
         @inline(__always) get { queue[head] }
     }
-    var second: Int32 {
+    var second: BufferIndex {
         @inline(__always) get { queue[(head + 1) % 64] }
     }
 
-    mutating func append(_ buffer: Int32) {
+    mutating func append(_ buffer: BufferIndex) {
         precondition(count < 64, "a read's frames are bounded below the queue's size")
         queue[(head + count) % 64] = buffer
         count += 1
     }
 
-    mutating func popFirst() -> Int32 {
+    mutating func popFirst() -> BufferIndex {
         let buffer = queue[head]
         head = (head + 1) % 64
         count -= 1

@@ -24,9 +24,9 @@ struct Readers: ~Copyable {
     var count: Int { table.count }
 
     @inline(__always)
-    func at(_ reader: Int32) -> UnsafeMutablePointer<ReadStream> { table.at(reader) }
+    func at(_ reader: ReaderIndex) -> UnsafeMutablePointer<ReadStream> { table.at(reader) }
 
-    func isUsed(_ reader: Int32) -> Bool { table.isUsed(reader) }
+    func isUsed(_ reader: ReaderIndex) -> Bool { table.isUsed(reader) }
 
     /// Whether somebody reads the block, or lets go of it.
     func isReading(_ block: BlockID) -> Bool {
@@ -38,11 +38,11 @@ struct Readers: ~Copyable {
         return false
     }
 
-    mutating func insert(_ stream: consuming ReadStream) -> Int32? { table.insert(stream) }
+    mutating func insert(_ stream: consuming ReadStream) -> ReaderIndex? { table.insert(stream) }
 
     /// It gives back what it holds, and is freed when the kernel has let go of it. `false`: it
     /// ends already.
-    mutating func end(_ reader: Int32) -> Bool {
+    mutating func end(_ reader: ReaderIndex) -> Bool {
         guard !at(reader).pointee.isEnding else { return false }
         at(reader).pointee.isEnding = true
         ending += 1
@@ -51,7 +51,7 @@ struct Readers: ~Copyable {
         return true
     }
 
-    mutating func remove(_ reader: Int32) {
+    mutating func remove(_ reader: ReaderIndex) {
         precondition(at(reader).pointee.isEnding, "a read ends before it is freed")
         ending -= 1
         table.remove(reader)
@@ -60,27 +60,27 @@ struct Readers: ~Copyable {
     // MARK: Turns
 
     /// It holds no buffer, and there is none.
-    mutating func starve(_ reader: Int32) {
+    mutating func starve(_ reader: ReaderIndex) {
         guard !at(reader).pointee.isStarved else { return }
         at(reader).pointee.isStarved = true
         starved += 1
     }
 
     /// It has one, or ends.
-    mutating func hasBuffer(_ reader: Int32) {
+    mutating func hasBuffer(_ reader: ReaderIndex) {
         guard at(reader).pointee.isStarved else { return }
         at(reader).pointee.isStarved = false
         starved -= 1
     }
 
     /// Its socket has bytes to take.
-    mutating func beginSending(_ reader: Int32, now: UInt64) {
+    mutating func beginSending(_ reader: ReaderIndex, now: UInt64) {
         at(reader).pointee.isSending = true
         at(reader).pointee.sendingSince = now
         sending.add(reader)
     }
 
-    mutating func endSending(_ reader: Int32) {
+    mutating func endSending(_ reader: ReaderIndex) {
         at(reader).pointee.isSending = false
         sending.remove(reader)
     }
@@ -95,7 +95,7 @@ struct Readers: ~Copyable {
     /// Whether it is to be shown whether its socket takes anything: it holds buffers for a socket
     /// that did not take a whole frame for a turn while others have none, or for as long as a read
     /// may stall while read streams run short.
-    func isOverdue(_ reader: Int32, _ budget: Budget, now: UInt64) -> Bool {
+    func isOverdue(_ reader: ReaderIndex, _ budget: Budget, now: UInt64) -> Bool {
         let entry = at(reader)
         return entry.pointee.isSending && !entry.pointee.isEnding && !entry.pointee.isYielding
             && entry.pointee.count > 0 && entry.pointee.sendingSince &+ allowed(budget) <= now
@@ -108,7 +108,7 @@ struct Readers: ~Copyable {
     /// The read whose socket took nothing for longest, when read streams run short and that is too
     /// long. Whoever has a frame under way may take bytes of it all the time; who does not take the
     /// few bytes of a piece (`cutFrame`) takes nothing.
-    func stalled(_ budget: Budget, now: UInt64) -> Int32? {
+    func stalled(_ budget: Budget, now: UInt64) -> ReaderIndex? {
         guard let patience = budget.readPatience(free: free), let reader = sending.oldest,
             at(reader).pointee.count == 0, !at(reader).pointee.isYielding,
             at(reader).pointee.sendingSince &+ patience <= now

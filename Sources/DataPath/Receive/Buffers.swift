@@ -1,4 +1,5 @@
 import Reactor
+import Transport
 import Wire
 
 /// The registered memory of a reactor, cut into buffers: who holds them, what is in them, and who
@@ -22,9 +23,9 @@ struct Buffers: ~Copyable {
 
     /// Whoever waits for a buffer, by index.
     enum Waiter {
-        case connection(Int32)
-        case stream(Int32)
-        case reader(Int32)
+        case connection(ConnectionIndex)
+        case stream(StreamIndex)
+        case reader(ReaderIndex)
     }
 
     /// - Throws: `RingFailure` when there is no memory, or it cannot be registered.
@@ -69,14 +70,14 @@ struct Buffers: ~Copyable {
     var isHalfOfMetadataFree: Bool { metadata.free > metadata.count / 2 }
 
     /// What a payload buffer holds, beside its bytes.
-    subscript(buffer: Int32) -> FrameSlot {
+    subscript(buffer: BufferIndex) -> FrameSlot {
         @inline(__always) _read { yield slots[Int(buffer)] }
         @inline(__always) nonmutating _modify { yield &slots[Int(buffer)] }
     }
 
     /// A buffer with one hold; `nil`: all are held.
     @inline(__always)
-    mutating func takePayload(for slot: FrameSlot) -> Int32? {
+    mutating func takePayload(for slot: FrameSlot) -> BufferIndex? {
         guard let buffer = payloads.take() else { return nil }
         slots[Int(buffer)] = slot
         if slot.isRead { heldByReads += 1 }
@@ -84,11 +85,11 @@ struct Buffers: ~Copyable {
     }
 
     @inline(__always)
-    mutating func hold(_ buffer: Int32) { payloads.hold(buffer) }
+    mutating func hold(_ buffer: BufferIndex) { payloads.hold(buffer) }
 
     /// One holder less.
     /// - Returns: the write stream in whose window the last one made room.
-    mutating func release(_ buffer: Int32) -> Int32? {
+    mutating func release(_ buffer: BufferIndex) -> Int32? {
         guard payloads.release(buffer) else { return nil }
         if slots[Int(buffer)].isRead {
             slots[Int(buffer)].isRead = false
@@ -102,35 +103,35 @@ struct Buffers: ~Copyable {
     }
 
     /// As `release`, for whoever is no write stream.
-    mutating func giveBack(_ buffer: Int32) {
+    mutating func giveBack(_ buffer: BufferIndex) {
         let stream = release(buffer)
         precondition(stream == nil, "a stream hears when its window has room")
     }
 
     /// Where a buffer's payload begins when its offset is at the start of a page.
     @inline(__always)
-    func page(of buffer: Int32) -> UnsafeMutableRawPointer {
+    func page(of buffer: BufferIndex) -> UnsafeMutableRawPointer {
         payloads.memory(buffer) + Budget.prefixBytes
     }
 
     /// Where a frame's payload lies: at its place inside a page, so that the device can take it
     /// from there.
     @inline(__always)
-    func payload(_ header: FrameHeader, in buffer: Int32) -> UnsafeMutableRawPointer {
+    func payload(_ header: FrameHeader, in buffer: BufferIndex) -> UnsafeMutableRawPointer {
         page(of: buffer) + Int(header.offset % 4096)
     }
 
     // MARK: Metadata
 
-    mutating func takeMetadata() -> Int32? { metadata.take() }
+    mutating func takeMetadata() -> BufferIndex? { metadata.take() }
 
-    mutating func releaseMetadata(_ buffer: Int32) {
+    mutating func releaseMetadata(_ buffer: BufferIndex) {
         let isFree = metadata.release(buffer)
         precondition(isFree, "a metadata buffer has one holder")
     }
 
     @inline(__always)
-    func metadata(_ buffer: Int32) -> UnsafeMutableRawPointer { metadata.memory(buffer) }
+    func metadata(_ buffer: BufferIndex) -> UnsafeMutableRawPointer { metadata.memory(buffer) }
 
     // MARK: Waiting
 

@@ -3,7 +3,7 @@ import Reactor
 // Buffers come back from many rooms; whoever waits for one is served in order.
 extension Datanode where Ring: ~Copyable {
     /// One holder less. The last one makes room in its stream's window too.
-    mutating func releasePayload(_ buffer: Int32) {
+    mutating func releasePayload(_ buffer: BufferIndex) {
         guard let stream = core.buffers.release(buffer) else { return }
         let entry = writes.at(stream)
         entry.pointee.frames -= 1

@@ -6,13 +6,13 @@ import Wire
 // taken in one receive when the sender promised that it comes at once.
 extension Datanode where Ring: ~Copyable {
     /// Waits for the next frame of a connection, or takes it up when its header is here already.
-    mutating func beginHeader(_ index: Int32) {
+    mutating func beginHeader(_ index: ConnectionIndex) {
         heard(index, core.transport.receiveHeader(index, within: headerPatience(index)))
     }
 
     /// How long a connection may be silent. The successor's silence is judged by what it owes
     /// (Forwarder), not by an idle time.
-    private mutating func headerPatience(_ index: Int32) -> UInt64? {
+    private mutating func headerPatience(_ index: ConnectionIndex) -> UInt64? {
         let role = core.transport.at(index).role
         guard role.side == .inbound else { return nil }
         guard role.stream >= 0 else { return core.settings.idleTimeout }
@@ -23,7 +23,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// An inbound frame whose header is known: is it allowed now, and is there room for its
     /// payload?
-    mutating func takeUp(_ index: Int32) {
+    mutating func takeUp(_ index: ConnectionIndex) {
         let connection = core.transport.at(index)
         let header = connection.header
         let stream = connection.role.stream
@@ -49,7 +49,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// The seal was answered while this frame was under way: a writer may have sent it again.
-    private mutating func isLate(_ header: FrameHeader, _ index: Int32) -> Bool {
+    private mutating func isLate(_ header: FrameHeader, _ index: ConnectionIndex) -> Bool {
         let connection = core.transport.at(index)
         return connection.role.reader < 0
             && header.block == connection.role.answered
@@ -57,7 +57,9 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// A data frame, a seal or a flush of the connection's stream, or a late one, which is dropped.
-    private mutating func takeUpPart(_ index: Int32, _ header: FrameHeader, _ stream: Int32) {
+    private mutating func takeUpPart(
+        _ index: ConnectionIndex, _ header: FrameHeader, _ stream: StreamIndex
+    ) {
         switch header.operation {
         case .data:
             guard stream < 0 || belongs(header, to: stream, index) else { return }
@@ -77,7 +79,9 @@ extension Datanode where Ring: ~Copyable {
         }
     }
 
-    private mutating func belongs(_ header: FrameHeader, to stream: Int32, _ index: Int32) -> Bool {
+    private mutating func belongs(
+        _ header: FrameHeader, to stream: StreamIndex, _ index: ConnectionIndex
+    ) -> Bool {
         let block = writes.at(stream).pointee.block
         let epoch = writes.at(stream).pointee.epoch
         guard header.block == block else {
@@ -93,7 +97,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// Takes a buffer for the frame's payload and receives into it; without one, receiving stops
     /// until there is.
-    mutating func receivePayload(_ index: Int32) {
+    mutating func receivePayload(_ index: ConnectionIndex) {
         let connection = core.transport.at(index)
         let waited = connection.role.waiting == .buffer
         connection.role.waiting = .buffer
@@ -135,7 +139,7 @@ extension Datanode where Ring: ~Copyable {
             at: core.buffers.payload(connection.header, in: buffer))
     }
 
-    mutating func payloadComplete(_ index: Int32, _ buffer: Int32) {
+    mutating func payloadComplete(_ index: ConnectionIndex, _ buffer: BufferIndex) {
         let header = core.transport.at(index).header
         core.counters.bytesReceived &+= UInt64(header.bodyBytes)
         place(index, header, buffer)
@@ -143,7 +147,7 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// Goes on with the next frame, unless the last one stopped the connection.
-    mutating func continueReceiving(_ index: Int32) {
+    mutating func continueReceiving(_ index: ConnectionIndex) {
         let connection = core.transport.at(index)
         guard connection.canReceive, connection.role.waiting == .nothing else {
             return
@@ -153,14 +157,14 @@ extension Datanode where Ring: ~Copyable {
 
     /// A buffer or room in the window is there. A place among those who wait outlives its
     /// connection, and the next one in its place may wait for something else.
-    mutating func hasRoom(_ index: Int32) {
+    mutating func hasRoom(_ index: ConnectionIndex) {
         let connection = core.transport.at(index)
         guard connection.isOpen, connection.role.waiting == .buffer else { return }
         receivePayload(index)
     }
 
     /// The answer that the next frame had to wait for is given.
-    mutating func resume(_ index: Int32) {
+    mutating func resume(_ index: ConnectionIndex) {
         let connection = core.transport.at(index)
         guard connection.isOpen else { return }
         let waiting = connection.role.waiting

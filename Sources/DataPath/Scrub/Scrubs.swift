@@ -145,7 +145,7 @@ struct Scrubs<Ring: RingBackend & ~Copyable>: ~Copyable {
     }
 
     /// Half of a pool stays for writers and readers.
-    private func takeBuffer(isPayload: Bool, _ core: inout Core<Ring>) -> Int32? {
+    private func takeBuffer(isPayload: Bool, _ core: inout Core<Ring>) -> BufferIndex? {
         guard inFlight < core.settings.budget.scrubReads else { return nil }
         guard isPayload else {
             return core.buffers.isHalfOfMetadataFree ? core.buffers.takeMetadata() : nil
@@ -154,7 +154,7 @@ struct Scrubs<Ring: RingBackend & ~Copyable>: ~Copyable {
     }
 
     private mutating func readMore(
-        _ device: Int, _ buffer: Int32, _ core: inout Core<Ring>
+        _ device: Int, _ buffer: BufferIndex, _ core: inout Core<Ring>
     ) {
         guard let job = devices[device].job else { return }
         let isPayload = job.check.isAtPayload

@@ -1,9 +1,10 @@
 import Reactor
+import Transport
 import Wire
 
 // A writer asks for a seal or a flush, and hears what came of it.
 extension Datanode where Ring: ~Copyable {
-    mutating func flushRequested(_ index: Int32, _ header: FrameHeader) {
+    mutating func flushRequested(_ index: ConnectionIndex, _ header: FrameHeader) {
         let stream = core.transport.at(index).role.stream
         let entry = writes.at(stream)
         guard !core.isFenced else { return fail(index, .fenced) }
@@ -18,7 +19,7 @@ extension Datanode where Ring: ~Copyable {
         proceedAndReceive(stream, index)
     }
 
-    mutating func sealRequested(_ index: Int32, _ header: FrameHeader) {
+    mutating func sealRequested(_ index: ConnectionIndex, _ header: FrameHeader) {
         let stream = core.transport.at(index).role.stream
         let entry = writes.at(stream)
         guard !core.isFenced else { return fail(index, .fenced) }
@@ -30,13 +31,13 @@ extension Datanode where Ring: ~Copyable {
         proceedAndReceive(stream, index)
     }
 
-    private mutating func proceedAndReceive(_ stream: Int32, _ index: Int32) {
+    private mutating func proceedAndReceive(_ stream: StreamIndex, _ index: ConnectionIndex) {
         proceed(stream)
         continueReceiving(index)
     }
 
     /// The seal goes to the chain behind once, after the last frame.
-    mutating func forwardWholeSeal(_ stream: Int32) {
+    mutating func forwardWholeSeal(_ stream: StreamIndex) {
         guard let entry = writes.live(stream), entry.pointee.maySeal,
             !entry.pointee.seal.isForwarded, hasGoodChecksum(stream)
         else { return }
@@ -44,7 +45,7 @@ extension Datanode where Ring: ~Copyable {
         if entry.pointee.successor != .none { entry.pointee.forwards.append(ForwardQueue.seal) }
     }
 
-    private mutating func hasGoodChecksum(_ stream: Int32) -> Bool {
+    private mutating func hasGoodChecksum(_ stream: StreamIndex) -> Bool {
         let entry = writes.at(stream)
         let checksum = entry.pointee.table.blockChecksum(length: entry.pointee.hwm)
         guard checksum == entry.pointee.seal.checksum else {
@@ -56,7 +57,7 @@ extension Datanode where Ring: ~Copyable {
         return true
     }
 
-    mutating func sealReached(_ stream: Int32, _ level: Level) {
+    mutating func sealReached(_ stream: StreamIndex, _ level: Level) {
         let entry = writes.at(stream)
         if entry.pointee.seal.reached == nil {
             core.counters.blocksSealed &+= 1

@@ -91,7 +91,7 @@ struct BlockFile: BitwiseCopyable {
     private(set) var sequence: UInt64 = 0
 
     /// The metadata buffer of what is read or written.
-    private(set) var buffer: Int32?
+    private(set) var buffer: BufferIndex?
     /// How far header or table have come, on their way into that buffer or out of it.
     private(set) var transfer = PageTransfer(offset: 0, count: 0)
     private(set) var isTable = false
@@ -193,7 +193,7 @@ struct BlockFile: BitwiseCopyable {
     // MARK: Loading
 
     /// Reads both header copies into a metadata buffer.
-    mutating func load(into buffer: Int32) -> Action {
+    mutating func load(into buffer: BufferIndex) -> Action {
         precondition(state == .loading && self.buffer == nil, "what is read has one buffer")
         self.buffer = buffer
         transfer = .headers
@@ -240,7 +240,7 @@ struct BlockFile: BitwiseCopyable {
 
     /// The buffer is filled; `chunks` checksums are in a table behind the header.
     mutating func write(
-        from buffer: Int32, chunks: Int, length: UInt64, maxLength: UInt64
+        from buffer: BufferIndex, chunks: Int, length: UInt64, maxLength: UInt64
     ) -> Action {
         precondition(work == .describing && self.buffer == nil, "what is written has one buffer")
         self.buffer = buffer
@@ -280,7 +280,7 @@ struct BlockFile: BitwiseCopyable {
     }
 
     /// Gives the metadata buffer back.
-    mutating func takeBuffer() -> Int32? {
+    mutating func takeBuffer() -> BufferIndex? {
         defer { buffer = nil }
         return buffer
     }

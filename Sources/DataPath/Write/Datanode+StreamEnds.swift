@@ -7,7 +7,7 @@ import Wire
 // abandoned after a device's failure, or deleted on the namenode's word.
 extension Datanode where Ring: ~Copyable {
     /// Does what follows from a completion of the stream's.
-    mutating func follow(_ next: WritePath<Ring>.Next, _ stream: Int32) {
+    mutating func follow(_ next: WritePath<Ring>.Next, _ stream: StreamIndex) {
         switch next {
         case .nothing: break
         case .proceed: proceed(stream)
@@ -35,7 +35,7 @@ extension Datanode where Ring: ~Copyable {
         }
     }
 
-    mutating func wroteData(_ stream: Int32, _ event: Event) {
+    mutating func wroteData(_ stream: StreamIndex, _ event: Event) {
         guard let next = writes.wrote(stream, event, &core) else { return }
         releasePayload(event.operation.buffer)
         follow(next, stream)
@@ -43,7 +43,7 @@ extension Datanode where Ring: ~Copyable {
 
     // MARK: Syncs
 
-    mutating func syncedFile(_ stream: Int32, _ outcome: Outcome) {
+    mutating func syncedFile(_ stream: StreamIndex, _ outcome: Outcome) {
         let device = writes.at(stream).pointee.device
         follow(writes.synced(stream, outcome, &core), stream)
         while let next = writes.nextSync(on: device, &core) {
@@ -68,7 +68,8 @@ extension Datanode where Ring: ~Copyable {
 
     /// The device did not take the block: its stream fails, and what it holds of the block is not
     /// to be trusted.
-    private mutating func deviceRefused(_ stream: Int32, _ status: Status, _ outcome: Outcome) {
+    private mutating func deviceRefused(_ stream: StreamIndex, _ status: Status, _ outcome: Outcome)
+    {
         let device = writes.at(stream).pointee.device
         if status == .noSpace {
             core.blocks.filled(device)
@@ -82,7 +83,7 @@ extension Datanode where Ring: ~Copyable {
     // MARK: Ending
 
     /// Fails the writer, and gives the block up.
-    private mutating func endStream(_ stream: Int32, _ status: Status) {
+    private mutating func endStream(_ stream: StreamIndex, _ status: Status) {
         let upstream = writes.at(stream).pointee.upstream
         if upstream >= 0 { fail(upstream, status) }
         // A sealed block's stream ended with its connection.
@@ -91,7 +92,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// Ends a stream whose block is sealed, or was given up. Everything it holds comes back; it is
     /// freed when the kernel has let go of the rest.
-    mutating func endStream(_ stream: Int32) {
+    mutating func endStream(_ stream: StreamIndex) {
         let entry = writes.at(stream)
         guard !entry.pointee.isEnding else { return }
         precondition(entry.pointee.upstream < 0, "a stream ends after its connection let go of it")
@@ -103,7 +104,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// Gives back what a stream holds for its connection: the chain behind, frames beyond a gap, a
     /// duplicate.
-    mutating func letGo(_ stream: Int32) {
+    mutating func letGo(_ stream: StreamIndex) {
         writes.at(stream).pointee.isWindowFull = false
         dropSuccessor(stream)
         while let buffer = writes.dropHeld(stream) { releasePayload(buffer) }
@@ -112,7 +113,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// Gives an unfinished block up: what is on the device stays, but only what was
     /// flushed is vouched for.
-    mutating func abandon(_ stream: Int32) {
+    mutating func abandon(_ stream: StreamIndex) {
         let entry = writes.at(stream)
         guard !entry.pointee.isEnding else { return }
         let device = entry.pointee.device
@@ -127,7 +128,7 @@ extension Datanode where Ring: ~Copyable {
         endStream(stream)
     }
 
-    mutating func endIfSettled(_ stream: Int32) {
+    mutating func endIfSettled(_ stream: StreamIndex) {
         guard let end = writes.endIfSettled(stream, &core), end.isUnlinking else { return }
         unlink(end.block, end.device)
     }

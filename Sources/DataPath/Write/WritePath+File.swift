@@ -8,7 +8,7 @@ import Wire
 extension WritePath where Ring: ~Copyable {
     /// Starts what a file is to do next, or says what follows from what it did.
     mutating func perform(
-        _ action: BlockFile.Action, _ stream: Int32, _ core: inout Core<Ring>
+        _ action: BlockFile.Action, _ stream: StreamIndex, _ core: inout Core<Ring>
     ) -> Next {
         let entry = at(stream)
         let file = entry.pointee.file.descriptor
@@ -44,7 +44,7 @@ extension WritePath where Ring: ~Copyable {
 
     // MARK: Opening
 
-    private mutating func open(_ stream: Int32, isNew: Bool, _ core: inout Core<Ring>) {
+    private mutating func open(_ stream: StreamIndex, isNew: Bool, _ core: inout Core<Ring>) {
         let entry = at(stream)
         let device = core.blocks.devices[entry.pointee.device]
         var flags = O_RDWR | (device.isDirect ? CURING_O_DIRECT : 0)
@@ -58,7 +58,7 @@ extension WritePath where Ring: ~Copyable {
     }
 
     private mutating func rename(
-        _ spare: RecycledFiles.File, _ stream: Int32, _ core: inout Core<Ring>
+        _ spare: RecycledFiles.File, _ stream: StreamIndex, _ core: inout Core<Ring>
     ) {
         let entry = at(stream)
         let directory = core.blocks.devices[entry.pointee.device].blocks
@@ -74,14 +74,14 @@ extension WritePath where Ring: ~Copyable {
     }
 
     mutating func renamed(
-        _ stream: Int32, _ outcome: Outcome, _ core: inout Core<Ring>
+        _ stream: StreamIndex, _ outcome: Outcome, _ core: inout Core<Ring>
     ) -> Next {
         let action = at(stream).pointee.file.renamed(outcome)
         return settle(stream) ? perform(action, stream, &core) : .settle
     }
 
     mutating func opened(
-        _ stream: Int32, _ outcome: Outcome, _ core: inout Core<Ring>
+        _ stream: StreamIndex, _ outcome: Outcome, _ core: inout Core<Ring>
     ) -> Next {
         let action = at(stream).pointee.file.opened(outcome)
         return settle(stream) ? perform(action, stream, &core) : .settle
@@ -89,7 +89,7 @@ extension WritePath where Ring: ~Copyable {
 
     /// It is closed, or what is behind it was given back. A file system without holes keeps the
     /// room: the block is whole all the same.
-    mutating func settled(_ stream: Int32) -> Next {
+    mutating func settled(_ stream: StreamIndex) -> Next {
         _ = settle(stream)
         return .settle
     }
@@ -98,7 +98,7 @@ extension WritePath where Ring: ~Copyable {
 
     /// With a metadata buffer, one of these: load a sealed block's checksums, write the opening
     /// header, describe a flush, describe the seal.
-    mutating func describe(_ stream: Int32, _ core: inout Core<Ring>) {
+    mutating func describe(_ stream: StreamIndex, _ core: inout Core<Ring>) {
         guard let entry = live(stream), entry.pointee.file.wantsBuffer else { return }
         guard let buffer = core.buffers.takeMetadata() else {
             return core.buffers.enqueueForMetadata(.stream(stream))
@@ -118,7 +118,7 @@ extension WritePath where Ring: ~Copyable {
     }
 
     /// Moves what is still missing of header pages or table.
-    private mutating func move(_ stream: Int32, _ core: inout Core<Ring>) {
+    private mutating func move(_ stream: StreamIndex, _ core: inout Core<Ring>) {
         let file = at(stream).pointee.file
         let memory = metadata(of: stream, &core)
         if file.state == .loading {
@@ -130,14 +130,14 @@ extension WritePath where Ring: ~Copyable {
     }
 
     mutating func moved(
-        _ stream: Int32, _ outcome: Outcome, _ core: inout Core<Ring>
+        _ stream: StreamIndex, _ outcome: Outcome, _ core: inout Core<Ring>
     ) -> Next {
         guard settle(stream) else { return .settle }
         return perform(at(stream).pointee.file.moved(outcome), stream, &core)
     }
 
     private mutating func metadata(
-        of stream: Int32, _ core: inout Core<Ring>
+        of stream: StreamIndex, _ core: inout Core<Ring>
     ) -> UnsafeMutableRawPointer {
         guard let buffer = at(stream).pointee.file.buffer else {
             preconditionFailure("header and table move through a buffer")
@@ -146,7 +146,7 @@ extension WritePath where Ring: ~Copyable {
     }
 
     /// Header and table are on the device.
-    private mutating func described(_ stream: Int32, _ core: inout Core<Ring>) -> Next {
+    private mutating func described(_ stream: StreamIndex, _ core: inout Core<Ring>) -> Next {
         let entry = at(stream)
         giveBackMetadata(stream, &core)
         switch entry.pointee.file.account {
@@ -158,7 +158,7 @@ extension WritePath where Ring: ~Copyable {
         }
     }
 
-    private mutating func giveBackMetadata(_ stream: Int32, _ core: inout Core<Ring>) {
+    private mutating func giveBackMetadata(_ stream: StreamIndex, _ core: inout Core<Ring>) {
         if let buffer = at(stream).pointee.file.takeBuffer() {
             core.buffers.releaseMetadata(buffer)
         }
@@ -169,7 +169,7 @@ extension WritePath where Ring: ~Copyable {
     // A writer that missed the answer to its seal comes back to a block that is sealed: its
     // checksums are read from the file, so that what it sends again can be compared.
 
-    private mutating func loadedHeaders(_ stream: Int32, _ core: inout Core<Ring>) -> Next {
+    private mutating func loadedHeaders(_ stream: StreamIndex, _ core: inout Core<Ring>) -> Next {
         let entry = at(stream)
         let memory = metadata(of: stream, &core)
         guard
@@ -187,7 +187,7 @@ extension WritePath where Ring: ~Copyable {
             count: Int(header.inlineCount), &core)
     }
 
-    private mutating func loadedTable(_ stream: Int32, _ core: inout Core<Ring>) -> Next {
+    private mutating func loadedTable(_ stream: StreamIndex, _ core: inout Core<Ring>) -> Next {
         let entry = at(stream)
         let memory = metadata(of: stream, &core)
         let chunks = BlockLayout.chunks(length: entry.pointee.hwm)
@@ -198,7 +198,7 @@ extension WritePath where Ring: ~Copyable {
     }
 
     private mutating func loaded(
-        _ stream: Int32, _ checksums: UnsafeMutableRawPointer, count: Int,
+        _ stream: StreamIndex, _ checksums: UnsafeMutableRawPointer, count: Int,
         _ core: inout Core<Ring>
     ) -> Next {
         let entry = at(stream)
@@ -216,7 +216,7 @@ extension WritePath where Ring: ~Copyable {
     // acked.
 
     mutating func synced(
-        _ stream: Int32, _ outcome: Outcome, _ core: inout Core<Ring>
+        _ stream: StreamIndex, _ outcome: Outcome, _ core: inout Core<Ring>
     ) -> Next {
         let isLive = settle(stream)
         guard case .done = outcome else {
@@ -229,13 +229,13 @@ extension WritePath where Ring: ~Copyable {
 
     /// Its sync was never begun, which says nothing of the device: the stream ended while it
     /// waited, or the device has failed before.
-    mutating func gaveUpSync(_ stream: Int32) -> Next {
+    mutating func gaveUpSync(_ stream: StreamIndex) -> Next {
         settle(stream) ? .syncFailed(.failed(EIO)) : .settle
     }
 
     /// A file's sync ended, and the next one of its device begins.
     /// - Returns: a stream whose sync was given up: it ended, or its device, while it waited.
-    mutating func nextSync(on device: Int, _ core: inout Core<Ring>) -> Int32? {
+    mutating func nextSync(on device: Int, _ core: inout Core<Ring>) -> StreamIndex? {
         guard let next = syncs.fileFinished(on: device) else { return nil }
         guard !core.blocks.devices[device].isFailed, !at(next).pointee.isEnding else { return next }
         syncs.start(at(next).pointee.file.descriptor, of: next, &core)

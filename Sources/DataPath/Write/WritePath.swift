@@ -50,20 +50,20 @@ struct WritePath<Ring: RingBackend & ~Copyable>: ~Copyable {
     var isFull: Bool { streams.isFull }
 
     @inline(__always)
-    func at(_ stream: Int32) -> UnsafeMutablePointer<WriteStream> { streams.at(stream) }
+    func at(_ stream: StreamIndex) -> UnsafeMutablePointer<WriteStream> { streams.at(stream) }
 
     @inline(__always)
-    func isUsed(_ stream: Int32) -> Bool { streams.isUsed(stream) }
+    func isUsed(_ stream: StreamIndex) -> Bool { streams.isUsed(stream) }
 
     /// The stream, unless it is ending or gone.
     @inline(__always)
-    func live(_ stream: Int32) -> UnsafeMutablePointer<WriteStream>? {
+    func live(_ stream: StreamIndex) -> UnsafeMutablePointer<WriteStream>? {
         guard isUsed(stream), !at(stream).pointee.isEnding else { return nil }
         return at(stream)
     }
 
     /// `nil` at the bound.
-    mutating func insert(_ stream: consuming WriteStream) -> Int32? { streams.insert(stream) }
+    mutating func insert(_ stream: consuming WriteStream) -> StreamIndex? { streams.insert(stream) }
 
     /// Bytes that the open blocks of a device may still take of fresh files.
     func owed(to device: Int) -> UInt64 {
@@ -91,7 +91,7 @@ struct WritePath<Ring: RingBackend & ~Copyable>: ~Copyable {
     // MARK: Operations
 
     mutating func start(
-        _ kind: OperationKind, _ stream: Int32, buffer: Int32 = -1, _ request: Request,
+        _ kind: OperationKind, _ stream: StreamIndex, buffer: BufferIndex = -1, _ request: Request,
         _ core: inout Core<Ring>
     ) {
         at(stream).pointee.pending += 1
@@ -101,7 +101,7 @@ struct WritePath<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// An operation of a stream completed. `false`: the stream is ending and only waits for its
     /// operations.
-    mutating func settle(_ stream: Int32) -> Bool {
+    mutating func settle(_ stream: StreamIndex) -> Bool {
         at(stream).pointee.pending -= 1
         return !at(stream).pointee.isEnding
     }
@@ -109,7 +109,7 @@ struct WritePath<Ring: RingBackend & ~Copyable>: ~Copyable {
     // MARK: 4. Payload
 
     /// Hands every frame to the device whose turn it is.
-    mutating func writeNext(_ stream: Int32, _ core: inout Core<Ring>) {
+    mutating func writeNext(_ stream: StreamIndex, _ core: inout Core<Ring>) {
         guard let entry = live(stream), entry.pointee.file.isOpen else { return }
         while let buffer = entry.pointee.writes.nextToIssue() {
             core.buffers[buffer].transfer = core.buffers[buffer].pagesToWrite
@@ -117,7 +117,9 @@ struct WritePath<Ring: RingBackend & ~Copyable>: ~Copyable {
         }
     }
 
-    private mutating func write(_ stream: Int32, _ buffer: Int32, _ core: inout Core<Ring>) {
+    private mutating func write(
+        _ stream: StreamIndex, _ buffer: BufferIndex, _ core: inout Core<Ring>
+    ) {
         let transfer = core.buffers[buffer].transfer
         guard !core.settings.isDeviceNull else {
             return start(
@@ -131,7 +133,7 @@ struct WritePath<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// What came of a frame on its way to the device. `nil`: it is still on its way; otherwise the
     /// device lets go of the buffer.
-    mutating func wrote(_ stream: Int32, _ event: Event, _ core: inout Core<Ring>) -> Next? {
+    mutating func wrote(_ stream: StreamIndex, _ event: Event, _ core: inout Core<Ring>) -> Next? {
         let buffer = event.operation.buffer
         let isLive = settle(stream)
         switch core.buffers[buffer].transfer.take(event.outcome) {
@@ -149,7 +151,7 @@ struct WritePath<Ring: RingBackend & ~Copyable>: ~Copyable {
         return isLive ? .proceed : .settle
     }
 
-    private func failed(_ stream: Int32, _ outcome: Outcome, isLive: Bool) -> Next {
+    private func failed(_ stream: StreamIndex, _ outcome: Outcome, isLive: Bool) -> Next {
         guard !isLive else { return .failed(outcome) }
         guard case .failed = outcome else { return .settle }
         return .deviceLost(device: at(stream).pointee.device, outcome)
@@ -158,7 +160,7 @@ struct WritePath<Ring: RingBackend & ~Copyable>: ~Copyable {
     // MARK: Flushes and seals
 
     /// A flush begins, then the seal, when their bytes are on the device.
-    mutating func beginAccounts(_ stream: Int32, _ core: inout Core<Ring>) {
+    mutating func beginAccounts(_ stream: StreamIndex, _ core: inout Core<Ring>) {
         guard let entry = live(stream) else { return }
         entry.pointee.beginFlush()
         if entry.pointee.beginSeal() { _ = perform(entry.pointee.file.sync(), stream, &core) }
@@ -175,7 +177,7 @@ struct WritePath<Ring: RingBackend & ~Copyable>: ~Copyable {
     }
 
     /// Closes the file and frees the stream once no operation and no buffer names it.
-    mutating func endIfSettled(_ stream: Int32, _ core: inout Core<Ring>) -> End? {
+    mutating func endIfSettled(_ stream: StreamIndex, _ core: inout Core<Ring>) -> End? {
         guard isUsed(stream) else { return nil }
         let entry = at(stream)
         guard entry.pointee.isEnding, entry.pointee.pending == 0, entry.pointee.frames == 0 else {

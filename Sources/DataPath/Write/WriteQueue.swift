@@ -1,3 +1,5 @@
+import Reactor
+
 /// The device writes of one block in the order of their offsets, and the prefix that is on the
 /// device.
 ///
@@ -9,7 +11,7 @@ struct WriteQueue {
     static let capacity = 64
 
     struct Entry: BitwiseCopyable {
-        var buffer: Int32 = -1
+        var buffer: BufferIndex = -1
         var end: UInt64 = 0
         var isAligned = true
         var isDone = false
@@ -30,7 +32,7 @@ struct WriteQueue {
     /// buffer, until every write before it is done too.
     var room: Int { Self.capacity - count }
 
-    mutating func append(buffer: Int32, end: UInt64, isAligned: Bool) {
+    mutating func append(buffer: BufferIndex, end: UInt64, isAligned: Bool) {
         precondition(count < Self.capacity, "a stream's frames are bounded below the queue's size")
         entries[(head + count) % Self.capacity] = Entry(
             buffer: buffer, end: end, isAligned: isAligned, isDone: false)
@@ -39,7 +41,7 @@ struct WriteQueue {
 
     /// The next buffer to hand to the device, or `nil` when there is none or it must wait for its
     /// page.
-    mutating func nextToIssue() -> Int32? {
+    mutating func nextToIssue() -> BufferIndex? {
         guard issued < count else { return nil }
         let entry = entries[(head + issued) % Self.capacity]
         guard entry.isAligned || issued == 0 else { return nil }
@@ -49,7 +51,7 @@ struct WriteQueue {
 
     /// The write of `buffer` is complete; `written` advances when it was the first of those in
     /// flight.
-    mutating func finish(buffer: Int32) {
+    mutating func finish(buffer: BufferIndex) {
         var position = 0
         while position < issued,
             entries[(head + position) % Self.capacity].buffer != buffer
@@ -68,7 +70,7 @@ struct WriteQueue {
     }
 
     /// Takes back what was not handed to the device, oldest first, when the stream ends early.
-    mutating func takeUnissued() -> Int32? {
+    mutating func takeUnissued() -> BufferIndex? {
         guard count > issued else { return nil }
         count -= 1
         return entries[(head + count) % Self.capacity].buffer

@@ -1,5 +1,9 @@
 import Reactor
+import Transport
 import Wire
+
+/// A write stream, by its place in the write path's slab of them.
+typealias StreamIndex = Int32
 
 /// One block open for writing on this node. It outlives its connection: a writer that lost it comes
 /// back on another one with the same token.
@@ -19,8 +23,8 @@ struct WriteStream: ~Copyable {
     /// The chain ends at this node whatever its place (`DatanodeSettings.isForwardNull`).
     let endsHere: Bool
 
-    var upstream: Int32 = -1
-    var downstream: Int32 = -1
+    var upstream: ConnectionIndex = -1
+    var downstream: ConnectionIndex = -1
     /// The successor owes something, and a deadline runs.
     var isWatched = false
     var successor = Successor.none
@@ -48,8 +52,8 @@ struct WriteStream: ~Copyable {
     /// Frames beyond a gap, in no order.
     var held = HeldFrames()
     /// A duplicate whose bytes are compared with the device's, and the buffer they are read into.
-    var comparing: Int32?
-    var comparison: Int32?
+    var comparing: BufferIndex?
+    var comparison: BufferIndex?
     /// The duplicate was given up while the device was being read: what comes is compared with
     /// nothing.
     var isComparisonStale = false
@@ -123,18 +127,18 @@ struct WriteStream: ~Copyable {
 /// Frames that wait for a gap to fill: few, so they are searched.
 struct HeldFrames {
     static let capacity = 16
-    private var buffers = InlineArray<16, Int32>(repeating: -1)
+    private var buffers = InlineArray<16, BufferIndex>(repeating: -1)
     private(set) var count = 0
 
-    subscript(position: Int) -> Int32 { buffers[position] }
+    subscript(position: Int) -> BufferIndex { buffers[position] }
 
-    mutating func append(_ buffer: Int32) {
+    mutating func append(_ buffer: BufferIndex) {
         precondition(count < Self.capacity, "held frames are bounded below this")
         buffers[count] = buffer
         count += 1
     }
 
-    mutating func remove(at position: Int) -> Int32 {
+    mutating func remove(at position: Int) -> BufferIndex {
         let buffer = buffers[position]
         count -= 1
         buffers[position] = buffers[count]

@@ -1,5 +1,8 @@
 import Glibc
 
+/// A buffer, by its place in its pool.
+public typealias BufferIndex = Int32
+
 /// Buffers of one size in one page-aligned piece of memory that the ring has registered.
 ///
 /// A buffer is free only when its last holder says so: receive, forward, device write and a
@@ -15,7 +18,7 @@ public struct BufferPool: ~Copyable {
     let base: UnsafeMutableRawPointer
     @usableFromInline
     let holds: UnsafeMutablePointer<UInt16>
-    private let stack: UnsafeMutablePointer<Int32>
+    private let stack: UnsafeMutablePointer<BufferIndex>
 
     /// Takes `count` buffers of `stride` bytes at `memory`, which it does not own.
     public init(memory: UnsafeMutableRawPointer, stride: Int, count: Int) {
@@ -36,7 +39,7 @@ public struct BufferPool: ~Copyable {
     }
 
     /// A buffer with one hold, or `nil` when all are held: then stop receiving.
-    public mutating func take() -> Int32? {
+    public mutating func take() -> BufferIndex? {
         guard free > 0 else { return nil }
         free -= 1
         let buffer = stack[free]
@@ -47,13 +50,13 @@ public struct BufferPool: ~Copyable {
 
     /// One holder more.
     @inlinable
-    public func hold(_ buffer: Int32) {
+    public func hold(_ buffer: BufferIndex) {
         precondition(holds[Int(buffer)] > 0, "only a held buffer gets another holder")
         holds[Int(buffer)] += 1
     }
 
     /// One holder less. `true` when it was the last and the buffer is free again.
-    public mutating func release(_ buffer: Int32) -> Bool {
+    public mutating func release(_ buffer: BufferIndex) -> Bool {
         precondition(holds[Int(buffer)] > 0, "a buffer is released once per holder")
         holds[Int(buffer)] -= 1
         guard holds[Int(buffer)] == 0 else { return false }
@@ -63,10 +66,10 @@ public struct BufferPool: ~Copyable {
     }
 
     @inlinable
-    public func holders(_ buffer: Int32) -> Int { Int(holds[Int(buffer)]) }
+    public func holders(_ buffer: BufferIndex) -> Int { Int(holds[Int(buffer)]) }
 
     @inlinable
-    public func memory(_ buffer: Int32) -> UnsafeMutableRawPointer {
+    public func memory(_ buffer: BufferIndex) -> UnsafeMutableRawPointer {
         precondition(buffer >= 0 && buffer < Int32(count), "a buffer of this pool")
         return base + Int(buffer) * stride
     }

@@ -10,7 +10,7 @@ public struct Operation: BitwiseCopyable {
     var isActive: Bool
     public var kind: UInt8
     public var owner: UInt32
-    public var buffer: Int32
+    public var buffer: BufferIndex
     public var argument: UInt64
     /// Bytes asked for; 0 where a count has no meaning. A simulated fault may complete fewer.
     public var length: UInt32
@@ -20,11 +20,11 @@ public struct Operation: BitwiseCopyable {
 public struct OperationContext: BitwiseCopyable {
     public var kind: UInt8
     public var owner: UInt32
-    public var buffer: Int32
+    public var buffer: BufferIndex
     public var argument: UInt64
 
     @inlinable
-    public init(kind: UInt8, owner: UInt32, buffer: Int32 = -1, argument: UInt64 = 0) {
+    public init(kind: UInt8, owner: UInt32, buffer: BufferIndex = -1, argument: UInt64 = 0) {
         self.kind = kind
         self.owner = owner
         self.buffer = buffer

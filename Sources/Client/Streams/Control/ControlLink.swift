@@ -1,22 +1,28 @@
 import ControlClient
 import Reactor
 import System
+import Transport
 import Wire
+
+/// A control link, by its place in the engine's slab of them.
+package typealias ControlIndex = Int32
+/// A call, by its place in the engine's slab of them.
+package typealias CallIndex = Int32
 
 /// One connection to a namenode. Valid until `controlFailed` was taken or it was ended.
 package struct ControlID: Hashable, Sendable {
-    package let index: Int32
+    package let index: ControlIndex
 }
 
 /// One call without an answer yet: its place among the engine's calls, given to another one after
 /// `replied` or `callFailed`.
 package struct CallID: Hashable, Sendable {
-    package let index: Int32
+    package let index: CallIndex
 }
 
 /// One call on its way.
 struct ControlCall {
-    let link: Int32
+    let link: ControlIndex
     /// As the namenode repeats it.
     let request: UInt64
 }
@@ -38,7 +44,7 @@ struct ControlLink: ~Copyable {
 
     var phase = Phase.connecting
     /// Its place in the transport, or -1 when the kernel has let go of it.
-    var connection: Int32 = -1
+    var connection: ConnectionIndex = -1
     var decoder = ControlFrameDecoder()
 
     /// Frames that wait for the send that is under way.

@@ -72,7 +72,9 @@ extension StreamEngine where Ring: ~Copyable {
     // MARK: Connecting
 
     /// What happened on its connection.
-    mutating func heardControl(_ index: Int32, _ connection: Int32, _ news: ConnectionNews) {
+    mutating func heardControl(
+        _ index: ControlIndex, _ connection: ConnectionIndex, _ news: ConnectionNews
+    ) {
         switch news {
         case .none, .letGo: break
         case .opened: greet(index)
@@ -90,7 +92,7 @@ extension StreamEngine where Ring: ~Copyable {
         }
     }
 
-    private mutating func greet(_ index: Int32) {
+    private mutating func greet(_ index: ControlIndex) {
         let entry = controls.at(index)
         entry.pointee.phase = .greeting
         do throws(ControlFrame.Failure) {
@@ -102,7 +104,7 @@ extension StreamEngine where Ring: ~Copyable {
         receiveControl(index)
     }
 
-    private func unreachable(_ index: Int32, _ number: Int32) -> ControlFailure {
+    private func unreachable(_ index: ControlIndex, _ number: Int32) -> ControlFailure {
         let reason = number == 0 ? "it closed the connection" : errorText(number)
         return .unreachable(address: controls.at(index).pointee.name, reason: reason)
     }
@@ -110,18 +112,20 @@ extension StreamEngine where Ring: ~Copyable {
     // MARK: Its deadline
 
     @inline(__always)
-    private func controlTimer(_ index: Int32) -> Int {
+    private func controlTimer(_ index: ControlIndex) -> Int {
         settings.writes + settings.reads + Int(index)
     }
 
     /// The namenode owes something from now on.
-    mutating func watchControl(_ index: Int32) {
+    mutating func watchControl(_ index: ControlIndex) {
         transport.arm(timer: controlTimer(index), within: settings.callTimeout)
     }
 
-    mutating func unwatchControl(_ index: Int32) { transport.clear(timer: controlTimer(index)) }
+    mutating func unwatchControl(_ index: ControlIndex) {
+        transport.clear(timer: controlTimer(index))
+    }
 
-    mutating func controlExpired(_ index: Int32) {
+    mutating func controlExpired(_ index: ControlIndex) {
         guard controls.isUsed(index) else { return }
         let milliseconds = Int64(settings.callTimeout / 1_000_000)
         failControl(

@@ -5,7 +5,7 @@ import Wire
 // What a namenode said lies in its connection until the owner takes it; meanwhile nothing more is
 // received there.
 extension StreamEngine where Ring: ~Copyable {
-    mutating func tell(control index: Int32) {
+    mutating func tell(control index: ControlIndex) {
         guard !controls.at(index).pointee.isTeller else { return }
         controls.at(index).pointee.isTeller = true
         controlTellers.append(index)
@@ -28,7 +28,7 @@ extension StreamEngine where Ring: ~Copyable {
         return nil
     }
 
-    private mutating func nextBody(_ index: Int32) -> [UInt8]? {
+    private mutating func nextBody(_ index: ControlIndex) -> [UInt8]? {
         let entry = controls.at(index)
         do throws(ControlFrame.Failure) {
             if let body = try entry.pointee.decoder.next() { return body }
@@ -40,7 +40,7 @@ extension StreamEngine where Ring: ~Copyable {
         return nil
     }
 
-    private mutating func nextGreeting(_ index: Int32) -> StreamEvent? {
+    private mutating func nextGreeting(_ index: ControlIndex) -> StreamEvent? {
         guard let body = nextBody(index) else { return nil }
         let entry = controls.at(index)
         do {
@@ -58,7 +58,7 @@ extension StreamEngine where Ring: ~Copyable {
         return nil
     }
 
-    private mutating func nextReply(_ index: Int32) -> StreamEvent? {
+    private mutating func nextReply(_ index: ControlIndex) -> StreamEvent? {
         guard let body = nextBody(index) else { return nil }
         let entry = controls.at(index)
         let reply: ControlReply
@@ -88,7 +88,7 @@ extension StreamEngine where Ring: ~Copyable {
         return .replied(CallID(index: call), reply)
     }
 
-    private mutating func nextFailure(_ index: Int32) -> StreamEvent? {
+    private mutating func nextFailure(_ index: ControlIndex) -> StreamEvent? {
         let entry = controls.at(index)
         guard let failure = entry.pointee.failure else {
             preconditionFailure("a failed connection says why")

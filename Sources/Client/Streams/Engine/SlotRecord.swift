@@ -4,7 +4,7 @@ import Wire
 struct SlotRecord: BitwiseCopyable {
     var header = FrameHeader(.data)
     /// The write whose frame it is, or -1.
-    var write: Int32 = -1
+    var write: WriteIndex = -1
     /// Bytes that were filled, or drained.
     var done = 0
     /// Bytes wanted.

@@ -10,7 +10,7 @@ extension StreamEngine where Ring: ~Copyable {
     /// An idle connection to `address`, or a new one; `nil` at the bound.
     mutating func connection(
         to address: SocketAddress, for owner: StreamRole.Owner
-    ) -> Int32? {
+    ) -> ConnectionIndex? {
         if let index = transport.takeParked(to: address) {
             transport.at(index).role = StreamRole(owner)
             counters.connectionsReused &+= 1
@@ -30,7 +30,7 @@ extension StreamEngine where Ring: ~Copyable {
     }
 
     /// What happened on a connection.
-    mutating func heard(_ index: Int32, _ news: ConnectionNews) {
+    mutating func heard(_ index: ConnectionIndex, _ news: ConnectionNews) {
         if case .control(let link) = transport.at(index).role.owner {
             return heardControl(link, index, news)
         }
@@ -69,7 +69,7 @@ extension StreamEngine where Ring: ~Copyable {
     }
 
     /// Sends whatever the connection's stream has to send next.
-    mutating func pump(_ index: Int32) {
+    mutating func pump(_ index: ConnectionIndex) {
         let entry = transport.at(index)
         guard entry.isOpen, !entry.isSending, !entry.role.isBroken else {
             return
@@ -82,7 +82,7 @@ extension StreamEngine where Ring: ~Copyable {
     }
 
     /// The stream on a connection stops, and the connection with it.
-    mutating func fail(_ index: Int32, _ failure: StreamFailure) {
+    mutating func fail(_ index: ConnectionIndex, _ failure: StreamFailure) {
         let owner = transport.at(index).role.owner
         close(index)
         switch owner {
@@ -93,12 +93,12 @@ extension StreamEngine where Ring: ~Copyable {
     }
 
     /// A deadline passed: nothing came of the stream on a connection.
-    mutating func failSilent(_ index: Int32) {
+    mutating func failSilent(_ index: ConnectionIndex) {
         fail(index, transport.at(index).isOpen ? .timedOut : .unreachable(ETIMEDOUT))
     }
 
     /// The stream is over; the connection waits for the next one.
-    mutating func free(_ index: Int32) {
+    mutating func free(_ index: ConnectionIndex) {
         let isBroken = transport.at(index).role.isBroken
         transport.at(index).role = StreamRole(.nobody)
         guard !isBroken else { return close(index) }
@@ -106,7 +106,7 @@ extension StreamEngine where Ring: ~Copyable {
         beginHeader(index)
     }
 
-    mutating func close(_ index: Int32) {
+    mutating func close(_ index: ConnectionIndex) {
         transport.at(index).role = StreamRole(.nobody)
         transport.close(index)
     }

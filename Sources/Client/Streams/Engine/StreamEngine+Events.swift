@@ -14,13 +14,13 @@ extension StreamEngine where Ring: ~Copyable {
         }
     }
 
-    mutating func tell(_ write: Int32) {
+    mutating func tell(_ write: WriteIndex) {
         guard !writes.at(write).pointee.isTeller else { return }
         writes.at(write).pointee.isTeller = true
         tellers.append(write)
     }
 
-    mutating func tell(read: Int32) {
+    mutating func tell(read: ReadIndex) {
         guard !reads.at(read).pointee.isTeller else { return }
         reads.at(read).pointee.isTeller = true
         tellers.append(~read)
@@ -54,7 +54,7 @@ extension StreamEngine where Ring: ~Copyable {
         }
     }
 
-    private mutating func nextEvent(ofWrite write: Int32) -> StreamEvent? {
+    private mutating func nextEvent(ofWrite write: WriteIndex) -> StreamEvent? {
         let entry = writes.at(write)
         let id = WriteID(index: write)
         guard !entry.pointee.isEnding else {
@@ -84,7 +84,7 @@ extension StreamEngine where Ring: ~Copyable {
     }
 
     /// Asks the owner for a frame's bytes, when there is a slot for them.
-    private mutating func grant(_ write: Int32) -> StreamEvent? {
+    private mutating func grant(_ write: WriteIndex) -> StreamEvent? {
         let entry = writes.at(write)
         guard entry.pointee.wantsPayload else { return nil }
         entry.pointee.wantsPayload = false
@@ -104,7 +104,7 @@ extension StreamEngine where Ring: ~Copyable {
             memory: UnsafeMutableRawBufferPointer(start: payload(of: slot), count: count))
     }
 
-    private mutating func nextEvent(ofRead read: Int32) -> StreamEvent? {
+    private mutating func nextEvent(ofRead read: ReadIndex) -> StreamEvent? {
         let entry = reads.at(read)
         let id = ReadID(index: read)
         guard !entry.pointee.isEnding else {

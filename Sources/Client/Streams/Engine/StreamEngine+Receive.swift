@@ -5,10 +5,12 @@ import Wire
 // A receive is always under way on an open connection, but while a read waits for a slot: so the
 // end of an idle one is noticed, and what a peer says last is read.
 extension StreamEngine where Ring: ~Copyable {
-    mutating func beginHeader(_ index: Int32) { heard(index, transport.receiveHeader(index)) }
+    mutating func beginHeader(_ index: ConnectionIndex) {
+        heard(index, transport.receiveHeader(index))
+    }
 
     /// A header is here.
-    mutating func takeUp(_ index: Int32) {
+    mutating func takeUp(_ index: ConnectionIndex) {
         counters.framesReceived &+= 1
         let header = transport.at(index).header
         guard
@@ -29,7 +31,7 @@ extension StreamEngine where Ring: ~Copyable {
     // MARK: Who says it
 
     /// The first answer of a stream shows whether it comes from the node it was asked of.
-    private mutating func checkProof(_ header: FrameHeader, on index: Int32) {
+    private mutating func checkProof(_ header: FrameHeader, on index: ConnectionIndex) {
         switch transport.at(index).role.owner {
         case .nobody, .control: break
         case .write(let write): _ = writes.at(write).pointee.proof?.believes(header)
@@ -40,7 +42,7 @@ extension StreamEngine where Ring: ~Copyable {
     }
 
     /// `mutating`, for a call that only borrows `self` copies all of it to the stack first.
-    private mutating func isKnown(_ index: Int32) -> Bool {
+    private mutating func isKnown(_ index: ConnectionIndex) -> Bool {
         switch transport.at(index).role.owner {
         case .nobody, .control: false
         case .write(let write): writes.at(write).pointee.proof?.isGiven ?? false
@@ -52,7 +54,7 @@ extension StreamEngine where Ring: ~Copyable {
 
     /// Whether what a connection's peer says of its stream is believed. `false`: the stream ended
     /// over it.
-    mutating func isProven(_ index: Int32) -> Bool {
+    mutating func isProven(_ index: ConnectionIndex) -> Bool {
         if isKnown(index) { return true }
         fail(index, .unproven)
         return false
@@ -60,14 +62,14 @@ extension StreamEngine where Ring: ~Copyable {
 
     // MARK: Receipts and error reports
 
-    private mutating func beginAnswer(_ index: Int32, _ header: FrameHeader) {
+    private mutating func beginAnswer(_ index: ConnectionIndex, _ header: FrameHeader) {
         guard header.payloadLength <= ConnectionMemory.stream.receivedBytes else {
             return fail(index, .protocolError("an answer that is too long"))
         }
         heard(index, transport.receiveAnswer(index))
     }
 
-    mutating func answerComplete(_ index: Int32) {
+    mutating func answerComplete(_ index: ConnectionIndex) {
         let header = transport.at(index).header
         let bytes = UnsafeRawBufferPointer(
             start: transport.bodyMemory(of: index), count: Int(header.payloadLength))
@@ -94,7 +96,9 @@ extension StreamEngine where Ring: ~Copyable {
 
     // MARK: Payload
 
-    private mutating func beginPayload(_ index: Int32, _ read: Int32, _ header: FrameHeader) {
+    private mutating func beginPayload(
+        _ index: ConnectionIndex, _ read: ReadIndex, _ header: FrameHeader
+    ) {
         guard isProven(index) else { return }
         answered(read, on: index)
         guard judged(read, header) else { return }
@@ -106,7 +110,7 @@ extension StreamEngine where Ring: ~Copyable {
     }
 
     /// Takes a slot and receives into it; without one, receiving stops until there is.
-    mutating func receivePayload(_ index: Int32) {
+    mutating func receivePayload(_ index: ConnectionIndex) {
         let entry = transport.at(index)
         guard entry.role.isAwaitingSlot, case .read(let read) = entry.role.owner
         else { return }
@@ -122,7 +126,7 @@ extension StreamEngine where Ring: ~Copyable {
         transport.receivePayload(index, buffer: slot, at: payload(of: slot))
     }
 
-    mutating func payloadComplete(_ index: Int32, _ slot: Int32) {
+    mutating func payloadComplete(_ index: ConnectionIndex, _ slot: BufferIndex) {
         let entry = transport.at(index)
         let header = entry.header
         counters.bytesReceived &+= UInt64(header.payloadLength)

@@ -6,7 +6,7 @@ import Wire
 // its slot.
 extension StreamEngine where Ring: ~Copyable {
     /// Sends one frame without a slot, with `payload` behind its header.
-    mutating func sendControl(_ index: Int32, _ header: FrameHeader, payload: [UInt8]) {
+    mutating func sendControl(_ index: ConnectionIndex, _ header: FrameHeader, payload: [UInt8]) {
         var header = header
         transport.number(&header, index)
         payload.withUnsafeBytes { transport.fill(index, header, $0) }
@@ -15,7 +15,7 @@ extension StreamEngine where Ring: ~Copyable {
 
     /// Sends a slot's frame, header and payload in one send; the connection holds the slot until
     /// the kernel lets go.
-    mutating func sendData(_ index: Int32, slot: Int32, flags: FrameFlags) {
+    mutating func sendData(_ index: ConnectionIndex, slot: BufferIndex, flags: FrameFlags) {
         slots.hold(slot)
         var header = records[Int(slot)].header
         header.flags = flags
@@ -30,7 +30,7 @@ extension StreamEngine where Ring: ~Copyable {
 
     /// The kernel has let go of a slot that was being sent; a write that waited to send it again
     /// may do so.
-    mutating func letGo(_ slot: Int32) {
+    mutating func letGo(_ slot: BufferIndex) {
         guard slot >= 0 else { return }
         let write = records[Int(slot)].write
         releaseSlot(slot)
@@ -38,7 +38,7 @@ extension StreamEngine where Ring: ~Copyable {
         if writes.at(write).pointee.connection >= 0 { pump(writes.at(write).pointee.connection) }
     }
 
-    mutating func releaseSlot(_ slot: Int32) {
+    mutating func releaseSlot(_ slot: BufferIndex) {
         if slots.release(slot) { records[Int(slot)].write = -1 }
     }
 

@@ -37,8 +37,8 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
     var calls: Slab<ControlCall>
     let controlMemory: UnsafeMutableRawPointer
     /// Control connections with something to tell, and those with something to send.
-    var controlTellers: FixedRing<Int32>
-    var controlSenders: FixedRing<Int32>
+    var controlTellers: FixedRing<ControlIndex>
+    var controlSenders: FixedRing<ControlIndex>
     /// Who this engine is to namenodes.
     let controlClientData = Data(ClientID.random().bytes)
     var lastCall: UInt64 = 0
@@ -54,7 +54,7 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
     enum Peek {
         case none, running
         /// The slot, or -1, and the bytes in it.
-        case done(Int32, Int)
+        case done(BufferIndex, Int)
         case failed(Int32)
     }
 
@@ -202,7 +202,7 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
     }
 
     /// Where a slot's payload begins.
-    func payload(of slot: Int32) -> UnsafeMutableRawPointer {
+    func payload(of slot: BufferIndex) -> UnsafeMutableRawPointer {
         slots.memory(slot) + EngineSettings.prefixBytes
     }
 }

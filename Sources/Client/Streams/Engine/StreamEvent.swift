@@ -1,14 +1,15 @@
 import ControlClient
+import Reactor
 import Wire
 
 /// One block being written by an engine. Valid until `sealed` was taken or the write was ended.
 package struct WriteID: Hashable, Sendable {
-    package let index: Int32
+    package let index: WriteIndex
 }
 
 /// One range being read by an engine. Valid until `readCompleted` was taken or the read was ended.
 package struct ReadID: Hashable, Sendable {
-    package let index: Int32
+    package let index: ReadIndex
     /// Of an owner that reads without an engine.
     package static let nobody = ReadID(index: -1)
 }
@@ -17,7 +18,8 @@ package struct ReadID: Hashable, Sendable {
 package enum StreamEvent {
     /// A write without a source can take a frame: fill up to `memory.count` bytes and call
     /// `provide` or `decline`.
-    case wantsPayload(WriteID, slot: Int32, offset: UInt64, memory: UnsafeMutableRawBufferPointer)
+    case wantsPayload(
+        WriteID, slot: BufferIndex, offset: UInt64, memory: UnsafeMutableRawBufferPointer)
     /// A write has taken the last byte of its source that it will take: the next block can begin.
     case filled(WriteID, length: UInt64, isSourceEnded: Bool)
     /// The chain's ack moved on.
@@ -28,7 +30,7 @@ package enum StreamEvent {
     case writeFailed(WriteID, StreamFailure)
 
     /// Verified bytes of a read without a sink: call `consumed` with the slot.
-    case payload(ReadID, slot: Int32, offset: UInt64, memory: UnsafeRawBufferPointer)
+    case payload(ReadID, slot: BufferIndex, offset: UInt64, memory: UnsafeRawBufferPointer)
     /// Bytes of the range that are verified so far.
     case verified(ReadID, UInt64)
     /// Every byte is verified and with the sink. The read is over.
@@ -41,7 +43,7 @@ package enum StreamEvent {
 
     /// The first bytes of a source, in a slot that the next write takes over; 0 bytes: it has
     /// ended, no slot.
-    case peeked(slot: Int32, count: Int)
+    case peeked(slot: BufferIndex, count: Int)
     case peekFailed(Int32)
 
     /// A namenode greeted: calls can be made.

@@ -6,9 +6,9 @@ import Wire
 struct StreamRole: BitwiseCopyable {
     enum Owner: Equatable, BitwiseCopyable {
         case nobody
-        case write(Int32)
-        case read(Int32)
-        case control(Int32)
+        case write(WriteIndex)
+        case read(ReadIndex)
+        case control(ControlIndex)
     }
 
     let owner: Owner

@@ -1,6 +1,10 @@
 import Reactor
 import System
+import Transport
 import Wire
+
+/// A read, by its place in the engine's slab of them.
+package typealias ReadIndex = Int32
 
 /// Where an engine puts a read's bytes itself.
 package struct ReadSink: Sendable {
@@ -36,18 +40,18 @@ struct BlockReader: ~Copyable {
     var opening: StreamOpening
     var address: SocketAddress
     let sink: ReadSink?
-    var connection: Int32 = -1
+    var connection: ConnectionIndex = -1
     /// What the replica has to show before anything it says is believed.
     var proof: ProofCheck?
     /// To the replica that was asked as well because the first one is slow, and the same of it.
-    var rival: Int32 = -1
+    var rival: ConnectionIndex = -1
     var rivalOpening: StreamOpening?
     var rivalProof: ProofCheck?
     /// Data came since the replica was asked.
     var isAnswered = false
 
     /// Slots with verified bytes that wait for the sink or the owner, in order.
-    var arrived: FixedRing<Int32>
+    var arrived: FixedRing<BufferIndex>
     /// Those, and the ones that are being drained.
     var held = 0
     var draining = 0

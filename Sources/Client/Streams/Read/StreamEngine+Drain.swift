@@ -7,7 +7,7 @@ import Wire
 extension StreamEngine where Ring: ~Copyable {
     /// Begins as many sink writes as the sink takes: any number at their places in a file, one at a
     /// time in a pipe.
-    mutating func drain(_ read: Int32) {
+    mutating func drain(_ read: ReadIndex) {
         let entry = reads.at(read)
         guard let sink = entry.pointee.sink else { return }
         while sink.position != nil || entry.pointee.draining == 0 {
@@ -18,7 +18,7 @@ extension StreamEngine where Ring: ~Copyable {
         }
     }
 
-    private mutating func startDrain(_ read: Int32, _ sink: ReadSink, _ slot: Int32) {
+    private mutating func startDrain(_ read: ReadIndex, _ sink: ReadSink, _ slot: BufferIndex) {
         let record = records[Int(slot)]
         let start = reads.at(read).pointee.assembly.range.lowerBound
         // An offset of all ones is the descriptor's own position (io_uring_prep_write.3).
@@ -32,7 +32,7 @@ extension StreamEngine where Ring: ~Copyable {
                 kind: EngineOperation.drain.rawValue, owner: UInt32(read), buffer: slot))
     }
 
-    mutating func drained(_ read: Int32, _ event: Event) {
+    mutating func drained(_ read: ReadIndex, _ event: Event) {
         let slot = event.operation.buffer
         let entry = reads.at(read)
         guard let sink = entry.pointee.sink else { preconditionFailure("a drain has a sink") }
@@ -54,7 +54,7 @@ extension StreamEngine where Ring: ~Copyable {
     }
 
     /// Nothing more can reach the sink: what waits for it is dropped.
-    private mutating func sinkFailed(_ read: Int32, _ number: Int32) {
+    private mutating func sinkFailed(_ read: ReadIndex, _ number: Int32) {
         let entry = reads.at(read)
         while let slot = entry.pointee.arrived.popFirst() {
             entry.pointee.held -= 1
@@ -65,7 +65,7 @@ extension StreamEngine where Ring: ~Copyable {
     }
 
     /// A slot's bytes are with the sink or the owner.
-    mutating func slotDrained(_ read: Int32, _ slot: Int32) {
+    mutating func slotDrained(_ read: ReadIndex, _ slot: BufferIndex) {
         let entry = reads.at(read)
         releaseSlot(slot)
         entry.pointee.held -= 1

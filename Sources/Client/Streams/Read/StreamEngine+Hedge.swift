@@ -1,5 +1,6 @@
 import Reactor
 import System
+import Transport
 import Wire
 
 // A read whose replica is slow to answer asks a second one as well, and goes on with whichever
@@ -29,7 +30,7 @@ extension StreamEngine where Ring: ~Copyable {
     }
 
     /// Data comes over this connection: the read is its own from now on.
-    mutating func answered(_ read: Int32, on index: Int32) {
+    mutating func answered(_ read: ReadIndex, on index: ConnectionIndex) {
         let entry = reads.at(read)
         entry.pointee.isAnswered = true
         guard entry.pointee.rival >= 0 else { return }
@@ -40,7 +41,9 @@ extension StreamEngine where Ring: ~Copyable {
     }
 
     /// One of two connections is gone.
-    mutating func narrow(_ read: Int32, without index: Int32, _ failure: StreamFailure?) {
+    mutating func narrow(
+        _ read: ReadIndex, without index: ConnectionIndex, _ failure: StreamFailure?
+    ) {
         let entry = reads.at(read)
         let isRival = index == entry.pointee.rival
         if !isRival {
@@ -53,7 +56,7 @@ extension StreamEngine where Ring: ~Copyable {
         tell(read: read)
     }
 
-    mutating func closeConnections(ofRead read: Int32) {
+    mutating func closeConnections(ofRead read: ReadIndex) {
         let entry = reads.at(read)
         if entry.pointee.rival >= 0 { close(entry.pointee.rival) }
         if entry.pointee.connection >= 0 { close(entry.pointee.connection) }

@@ -1,5 +1,6 @@
 import Reactor
 import System
+import Transport
 import Wire
 
 // Steps 1 and 2 of a read, and how a read begins, takes another replica and ends.
@@ -29,7 +30,7 @@ extension StreamEngine where Ring: ~Copyable {
         return connect(id.index)
     }
 
-    private mutating func connect(_ read: Int32) -> Bool {
+    private mutating func connect(_ read: ReadIndex) -> Bool {
         let entry = reads.at(read)
         guard let connection = connection(to: entry.pointee.address, for: .read(read)) else {
             return false
@@ -46,9 +47,9 @@ extension StreamEngine where Ring: ~Copyable {
     package mutating func end(_ id: ReadID) { endRead(id.index) }
 
     /// Gives a slot of a `payload` event back.
-    package mutating func consumed(_ id: ReadID, slot: Int32) { slotDrained(id.index, slot) }
+    package mutating func consumed(_ id: ReadID, slot: BufferIndex) { slotDrained(id.index, slot) }
 
-    mutating func pumpRead(_ read: Int32, _ index: Int32) {
+    mutating func pumpRead(_ read: ReadIndex, _ index: ConnectionIndex) {
         let entry = reads.at(read)
         guard !transport.at(index).role.isRequestSent else { return }
         transport.at(index).role.isRequestSent = true
@@ -66,7 +67,7 @@ extension StreamEngine where Ring: ~Copyable {
     }
 
     /// 1. Whether a data frame is the one that must come next. `false`: the stream ended over it.
-    mutating func judged(_ read: Int32, _ header: FrameHeader) -> Bool {
+    mutating func judged(_ read: ReadIndex, _ header: FrameHeader) -> Bool {
         let entry = reads.at(read)
         do throws(ReadAssembly.Violation) {
             try entry.pointee.assembly.judge(header)
@@ -78,7 +79,7 @@ extension StreamEngine where Ring: ~Copyable {
     }
 
     /// 2. A payload is here. `false`: the stream is over, well or not.
-    mutating func arrived(_ read: Int32, _ slot: Int32, _ header: FrameHeader) -> Bool {
+    mutating func arrived(_ read: ReadIndex, _ slot: BufferIndex, _ header: FrameHeader) -> Bool {
         let entry = reads.at(read)
         let slice: ReadAssembly.Slice
         do throws(ReadAssembly.Violation) {
@@ -114,7 +115,7 @@ extension StreamEngine where Ring: ~Copyable {
     /// Why a frame's bytes go to nobody. When it is for the block as a whole, all of it is read
     /// again: a sink that can be written anywhere takes the new bytes over the old ones.
     private mutating func notTaken(
-        _ read: Int32, _ header: FrameHeader, _ violation: ReadAssembly.Violation
+        _ read: ReadIndex, _ header: FrameHeader, _ violation: ReadAssembly.Violation
     ) -> StreamFailure {
         let entry = reads.at(read)
         switch violation {
@@ -129,14 +130,14 @@ extension StreamEngine where Ring: ~Copyable {
     // MARK: Its deadline
 
     @inline(__always)
-    func timer(ofRead read: Int32) -> Int { writes.capacity + Int(read) }
+    func timer(ofRead read: ReadIndex) -> Int { writes.capacity + Int(read) }
 
     /// The replica owes the next frame.
-    mutating func watchRead(_ read: Int32) {
+    mutating func watchRead(_ read: ReadIndex) {
         transport.arm(timer: timer(ofRead: read), within: settings.progressTimeout)
     }
 
-    mutating func readExpired(_ read: Int32) {
+    mutating func readExpired(_ read: ReadIndex) {
         guard reads.isUsed(read), reads.at(read).pointee.connection >= 0 else { return }
         for connection in [reads.at(read).pointee.rival, reads.at(read).pointee.connection]
         where connection >= 0 { failSilent(connection) }
@@ -144,7 +145,9 @@ extension StreamEngine where Ring: ~Copyable {
 
     // MARK: Stopping
 
-    mutating func readStopped(_ read: Int32, on index: Int32, _ failure: StreamFailure) {
+    mutating func readStopped(
+        _ read: ReadIndex, on index: ConnectionIndex, _ failure: StreamFailure
+    ) {
         let entry = reads.at(read)
         if entry.pointee.rival >= 0 { return narrow(read, without: index, failure) }
         entry.pointee.connection = -1
@@ -155,7 +158,7 @@ extension StreamEngine where Ring: ~Copyable {
         tell(read: read)
     }
 
-    mutating func endRead(_ read: Int32) {
+    mutating func endRead(_ read: ReadIndex) {
         let entry = reads.at(read)
         guard !entry.pointee.isEnding else { return }
         entry.pointee.isEnding = true
@@ -168,7 +171,7 @@ extension StreamEngine where Ring: ~Copyable {
         removeIfSettled(read: read)
     }
 
-    mutating func removeIfSettled(read: Int32) {
+    mutating func removeIfSettled(read: ReadIndex) {
         let entry = reads.at(read)
         guard entry.pointee.isEnding, entry.pointee.held == 0, !entry.pointee.isTeller else {
             return

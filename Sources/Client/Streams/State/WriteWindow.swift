@@ -11,7 +11,7 @@ package struct WriteWindow: ~Copyable {
     package struct Frame: BitwiseCopyable, Equatable {
         package let offset: UInt64
         package let length: UInt32
-        package let buffer: Int32
+        package let buffer: BufferIndex
         /// Its bytes are in the buffer.
         package var isReady: Bool
 
@@ -50,14 +50,14 @@ package struct WriteWindow: ~Copyable {
     package var unsent: Int { frames.count - next }
 
     /// Adds the next frame of the block.
-    package mutating func append(length: UInt32, buffer: Int32, isReady: Bool) {
+    package mutating func append(length: UInt32, buffer: BufferIndex, isReady: Bool) {
         precondition(length > 0, "a frame has bytes")
         frames.append(Frame(offset: end, length: length, buffer: buffer, isReady: isReady))
         end += UInt64(length)
     }
 
     /// The frame's bytes have arrived in its buffer.
-    package mutating func markReady(_ buffer: Int32) {
+    package mutating func markReady(_ buffer: BufferIndex) {
         for position in 0..<frames.count where frames[position].buffer == buffer {
             frames[position].isReady = true
             return

@@ -1,6 +1,10 @@
 import Reactor
 import System
+import Transport
 import Wire
+
+/// A write, by its place in the engine's slab of them.
+package typealias WriteIndex = Int32
 
 /// Where an engine fetches a write's bytes itself.
 package struct WriteSource: Sendable {
@@ -29,7 +33,7 @@ package struct WriteRequest {
     /// `nil`: the owner answers `wantsPayload`.
     package var source: WriteSource?
     /// Bytes that were peeked from the source and come first: a slot, and how many.
-    package var peeked: (slot: Int32, count: Int)?
+    package var peeked: (slot: BufferIndex, count: Int)?
     /// What `sealed` waits for.
     package var level = Level.written
     /// The chain is asked to make the block durable whenever so many more bytes are sent; `nil`:
@@ -59,7 +63,7 @@ struct BlockWriter: ~Copyable {
     var window: WriteWindow
     /// CRC32C of the frames in order, up to what was ever sent.
     var sum = PieceSum()
-    var connection: Int32 = -1
+    var connection: ConnectionIndex = -1
 
     /// End of the last frame that was begun to be filled.
     var reserved: UInt64 = 0

@@ -4,7 +4,7 @@ import Wire
 // Steps 4 and 5 of a write: what the chain says, what it owes, and how the block ends.
 extension StreamEngine where Ring: ~Copyable {
     /// An ack. `false`: the stream ended over it.
-    mutating func heardAck(_ write: Int32, _ header: FrameHeader) -> Bool {
+    mutating func heardAck(_ write: WriteIndex, _ header: FrameHeader) -> Bool {
         let entry = writes.at(write)
         counters.acksReceived &+= 1
         guard isProven(entry.pointee.connection) else { return false }
@@ -16,7 +16,7 @@ extension StreamEngine where Ring: ~Copyable {
         return true
     }
 
-    private mutating func isAbout(_ write: Int32, _ header: FrameHeader) -> Bool {
+    private mutating func isAbout(_ write: WriteIndex, _ header: FrameHeader) -> Bool {
         let entry = writes.at(write)
         if header.block == entry.pointee.request.block,
             header.epoch == entry.pointee.request.epoch
@@ -27,7 +27,7 @@ extension StreamEngine where Ring: ~Copyable {
         return false
     }
 
-    private mutating func hear(_ write: Int32, _ progress: Progress) -> Bool {
+    private mutating func hear(_ write: WriteIndex, _ progress: Progress) -> Bool {
         let entry = writes.at(write)
         do throws(WriteWindow.Violation) {
             guard try entry.pointee.window.hear(progress) else { return true }
@@ -45,7 +45,7 @@ extension StreamEngine where Ring: ~Copyable {
         return true
     }
 
-    mutating func heardSealed(_ write: Int32, _ header: FrameHeader, _ payload: [UInt8]) {
+    mutating func heardSealed(_ write: WriteIndex, _ header: FrameHeader, _ payload: [UInt8]) {
         let entry = writes.at(write)
         let connection = entry.pointee.connection
         guard isProven(connection) else { return }
@@ -75,14 +75,14 @@ extension StreamEngine where Ring: ~Copyable {
     // MARK: What the chain owes
 
     /// The deadline begins when the chain starts to owe something.
-    mutating func watchWrite(_ write: Int32) {
+    mutating func watchWrite(_ write: WriteIndex) {
         guard !writes.at(write).pointee.isWatched else { return }
         rewatchWrite(write)
     }
 
     /// It moved: the deadline begins again while the chain owes more, and rests when it owes
     /// nothing.
-    mutating func rewatchWrite(_ write: Int32) {
+    mutating func rewatchWrite(_ write: WriteIndex) {
         let entry = writes.at(write)
         let owesData = entry.pointee.window.sentEnd > entry.pointee.window.released
         let owesSeal = entry.pointee.isSealSent
@@ -96,7 +96,7 @@ extension StreamEngine where Ring: ~Copyable {
         transport.arm(timer: Int(write), within: span)
     }
 
-    mutating func writeExpired(_ write: Int32) {
+    mutating func writeExpired(_ write: WriteIndex) {
         guard writes.isUsed(write), writes.at(write).pointee.connection >= 0 else { return }
         failSilent(writes.at(write).pointee.connection)
     }
@@ -104,7 +104,7 @@ extension StreamEngine where Ring: ~Copyable {
     // MARK: Stopping
 
     /// The connection is gone; the window keeps what is unacked.
-    mutating func writeStopped(_ write: Int32, _ failure: StreamFailure) {
+    mutating func writeStopped(_ write: WriteIndex, _ failure: StreamFailure) {
         let entry = writes.at(write)
         entry.pointee.connection = -1
         entry.pointee.isWatched = false
@@ -116,13 +116,13 @@ extension StreamEngine where Ring: ~Copyable {
     }
 
     /// The source failed: there is nothing more to send.
-    mutating func stopWrite(_ write: Int32, _ failure: StreamFailure) {
+    mutating func stopWrite(_ write: WriteIndex, _ failure: StreamFailure) {
         let connection = writes.at(write).pointee.connection
         if connection >= 0 { close(connection) }
         writeStopped(write, failure)
     }
 
-    mutating func endWrite(_ write: Int32) {
+    mutating func endWrite(_ write: WriteIndex) {
         let entry = writes.at(write)
         guard !entry.pointee.isEnding else { return }
         entry.pointee.isEnding = true
@@ -134,7 +134,7 @@ extension StreamEngine where Ring: ~Copyable {
         removeIfSettled(write)
     }
 
-    mutating func removeIfSettled(_ write: Int32) {
+    mutating func removeIfSettled(_ write: WriteIndex) {
         let entry = writes.at(write)
         guard entry.pointee.isEnding, entry.pointee.pending == 0, !entry.pointee.isTeller else {
             return

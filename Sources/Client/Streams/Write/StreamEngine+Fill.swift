@@ -7,7 +7,7 @@ import Wire
 // owner, and are summed.
 extension StreamEngine where Ring: ~Copyable {
     /// Begins as many fills as window, slots and source allow.
-    mutating func feed(_ write: Int32) {
+    mutating func feed(_ write: WriteIndex) {
         let entry = writes.at(write)
         guard !entry.pointee.isEnding else { return }
         while let count = nextFill(write) {
@@ -23,7 +23,7 @@ extension StreamEngine where Ring: ~Copyable {
     }
 
     /// Bytes of the next frame to be filled, or `nil` when none may be begun now.
-    func nextFill(_ write: Int32) -> Int? {
+    func nextFill(_ write: WriteIndex) -> Int? {
         let entry = writes.at(write)
         let isKnown = entry.pointee.request.length != nil
         // A pipe is read in order, and what has no known length ends with the first fill that ends
@@ -41,12 +41,12 @@ extension StreamEngine where Ring: ~Copyable {
         return Int(min(UInt64(longest), entry.pointee.request.bound - entry.pointee.reserved))
     }
 
-    mutating func waitForSlot(_ write: Int32) {
+    mutating func waitForSlot(_ write: WriteIndex) {
         if slotWaiters.add(write) { counters.slotWaits &+= 1 }
     }
 
     /// A slot becomes the block's next frame.
-    mutating func reserve(_ write: Int32, _ slot: Int32, _ count: Int) {
+    mutating func reserve(_ write: WriteIndex, _ slot: BufferIndex, _ count: Int) {
         let entry = writes.at(write)
         let offset = entry.pointee.reserved
         var record = SlotRecord(write: write, wanted: count)
@@ -66,7 +66,7 @@ extension StreamEngine where Ring: ~Copyable {
         }
     }
 
-    mutating func startFill(_ write: Int32, _ slot: Int32) {
+    mutating func startFill(_ write: WriteIndex, _ slot: BufferIndex) {
         let entry = writes.at(write)
         guard let source = entry.pointee.request.source else { return }
         let record = records[Int(slot)]
@@ -82,7 +82,7 @@ extension StreamEngine where Ring: ~Copyable {
                 kind: EngineOperation.fill.rawValue, owner: UInt32(write), buffer: slot))
     }
 
-    mutating func filled(_ write: Int32, _ event: Event) {
+    mutating func filled(_ write: WriteIndex, _ event: Event) {
         let entry = writes.at(write)
         let slot = event.operation.buffer
         entry.pointee.pending -= 1
@@ -108,7 +108,7 @@ extension StreamEngine where Ring: ~Copyable {
         }
     }
 
-    private mutating func sourceEnded(_ write: Int32, _ slot: Int32) {
+    private mutating func sourceEnded(_ write: WriteIndex, _ slot: BufferIndex) {
         let entry = writes.at(write)
         let record = records[Int(slot)]
         guard entry.pointee.request.length == nil else {
@@ -122,7 +122,7 @@ extension StreamEngine where Ring: ~Copyable {
     }
 
     /// The slot has what it will have: sum it, and let it be sent.
-    mutating func filledUp(_ write: Int32, _ slot: Int32) {
+    mutating func filledUp(_ write: WriteIndex, _ slot: BufferIndex) {
         let entry = writes.at(write)
         let count = records[Int(slot)].done
         entry.pointee.filling -= 1
@@ -143,7 +143,7 @@ extension StreamEngine where Ring: ~Copyable {
         if entry.pointee.connection >= 0 { pump(entry.pointee.connection) }
     }
 
-    mutating func completeIfFilled(_ write: Int32) {
+    mutating func completeIfFilled(_ write: WriteIndex) {
         let entry = writes.at(write)
         guard entry.pointee.filling == 0 else { return }
         if entry.pointee.reserved == entry.pointee.request.bound || entry.pointee.isSourceEnded {
@@ -171,7 +171,7 @@ extension StreamEngine where Ring: ~Copyable {
     /// A peek takes few bytes, so that they fit the first frame of any block.
     package static var peekBytes: Int { 4096 }
 
-    private mutating func startPeek(_ descriptor: Int32, _ slot: Int32) {
+    private mutating func startPeek(_ descriptor: Int32, _ slot: BufferIndex) {
         peekToken = transport.reactor.start(
             .read(
                 .plain(descriptor), payload(of: slot),

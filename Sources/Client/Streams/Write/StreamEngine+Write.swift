@@ -1,5 +1,6 @@
 import Reactor
 import System
+import Transport
 import Wire
 
 // Step 3 of a write: frames go to the head in order, one send at a time. And how a write begins,
@@ -24,7 +25,7 @@ extension StreamEngine where Ring: ~Copyable {
     }
 
     /// The bytes that were peeked are the beginning of the first frame.
-    private mutating func takePeeked(_ write: Int32) {
+    private mutating func takePeeked(_ write: WriteIndex) {
         guard let (slot, count) = writes.at(write).pointee.request.peeked else { return }
         guard let wanted = nextFill(write) else { preconditionFailure("a new write takes a frame") }
         precondition(count <= wanted, "what was peeked fits the first frame")
@@ -93,7 +94,7 @@ extension StreamEngine where Ring: ~Copyable {
 
     /// Answers `wantsPayload` with `count` bytes at the memory it named: the block's last frame may
     /// be shorter than asked, every other one of a block of known length has all of them.
-    package mutating func provide(_ id: WriteID, slot: Int32, count: Int) {
+    package mutating func provide(_ id: WriteID, slot: BufferIndex, count: Int) {
         let record = records[Int(slot)]
         precondition(record.write == id.index && count > 0 && count <= record.wanted, "a fill")
         let entry = writes.at(id.index)
@@ -107,7 +108,7 @@ extension StreamEngine where Ring: ~Copyable {
     }
 
     /// Answers `wantsPayload` of a block of unknown length: there is no more.
-    package mutating func decline(_ id: WriteID, slot: Int32) {
+    package mutating func decline(_ id: WriteID, slot: BufferIndex) {
         let entry = writes.at(id.index)
         precondition(entry.pointee.request.length == nil, "a known length is kept")
         entry.pointee.isSourceEnded = true
@@ -117,7 +118,7 @@ extension StreamEngine where Ring: ~Copyable {
     }
 
     /// Sends the next thing the write's stream owes: credentials, a flush, a frame, the seal.
-    mutating func pumpWrite(_ write: Int32) {
+    mutating func pumpWrite(_ write: WriteIndex) {
         let entry = writes.at(write)
         let index = entry.pointee.connection
         guard entry.pointee.isOpenSent else { return sendOpen(write, index) }
@@ -144,7 +145,7 @@ extension StreamEngine where Ring: ~Copyable {
     }
 
     /// A flush follows the frames it is about.
-    private func isFlushDue(_ write: Int32) -> Bool {
+    private func isFlushDue(_ write: WriteIndex) -> Bool {
         let entry = writes.at(write)
         guard entry.pointee.flushWanted > entry.pointee.flushSent, !entry.pointee.isSealSent
         else { return false }
@@ -152,7 +153,7 @@ extension StreamEngine where Ring: ~Copyable {
         return next.offset >= entry.pointee.flushWanted
     }
 
-    private mutating func sendFlush(_ write: Int32, _ index: Int32) {
+    private mutating func sendFlush(_ write: WriteIndex, _ index: ConnectionIndex) {
         let entry = writes.at(write)
         var header = FrameHeader(.flush)
         header.block = entry.pointee.request.block
@@ -171,14 +172,14 @@ extension StreamEngine where Ring: ~Copyable {
     }
 
     /// Whether what follows the frames before `place` can be sent without waiting for anything.
-    private func isReady(afterUnsent place: Int, _ write: Int32) -> Bool {
+    private func isReady(afterUnsent place: Int, _ write: WriteIndex) -> Bool {
         guard let frame = writes.at(write).pointee.window.unsentFrame(place) else {
             return writes.at(write).pointee.isComplete
         }
         return canSend(frame)
     }
 
-    private mutating func sendOpen(_ write: Int32, _ index: Int32) {
+    private mutating func sendOpen(_ write: WriteIndex, _ index: ConnectionIndex) {
         let entry = writes.at(write)
         var header = FrameHeader(.write)
         header.block = entry.pointee.request.block
@@ -192,7 +193,7 @@ extension StreamEngine where Ring: ~Copyable {
         sendControl(index, header, payload: entry.pointee.request.opening.payload)
     }
 
-    private mutating func sendSeal(_ write: Int32, _ index: Int32) {
+    private mutating func sendSeal(_ write: WriteIndex, _ index: ConnectionIndex) {
         let entry = writes.at(write)
         precondition(entry.pointee.sum.length == entry.pointee.window.end, "every frame is summed")
         var header = FrameHeader(.seal)
