@@ -1,7 +1,8 @@
-import DataPath
 import Reactor
 import Testing
+import Transport
 
+@testable import DataPath
 @testable import Simulation
 
 /// Clients that sit on what they were given: nobody else goes without for long.
@@ -70,6 +71,18 @@ struct SittingTests {
         #expect(isRead(stalled, scene))
     }
 
+    /// A connection that waited for a buffer is gone, and the one that has its place now is in the
+    /// middle of its read: it is not taken to the next frame.
+    @Test func aBufferWakesOnlyWhoWaitsForOne() throws {
+        let scene = scene(clients: 2) { _ in }
+        let stalled = stall(1...1, scene)
+        let place = try #require(scene.datanode.reading)
+        scene.datanode.node.core.buffers.enqueue(.connection(place))
+        #expect(!scene.cluster.drive(for: Self.second / 100) { scene.datanode.reading != place })
+        for job in stalled { job.goOn() }
+        #expect(isRead(stalled, scene))
+    }
+
     /// One valid token for each, once: then they keep their connections for ever.
     @Test func idleConnectionsGiveWay() {
         let scene = scene(clients: 41) { $0.connections = 16 }
@@ -81,5 +94,15 @@ struct SittingTests {
         }
         #expect(scene.counters.connectionsGivenUp > 20)
         #expect(scene.counters.unauthenticatedClosed == 0)
+    }
+}
+
+extension SimulatedReactor {
+    /// A connection whose read is not answered yet.
+    fileprivate var reading: ConnectionIndex? {
+        (0..<Int32(node.core.transport.capacity)).first { place in
+            node.core.transport.isUsed(place)
+                && node.core.transport.at(place).role.waiting == .answer
+        }
     }
 }
