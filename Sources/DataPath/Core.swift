@@ -87,4 +87,9 @@ struct Core<Ring: RingBackend & ~Copyable>: ~Copyable {
     mutating func condemn(_ block: BlockID, _ finding: ScrubFinding) {
         if blocks.condemn(block, finding) { counters.blocksCorrupt &+= 1 }
     }
+
+    /// Why a device does not take a block, for its writer.
+    func refusal(of device: Int, _ status: Status, _ reason: String) -> String {
+        "\(status.explanation): \(blocks.devices[device].path) (\(reason))"
+    }
 }

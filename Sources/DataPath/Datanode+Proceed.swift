@@ -8,9 +8,9 @@ extension Datanode where Ring: ~Copyable {
     /// fail the stream's connection or end the stream, so each looks at the state for itself.
     mutating func proceed(_ stream: StreamIndex) {
         // 1. The chain behind is asked for what is received whole.
-        askChain(stream)
-        // 2. It gets the next frame first: it has a device of its own to wait for.
-        forward(stream)
+        if let status = writes.askChain(stream) { failWriter(of: stream, status) }
+        // 2. The successor gets the next frame first: it has a device of its own to wait for.
+        writes.forward(stream, &core)
         // 3. A flush begins, then the seal, when their bytes are on the device.
         writes.beginAccounts(stream, &core)
         // 4. The file says what it holds: at its opening, for a flush, for the seal.
@@ -18,8 +18,8 @@ extension Datanode where Ring: ~Copyable {
         // 5. The device takes the frames whose turn it is.
         writes.writeNext(stream, &core)
         // 6. A duplicate is compared with what the device has.
-        compareOnDevice(stream)
+        follow(writes.compareOnDevice(stream, &core), stream)
         // 7. The writer hears what is true now.
-        tellProgress(stream)
+        if let writer = writes.refreshProgress(of: stream) { answer(writer) }
     }
 }

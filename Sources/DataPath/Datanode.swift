@@ -13,7 +13,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     private let observer: any BlockObserver
     private let mailbox: Mailbox<Mail>
     public let address: SocketAddress
-    var neighbours: Neighbours
+    var others: OtherReactors
 
     var writes: WritePath<Ring>
     var reads: ReadPath<Ring>
@@ -46,7 +46,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         self.observer = observer
         self.mailbox = mailbox
         address = listener.1
-        neighbours = Neighbours(share, door: door)
+        others = OtherReactors(share, door: door)
         writes = WritePath(budget, devices: devices.count)
         reads = ReadPath(budget)
         scrubs = Scrubs(settings, devices: devices.count, now: core.reactor.now)
@@ -57,7 +57,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// The way in for other threads.
     public var mail: Mailbox<Mail> { mailbox }
     /// The way in for connections of other reactors; `nil` when there are none.
-    public var door: ReactorDoor? { neighbours.door }
+    public var door: ReactorDoor? { others.door }
     /// What pages its buffers lie in.
     public var pages: BufferRegion.Pages { core.buffers.pages }
     public var reactor: Reactor<Ring> {
@@ -74,7 +74,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// - Returns: how many completions and deadlines there were.
     @discardableResult
     public mutating func turn(waitUntil limit: UInt64) -> Int {
-        let isBusy = !mailbox.isEmpty || neighbours.hasArrivals || core.blocks.hasLosses
+        let isBusy = !mailbox.isEmpty || others.hasArrivals || core.blocks.hasLosses
         var handled = core.reactor.turn(waitUntil: isBusy ? 0 : limit)
         while let event = core.reactor.next() {
             handle(event)
@@ -88,19 +88,28 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
             for message in mailbox.drain() { receive(message) }
             handled += 1
         }
-        if let door = neighbours.door { handled += meet(door) }
+        if let door = others.door { handled += meet(door) }
         if core.blocks.hasLosses { core.blocks.tellLosses() }
         if core.blocks.wantsRoom { deletions.makeRoom(&core) }
-        if core.connections.places.isCrowded { makeRoom() }
+        core.makeRoom()
         serveWaiters()
         return handled
     }
 
-    /// Takes in the connections that moved here, and passes on what the others must know.
+    /// Introduces the reactors of a datanode to each other, in the order of their shares. Before
+    /// the first turn.
+    public mutating func join(_ doors: [ReactorDoor]) { others.join(doors, core.share) }
+
+    /// Passes on what the other reactors must know, and takes in the connections that moved here:
+    /// each goes on as if its frame had been received here; its place was reserved.
     private mutating func meet(_ door: ReactorDoor) -> Int {
-        tellFailures()
+        others.tellFailures(&core.blocks)
         let arrivals = door.arrivals.drain()
-        for arrival in arrivals { arrive(arrival) }
+        for arrival in arrivals {
+            let index = core.enter(.plain(arrival.descriptor), arrival.address)
+            core.transport.take(arrival.header, body: arrival.bytes, index)
+            takeIn(index)
+        }
         return arrivals.count
     }
 
@@ -116,7 +125,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
                 nextCount = core.reactor.now &+ second
             }
         }
-        neighbours.door?.arrivals.close()
+        others.door?.arrivals.close()
     }
 
     /// What is told about once a second, and not when it changes.
@@ -142,20 +151,20 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
             preconditionFailure("an operation of no known kind")
         }
         switch kind {
-        case .sendControl, .sendFrame, .sendPiece, .forwardFrame, .forwardSeal,
+        case .sendAnswer, .sendFrame, .sendPiece, .forwardFrame, .forwardRequest,
             .forwardCredentials:
             preconditionFailure("the transport takes the completions of sends")
-        case .accept: accepted(event)
+        case .accept: if let index = core.accepted(event) { beginHeader(index) }
         case .openFile: follow(writes.opened(owner, event.outcome, &core), owner)
         case .renameSpare: follow(writes.renamed(owner, event.outcome, &core), owner)
         case .loadHeader, .loadTable, .writeOpenHeader, .writeTable, .writeSealHeader,
             .writeFlushTable, .writeFlushHeader:
             follow(writes.moved(owner, event.outcome, &core), owner)
-        case .writeData: wroteData(owner, event)
-        case .readBack: readBack(owner, event)
+        case .writeData: follow(writes.wrote(owner, event, &core), owner)
+        case .readBack: follow(writes.didReadBack(owner, event, &core), owner)
         case .syncFile: syncedFile(owner, event.outcome)
         case .syncDirectory: syncedDirectory(Int(owner), event.outcome)
-        case .trimFile, .closeFile: follow(writes.settled(owner), owner)
+        case .trimFile, .closeFile: follow(writes.closed(owner), owner)
         case .openForRead: follow(reads.opened(owner, event.outcome, &core))
         case .readHeader, .readTable:
             follow(reads.didReadMetadata(owner, kind, event, &core))
@@ -196,7 +205,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         case .close(let index): close(index)
         case .ended(let index): peerEnded(index)
         case .resume(let index): resume(index)
-        case .answer(let index): sendControl(index)
+        case .answer(let index): answer(index)
         }
     }
 
@@ -229,7 +238,8 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         guard !core.isStopping else { return }
         core.isStopping = true
         core.isDraining = true
-        for index in 0..<Int32(core.transport.capacity) where core.transport.isUsed(index) {
+        for index in 0..<ConnectionIndex(core.transport.capacity)
+        where core.transport.isUsed(index) {
             let role = core.transport.at(index).role
             if role.side == .inbound, role.stream >= 0 {
                 fail(index, .shuttingDown)
@@ -237,7 +247,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
                 close(index)
             }
         }
-        for stream in 0..<Int32(writes.capacity) where writes.isUsed(stream) { endStream(stream) }
+        for stream in 0..<StreamIndex(writes.capacity) where writes.isUsed(stream) { end(stream) }
     }
 
     // MARK: What is told

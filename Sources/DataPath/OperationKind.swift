@@ -3,15 +3,16 @@
 enum OperationKind: UInt8 {
     // Sends (connection)
     /// Acks, seals' answers and errors, to whoever writes or reads.
-    case sendControl = 16
+    case sendAnswer = 16
     /// Parts of a read's answer.
     case sendFrame
     /// Bytes of such a part that wait in the connection's own memory.
     case sendPiece
-    /// `sendFrame` and `sendControl`, to the next node of a chain.
+    /// A data frame, to a successor.
     case forwardFrame
-    case forwardSeal
-    /// The frame that opens a stream at the next node.
+    /// A seal or a flush, to a successor.
+    case forwardRequest
+    /// The frame that opens a stream at a successor.
     case forwardCredentials
     // Block files of write streams (stream)
     case openFile = 32

@@ -9,16 +9,16 @@ import Wire
 // connection's own memory, and connections without valid ones have places of their own, so that
 // strangers however many and slow cost nobody else anything (`ConnectionPlaces`).
 extension Datanode where Ring: ~Copyable {
-    /// Credentials are whole, on the reactor that may not be the one that has the block.
-    mutating func credentialsComplete(_ index: ConnectionIndex) {
+    /// Credentials are whole: here, or on the reactor that the connection came from.
+    mutating func takeIn(_ index: ConnectionIndex) {
         let header = core.transport.at(index).header
-        core.counters.bytesReceived &+= UInt64(header.bodyBytes)
-        takeIn(index, header)
-    }
-
-    /// As above, also for what was received by another reactor.
-    mutating func takeIn(_ index: ConnectionIndex, _ header: FrameHeader) {
-        guard !handOver(index, header) else { return }
+        switch others.move(index, header, &core) {
+        case .moved: return
+        case .refused(let status):
+            core.beginStream(index, header, key: nil)
+            return fail(index, status)
+        case .stays: break
+        }
         if header.operation == .write {
             admitWrite(index, header)
         } else {
@@ -27,46 +27,22 @@ extension Datanode where Ring: ~Copyable {
         continueReceiving(index)
     }
 
-    /// A `write` frame with its credentials.
-    mutating func admitWrite(_ index: ConnectionIndex, _ header: FrameHeader) {
+    /// A `write` frame with its credentials. An older connection of the same writer ends.
+    private mutating func admitWrite(_ index: ConnectionIndex, _ header: FrameHeader) {
         switch core.judge(index, header, mode: .write) {
         case .failure(let refused):
             core.beginStream(index, header, key: nil)
             fail(index, refused.status)
         case .success(let admitted):
             core.beginStream(index, header, key: admitted.key)
-            switch writes.findOrMake(admitted, expected: header.length, &core) {
+            switch writes.attach(index, header, admitted, &core) {
             case .failure(let refused): fail(index, refused.status)
-            case .success(let stream):
-                writes.at(stream).pointee.join.pace.level = header.flags.level
-                attach(index, to: stream, admitted)
+            case .success(let attached):
+                if let previous = attached.superseded { fail(previous, .superseded) }
+                if let loss = attached.loss { successorLost(attached.stream, loss) }
+                proceed(attached.stream)
             }
         }
-    }
-
-    /// Gives the block's stream to this connection; an older one of the same writer ends.
-    private mutating func attach(
-        _ index: ConnectionIndex, to stream: StreamIndex, _ admitted: TokenCheck.Admitted
-    ) {
-        let entry = writes.at(stream)
-        let previous = entry.pointee.upstream
-        entry.pointee.upstream = index
-        if previous >= 0 {
-            core.transport.at(previous).role.stream = -1
-            core.connections.places.rest(previous)
-            fail(previous, .superseded)
-        }
-        letGo(stream)
-        entry.pointee.chain = admitted.chain
-        entry.pointee.position = admitted.position
-        entry.pointee.key = admitted.key
-        entry.pointee.join.restart()
-        entry.pointee.seal.restart(isBegun: entry.pointee.file.isSealBegun)
-        entry.pointee.flush.restart()
-        core.transport.at(index).role.stream = stream
-        core.connections.places.begin(index)
-        if !entry.pointee.isTail { dial(stream, for: index) }
-        proceed(stream)
     }
 }
 

@@ -1,11 +1,49 @@
 import Reactor
+import Transport
 import Wire
 
 // Which stream a writer gets: the one its block has, or a new one.
 extension WritePath where Ring: ~Copyable {
+    /// A writer has its stream.
+    struct Attached {
+        let stream: StreamIndex
+        /// An older connection of the same writer, which ends.
+        let superseded: ConnectionIndex?
+        /// Its chain behind cannot be reached.
+        let loss: Successors<Ring>.Loss?
+    }
+
+    /// A `write` frame with its credentials, which are good: its connection gets the block's
+    /// stream.
+    mutating func attach(
+        _ index: ConnectionIndex, _ opening: FrameHeader, _ admitted: TokenCheck.Admitted,
+        _ core: inout Core<Ring>
+    ) -> Result<Attached, TokenCheck.Refused> {
+        let stream: StreamIndex
+        switch findOrMake(admitted, expected: opening.length, &core) {
+        case .failure(let refused): return .failure(refused)
+        case .success(let found): stream = found
+        }
+        let entry = at(stream)
+        let previous = entry.pointee.upstream
+        if let previous {
+            core.transport.at(previous).role.stream = -1
+            core.connections.places.rest(previous)
+        }
+        entry.pointee.upstream = index
+        letGo(stream, &core)
+        entry.pointee.begin(admitted, level: opening.flags.level)
+        core.transport.at(index).role.stream = stream
+        core.connections.places.begin(index)
+        let loss =
+            entry.pointee.isTail
+            ? nil : successors.dial(stream, &entry.pointee, for: index, &core)
+        return .success(Attached(stream: stream, superseded: previous, loss: loss))
+    }
+
     /// The stream of the token's block, found or made.
     /// - Parameter expected: the block's length as its writer foresees it, or 0.
-    mutating func findOrMake(
+    private mutating func findOrMake(
         _ admitted: TokenCheck.Admitted, expected: UInt64, _ core: inout Core<Ring>
     ) -> Result<StreamIndex, TokenCheck.Refused> {
         let token = admitted.token
@@ -107,7 +145,7 @@ extension WritePath where Ring: ~Copyable {
         _ stream: consuming WriteStream, _ core: inout Core<Ring>
     ) -> Result<StreamIndex, TokenCheck.Refused> {
         let block = stream.block
-        guard let index = insert(stream) else { return refuse(.busy) }
+        guard let index = add(stream) else { return refuse(.busy) }
         core.blocks.open(block, for: index)
         _ = perform(at(index).pointee.file.first, index, &core)
         return .success(index)

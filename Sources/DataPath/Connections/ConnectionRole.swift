@@ -6,8 +6,8 @@ struct ConnectionRole: BitwiseCopyable {
     enum Side: UInt8, BitwiseCopyable {
         /// From a client or from the node before this one in a chain.
         case inbound
-        /// To the next node of a chain.
-        case outbound
+        /// To the successor of a write stream in its chain.
+        case successor
     }
 
     /// Why nothing is received.
@@ -66,7 +66,7 @@ struct ConnectionRole: BitwiseCopyable {
 }
 
 // Layout of a connection's own memory: the header being received, a wide part and a narrow one. Who
-// comes in brings credentials and gets short answers; to the next node it is the other way round.
+// comes in brings credentials and gets short answers; to a successor it is the other way round.
 // What has no stream lies here and nowhere else: a peer without a token holds no payload buffer.
 extension ConnectionMemory {
     /// The longest payload of an answer.
@@ -79,6 +79,6 @@ extension ConnectionMemory {
         wide.upperBound..<wide.upperBound + FrameHeader.byteCount + answerBytes
 
     static let inbound = ConnectionMemory(received: wide, sent: narrow)
-    static let outbound = ConnectionMemory(received: narrow, sent: wide)
+    static let successor = ConnectionMemory(received: narrow, sent: wide)
     static let datanodeBytes = narrow.upperBound
 }

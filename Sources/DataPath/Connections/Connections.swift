@@ -1,3 +1,4 @@
+import Glibc
 import Reactor
 import System
 import Transport
@@ -9,7 +10,7 @@ struct Connections: ~Copyable {
     var places: ConnectionPlaces
     /// What a failed connection's error frame will say.
     var reports: [ConnectionIndex: ErrorReport] = [:]
-    /// Of the challenges to next nodes.
+    /// Of the challenges to successors.
     var random: ChallengeRandom
 
     let listener: Descriptor
@@ -41,6 +42,62 @@ extension Core where Ring: ~Copyable {
             return isFixed
                 ? .accept(listener, address: address)
                 : .acceptPlain(listener, address: address)
+        }
+    }
+
+    /// An accept came back.
+    /// - Returns: the connection that came, to be received on.
+    mutating func accepted(_ event: Event) -> ConnectionIndex? {
+        connections.isAccepting = false
+        let scratch = reactor.operations.scratch(of: event.completion.token)
+        let address = scratch.load(as: SocketAddress.self)
+        switch event.outcome {
+        case .done(let number):
+            counters.connectionsAccepted &+= 1
+            // It has the listener's options, which sockets inherit.
+            let index = enter(share.isWhole ? .fixed(number) : .plain(number), address)
+            guard !isStopping else {
+                end(index)
+                return nil
+            }
+            startAccept()
+            return index
+        case .again, .disconnected, .failed(EINVAL), .failed(EPERM):
+            connections.places.release()
+            startAccept()
+        case .cancelled, .full: connections.places.release()
+        case .failed:
+            // Out of descriptors or of fixed files: a connection that ends starts the next accept.
+            connections.places.release()
+            if transport.count == 0 { startAccept() }
+        }
+        return nil
+    }
+
+    /// Takes in a connection whose place was reserved, from the listener or from another reactor.
+    /// A stranger may have to give its place up for it.
+    mutating func enter(_ descriptor: Descriptor, _ address: SocketAddress) -> ConnectionIndex {
+        let index = transport.adopt(
+            descriptor, from: address, ConnectionRole(.inbound), .inbound,
+            zeroCopyAfter: zeroCopyAfter(.inbound))
+        guard let index else {
+            preconditionFailure("a connection comes in with a place reserved")
+        }
+        if let oldest = connections.places.enter(index) {
+            counters.unauthenticatedClosed &+= 1
+            end(oldest)
+        }
+        return index
+    }
+
+    /// Closes connections without a stream until the next one finds a place; when all have one,
+    /// the kernel's backlog holds who comes.
+    mutating func makeRoom() {
+        while connections.places.isCrowded,
+            let index = connections.places.givesWay ?? transport.oldestParked
+        {
+            counters.connectionsGivenUp &+= 1
+            end(index)
         }
     }
 
@@ -81,8 +138,20 @@ extension Core where Ring: ~Copyable {
         connections.places.rest(index)
     }
 
+    /// Keeps a connection to a successor for the next stream to the same node. The one that was
+    /// kept longest makes way.
+    mutating func park(_ index: ConnectionIndex) {
+        if transport.parkedCount == Budget.parked, let oldest = transport.oldestParked {
+            end(oldest)
+        }
+        transport.park(index)
+        // Below the time after which the other side closes an idle connection.
+        transport.awaitReceiving(index, within: settings.idleTimeout / 3)
+    }
+
     /// Ends a connection that carries nothing any more.
     mutating func end(_ index: ConnectionIndex) {
+        guard transport.at(index).isLive else { return }
         leave(index)
         transport.close(index)
     }

@@ -27,36 +27,20 @@ extension Datanode where Ring: ~Copyable {
         core.connections.reports[index] = report
         core.transport.stopReceiving(index)
         core.transport.awaitReceiving(index, within: core.settings.lingerTimeout)
-        sendControl(index)
+        answer(index)
     }
 
     /// The peer closed its half, or the connection broke.
     mutating func peerEnded(_ index: ConnectionIndex) {
         let role = core.transport.at(index).role
-        guard role.side == .outbound, role.stream >= 0 else { return close(index) }
+        guard role.side == .successor, role.stream >= 0 else { return close(index) }
         successorLost(role.stream, .nextHopFailed, "the connection to the next node broke")
     }
 
-    /// Parts a connection from its stream or reader. A write stream waits for its writer to come
-    /// back; its chain behind is dialled again then.
+    /// Parts a connection from its stream or reader. A sealed block's stream ends with it.
     mutating func detach(_ index: ConnectionIndex) {
-        let connection = core.transport.at(index)
         reads.letGo(of: index, &core)
-        let stream = connection.role.stream
-        guard stream >= 0 else { return }
-        connection.role.stream = -1
-        switch connection.role.side {
-        case .inbound:
-            core.restIfSettled(index)
-            guard writes.at(stream).pointee.upstream == index else { return }
-            writes.at(stream).pointee.upstream = -1
-            letGo(stream)
-            if writes.at(stream).pointee.isSealed { endStream(stream) }
-        case .outbound:
-            guard writes.at(stream).pointee.downstream == index else { return }
-            writes.at(stream).pointee.downstream = -1
-            clearForwards(stream)
-        }
+        if let stream = writes.letGo(of: index, &core), writes.isOver(stream) { end(stream) }
     }
 
     /// Ends a connection without a word.
@@ -64,5 +48,29 @@ extension Datanode where Ring: ~Copyable {
         guard core.transport.at(index).isLive else { return }
         detach(index)
         core.end(index)
+    }
+
+    // MARK: Answering
+
+    /// Sends the next answer an inbound connection is owed, if any.
+    mutating func answer(_ index: ConnectionIndex) {
+        guard writes.answer(index, &core) else {
+            return fail(index, .fenced, "this node has no signing key yet")
+        }
+    }
+
+    /// An answer is with the socket, or what opens a stream or ends it at a successor: what waits
+    /// behind it follows.
+    mutating func sentSmall(_ index: ConnectionIndex) {
+        let role = core.transport.at(index).role
+        guard role.side == .inbound else {
+            return role.stream >= 0 ? proceed(role.stream) : ()
+        }
+        if role.isFailureSent { return core.transport.linger(index) }
+        if writes.isAnswered(on: index, &core) {
+            detach(index)
+            resume(index)
+        }
+        answer(index)
     }
 }

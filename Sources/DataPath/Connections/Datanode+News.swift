@@ -8,67 +8,63 @@ import Wire
 extension Datanode where Ring: ~Copyable {
     /// A completion of an operation that the transport started.
     mutating func handle(connection index: ConnectionIndex, _ event: Event) {
+        let kind = event.operation.kind
         let news = core.transport.handle(event, &core.buffers.payloads)
         switch news {
         case .sent(let bytes, let buffer):
-            sent(event.operation.kind, index, bytes: bytes, buffer)
+            sent(kind, index, bytes: bytes, buffer, isWhole: true)
         case .notSent(_, let bytes, let buffer):
-            notSent(event.operation.kind, index, bytes: bytes, buffer)
+            sent(kind, index, bytes: bytes, buffer, isWhole: false)
         default: heard(index, news)
         }
     }
 
     mutating func heard(_ index: ConnectionIndex, _ news: ConnectionNews) {
-        let isInbound = core.transport.at(index).role.side == .inbound
+        let role = core.transport.at(index).role
+        let isInbound = role.side == .inbound
         switch news {
         case .none: break
         case .header:
             core.counters.framesReceived &+= 1
-            isInbound ? takeUp(index) : heardFromSuccessor(index)
+            isInbound ? takeUp(index) : heardSuccessor(index, isAnswer: false)
         case .badHeader(let status): fail(index, status)
         case .payload(let buffer): payloadComplete(index, buffer)
-        case .body: isInbound ? credentialsComplete(index) : answered(index)
+        case .body:
+            guard isInbound else { return heardSuccessor(index, isAnswer: true) }
+            core.counters.bytesReceived &+= UInt64(core.transport.at(index).header.bodyBytes)
+            takeIn(index)
         case .ended(_, let isInside, let buffer):
-            if buffer >= 0 { releasePayload(buffer) }
+            if buffer >= 0 { release(buffer) }
             isInside ? fail(index, .truncated) : peerEnded(index)
         case .letGo(let buffer):
-            releasePayload(buffer)
+            release(buffer)
             core.restIfSettled(index)
-        case .opened: successorOpened(index)
+        case .opened:
+            beginHeader(index)
+            let entry = writes.at(role.stream)
+            writes.successors.opened(role.stream, &entry.pointee, &core)
         case .noSocket(let number):
-            successorLost(
-                core.transport.at(index).role.stream, .busy,
-                "no socket: \(errorText(number))")
+            successorLost(role.stream, .busy, "no socket: \(errorText(number))")
         case .unreachable(let number):
-            let connection = core.transport.at(index)
+            let address = core.transport.at(index).address.text
             successorLost(
-                connection.role.stream, .nextHopUnreachable,
-                "cannot connect to \(connection.address.text): \(errorText(number))")
+                role.stream, .nextHopUnreachable,
+                "cannot connect to \(address): \(errorText(number))")
         case .lingered: close(index)
         case .closed: core.closed(index)
         case .bytes, .sent, .notSent: preconditionFailure("not asked for, or taken before")
         }
     }
 
-    /// What was being sent is with the socket: the room that sent it goes on.
+    /// What was being sent is with the socket, or the send failed: the room that sent it goes on.
     private mutating func sent(
-        _ kind: UInt8, _ index: ConnectionIndex, bytes: Int, _ buffer: BufferIndex
+        _ kind: UInt8, _ index: ConnectionIndex, bytes: Int, _ buffer: BufferIndex, isWhole: Bool
     ) {
         switch OperationKind(rawValue: kind) {
-        case .sendFrame: follow(reads.sent(index, bytes: bytes, buffer, isWhole: true, &core))
-        case .sendPiece: follow(reads.sentPiece(index, &core))
-        case .forwardFrame: forwarded(index, bytes: bytes, buffer)
-        default: controlSent(index)
-        }
-    }
-
-    private mutating func notSent(
-        _ kind: UInt8, _ index: ConnectionIndex, bytes: Int, _ buffer: BufferIndex
-    ) {
-        switch OperationKind(rawValue: kind) {
-        case .sendFrame: follow(reads.sent(index, bytes: bytes, buffer, isWhole: false, &core))
-        case .forwardFrame: notForwarded(index, buffer)
-        default: peerEnded(index)
+        case .sendFrame: follow(reads.sent(index, bytes: bytes, buffer, isWhole: isWhole, &core))
+        case .forwardFrame: forwarded(buffer, bytes: bytes, index, isWhole: isWhole)
+        case .sendPiece where isWhole: follow(reads.sentPiece(index, &core))
+        default: isWhole ? sentSmall(index) : peerEnded(index)
         }
     }
 
@@ -78,13 +74,13 @@ extension Datanode where Ring: ~Copyable {
         guard !connection.isParked else { return close(index) }
         core.counters.deadlinesMissed &+= 1
         let role = connection.role
-        if role.side == .outbound, role.stream >= 0 {
+        if role.side == .successor, role.stream >= 0 {
             let status: Status = connection.isOpen ? .slowPeer : .nextHopUnreachable
             return successorLost(
                 role.stream, status, "the next node made no progress in time")
         }
         guard isReceive, !connection.isDropping else { return close(index) }
-        // Who waits for a buffer waits for this node, not this node for it.
+        // The peer is waiting for a buffer here, so it is not at fault.
         fail(index, role.waiting == .buffer ? .busy : .slowPeer)
     }
 }

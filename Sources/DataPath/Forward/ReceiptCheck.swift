@@ -3,7 +3,7 @@ import Wire
 /// What the receipt of the chain behind must say before this node signs for it too.
 ///
 /// The writer's receipt is the head's, and a head vouches for every node behind it. So each node
-/// checks what the next one signed: else one that signs nothing, or too little, would be vouched
+/// checks what its successor signed: else one that signs nothing, or too little, would be vouched
 /// for by all before it.
 struct ReceiptCheck: Equatable {
     let cluster: ClusterID
@@ -13,7 +13,7 @@ struct ReceiptCheck: Equatable {
     let checksum: UInt32
     /// At least this was asked for.
     let level: Level
-    /// Of the next node in the chain.
+    /// Of the successor in the chain.
     let position: Int
 
     /// - Returns: the level that the chain behind has reached.

@@ -50,36 +50,3 @@ public final class ReactorDoor: Sendable {
         precondition(count >= 0, "a place is given back once")
     }
 }
-
-/// The other reactors of a datanode, as one sees them: all their doors, in the order of their
-/// shares.
-struct Neighbours {
-    /// This reactor's own; `nil` when it is the only one.
-    let door: ReactorDoor?
-    private let own: Int
-    private var doors: [ReactorDoor] = []
-
-    init(_ share: ReactorShare, door: ReactorDoor?) {
-        precondition(share.isWhole == (door == nil), "who has neighbours has a door")
-        own = share.number
-        self.door = door
-    }
-
-    mutating func join(_ doors: [ReactorDoor], _ share: ReactorShare) {
-        precondition(doors.count == share.count, "every reactor has a door")
-        self.doors = doors
-    }
-
-    subscript(number: Int) -> ReactorDoor { doors[number] }
-
-    /// Tells all others. `false`: a mailbox was full, and they are to be told once more.
-    func tell(_ message: Mail) -> Bool {
-        var isHeard = true
-        for (number, door) in doors.enumerated() where number != own {
-            if door.mail.post(message) == .busy { isHeard = false }
-        }
-        return isHeard
-    }
-
-    var hasArrivals: Bool { door.map { !$0.arrivals.isEmpty } ?? false }
-}

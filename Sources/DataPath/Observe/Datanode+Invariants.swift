@@ -6,15 +6,12 @@ import Wire
 extension Datanode where Ring: ~Copyable {
     mutating func checkInvariants() {
         core.transport.checkInvariants()
-        for index in 0..<Int32(core.transport.capacity) where core.transport.isUsed(index) {
+        for index in 0..<ConnectionIndex(core.transport.capacity)
+        where core.transport.isUsed(index) {
             checkLinks(ofConnection: index)
         }
-        for stream in 0..<Int32(writes.capacity) where writes.isUsed(stream) {
-            checkLinks(ofStream: stream)
-        }
-        let budget = core.settings.budget
-        writes.checkInvariants(budget, isIdle: isIdle)
-        core.buffers.checkInvariants(budget, isIdle: isIdle)
+        writes.checkInvariants(isIdle: isIdle, &core)
+        core.buffers.checkInvariants(core.settings.budget, isIdle: isIdle)
         core.blocks.checkInvariants()
         reads.checkInvariants(core)
         deletions.checkInvariants()
@@ -36,18 +33,7 @@ extension Datanode where Ring: ~Copyable {
         guard stream >= 0 else { return }
         switch role.side {
         case .inbound: precondition(writes.at(stream).pointee.upstream == index)
-        case .outbound: precondition(writes.at(stream).pointee.downstream == index)
+        case .successor: precondition(writes.successors.connection(of: stream) == index)
         }
-    }
-
-    private mutating func checkLinks(ofStream stream: StreamIndex) {
-        let entry = writes.at(stream)
-        let (upstream, downstream) = (entry.pointee.upstream, entry.pointee.downstream)
-        if upstream >= 0 { precondition(core.transport.at(upstream).role.stream == stream) }
-        if downstream >= 0 {
-            precondition(core.transport.at(downstream).role.stream == stream)
-        }
-        precondition(
-            core.blocks.stream(of: entry.pointee.block) == stream, "its block is open once")
     }
 }

@@ -6,6 +6,8 @@ enum FrameVerdict: Equatable {
     case advance
     /// Lies beyond a gap, within the window: kept until the gap fills.
     case hold
+    /// Waits for its gap to fill already: dropped.
+    case repeated
     /// Lies below the HWM: compared with what is there, then acked again.
     case duplicate
     case refuse(Status)
@@ -34,5 +36,36 @@ enum FrameVerdict: Equatable {
             return .refuse(.gapBeyondWindow)
         }
         return .hold
+    }
+
+    /// What a frame that would advance or be kept is beside one that waits for a gap. Frames that
+    /// are kept never overlap: the same frame again is dropped, other bytes at its offset are a
+    /// conflict, another cut straddles. `nil`: they do not touch.
+    static func of(_ frame: FrameHeader, beside held: FrameHeader) -> FrameVerdict? {
+        guard held.offset < frame.end, frame.offset < held.end else { return nil }
+        guard held.offset == frame.offset, held.payloadLength == frame.payloadLength else {
+            return .refuse(.straddles)
+        }
+        return held.pieces == frame.pieces ? .repeated : .refuse(.conflict)
+    }
+}
+
+extension WriteStream {
+    /// Where a data frame belongs.
+    mutating func verdict(
+        on frame: FrameHeader, _ budget: Budget, _ buffers: inout Buffers
+    ) -> FrameVerdict {
+        let verdict = FrameVerdict.of(
+            offset: frame.offset, length: frame.payloadLength, hwm: hwm, held: held.count,
+            sealedLength: seal.isRequested ? seal.length : nil,
+            limits: FrameVerdict.Limits(
+                maxLength: maxLength, heldFrames: budget.heldFramesPerStream,
+                heldBytesBeyond: budget.heldBytesBeyond))
+        guard verdict == .advance || verdict == .hold else { return verdict }
+        for position in 0..<held.count {
+            let other = FrameVerdict.of(frame, beside: buffers[held[position]].header)
+            if let other { return other }
+        }
+        return verdict
     }
 }

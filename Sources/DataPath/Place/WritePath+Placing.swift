@@ -2,30 +2,48 @@ import Glibc
 import Reactor
 import Wire
 
-// Step 3 of the write path: what a frame is to its block, and what is done to the stream for it.
+// Step 3 of the write path: every data frame finds its place, or is refused, by `FrameVerdict`.
 extension WritePath where Ring: ~Copyable {
-    /// Where a data frame belongs.
-    mutating func verdict(
-        on header: FrameHeader, in stream: StreamIndex, _ core: inout Core<Ring>
-    ) -> FrameVerdict {
+    /// A whole data frame. The buffer's one hold is passed on or given back here.
+    mutating func place(
+        _ buffer: BufferIndex, in stream: StreamIndex, _ core: inout Core<Ring>
+    ) -> Next {
+        guard hasGoodPieces(buffer, &core) else {
+            return refuse(buffer, of: stream, .badPayloadChecksum, &core)
+        }
+        guard !core.isFenced else { return refuse(buffer, of: stream, .fenced, &core) }
         let entry = at(stream)
-        let verdict = FrameVerdict.of(
-            offset: header.offset, length: header.payloadLength, hwm: entry.pointee.hwm,
-            held: entry.pointee.held.count,
-            sealedLength: entry.pointee.seal.isRequested ? entry.pointee.seal.length : nil,
-            limits: FrameVerdict.Limits(
-                maxLength: entry.pointee.maxLength,
-                heldFrames: core.settings.budget.heldFramesPerStream,
-                heldBytesBeyond: core.settings.budget.heldBytesBeyond))
-        guard verdict == .advance, overlapsHeld(stream, header, &core) else { return verdict }
-        return .refuse(.straddles)
+        let verdict = entry.pointee.verdict(
+            on: core.buffers[buffer].header, core.settings.budget, &core.buffers)
+        switch verdict {
+        case .advance:
+            advance(stream, buffer, &core)
+            return .proceed
+        case .hold:
+            guard heldFrames < core.settings.budget.heldFrames else {
+                return refuse(buffer, of: stream, .busy, &core)
+            }
+            core.counters.framesHeld &+= 1
+            heldFrames += 1
+            entry.pointee.held.append(buffer)
+        case .repeated: core.giveBack(buffer, of: &entry.pointee)
+        case .duplicate: return compare(buffer, in: stream, &core)
+        case .refuse(let status): return refuse(buffer, of: stream, status, &core)
+        }
+        return .nothing
+    }
+
+    private mutating func refuse(
+        _ buffer: BufferIndex, of stream: StreamIndex, _ status: Status, _ core: inout Core<Ring>
+    ) -> Next {
+        core.giveBack(buffer, of: &at(stream).pointee)
+        return .refused(status)
     }
 
     /// Every piece against its checksum, in the buffer where the device and the successor will take
     /// it from.
-    mutating func hasGoodPieces(
-        _ header: FrameHeader, _ buffer: BufferIndex, _ core: inout Core<Ring>
-    ) -> Bool {
+    private mutating func hasGoodPieces(_ buffer: BufferIndex, _ core: inout Core<Ring>) -> Bool {
+        let header = core.buffers[buffer].header
         var memory = UnsafeRawPointer(core.buffers.payload(header, in: buffer))
         var start = header.offset
         for index in 0..<Int(header.pieceCount) {
@@ -40,7 +58,9 @@ extension WritePath where Ring: ~Copyable {
     }
 
     /// A frame at the HWM takes its place, and those behind it whose gap it fills.
-    mutating func advance(_ stream: StreamIndex, _ buffer: BufferIndex, _ core: inout Core<Ring>) {
+    private mutating func advance(
+        _ stream: StreamIndex, _ buffer: BufferIndex, _ core: inout Core<Ring>
+    ) {
         append(stream, buffer, &core)
         let entry = at(stream)
         var position = 0
@@ -68,9 +88,9 @@ extension WritePath where Ring: ~Copyable {
         entry.pointee.join.pace.step = 2 * UInt64(header.payloadLength)
         entry.pointee.writes.append(
             buffer: buffer, end: header.end, isAligned: core.buffers[buffer].isAligned)
-        if entry.pointee.successor != .none {
+        if successors.has(stream) {
             core.buffers.hold(buffer)
-            entry.pointee.forwards.append(buffer)
+            successors.append(buffer, to: stream)
         }
     }
 
@@ -96,41 +116,6 @@ extension WritePath where Ring: ~Copyable {
         core.counters.unalignedBytesCopied &+= UInt64(used % 4096)
     }
 
-    // MARK: Beyond a gap
-
-    /// Keeps a frame until its gap fills. Frames that are kept never overlap: the same frame again
-    /// is dropped, other bytes at its offset are a conflict, another cut straddles.
-    /// - Returns: `nil` when it is kept; otherwise its buffer is given back, and the stream fails
-    ///   unless the status is `ok`.
-    mutating func hold(_ stream: StreamIndex, _ buffer: BufferIndex, _ core: inout Core<Ring>)
-        -> Status?
-    {
-        let entry = at(stream)
-        let header = core.buffers[buffer].header
-        for position in 0..<entry.pointee.held.count {
-            let other = core.buffers[entry.pointee.held[position]].header
-            guard other.offset < header.end, header.offset < other.end else { continue }
-            guard other.offset == header.offset, other.payloadLength == header.payloadLength else {
-                return .straddles
-            }
-            return other.pieces == header.pieces ? .ok : .conflict
-        }
-        guard heldFrames < core.settings.budget.heldFrames else { return .busy }
-        core.counters.framesHeld &+= 1
-        heldFrames += 1
-        entry.pointee.held.append(buffer)
-        return nil
-    }
-
-    private mutating func overlapsHeld(
-        _ stream: StreamIndex, _ header: FrameHeader, _ core: inout Core<Ring>
-    ) -> Bool {
-        let entry = at(stream)
-        for position in 0..<entry.pointee.held.count
-        where core.buffers[entry.pointee.held[position]].header.offset < header.end { return true }
-        return false
-    }
-
     private mutating func takeHeld(_ stream: StreamIndex, _ position: Int) -> BufferIndex {
         heldFrames -= 1
         return at(stream).pointee.held.remove(at: position)
@@ -139,104 +124,5 @@ extension WritePath where Ring: ~Copyable {
     /// Takes back a frame whose gap will not fill.
     mutating func dropHeld(_ stream: StreamIndex) -> BufferIndex? {
         at(stream).pointee.held.count > 0 ? takeHeld(stream, 0) : nil
-    }
-
-    // MARK: Duplicates
-
-    /// Compares a frame below the HWM with what is known of the block's bytes.
-    mutating func compare(
-        _ stream: StreamIndex, _ buffer: BufferIndex, _ core: inout Core<Ring>
-    ) -> ChunkTable.Comparison {
-        let entry = at(stream)
-        let header = core.buffers[buffer].header
-        core.counters.duplicates &+= 1
-        let comparison = entry.pointee.table.compare(
-            offset: header.offset, length: header.payloadLength, pieces: header.pieces,
-            hwm: entry.pointee.hwm)
-        // Only parts of chunks: the bytes themselves are read back, once they are on the device.
-        if comparison == .unknown { entry.pointee.comparing = buffer }
-        return comparison
-    }
-
-    /// Starts the read-back of a duplicate as soon as its bytes are on the device.
-    /// - Returns: why it cannot be compared, if it cannot.
-    mutating func compareOnDevice(_ stream: StreamIndex, _ core: inout Core<Ring>) -> Status? {
-        guard let entry = live(stream) else { return nil }
-        guard let buffer = entry.pointee.comparing, entry.pointee.comparison == nil,
-            entry.pointee.file.isOpen
-        else { return nil }
-        let frame = core.buffers[buffer]
-        guard entry.pointee.writes.written >= frame.header.end else { return nil }
-        guard !core.settings.isDeviceNull else { return .deviceFailed }
-        guard let copy = core.buffers.takePayload(for: FrameSlot()) else { return .busy }
-        core.buffers[copy].transfer = frame.pagesToRead
-        entry.pointee.comparison = copy
-        readBack(stream, copy, &core)
-        return nil
-    }
-
-    private mutating func readBack(
-        _ stream: StreamIndex, _ copy: BufferIndex, _ core: inout Core<Ring>
-    ) {
-        let memory = core.buffers.page(of: copy)
-        start(
-            .readBack, stream, buffer: copy,
-            core.buffers[copy].transfer.read(at(stream).pointee.file.descriptor, into: memory),
-            &core)
-    }
-
-    /// What came of a read-back.
-    enum ReadBack {
-        case goesOn
-        /// Nobody waits for it any more.
-        case stale(isLive: Bool)
-        /// `ok`: the same bytes.
-        case compared(Status)
-    }
-
-    mutating func readBack(
-        _ stream: StreamIndex, _ event: Event, _ core: inout Core<Ring>
-    ) -> ReadBack {
-        let entry = at(stream)
-        let copy = event.operation.buffer
-        let isLive = settle(stream)
-        guard isLive, !entry.pointee.isComparisonStale, let original = entry.pointee.comparing
-        else {
-            entry.pointee.comparison = nil
-            entry.pointee.isComparisonStale = false
-            core.buffers.giveBack(copy)
-            return .stale(isLive: isLive)
-        }
-        let status: Status
-        switch core.buffers[copy].transfer.take(event.outcome) {
-        case .more:
-            readBack(stream, copy, &core)
-            return .goesOn
-        case .whole: status = isSame(original, copy, &core) ? .ok : .conflict
-        case .short: status = .corrupt
-        case .failed: status = .deviceFailed
-        }
-        entry.pointee.comparison = nil
-        core.buffers.giveBack(copy)
-        return .compared(status)
-    }
-
-    private mutating func isSame(
-        _ original: BufferIndex, _ copy: BufferIndex, _ core: inout Core<Ring>
-    ) -> Bool {
-        let frame = core.buffers[original]
-        return memcmp(
-            core.buffers.page(of: copy) + frame.shift,
-            core.buffers.payload(frame.header, in: original),
-            Int(frame.header.payloadLength)) == 0
-    }
-
-    /// Takes back a duplicate that is not to be compared any more, or was.
-    mutating func takeComparing(_ stream: StreamIndex) -> BufferIndex? {
-        let entry = at(stream)
-        guard let buffer = entry.pointee.comparing else { return nil }
-        entry.pointee.comparing = nil
-        entry.pointee.isComparisonStale = entry.pointee.comparison != nil
-        return buffer
     }
 }

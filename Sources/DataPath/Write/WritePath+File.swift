@@ -32,10 +32,10 @@ extension WritePath where Ring: ~Copyable {
         case .loadedTable: return loadedTable(stream, &core)
         case .described: return described(stream, &core)
         case .durable: return entry.pointee.file.account == .flush ? .flushed : .sealed(.durable)
-        case .closed: return .settle
+        case .closed: return .ending
         case .refused(let status, let unused):
             if let unused { _ = core.blocks.addSpare(unused, to: entry.pointee.device) }
-            return .refused(status)
+            return .givenUp(status)
         case .failed(let outcome): return .failed(outcome)
         case .tooShort: return .corrupt(.tooShort)
         }
@@ -77,21 +77,21 @@ extension WritePath where Ring: ~Copyable {
         _ stream: StreamIndex, _ outcome: Outcome, _ core: inout Core<Ring>
     ) -> Next {
         let action = at(stream).pointee.file.renamed(outcome)
-        return settle(stream) ? perform(action, stream, &core) : .settle
+        return endOperation(of: stream) ? perform(action, stream, &core) : .ending
     }
 
     mutating func opened(
         _ stream: StreamIndex, _ outcome: Outcome, _ core: inout Core<Ring>
     ) -> Next {
         let action = at(stream).pointee.file.opened(outcome)
-        return settle(stream) ? perform(action, stream, &core) : .settle
+        return endOperation(of: stream) ? perform(action, stream, &core) : .ending
     }
 
     /// It is closed, or what is behind it was given back. A file system without holes keeps the
     /// room: the block is whole all the same.
-    mutating func settled(_ stream: StreamIndex) -> Next {
-        _ = settle(stream)
-        return .settle
+    mutating func closed(_ stream: StreamIndex) -> Next {
+        _ = endOperation(of: stream)
+        return .ending
     }
 
     // MARK: Header and table
@@ -132,7 +132,7 @@ extension WritePath where Ring: ~Copyable {
     mutating func moved(
         _ stream: StreamIndex, _ outcome: Outcome, _ core: inout Core<Ring>
     ) -> Next {
-        guard settle(stream) else { return .settle }
+        guard endOperation(of: stream) else { return .ending }
         return perform(at(stream).pointee.file.moved(outcome), stream, &core)
     }
 
@@ -158,7 +158,7 @@ extension WritePath where Ring: ~Copyable {
         }
     }
 
-    private mutating func giveBackMetadata(_ stream: StreamIndex, _ core: inout Core<Ring>) {
+    mutating func giveBackMetadata(_ stream: StreamIndex, _ core: inout Core<Ring>) {
         if let buffer = at(stream).pointee.file.takeBuffer() {
             core.buffers.releaseMetadata(buffer)
         }
@@ -180,7 +180,7 @@ extension WritePath where Ring: ~Copyable {
             header.checksum == entry.pointee.seal.checksum
         else { return .corrupt(ScrubFinding("its header")) }
         // Another writer's block: a number that was given twice must not join two values.
-        guard header.lease == entry.pointee.lease else { return .foreign }
+        guard header.lease == entry.pointee.lease else { return .givenUp(.sealed) }
         if let action = entry.pointee.file.found(header) { return perform(action, stream, &core) }
         return loaded(
             stream, memory + page * BlockLayout.headerBytes + BlockHeader.checksumsOffset,
@@ -206,7 +206,7 @@ extension WritePath where Ring: ~Copyable {
         giveBackMetadata(stream, &core)
         entry.pointee.file.loaded()
         entry.pointee.join.isFileReady = true
-        return .loaded
+        return .resume
     }
 
     // MARK: Syncs
@@ -218,19 +218,19 @@ extension WritePath where Ring: ~Copyable {
     mutating func synced(
         _ stream: StreamIndex, _ outcome: Outcome, _ core: inout Core<Ring>
     ) -> Next {
-        let isLive = settle(stream)
+        let isLive = endOperation(of: stream)
         guard case .done = outcome else {
             return isLive
                 ? .syncFailed(outcome)
                 : .deviceLost(device: at(stream).pointee.device, outcome)
         }
-        return isLive ? perform(at(stream).pointee.file.synced(), stream, &core) : .settle
+        return isLive ? perform(at(stream).pointee.file.synced(), stream, &core) : .ending
     }
 
     /// Its sync was never begun, which says nothing of the device: the stream ended while it
     /// waited, or the device has failed before.
     mutating func gaveUpSync(_ stream: StreamIndex) -> Next {
-        settle(stream) ? .syncFailed(.failed(EIO)) : .settle
+        endOperation(of: stream) ? .syncFailed(.failed(EIO)) : .ending
     }
 
     /// A file's sync ended, and the next one of its device begins.

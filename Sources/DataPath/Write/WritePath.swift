@@ -2,20 +2,22 @@ import Glibc
 import Reactor
 import Wire
 
-/// The blocks of a reactor that are open for writing, and what is done to them that touches no
-/// connection: frames find their place (3), the device takes them (4), the file says what it holds.
+/// The blocks of a reactor that are open for writing: frames are received (1) and find their place
+/// (3), the device takes them (4), their successors get them (5), the file says what it holds.
 ///
-/// What follows from a completion comes back as `Next`: the path's one list (`Datanode.proceed`)
-/// decides what goes on, and whoever has the connections tells the writer.
+/// What follows from a frame or a completion comes back as `Next`: the path's one list
+/// (`Datanode.proceed`) decides what goes on, and `Datanode` tells the writer.
 struct WritePath<Ring: RingBackend & ~Copyable>: ~Copyable {
     private var streams: Slab<WriteStream>
     /// Frames beyond a gap, over all streams.
     var heldFrames = 0
     var syncs: Syncs<Ring>
+    var successors: Successors<Ring>
 
     init(_ budget: Budget, devices count: Int) {
         streams = Slab(capacity: budget.writeStreams)
         syncs = Syncs(devices: count)
+        successors = Successors(streams: budget.writeStreams)
     }
 
     /// What follows for a stream from what its file or its frames did.
@@ -23,17 +25,17 @@ struct WritePath<Ring: RingBackend & ~Copyable>: ~Copyable {
         case nothing
         /// Whatever may go on now does.
         case proceed
+        /// As `proceed`; and what the writer sent next, and had to wait, may be taken up.
+        case resume
         /// It is ending: it may be settled now.
-        case settle
-        /// A sealed block's checksums are known: what waited for them may be taken up.
-        case loaded
+        case ending
         /// The seal has come so far on this node.
         case sealed(Level)
         case flushed
-        /// The device is sound, but the block cannot be opened on it.
+        /// Its writer did wrong, or cannot be answered now; the block stays open.
         case refused(Status)
-        /// Somebody else's block lies under this number.
-        case foreign
+        /// The device is sound, but the block cannot be written here.
+        case givenUp(Status)
         /// The device did not do it.
         case failed(Outcome)
         /// A sync failed, which is final.
@@ -63,12 +65,14 @@ struct WritePath<Ring: RingBackend & ~Copyable>: ~Copyable {
     }
 
     /// `nil` at the bound.
-    mutating func insert(_ stream: consuming WriteStream) -> StreamIndex? { streams.insert(stream) }
+    mutating func add(_ stream: consuming WriteStream) -> StreamIndex? { streams.insert(stream) }
+
+    mutating func remove(_ stream: StreamIndex) { streams.remove(stream) }
 
     /// Bytes that the open blocks of a device may still take of fresh files.
     func owed(to device: Int) -> UInt64 {
         var open: UInt64 = 0
-        for stream in 0..<Int32(capacity)
+        for stream in 0..<StreamIndex(capacity)
         where isUsed(stream) && at(stream).pointee.device == device {
             let claimed = at(stream).pointee.claimed
             open += claimed - min(claimed, at(stream).pointee.hwm)
@@ -78,7 +82,7 @@ struct WritePath<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// Tells how far the open blocks are, for INFO: those that moved since the last time.
     func report(_ core: inout Core<Ring>) {
-        for stream in 0..<Int32(capacity) where isUsed(stream) {
+        for stream in 0..<StreamIndex(capacity) where isUsed(stream) {
             let entry = at(stream)
             guard var record = core.blocks[entry.pointee.block], record.state == .open,
                 record.length != entry.pointee.join.own.written
@@ -101,7 +105,7 @@ struct WritePath<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// An operation of a stream completed. `false`: the stream is ending and only waits for its
     /// operations.
-    mutating func settle(_ stream: StreamIndex) -> Bool {
+    mutating func endOperation(of stream: StreamIndex) -> Bool {
         at(stream).pointee.pending -= 1
         return !at(stream).pointee.isEnding
     }
@@ -131,80 +135,51 @@ struct WritePath<Ring: RingBackend & ~Copyable>: ~Copyable {
             transfer.write(at(stream).pointee.file.descriptor, from: memory), &core)
     }
 
-    /// What came of a frame on its way to the device. `nil`: it is still on its way; otherwise the
-    /// device lets go of the buffer.
-    mutating func wrote(_ stream: StreamIndex, _ event: Event, _ core: inout Core<Ring>) -> Next? {
+    /// What came of a frame on its way to the device.
+    mutating func wrote(_ stream: StreamIndex, _ event: Event, _ core: inout Core<Ring>) -> Next {
         let buffer = event.operation.buffer
-        let isLive = settle(stream)
-        switch core.buffers[buffer].transfer.take(event.outcome) {
-        case .whole: break
-        case .more:
-            guard !isLive else {
-                write(stream, buffer, &core)
-                return nil
-            }
-        case .short: return failed(stream, .failed(EIO), isLive: isLive)
-        case .failed: return failed(stream, event.outcome, isLive: isLive)
+        let isLive = endOperation(of: stream)
+        let result = core.buffers[buffer].transfer.take(event.outcome)
+        if case .more = result, isLive {
+            write(stream, buffer, &core)
+            return .nothing
         }
-        core.counters.bytesWritten &+= UInt64(core.buffers[buffer].header.payloadLength)
-        at(stream).pointee.writes.finish(buffer: buffer)
-        return isLive ? .proceed : .settle
+        switch result {
+        case .whole, .more:
+            core.counters.bytesWritten &+= UInt64(core.buffers[buffer].header.payloadLength)
+            at(stream).pointee.writes.finish(buffer: buffer)
+            core.giveBack(buffer, of: &at(stream).pointee)
+            return isLive ? .proceed : .ending
+        case .short:
+            core.giveBack(buffer, of: &at(stream).pointee)
+            return failed(stream, .failed(EIO), isLive: isLive)
+        case .failed:
+            core.giveBack(buffer, of: &at(stream).pointee)
+            return failed(stream, event.outcome, isLive: isLive)
+        }
     }
 
     private func failed(_ stream: StreamIndex, _ outcome: Outcome, isLive: Bool) -> Next {
         guard !isLive else { return .failed(outcome) }
-        guard case .failed = outcome else { return .settle }
+        guard case .failed = outcome else { return .ending }
         return .deviceLost(device: at(stream).pointee.device, outcome)
-    }
-
-    // MARK: Flushes and seals
-
-    /// A flush begins, then the seal, when their bytes are on the device.
-    mutating func beginAccounts(_ stream: StreamIndex, _ core: inout Core<Ring>) {
-        guard let entry = live(stream) else { return }
-        entry.pointee.beginFlush()
-        if entry.pointee.beginSeal() { _ = perform(entry.pointee.file.sync(), stream, &core) }
-    }
-
-    // MARK: Ending
-
-    /// A stream whose file is closed, and that is gone.
-    struct End {
-        let block: BlockID
-        let device: Int
-        /// The namenode wants its file to go.
-        let isUnlinking: Bool
-    }
-
-    /// Closes the file and frees the stream once no operation and no buffer names it.
-    mutating func endIfSettled(_ stream: StreamIndex, _ core: inout Core<Ring>) -> End? {
-        guard isUsed(stream) else { return nil }
-        let entry = at(stream)
-        guard entry.pointee.isEnding, entry.pointee.pending == 0, entry.pointee.frames == 0 else {
-            return nil
-        }
-        if let buffer = entry.pointee.file.takeBuffer() { core.buffers.releaseMetadata(buffer) }
-        let action = entry.pointee.endFile()
-        guard case .closed = action else {
-            _ = perform(action, stream, &core)
-            return nil
-        }
-        let end = End(
-            block: entry.pointee.block, device: entry.pointee.device,
-            isUnlinking: entry.pointee.isUnlinking)
-        core.blocks.free(entry.pointee.reserved, on: end.device)
-        core.blocks.close(end.block)
-        streams.remove(stream)
-        return end
     }
 
     // MARK: What holds
 
-    func checkInvariants(_ budget: Budget, isIdle: Bool) {
+    mutating func checkInvariants(isIdle: Bool, _ core: inout Core<Ring>) {
+        let budget = core.settings.budget
         var held = 0
-        for stream in 0..<Int32(capacity) where isUsed(stream) {
-            at(stream).pointee.checkInvariants()
-            held += at(stream).pointee.held.count
+        for stream in 0..<StreamIndex(capacity) where isUsed(stream) {
+            let entry = at(stream)
+            entry.pointee.checkInvariants()
+            held += entry.pointee.held.count
+            successors.checkInvariants(stream, isEnding: entry.pointee.isEnding, &core)
+            if let writer = entry.pointee.upstream {
+                precondition(core.transport.at(writer).role.stream == stream, "both know it")
+            }
+            precondition(
+                core.blocks.stream(of: entry.pointee.block) == stream, "its block is open once")
         }
         precondition(heldFrames == held && held <= budget.heldFrames, "who is held is counted")
         syncs.checkInvariants(isIdle: isIdle)

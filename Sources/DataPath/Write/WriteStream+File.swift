@@ -26,6 +26,16 @@ extension WriteStream {
         if flush.isReached(hwm: hwm) { flush.take(mark) }
     }
 
+    /// A writer asks for the first `end` bytes to be durable.
+    mutating func askFlush(of end: UInt64) {
+        // What a sealed block is, its seal's answer says.
+        if !seal.isRequested {
+            flush.ask(end)
+            takeReachedFlush()
+        }
+        if flush.owesNothing { join.owe() }
+    }
+
     /// Begins the next flush when its bytes are on the device.
     mutating func beginFlush() {
         guard flush.isPending, file.isFree, !file.isSealBegun,
@@ -39,6 +49,21 @@ extension WriteStream {
     // The end of a block: once every byte below the length is on the device, its header and
     // checksums are written, and synced when the writer asked for that; then the answer goes up as
     // the chain behind confirms.
+
+    /// A writer asks for the seal. `false`: it is not the seal of what is here.
+    mutating func askSeal(_ header: FrameHeader) -> Bool {
+        hwm <= header.length
+            && seal.request(
+                length: header.length, checksum: header.checksum, level: header.flags.level)
+    }
+
+    /// The block's CRC is the one that its writer named. If not, nothing was asked for.
+    mutating func hasGoodChecksum() -> Bool {
+        guard table.blockChecksum(length: hwm) != seal.checksum else { return true }
+        if !file.isSealBegun { seal.isRequested = false }
+        seal.isWanted = false
+        return false
+    }
 
     /// The block is to be sealed, every byte of it has come, and its file is open.
     var maySeal: Bool {

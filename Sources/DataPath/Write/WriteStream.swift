@@ -8,8 +8,6 @@ typealias StreamIndex = Int32
 /// One block open for writing on this node. It outlives its connection: a writer that lost it comes
 /// back on another one with the same token.
 struct WriteStream: ~Copyable {
-    enum Successor: UInt8 { case none, connecting, open }
-
     let block: BlockID
     let epoch: Epoch
     let lease: LeaseID
@@ -18,18 +16,13 @@ struct WriteStream: ~Copyable {
     let device: Int
     var chain: Chain
     var position: Int
-    /// By which the next node of the chain proves itself.
+    /// By which the successor proves itself.
     var key: StreamKey
     /// The chain ends at this node whatever its place (`DatanodeSettings.isForwardNull`).
     let endsHere: Bool
 
-    var upstream: ConnectionIndex = -1
-    var downstream: ConnectionIndex = -1
-    /// The successor owes something, and a deadline runs.
-    var isWatched = false
-    var successor = Successor.none
-    /// What the next node has to show before anything it says is believed.
-    var successorProof: ProofCheck?
+    /// The connection of its writer: a client, or the node before this one in the chain.
+    var upstream: ConnectionIndex?
 
     var file: BlockFile
     /// Operations in flight that name this stream.
@@ -48,15 +41,11 @@ struct WriteStream: ~Copyable {
     var join: AckJoin
     var seal = SealState()
     var flush = FlushState()
-    var forwards = ForwardQueue()
     /// Frames beyond a gap, in no order.
     var held = HeldFrames()
-    /// A duplicate whose bytes are compared with the device's, and the buffer they are read into.
-    var comparing: BufferIndex?
-    var comparison: BufferIndex?
-    /// The duplicate was given up while the device was being read: what comes is compared with
-    /// nothing.
-    var isComparisonStale = false
+    var duplicate = DuplicateCheck()
+    /// Nobody wrote it when the namenode was last heard (`WritePath.giveUpOthers`).
+    var isDeserted = false
     /// Bytes of a fresh file that the block may come to take.
     var claimed: UInt64 = 0
     /// Bytes counted on its device while it is open, for the choice of a device.
@@ -98,6 +87,19 @@ struct WriteStream: ~Copyable {
         @inline(__always) get { file.isSealed }
     }
 
+    /// A writer begins, or comes back: what it is answered begins anew.
+    /// - Parameter level: that it waits for.
+    mutating func begin(_ admitted: TokenCheck.Admitted, level: Level) {
+        chain = admitted.chain
+        position = admitted.position
+        key = admitted.key
+        join.pace.level = level
+        join.restart()
+        seal.restart(isBegun: file.isSealBegun)
+        flush.restart()
+        isDeserted = false
+    }
+
     /// This node's own offsets. `written` counts only when the file says whose bytes these are.
     mutating func refreshProgress() {
         let written = file.isDescribed ? writes.written : 0
@@ -113,21 +115,20 @@ struct WriteStream: ~Copyable {
         precondition(join.own.isOrdered, "durable <= written <= received")
         precondition(join.own.received <= hwm && writes.written <= hwm, "nothing beyond the HWM")
         precondition(!join.sent.exceeds(join.joined()), "what was acked is true of the chain")
-        precondition(frames >= held.count + (comparing == nil ? 0 : 1), "each counts in the window")
-        precondition((downstream >= 0) == (successor != .none), "who is asked is connected to")
+        precondition(frames >= held.count + (duplicate.original == nil ? 0 : 1), "each counts in the window")
         precondition(file.buffer == nil || pending > 0 || isEnding, "a metadata buffer is in use")
         precondition(!file.isSealBegun || seal.isRequested, "who seals was asked to")
         let isFlushing = file.account == .flush && file.work != .free
         precondition(flush.isIdle != isFlushing, "what is flushed is known")
         file.checkInvariants()
-        precondition(!isEnding || upstream < 0 && downstream < 0, "who ends has let go")
+        precondition(!isEnding || upstream == nil, "who ends has let go")
     }
 }
 
 /// Frames that wait for a gap to fill: few, so they are searched.
 struct HeldFrames {
     static let capacity = 16
-    private var buffers = InlineArray<16, BufferIndex>(repeating: -1)
+    private var buffers = InlineArray<16, BufferIndex>(repeating: 0)
     private(set) var count = 0
 
     subscript(position: Int) -> BufferIndex { buffers[position] }

@@ -1,0 +1,152 @@
+import Reactor
+import Transport
+import Wire
+
+// A stream's life between its connections: what it is asked to account for, how it parts from a
+// connection, and how it ends.
+extension WritePath where Ring: ~Copyable {
+    // MARK: Flushes and seals
+
+    /// Asks the chain behind for what is received whole: a flush's prefix, and the seal behind the
+    /// last frame.
+    /// - Returns: what is wrong with what the writer asked for.
+    mutating func askChain(_ stream: StreamIndex) -> Status? {
+        guard let entry = live(stream) else { return nil }
+        entry.pointee.takeReachedFlush()
+        guard entry.pointee.maySeal, !entry.pointee.seal.isForwarded else { return nil }
+        guard entry.pointee.hasGoodChecksum() else { return .sealMismatch }
+        entry.pointee.seal.isForwarded = true
+        successors.appendSeal(to: stream)
+        return nil
+    }
+
+    /// The successor gets the next frame.
+    mutating func forward(_ stream: StreamIndex, _ core: inout Core<Ring>) {
+        guard let entry = live(stream) else { return }
+        successors.sendNext(stream, &entry.pointee, &core)
+    }
+
+    /// A flush begins, then the seal, when their bytes are on the device.
+    mutating func beginAccounts(_ stream: StreamIndex, _ core: inout Core<Ring>) {
+        guard let entry = live(stream) else { return }
+        entry.pointee.beginFlush()
+        if entry.pointee.beginSeal() { _ = perform(entry.pointee.file.sync(), stream, &core) }
+    }
+
+    /// The file says that the block is sealed, and what that survives.
+    mutating func sealed(_ stream: StreamIndex, _ level: Level, _ core: inout Core<Ring>) {
+        let entry = at(stream)
+        if entry.pointee.seal.reached == nil {
+            core.counters.blocksSealed &+= 1
+            core.blocks.use(entry.pointee.hwm, on: entry.pointee.device)
+            core.blocks.record(
+                entry.pointee.block,
+                BlockRecord(
+                    epoch: entry.pointee.epoch, length: entry.pointee.hwm,
+                    checksum: entry.pointee.seal.checksum, state: .sealed,
+                    device: entry.pointee.device, incarnation: entry.pointee.incarnation))
+        }
+        entry.pointee.seal.reached = level
+    }
+
+    /// Nobody waits for a sealed block's stream any more.
+    func isOver(_ stream: StreamIndex) -> Bool {
+        guard let entry = live(stream) else { return false }
+        return entry.pointee.isSealed && entry.pointee.upstream == nil
+    }
+
+    // MARK: Its connections
+
+    /// Parts a connection from its stream, if it carries one. A stream waits for its writer to come
+    /// back; its chain behind is dialled again then.
+    /// - Returns: the stream, when it lost its writer.
+    mutating func letGo(
+        of index: ConnectionIndex, _ core: inout Core<Ring>
+    ) -> StreamIndex? {
+        let connection = core.transport.at(index)
+        let stream = connection.role.stream
+        guard stream >= 0 else { return nil }
+        let entry = at(stream)
+        connection.role.stream = -1
+        guard connection.role.side == .inbound else {
+            successors.forget(stream, &entry.pointee, &core)
+            return nil
+        }
+        core.restIfSettled(index)
+        entry.pointee.upstream = nil
+        letGo(stream, &core)
+        return stream
+    }
+
+    /// Gives back what a stream holds for its connection: the chain behind, frames beyond a gap, a
+    /// duplicate.
+    mutating func letGo(_ stream: StreamIndex, _ core: inout Core<Ring>) {
+        let entry = at(stream)
+        entry.pointee.isWindowFull = false
+        successors.drop(stream, &entry.pointee, &core)
+        while let buffer = dropHeld(stream) { core.giveBack(buffer, of: &entry.pointee) }
+        if let buffer = entry.pointee.duplicate.take() {
+            core.giveBack(buffer, of: &entry.pointee)
+        }
+    }
+
+    // MARK: Ending
+
+    /// Gives an unfinished block up: what is on the device stays, but only what was flushed is
+    /// vouched for.
+    mutating func abandon(_ stream: StreamIndex, _ core: inout Core<Ring>) {
+        guard let entry = live(stream) else { return }
+        let device = entry.pointee.device
+        if entry.pointee.seal.reached == nil, !entry.pointee.isUnlinking {
+            core.blocks.record(
+                entry.pointee.block,
+                BlockRecord(
+                    epoch: entry.pointee.epoch, length: entry.pointee.flush.durable, checksum: 0,
+                    state: core.blocks.devices[device].isFailed ? .lost : .mayBeLost,
+                    device: device, incarnation: entry.pointee.incarnation))
+        }
+        end(stream, &core)
+    }
+
+    /// Ends a stream whose block is sealed, or was given up. Everything it holds comes back; it is
+    /// freed when the kernel has let go of the rest.
+    mutating func end(_ stream: StreamIndex, _ core: inout Core<Ring>) {
+        guard let entry = live(stream) else { return }
+        precondition(entry.pointee.upstream == nil, "a stream ends after its connection")
+        letGo(stream, &core)
+        entry.pointee.isEnding = true
+        while let buffer = entry.pointee.writes.takeUnissued() {
+            core.giveBack(buffer, of: &entry.pointee)
+        }
+    }
+
+    /// A stream whose file is closed, and that is gone.
+    struct End {
+        let block: BlockID
+        let device: Int
+        /// The namenode wants its file to go.
+        let isUnlinking: Bool
+    }
+
+    /// Closes the file and frees the stream once no operation and no buffer names it.
+    mutating func endIfSettled(_ stream: StreamIndex, _ core: inout Core<Ring>) -> End? {
+        guard isUsed(stream) else { return nil }
+        let entry = at(stream)
+        guard entry.pointee.isEnding, entry.pointee.pending == 0, entry.pointee.frames == 0 else {
+            return nil
+        }
+        giveBackMetadata(stream, &core)
+        let action = entry.pointee.endFile()
+        guard case .closed = action else {
+            _ = perform(action, stream, &core)
+            return nil
+        }
+        let end = End(
+            block: entry.pointee.block, device: entry.pointee.device,
+            isUnlinking: entry.pointee.isUnlinking)
+        core.blocks.free(entry.pointee.reserved, on: end.device)
+        core.blocks.close(end.block)
+        remove(stream)
+        return end
+    }
+}
