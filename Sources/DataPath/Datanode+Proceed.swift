@@ -4,19 +4,20 @@ import Reactor
 /// changes the stream's state and calls `proceed`; whatever may go on now does, and nothing else
 /// decides what comes next.
 extension Datanode where Ring: ~Copyable {
-    /// Goes through every step; one that has nothing to do costs a comparison or two. A step may
-    /// fail the stream's connection or end the stream, so each looks at the state for itself.
+    /// Goes through every step; one that has nothing to do costs a comparison or two. The first may
+    /// fail the stream's connection, and with it end the stream.
     mutating func proceed(_ stream: StreamIndex) {
-        // 1. The chain behind is asked for what is received whole.
+        // 1. The chain behind is to be asked for what is received whole.
         if let status = writes.askChain(stream) { failWriter(of: stream, status) }
+        guard let entry = writes.live(stream) else { return }
         // 2. The successor gets the next frame first: it has a device of its own to wait for.
-        writes.forward(stream, &core)
+        writes.successors.sendNext(stream, &entry.pointee, &core)
         // 3. A flush begins, then the seal, when their bytes are on the device.
         writes.beginAccounts(stream, &core)
         // 4. The file says what it holds: at its opening, for a flush, for the seal.
-        writes.describe(stream, &core)
+        writes.files.describe(stream, &entry.pointee, &core)
         // 5. The device takes the frames whose turn it is.
-        writes.writeNext(stream, &core)
+        writes.files.writeNext(stream, &entry.pointee, &core)
         // 6. A duplicate is compared with what the device has.
         follow(writes.compareOnDevice(stream, &core), stream)
         // 7. The writer hears what is true now.

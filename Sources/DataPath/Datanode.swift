@@ -155,16 +155,12 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
             .forwardCredentials:
             preconditionFailure("the transport takes the completions of sends")
         case .accept: if let index = core.accepted(event) { beginHeader(index) }
-        case .openFile: follow(writes.opened(owner, event.outcome, &core), owner)
-        case .renameSpare: follow(writes.renamed(owner, event.outcome, &core), owner)
-        case .loadHeader, .loadTable, .writeOpenHeader, .writeTable, .writeSealHeader,
-            .writeFlushTable, .writeFlushHeader:
-            follow(writes.moved(owner, event.outcome, &core), owner)
-        case .writeData: follow(writes.wrote(owner, event, &core), owner)
-        case .readBack: follow(writes.didReadBack(owner, event, &core), owner)
+        case .writeData, .readBack, .renameSpare, .openFile, .loadHeader, .loadTable,
+            .writeOpenHeader, .writeTable, .writeSealHeader, .writeFlushTable, .writeFlushHeader,
+            .trimFile, .closeFile:
+            follow(writes.completed(kind, owner, event, &core), owner)
         case .syncFile: syncedFile(owner, event.outcome)
         case .syncDirectory: syncedDirectory(Int(owner), event.outcome)
-        case .trimFile, .closeFile: follow(writes.closed(owner), owner)
         case .openForRead: follow(reads.opened(owner, event.outcome, &core))
         case .readHeader, .readTable:
             follow(reads.didReadMetadata(owner, kind, event, &core))
@@ -212,6 +208,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     private mutating func receive(_ message: Mail) {
         switch message {
         case .keys(let ring): core.keys = ring
+        case .settled(let incarnation): giveUpForgotten(by: incarnation)
         case .delete(let deletion): delete(deletion)
         case .scrub(let block): scrubs.ask(for: block, &core)
         case .scrubFrom(let cursors): scrubs.resume(cursors, core.share)

@@ -49,13 +49,16 @@ struct BlockFileTests {
         for gone in [ENOENT, EINVAL] {
             file = BlockFile(of: spare)
             expect(file.renamed(.failed(gone)), "open(isNew: true)")
+            #expect(file.takeUnusedSpare() == (gone == EINVAL ? spare : nil), "its file is there")
         }
         file = BlockFile(of: spare)
-        if case .refused(let status, let unused) = file.renamed(.failed(EEXIST)) {
-            #expect(status == .mayBeLost && unused == spare)
+        #expect(file.takeUnusedSpare() == nil, "its rename is under way")
+        if case .refused(let status) = file.renamed(.failed(EEXIST)) {
+            #expect(status == .mayBeLost)
         } else {
             Issue.record("the name is taken")
         }
+        #expect(file.takeUnusedSpare() == spare && file.takeUnusedSpare() == nil)
         file = BlockFile(of: spare)
         if case .failed = file.renamed(.failed(EIO)) {} else { Issue.record("the device failed") }
     }
@@ -66,7 +69,7 @@ struct BlockFileTests {
         ]
         for (number, status) in refused {
             var file = BlockFile(of: nil)
-            if case .refused(let said, nil) = file.opened(.failed(number)) {
+            if case .refused(let said) = file.opened(.failed(number)) {
                 #expect(said == status)
             } else {
                 Issue.record("errno \(number)")
@@ -76,7 +79,7 @@ struct BlockFileTests {
         var fresh = BlockFile(of: nil)
         if case .failed = fresh.opened(.failed(ENOENT)) {} else { Issue.record() }
         var sealed = BlockFile.sealed
-        if case .refused(.mayBeLost, nil) = sealed.opened(.failed(ENOENT)) {
+        if case .refused(.mayBeLost) = sealed.opened(.failed(ENOENT)) {
         } else {
             Issue.record()
         }
@@ -150,8 +153,11 @@ struct BlockFileTests {
     }
 
     @Test func whatWasNeverOpenedIsClosedAtOnce() {
-        var file = BlockFile(of: RecycledFiles.File(number: 5, pages: 20))
+        let spare = RecycledFiles.File(number: 5, pages: 20)
+        var file = BlockFile(of: spare)
+        _ = file.renamed(.again)
         expect(file.end(keeping: nil, maxLength: 1 << 16), "closed")
+        #expect(file.takeUnusedSpare() == spare, "it was to be renamed once more")
         file.checkInvariants()
     }
 }

@@ -46,4 +46,25 @@ struct FrameVerdictTests {
         #expect(of(0, 100, hwm: 600, sealed: 600) == .duplicate)
         #expect(of(600, 1, hwm: 600, sealed: 600) == .refuse(.sealed))
     }
+
+    /// What waits for a gap never overlaps with what takes its place, or comes to wait too.
+    @Test func besideAFrameThatWaitsItIsTheSameOrDoesNotTouch() {
+        func frame(_ offset: UInt64, _ length: UInt32, _ piece: UInt32 = 7) -> FrameHeader {
+            var header = FrameHeader(.data)
+            header.offset = offset
+            header.payloadLength = length
+            header.pieces[0] = piece
+            return header
+        }
+        let held = frame(600, 100)
+        #expect(FrameVerdict.of(frame(500, 100), beside: held) == nil)
+        #expect(FrameVerdict.of(frame(700, 100), beside: held) == nil)
+        #expect(FrameVerdict.of(frame(600, 100), beside: held) == .repeated)
+        #expect(FrameVerdict.of(frame(600, 100, 8), beside: held) == .refuse(.conflict))
+        for (offset, length) in [(500, 101), (600, 99), (699, 100), (500, 300)]
+            as [(UInt64, UInt32)]
+        {
+            #expect(FrameVerdict.of(frame(offset, length), beside: held) == .refuse(.straddles))
+        }
+    }
 }

@@ -123,7 +123,7 @@ struct DeviceFailureTests {
             })
         for client in 0..<40 { _ = try scene.begin(900_001 + UInt64(client), by: client) }
         let isFull = scene.cluster.drive(for: 10_000_000_000) {
-            scene.datanode.node.writes.syncs.waiting(on: 0) > 0
+            scene.datanode.node.writes.files.syncs.waiting(on: 0) > 0
         }
         #expect(isFull, "more syncs than there are places")
         #expect(scene.datanode.node.mail.post(Mail.stop) == .taken)

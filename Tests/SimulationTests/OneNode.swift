@@ -86,8 +86,9 @@ struct OneNode {
         return job
     }
 
-    private func job(
-        _ number: UInt64, by client: Int, flushEvery: UInt64?
+    func job(
+        _ number: UInt64, by client: Int, flushEvery: UInt64?,
+        incarnation: NamespaceIncarnation = .unknown
     ) throws -> BlockWriteJob {
         let key = try #require(cluster.namenode.signingKey)
         let chain = try #require(
@@ -95,7 +96,7 @@ struct OneNode {
         let token = Token(
             modes: .write, issued: 0, key: key.id, cluster: cluster.id, block: BlockID(number),
             epoch: Epoch(1), lease: LeaseID(high: 1, low: number), chainHash: chain.hash,
-            maxLength: UInt64(Self.length), duration: 3_600_000)
+            maxLength: UInt64(Self.length), duration: 3_600_000, incarnation: incarnation)
         let signed = token.signed(with: key)
         let plan = BlockPlan(
             block: token.block, epoch: token.epoch, maxLength: token.maxLength,

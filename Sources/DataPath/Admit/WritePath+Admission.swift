@@ -122,7 +122,7 @@ extension WritePath where Ring: ~Copyable {
             BlockRecord(
                 epoch: token.epoch, length: 0, checksum: 0, state: .open, device: device,
                 incarnation: token.incarnation))
-        return insert(stream, &core)
+        return insert(stream, &core).map(Result.success) ?? refuse(.busy)
     }
 
     /// A block that is sealed here is opened for what its writer sends again.
@@ -138,16 +138,6 @@ extension WritePath where Ring: ~Copyable {
         stream.seal.checksum = record.checksum
         stream.seal.isRequested = true
         stream.refreshProgress()
-        return insert(stream, &core)
-    }
-
-    private mutating func insert(
-        _ stream: consuming WriteStream, _ core: inout Core<Ring>
-    ) -> Result<StreamIndex, TokenCheck.Refused> {
-        let block = stream.block
-        guard let index = add(stream) else { return refuse(.busy) }
-        core.blocks.open(block, for: index)
-        _ = perform(at(index).pointee.file.first, index, &core)
-        return .success(index)
+        return insert(stream, &core).map(Result.success) ?? refuse(.busy)
     }
 }

@@ -19,6 +19,8 @@ struct Blocks: ~Copyable {
     private var isFailureTold: [Bool]
     /// A device has less room than its blocks are going to take: its spare files are to make way.
     private(set) var wantsRoom = false
+    /// Spare files that nobody needs: one at most for each write stream that opens.
+    private var surplus: [(device: Int, file: RecycledFiles.File)] = []
 
     init(_ devices: [Device], _ index: BlockIndex, _ observer: any BlockObserver) {
         self.devices = devices
@@ -141,6 +143,9 @@ struct Blocks: ~Copyable {
 
     /// A spare file that is to make way, the largest first; `nil`: there is none, or no need.
     mutating func takeSpareForRoom(of device: Int) -> RecycledFiles.File? {
+        if let place = surplus.firstIndex(where: { $0.device == device }) {
+            return surplus.remove(at: place).file
+        }
         guard devices[device].isFull || devices[device].room.isShort,
             let spare = devices[device].recycled.takeLargest()
         else { return nil }
@@ -149,11 +154,19 @@ struct Blocks: ~Copyable {
     }
 
     /// What could make way does.
-    mutating func madeRoom() { wantsRoom = false }
+    mutating func madeRoom() { wantsRoom = !surplus.isEmpty }
 
     /// A spare file that fits a block of `pages`.
     mutating func takeSpare(pages: UInt32, of device: Int) -> RecycledFiles.File? {
         devices[device].recycled.take(pages: pages)
+    }
+
+    /// A spare file that was taken, and not used, is there again; or it makes way, when others have
+    /// its place now.
+    mutating func returnSpare(_ spare: RecycledFiles.File, to device: Int) {
+        guard !devices[device].recycled.add(spare) else { return }
+        surplus.append((device, spare))
+        wantsRoom = true
     }
 
     /// `false`: there is no room for one more.

@@ -121,12 +121,12 @@ struct Deletions<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// Spare files make way for what is going to be written.
     mutating func makeRoom(_ core: inout Core<Ring>) {
-        core.blocks.madeRoom()
         for device in core.blocks.devices.indices {
             while hasRoomForSpare, let spare = core.blocks.takeSpareForRoom(of: device) {
                 unlink(spare, on: device, &core)
             }
         }
+        core.blocks.madeRoom()
     }
 
     /// Enough are on their way otherwise.

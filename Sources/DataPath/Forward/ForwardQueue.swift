@@ -5,7 +5,7 @@ import Reactor
 struct ForwardQueue {
     static let capacity = 64
 
-    enum Item {
+    enum Item: Equatable {
         case frame(BufferIndex)
         case seal
     }

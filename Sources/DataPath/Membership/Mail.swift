@@ -4,6 +4,9 @@ import Wire
 public enum Mail: Sendable {
     /// Signing keys from the namenode's last answer; replaces the set.
     case keys(KeyRing)
+    /// Which start of the namenode answers, once it has heard what the datanodes hold, and knows of
+    /// nothing newer than itself.
+    case settled(NamespaceIncarnation)
     /// The namenode's word that a block is to go, with what it is.
     case delete(Deletion)
     /// Somebody asks for a scrub: of this block, or of every block.

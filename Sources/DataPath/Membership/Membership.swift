@@ -276,12 +276,12 @@ package struct Membership: Sendable {
     ) throws(ControlFailure) -> [Mail] {
         let ring = try opened(reply.keys, reply.currentKey, now: now)
         unanswered = nil
+        let mail = heard(ring, now: now) + reply.commands.compactMap(Self.mail)
         // A namespace that knows itself to be older than its datanodes says nothing.
-        if reply.incarnation != 0 {
-            seen = NamespaceMark(
-                incarnation: NamespaceIncarnation(reply.incarnation), commit: reply.commit)
-        }
-        return heard(ring, now: now) + reply.commands.compactMap(Self.mail)
+        guard reply.incarnation != 0 else { return mail }
+        let incarnation = NamespaceIncarnation(reply.incarnation)
+        seen = NamespaceMark(incarnation: incarnation, commit: reply.commit)
+        return mail + [.settled(incarnation)]
     }
 
     private func opened(

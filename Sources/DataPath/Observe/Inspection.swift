@@ -33,14 +33,6 @@ extension Datanode where Ring: ~Copyable {
             wholeChunks: (0..<whole).map { entry.pointee.table[$0] })
     }
 
-    /// The blocks of the write streams, and the namespace that gave each out.
-    package var openBlocks: [(block: BlockID, incarnation: NamespaceIncarnation)] {
-        (0..<Int32(writes.capacity)).filter { writes.isUsed($0) }.map { stream in
-            let entry = writes.at(stream)
-            return (entry.pointee.block, entry.pointee.incarnation)
-        }
-    }
-
     /// Payload and metadata buffers that nobody holds.
     package var freeBuffers: (payload: Int, metadata: Int) { core.buffers.free }
 

@@ -7,8 +7,8 @@ extension WritePath where Ring: ~Copyable {
     /// A whole data frame. The buffer's one hold is passed on or given back here.
     mutating func place(
         _ buffer: BufferIndex, in stream: StreamIndex, _ core: inout Core<Ring>
-    ) -> Next {
-        guard hasGoodPieces(buffer, &core) else {
+    ) -> StreamNext {
+        guard core.buffers.hasGoodPieces(buffer) else {
             return refuse(buffer, of: stream, .badPayloadChecksum, &core)
         }
         guard !core.isFenced else { return refuse(buffer, of: stream, .fenced, &core) }
@@ -35,26 +35,9 @@ extension WritePath where Ring: ~Copyable {
 
     private mutating func refuse(
         _ buffer: BufferIndex, of stream: StreamIndex, _ status: Status, _ core: inout Core<Ring>
-    ) -> Next {
+    ) -> StreamNext {
         core.giveBack(buffer, of: &at(stream).pointee)
         return .refused(status)
-    }
-
-    /// Every piece against its checksum, in the buffer where the device and the successor will take
-    /// it from.
-    private mutating func hasGoodPieces(_ buffer: BufferIndex, _ core: inout Core<Ring>) -> Bool {
-        let header = core.buffers[buffer].header
-        var memory = UnsafeRawPointer(core.buffers.payload(header, in: buffer))
-        var start = header.offset
-        for index in 0..<Int(header.pieceCount) {
-            let piece = Piece(from: start, to: header.end)
-            guard CRC32C.of(memory, count: Int(piece.length)) == header.pieces[index] else {
-                return false
-            }
-            memory += Int(piece.length)
-            start = piece.end
-        }
-        return true
     }
 
     /// A frame at the HWM takes its place, and those behind it whose gap it fills.

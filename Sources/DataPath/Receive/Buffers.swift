@@ -121,6 +121,23 @@ struct Buffers: ~Copyable {
         page(of: buffer) + Int(header.offset % 4096)
     }
 
+    /// Every piece of a frame against its checksum, in the buffer where the device and the
+    /// successor will take it from.
+    mutating func hasGoodPieces(_ buffer: BufferIndex) -> Bool {
+        let header = self[buffer].header
+        var memory = UnsafeRawPointer(payload(header, in: buffer))
+        var start = header.offset
+        for index in 0..<Int(header.pieceCount) {
+            let piece = Piece(from: start, to: header.end)
+            guard CRC32C.of(memory, count: Int(piece.length)) == header.pieces[index] else {
+                return false
+            }
+            memory += Int(piece.length)
+            start = piece.end
+        }
+        return true
+    }
+
     // MARK: Metadata
 
     mutating func takeMetadata() -> BufferIndex? { metadata.take() }

@@ -54,6 +54,13 @@ extension Core where Ring: ~Copyable {
         return true
     }
 
+    /// The seal was answered while this frame was under way: a writer may have sent it again.
+    mutating func isLate(_ header: FrameHeader, _ index: ConnectionIndex) -> Bool {
+        let connection = transport.at(index)
+        return connection.role.reader < 0 && header.block == connection.role.answered
+            && header.stream == connection.streamNumber
+    }
+
     // MARK: Giving back
 
     /// One holder less of a buffer that counts in this stream's window.

@@ -37,20 +37,11 @@ extension WritePath where Ring: ~Copyable {
             return .credentials
         case .data, .seal, .flush:
             if stream >= 0 { return take(header, index, stream, &core) }
-            guard isLate(header, index, &core) else { return .refused(.unexpectedOperation) }
+            guard core.isLate(header, index) else { return .refused(.unexpectedOperation) }
             guard header.operation == .data else { return .dropped }
             return takeData(header, index, &core)
         case .ack, .sealed, .error: return .refused(.unexpectedOperation)
         }
-    }
-
-    /// The seal was answered while this frame was under way: a writer may have sent it again.
-    private mutating func isLate(
-        _ header: FrameHeader, _ index: ConnectionIndex, _ core: inout Core<Ring>
-    ) -> Bool {
-        let connection = core.transport.at(index)
-        return connection.role.reader < 0 && header.block == connection.role.answered
-            && header.stream == connection.streamNumber
     }
 
     /// A data frame, a flush or a seal of the connection's stream.

@@ -66,7 +66,7 @@ struct BlockFile: BitwiseCopyable {
         case durable
         case closed
         /// The device is sound, but the block cannot be opened on it.
-        case refused(Status, unused: RecycledFiles.File?)
+        case refused(Status)
         /// The device did not do it.
         case failed(Outcome)
         /// The file is not what it has to be.
@@ -77,7 +77,7 @@ struct BlockFile: BitwiseCopyable {
     private(set) var work = Work.free
     private(set) var account: Account
     private(set) var descriptor = Descriptor.none
-    /// The spare file that becomes the block's, while it is being renamed.
+    /// The spare file that is to become the block's, until it does or is taken back.
     private var spare: RecycledFiles.File?
     /// Pages the file had before this block, when it was a spare one.
     private var sparePages: UInt32 = 0
@@ -158,19 +158,30 @@ struct BlockFile: BitwiseCopyable {
     mutating func renamed(_ outcome: Outcome) -> Action {
         guard state == .renaming, let spare else { preconditionFailure("a spare is renamed once") }
         if case .again = outcome { return .rename(spare) }
-        self.spare = nil
         state = .opening
         switch outcome {
         case .done:
+            self.spare = nil
             sparePages = spare.pages
             return .open(isNew: false)
-        // EINVAL: a file system that cannot rename without replacing.
-        case .failed(ENOENT), .failed(EINVAL):
+        case .failed(ENOENT):
+            self.spare = nil
             isNew = true
             return .open(isNew: true)
-        case .failed(EEXIST): return .refused(.mayBeLost, unused: spare)
+        // A file system that cannot rename without replacing.
+        case .failed(EINVAL):
+            isNew = true
+            return .open(isNew: true)
+        case .failed(EEXIST): return .refused(.mayBeLost)
         case .again, .full, .cancelled, .disconnected, .failed: return .failed(outcome)
         }
+    }
+
+    /// Takes back the spare file, when it did not become the block's and will not.
+    mutating func takeUnusedSpare() -> RecycledFiles.File? {
+        guard state != .renaming else { return nil }
+        defer { spare = nil }
+        return spare
     }
 
     mutating func opened(_ outcome: Outcome) -> Action {
@@ -184,8 +195,8 @@ struct BlockFile: BitwiseCopyable {
         case .again: return .open(isNew: isNew)
         // A name that is to be made needs only its directory.
         case .failed(ENOENT) where isNew: return .failed(outcome)
-        case .failed(EEXIST), .failed(ENOENT): return .refused(.mayBeLost, unused: nil)
-        case .failed(EMFILE), .failed(ENFILE): return .refused(.busy, unused: nil)
+        case .failed(EEXIST), .failed(ENOENT): return .refused(.mayBeLost)
+        case .failed(EMFILE), .failed(ENFILE): return .refused(.busy)
         case .full, .cancelled, .disconnected, .failed: return .failed(outcome)
         }
     }
@@ -339,7 +350,7 @@ struct BlockFile: BitwiseCopyable {
 
     func checkInvariants() {
         precondition(
-            (spare != nil) == (state == .renaming) || state == .closed, "a spare has no name")
+            spare == nil || state == .renaming || state == .closed, "a spare is used or given back")
         precondition(
             descriptor.isNone || state != .renaming && state != .opening, "what is open is")
         let isOpening = state == .renaming || state == .opening || state == .loading

@@ -8,7 +8,7 @@ import Wire
 // answered, abandoned after a device's failure, or deleted on the namenode's word.
 extension Datanode where Ring: ~Copyable {
     /// Does what follows from a frame or a completion of the stream's.
-    mutating func follow(_ next: WritePath<Ring>.Next, _ stream: StreamIndex) {
+    mutating func follow(_ next: StreamNext, _ stream: StreamIndex) {
         switch next {
         case .nothing: break
         case .proceed: proceed(stream)
@@ -55,11 +55,11 @@ extension Datanode where Ring: ~Copyable {
     mutating func syncedDirectory(_ device: Int, _ outcome: Outcome) {
         var outcome = outcome
         while true {
-            let (covered, isNextDue) = writes.syncs.directoryFinished(on: device)
+            let (covered, isNextDue) = writes.files.syncs.directoryFinished(on: device)
             for stream in covered { follow(writes.synced(stream, outcome, &core), stream) }
             guard isNextDue else { return }
             guard core.blocks.devices[device].isFailed else {
-                return writes.syncs.startDirectory(device, &core)
+                return writes.files.syncs.startDirectory(device, &core)
             }
             outcome = .failed(EIO)
         }
@@ -151,6 +151,12 @@ extension Datanode where Ring: ~Copyable {
         guard writes.live(stream) != nil else { return }
         writes.abandon(stream, &core)
         endIfSettled(stream)
+    }
+
+    /// Gives up the blocks that the namespace may not know, and that nobody writes any more.
+    mutating func giveUpForgotten(by incarnation: NamespaceIncarnation) {
+        for stream in 0..<StreamIndex(writes.capacity)
+        where writes.isForgotten(stream, by: incarnation, &core) { giveUp(stream, .superseded) }
     }
 
     mutating func end(_ stream: StreamIndex) {

@@ -20,17 +20,13 @@ extension WritePath where Ring: ~Copyable {
         return nil
     }
 
-    /// The successor gets the next frame.
-    mutating func forward(_ stream: StreamIndex, _ core: inout Core<Ring>) {
-        guard let entry = live(stream) else { return }
-        successors.sendNext(stream, &entry.pointee, &core)
-    }
-
     /// A flush begins, then the seal, when their bytes are on the device.
     mutating func beginAccounts(_ stream: StreamIndex, _ core: inout Core<Ring>) {
         guard let entry = live(stream) else { return }
         entry.pointee.beginFlush()
-        if entry.pointee.beginSeal() { _ = perform(entry.pointee.file.sync(), stream, &core) }
+        if entry.pointee.beginSeal() {
+            _ = files.perform(entry.pointee.file.sync(), stream, &entry.pointee, &core)
+        }
     }
 
     /// The file says that the block is sealed, and what that survives.
@@ -74,6 +70,7 @@ extension WritePath where Ring: ~Copyable {
         }
         core.restIfSettled(index)
         entry.pointee.upstream = nil
+        entry.pointee.desertedAt = core.reactor.now
         letGo(stream, &core)
         return stream
     }
@@ -91,6 +88,20 @@ extension WritePath where Ring: ~Copyable {
     }
 
     // MARK: Ending
+
+    /// Whether the block is of another start of the namenode than the one that is settled now, and
+    /// its writer has been away for as long as one may be silent. A namespace that went on without
+    /// the block never says that it is to go. One that still knows it has taken its lease back long
+    /// before.
+    mutating func isForgotten(
+        _ stream: StreamIndex, by incarnation: NamespaceIncarnation, _ core: inout Core<Ring>
+    ) -> Bool {
+        guard isUsed(stream), let entry = live(stream), entry.pointee.incarnation != incarnation,
+            entry.pointee.incarnation != .unknown, !entry.pointee.file.isSealBegun,
+            let since = entry.pointee.desertedAt
+        else { return false }
+        return core.reactor.now - since >= core.settings.streamIdleTimeout
+    }
 
     /// Gives an unfinished block up: what is on the device stays, but only what was flushed is
     /// vouched for.
@@ -118,35 +129,5 @@ extension WritePath where Ring: ~Copyable {
         while let buffer = entry.pointee.writes.takeUnissued() {
             core.giveBack(buffer, of: &entry.pointee)
         }
-    }
-
-    /// A stream whose file is closed, and that is gone.
-    struct End {
-        let block: BlockID
-        let device: Int
-        /// The namenode wants its file to go.
-        let isUnlinking: Bool
-    }
-
-    /// Closes the file and frees the stream once no operation and no buffer names it.
-    mutating func endIfSettled(_ stream: StreamIndex, _ core: inout Core<Ring>) -> End? {
-        guard isUsed(stream) else { return nil }
-        let entry = at(stream)
-        guard entry.pointee.isEnding, entry.pointee.pending == 0, entry.pointee.frames == 0 else {
-            return nil
-        }
-        giveBackMetadata(stream, &core)
-        let action = entry.pointee.endFile()
-        guard case .closed = action else {
-            _ = perform(action, stream, &core)
-            return nil
-        }
-        let end = End(
-            block: entry.pointee.block, device: entry.pointee.device,
-            isUnlinking: entry.pointee.isUnlinking)
-        core.blocks.free(entry.pointee.reserved, on: end.device)
-        core.blocks.close(end.block)
-        remove(stream)
-        return end
     }
 }

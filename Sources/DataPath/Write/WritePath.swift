@@ -11,38 +11,13 @@ struct WritePath<Ring: RingBackend & ~Copyable>: ~Copyable {
     private var streams: Slab<WriteStream>
     /// Frames beyond a gap, over all streams.
     var heldFrames = 0
-    var syncs: Syncs<Ring>
+    var files: BlockFiles<Ring>
     var successors: Successors<Ring>
 
     init(_ budget: Budget, devices count: Int) {
         streams = Slab(capacity: budget.writeStreams)
-        syncs = Syncs(devices: count)
+        files = BlockFiles(devices: count)
         successors = Successors(streams: budget.writeStreams)
-    }
-
-    /// What follows for a stream from what its file or its frames did.
-    enum Next {
-        case nothing
-        /// Whatever may go on now does.
-        case proceed
-        /// As `proceed`; and what the writer sent next, and had to wait, may be taken up.
-        case resume
-        /// It is ending: it may be settled now.
-        case ending
-        /// The seal has come so far on this node.
-        case sealed(Level)
-        case flushed
-        /// Its writer did wrong, or cannot be answered now; the block stays open.
-        case refused(Status)
-        /// The device is sound, but the block cannot be written here.
-        case givenUp(Status)
-        /// The device did not do it.
-        case failed(Outcome)
-        /// A sync failed, which is final.
-        case syncFailed(Outcome)
-        /// As one of these, for a stream that was ending.
-        case deviceLost(device: Int, Outcome)
-        case corrupt(ScrubFinding)
     }
 
     // MARK: Records
@@ -64,10 +39,17 @@ struct WritePath<Ring: RingBackend & ~Copyable>: ~Copyable {
         return at(stream)
     }
 
-    /// `nil` at the bound.
-    mutating func add(_ stream: consuming WriteStream) -> StreamIndex? { streams.insert(stream) }
-
-    mutating func remove(_ stream: StreamIndex) { streams.remove(stream) }
+    /// A block's stream, whose file is being opened. `nil` at the bound.
+    mutating func insert(
+        _ stream: consuming WriteStream, _ core: inout Core<Ring>
+    ) -> StreamIndex? {
+        let block = stream.block
+        guard let index = streams.insert(stream) else { return nil }
+        core.blocks.open(block, for: index)
+        let entry = at(index)
+        _ = files.perform(entry.pointee.file.first, index, &entry.pointee, &core)
+        return index
+    }
 
     /// Bytes that the open blocks of a device may still take of fresh files.
     func owed(to device: Int) -> UInt64 {
@@ -92,77 +74,74 @@ struct WritePath<Ring: RingBackend & ~Copyable>: ~Copyable {
         }
     }
 
-    // MARK: Operations
+    // MARK: Completions
 
-    mutating func start(
-        _ kind: OperationKind, _ stream: StreamIndex, buffer: BufferIndex = -1, _ request: Request,
-        _ core: inout Core<Ring>
-    ) {
-        at(stream).pointee.pending += 1
-        core.reactor.start(
-            request, OperationContext(kind: kind.rawValue, owner: UInt32(stream), buffer: buffer))
-    }
-
-    /// An operation of a stream completed. `false`: the stream is ending and only waits for its
-    /// operations.
-    mutating func endOperation(of stream: StreamIndex) -> Bool {
-        at(stream).pointee.pending -= 1
-        return !at(stream).pointee.isEnding
-    }
-
-    // MARK: 4. Payload
-
-    /// Hands every frame to the device whose turn it is.
-    mutating func writeNext(_ stream: StreamIndex, _ core: inout Core<Ring>) {
-        guard let entry = live(stream), entry.pointee.file.isOpen else { return }
-        while let buffer = entry.pointee.writes.nextToIssue() {
-            core.buffers[buffer].transfer = core.buffers[buffer].pagesToWrite
-            write(stream, buffer, &core)
+    /// A completion of one of a stream's operations.
+    mutating func completed(
+        _ kind: OperationKind, _ stream: StreamIndex, _ event: Event, _ core: inout Core<Ring>
+    ) -> StreamNext {
+        let entry = at(stream)
+        switch kind {
+        case .writeData: return files.wrote(stream, &entry.pointee, event, &core)
+        case .renameSpare: return files.renamed(stream, &entry.pointee, event.outcome, &core)
+        case .openFile: return files.opened(stream, &entry.pointee, event.outcome, &core)
+        case .loadHeader, .loadTable, .writeOpenHeader, .writeTable, .writeSealHeader,
+            .writeFlushTable, .writeFlushHeader:
+            return files.moved(stream, &entry.pointee, event.outcome, &core)
+        case .readBack:
+            return follow(files.didReadBack(stream, &entry.pointee, event, &core), stream, &core)
+        case .trimFile, .closeFile: return files.closed(&entry.pointee)
+        default: preconditionFailure("an operation of no stream's file")
         }
     }
 
-    private mutating func write(
-        _ stream: StreamIndex, _ buffer: BufferIndex, _ core: inout Core<Ring>
-    ) {
-        let transfer = core.buffers[buffer].transfer
-        guard !core.settings.isDeviceNull else {
-            return start(
-                .writeData, stream, buffer: buffer, .answer(Int32(transfer.count)), &core)
-        }
-        let memory = core.buffers.page(of: buffer)
-        start(
-            .writeData, stream, buffer: buffer,
-            transfer.write(at(stream).pointee.file.descriptor, from: memory), &core)
+    /// The stream's file was synced, or its directory was.
+    mutating func synced(
+        _ stream: StreamIndex, _ outcome: Outcome, _ core: inout Core<Ring>
+    ) -> StreamNext {
+        let entry = at(stream)
+        return files.synced(stream, &entry.pointee, outcome, &core)
     }
 
-    /// What came of a frame on its way to the device.
-    mutating func wrote(_ stream: StreamIndex, _ event: Event, _ core: inout Core<Ring>) -> Next {
-        let buffer = event.operation.buffer
-        let isLive = endOperation(of: stream)
-        let result = core.buffers[buffer].transfer.take(event.outcome)
-        if case .more = result, isLive {
-            write(stream, buffer, &core)
-            return .nothing
-        }
-        switch result {
-        case .whole, .more:
-            core.counters.bytesWritten &+= UInt64(core.buffers[buffer].header.payloadLength)
-            at(stream).pointee.writes.finish(buffer: buffer)
-            core.giveBack(buffer, of: &at(stream).pointee)
-            return isLive ? .proceed : .ending
-        case .short:
-            core.giveBack(buffer, of: &at(stream).pointee)
-            return failed(stream, .failed(EIO), isLive: isLive)
-        case .failed:
-            core.giveBack(buffer, of: &at(stream).pointee)
-            return failed(stream, event.outcome, isLive: isLive)
-        }
+    /// Its sync was never begun, which says nothing of the device: the stream ended while it
+    /// waited, or the device has failed before.
+    mutating func gaveUpSync(_ stream: StreamIndex) -> StreamNext {
+        at(stream).pointee.endOperation() ? .syncFailed(.failed(EIO)) : .ending
     }
 
-    private func failed(_ stream: StreamIndex, _ outcome: Outcome, isLive: Bool) -> Next {
-        guard !isLive else { return .failed(outcome) }
-        guard case .failed = outcome else { return .ending }
-        return .deviceLost(device: at(stream).pointee.device, outcome)
+    /// A file's sync ended, and the next one of its device begins.
+    /// - Returns: a stream whose sync was given up: it ended, or its device, while it waited.
+    mutating func nextSync(on device: Int, _ core: inout Core<Ring>) -> StreamIndex? {
+        guard let next = files.syncs.fileFinished(on: device) else { return nil }
+        guard !core.blocks.devices[device].isFailed, !at(next).pointee.isEnding else { return next }
+        files.syncs.start(at(next).pointee.file.descriptor, of: next, &core)
+        return nil
+    }
+    // MARK: The end
+
+    /// A stream whose file is closed, and that is gone.
+    struct End {
+        let block: BlockID
+        let device: Int
+        /// The namenode wants its file to go.
+        let isUnlinking: Bool
+    }
+
+    /// Closes the file and frees the stream once no operation and no buffer names it.
+    mutating func endIfSettled(_ stream: StreamIndex, _ core: inout Core<Ring>) -> End? {
+        guard isUsed(stream) else { return nil }
+        let entry = at(stream)
+        guard entry.pointee.isEnding, entry.pointee.pending == 0, entry.pointee.frames == 0 else {
+            return nil
+        }
+        guard files.end(stream, &entry.pointee, &core) else { return nil }
+        let end = End(
+            block: entry.pointee.block, device: entry.pointee.device,
+            isUnlinking: entry.pointee.isUnlinking)
+        core.blocks.free(entry.pointee.reserved, on: end.device)
+        core.blocks.close(end.block)
+        streams.remove(stream)
+        return end
     }
 
     // MARK: What holds
@@ -182,6 +161,6 @@ struct WritePath<Ring: RingBackend & ~Copyable>: ~Copyable {
                 core.blocks.stream(of: entry.pointee.block) == stream, "its block is open once")
         }
         precondition(heldFrames == held && held <= budget.heldFrames, "who is held is counted")
-        syncs.checkInvariants(isIdle: isIdle)
+        files.syncs.checkInvariants(isIdle: isIdle)
     }
 }

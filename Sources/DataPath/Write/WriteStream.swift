@@ -23,6 +23,8 @@ struct WriteStream: ~Copyable {
 
     /// The connection of its writer: a client, or the node before this one in the chain.
     var upstream: ConnectionIndex?
+    /// Since when it has none.
+    var desertedAt: UInt64?
 
     var file: BlockFile
     /// Operations in flight that name this stream.
@@ -44,8 +46,6 @@ struct WriteStream: ~Copyable {
     /// Frames beyond a gap, in no order.
     var held = HeldFrames()
     var duplicate = DuplicateCheck()
-    /// Nobody wrote it when the namenode was last heard (`WritePath.giveUpOthers`).
-    var isDeserted = false
     /// Bytes of a fresh file that the block may come to take.
     var claimed: UInt64 = 0
     /// Bytes counted on its device while it is open, for the choice of a device.
@@ -97,7 +97,14 @@ struct WriteStream: ~Copyable {
         join.restart()
         seal.restart(isBegun: file.isSealBegun)
         flush.restart()
-        isDeserted = false
+        desertedAt = nil
+    }
+
+    /// An operation of the stream completed. `false`: it is ending and only waits for its
+    /// operations.
+    mutating func endOperation() -> Bool {
+        pending -= 1
+        return !isEnding
     }
 
     /// This node's own offsets. `written` counts only when the file says whose bytes these are.
@@ -115,7 +122,8 @@ struct WriteStream: ~Copyable {
         precondition(join.own.isOrdered, "durable <= written <= received")
         precondition(join.own.received <= hwm && writes.written <= hwm, "nothing beyond the HWM")
         precondition(!join.sent.exceeds(join.joined()), "what was acked is true of the chain")
-        precondition(frames >= held.count + (duplicate.original == nil ? 0 : 1), "each counts in the window")
+        precondition(
+            frames >= held.count + (duplicate.original == nil ? 0 : 1), "each counts in the window")
         precondition(file.buffer == nil || pending > 0 || isEnding, "a metadata buffer is in use")
         precondition(!file.isSealBegun || seal.isRequested, "who seals was asked to")
         let isFlushing = file.account == .flush && file.work != .free

@@ -254,8 +254,6 @@ final class SimulatedNamenode: SimulationParticipant {
     /// What the namespace says of a block now; `nil` also while the namenode is down.
     func record(of block: BlockID) -> BlockInfo? { machine?.engine.store.block(block) }
 
-    /// Whether blocks of this incarnation are of the namespace that it serves.
-    func made(_ incarnation: NamespaceIncarnation) -> Bool {
-        machine?.engine.store.history.starts.contains { $0.incarnation == incarnation } ?? false
-    }
+    /// Its own start; `nil` while it is down.
+    var incarnation: NamespaceIncarnation? { machine?.engine.store.history.current }
 }

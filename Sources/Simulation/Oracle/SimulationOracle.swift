@@ -269,12 +269,7 @@ final class SimulationOracle {
         for reactor in node.reactors {
             checks += 1
             let free = reactor.node.freeBuffers
-            var counts = reactor.node.openCounts
-            // A block that an older namespace gave out stays, and stays open: the one that serves
-            // now has no word for it.
-            counts.streams -= reactor.node.openBlocks.count {
-                !cluster.namenode.made($0.incarnation)
-            }
+            let counts = reactor.node.openCounts
             guard
                 free.payload != budget.payloadBuffers || free.metadata != budget.metadataBuffers
                     || counts != (0, 0, 0)
