@@ -95,9 +95,9 @@ extension WritePath where Ring: ~Copyable {
         return entry.pointee.upstream
     }
 
-    /// The stream's last answer is with the writer's socket: the connection is free for the next
-    /// stream, and drops what still comes of this one.
-    mutating func isAnswered(on index: ConnectionIndex, _ core: inout Core<Ring>) -> Bool {
+    /// Whether a stream's last answer is with the writer's socket now. Then the connection is free
+    /// for the next stream, and drops what still comes of this one.
+    mutating func noteAnswered(on index: ConnectionIndex, _ core: inout Core<Ring>) -> Bool {
         let connection = core.transport.at(index)
         guard connection.role.stream >= 0 else { return false }
         let entry = at(connection.role.stream)

@@ -11,7 +11,7 @@ struct ConnectionPlaces: ~Copyable {
         case accept
         /// A connection from another reactor.
         case arrival
-        /// A connection to the next node of a chain that this reactor has a stream of.
+        /// A connection to the successor of one of this reactor's streams.
         case dial
     }
 
@@ -51,7 +51,7 @@ struct ConnectionPlaces: ~Copyable {
         own -= 1
     }
 
-    /// Of `count` places: streams that are taken in want one each for their next node.
+    /// Of `count` places: streams that are taken in want one each for their successor.
     static func spared(by purpose: Purpose, of count: Int) -> Int {
         switch purpose {
         case .accept: count / 16

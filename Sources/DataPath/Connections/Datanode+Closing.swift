@@ -59,15 +59,10 @@ extension Datanode where Ring: ~Copyable {
         }
     }
 
-    /// An answer is with the socket, or what opens a stream or ends it at a successor: what waits
-    /// behind it follows.
-    mutating func sentSmall(_ index: ConnectionIndex) {
-        let role = core.transport.at(index).role
-        guard role.side == .inbound else {
-            return role.stream >= 0 ? proceed(role.stream) : ()
-        }
-        if role.isFailureSent { return core.transport.linger(index) }
-        if writes.isAnswered(on: index, &core) {
+    /// An answer is with the socket: what waits behind it follows.
+    mutating func answerSent(_ index: ConnectionIndex) {
+        if core.transport.at(index).role.isFailureSent { return core.transport.linger(index) }
+        if writes.noteAnswered(on: index, &core) {
             detach(index)
             resume(index)
         }

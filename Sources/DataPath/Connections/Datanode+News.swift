@@ -64,7 +64,11 @@ extension Datanode where Ring: ~Copyable {
         case .sendFrame: follow(reads.sent(index, bytes: bytes, buffer, isWhole: isWhole, &core))
         case .forwardFrame: forwarded(buffer, bytes: bytes, index, isWhole: isWhole)
         case .sendPiece where isWhole: follow(reads.sentPiece(index, &core))
-        default: isWhole ? sentSmall(index) : peerEnded(index)
+        case .sendAnswer where isWhole: answerSent(index)
+        case .forwardRequest where isWhole, .forwardCredentials where isWhole:
+            let stream = core.transport.at(index).role.stream
+            if stream >= 0 { proceed(stream) }
+        default: peerEnded(index)
         }
     }
 

@@ -39,7 +39,7 @@ public struct DatanodeCounters: Sendable, BitwiseCopyable {
     public var zeroCopySends: UInt64 = 0
     /// Of those, how many the kernel copied after all.
     public var zeroCopySendsCopied: UInt64 = 0
-    /// Streams whose connection to the next node was there already.
+    /// Streams whose connection to the successor was there already.
     public var successorsReused: UInt64 = 0
     /// Read and compared by the scrub.
     public var bytesScrubbed: UInt64 = 0

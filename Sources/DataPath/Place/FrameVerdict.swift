@@ -1,3 +1,4 @@
+import Reactor
 import Wire
 
 /// Step 3 of the write path as a pure decision: what becomes of a data frame, by where it lies.
@@ -51,19 +52,18 @@ enum FrameVerdict: Equatable {
 }
 
 extension WriteStream {
-    /// Where a data frame belongs.
+    /// Where a whole data frame belongs.
     mutating func verdict(
-        on frame: FrameHeader, _ budget: Budget, _ buffers: inout Buffers
+        on buffer: BufferIndex, _ limits: FrameVerdict.Limits, _ buffers: inout Buffers
     ) -> FrameVerdict {
         let verdict = FrameVerdict.of(
-            offset: frame.offset, length: frame.payloadLength, hwm: hwm, held: held.count,
-            sealedLength: seal.isRequested ? seal.length : nil,
-            limits: FrameVerdict.Limits(
-                maxLength: maxLength, heldFrames: budget.heldFramesPerStream,
-                heldBytesBeyond: budget.heldBytesBeyond))
+            offset: buffers[buffer].header.offset, length: buffers[buffer].header.payloadLength,
+            hwm: hwm, held: held.count, sealedLength: seal.isRequested ? seal.length : nil,
+            limits: limits)
         guard verdict == .advance || verdict == .hold else { return verdict }
         for position in 0..<held.count {
-            let other = FrameVerdict.of(frame, beside: buffers[held[position]].header)
+            let other = FrameVerdict.of(
+                buffers[buffer].header, beside: buffers[held[position]].header)
             if let other { return other }
         }
         return verdict

@@ -13,8 +13,11 @@ extension WritePath where Ring: ~Copyable {
         }
         guard !core.isFenced else { return refuse(buffer, of: stream, .fenced, &core) }
         let entry = at(stream)
-        let verdict = entry.pointee.verdict(
-            on: core.buffers[buffer].header, core.settings.budget, &core.buffers)
+        let limits = FrameVerdict.Limits(
+            maxLength: entry.pointee.maxLength,
+            heldFrames: core.settings.budget.heldFramesPerStream,
+            heldBytesBeyond: core.settings.budget.heldBytesBeyond)
+        let verdict = entry.pointee.verdict(on: buffer, limits, &core.buffers)
         switch verdict {
         case .advance:
             advance(stream, buffer, &core)

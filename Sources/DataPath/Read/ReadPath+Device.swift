@@ -23,7 +23,7 @@ extension ReadPath where Ring: ~Copyable {
     ) -> Wish? {
         let entry = readers.at(reader)
         if case .done(let number) = outcome { entry.pointee.descriptor = .fixed(number) }
-        guard settle(reader, &core) else { return nil }
+        guard endOperation(of: reader, &core) else { return nil }
         switch outcome {
         case .done: loadMetadata(reader, &core)
         case .failed(ENOENT): return failMissing(reader, &core)
@@ -80,7 +80,7 @@ extension ReadPath where Ring: ~Copyable {
         _ reader: ReaderIndex, _ kind: OperationKind, _ event: Event, _ core: inout Core<Ring>
     ) -> Wish? {
         let entry = readers.at(reader)
-        guard settle(reader, &core) else { return nil }
+        guard endOperation(of: reader, &core) else { return nil }
         switch entry.pointee.metadataTransfer.take(event.outcome) {
         case .more: readMetadata(reader, kind, &core)
         case .short: return failCorrupt(reader, .tooShort, &core)
@@ -211,7 +211,7 @@ extension ReadPath where Ring: ~Copyable {
         let buffer = event.operation.buffer
         let isDropped = core.buffers[buffer].isDropped
         if readers.at(reader).pointee.isEnding || isDropped { core.buffers.giveBack(buffer) }
-        guard settle(reader, &core), !isDropped else { return nil }
+        guard endOperation(of: reader, &core), !isDropped else { return nil }
         let step = core.buffers[buffer].transfer.take(event.outcome)
         // The kernel has let go of the buffer: it is sent, or goes back with those that were ready.
         core.buffers[buffer].isReady = step != .more

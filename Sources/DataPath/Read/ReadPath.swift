@@ -222,7 +222,9 @@ struct ReadPath<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// An operation of a reader completed. `false`: the reader is ending and only waits for its
     /// operations.
-    mutating func settle(_ reader: ReaderIndex, _ core: inout Core<Ring>) -> Bool {
+    mutating func endOperation(
+        of reader: ReaderIndex, _ core: inout Core<Ring>
+    ) -> Bool {
         let entry = readers.at(reader)
         entry.pointee.pending -= 1
         guard entry.pointee.isEnding else { return true }

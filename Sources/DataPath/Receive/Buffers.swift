@@ -89,7 +89,7 @@ struct Buffers: ~Copyable {
 
     /// One holder less.
     /// - Returns: the write stream in whose window the last one made room.
-    mutating func release(_ buffer: BufferIndex) -> Int32? {
+    mutating func release(_ buffer: BufferIndex) -> StreamIndex? {
         guard payloads.release(buffer) else { return nil }
         if slots[Int(buffer)].isRead {
             slots[Int(buffer)].isRead = false
@@ -124,14 +124,13 @@ struct Buffers: ~Copyable {
     /// Every piece of a frame against its checksum, in the buffer where the device and the
     /// successor will take it from.
     mutating func hasGoodPieces(_ buffer: BufferIndex) -> Bool {
-        let header = self[buffer].header
-        var memory = UnsafeRawPointer(payload(header, in: buffer))
-        var start = header.offset
-        for index in 0..<Int(header.pieceCount) {
-            let piece = Piece(from: start, to: header.end)
-            guard CRC32C.of(memory, count: Int(piece.length)) == header.pieces[index] else {
-                return false
-            }
+        var start = self[buffer].header.offset
+        let end = start + UInt64(self[buffer].header.payloadLength)
+        var memory = UnsafeRawPointer(page(of: buffer) + Int(start % 4096))
+        for index in 0..<Int(self[buffer].header.pieceCount) {
+            let piece = Piece(from: start, to: end)
+            let checksum = CRC32C.of(memory, count: Int(piece.length))
+            guard checksum == self[buffer].header.pieces[index] else { return false }
             memory += Int(piece.length)
             start = piece.end
         }

@@ -97,7 +97,7 @@ struct Scrubs<Ring: RingBackend & ~Copyable>: ~Copyable {
         inFlight += 1
     }
 
-    private mutating func settle(_ device: Int) {
+    private mutating func endOperation(on device: Int) {
         precondition(devices[device].isBusy, "what completes was started")
         devices[device].isBusy = false
         inFlight -= 1
@@ -117,7 +117,7 @@ struct Scrubs<Ring: RingBackend & ~Copyable>: ~Copyable {
     }
 
     mutating func opened(_ device: Int, _ outcome: Outcome, _ core: inout Core<Ring>) {
-        settle(device)
+        endOperation(on: device)
         switch outcome {
         case .done(let number):
             devices[device].job?.descriptor = .fixed(number)
@@ -167,7 +167,7 @@ struct Scrubs<Ring: RingBackend & ~Copyable>: ~Copyable {
     }
 
     mutating func didRead(_ device: Int, _ event: Event, _ core: inout Core<Ring>) {
-        settle(device)
+        endOperation(on: device)
         guard let step = devices[device].job?.transfer.take(event.outcome),
             let needed = devices[device].job?.transfer.needed
         else { preconditionFailure("a read of no block") }
@@ -256,7 +256,7 @@ struct Scrubs<Ring: RingBackend & ~Copyable>: ~Copyable {
     }
 
     mutating func closed(_ device: Int, _ core: inout Core<Ring>) {
-        settle(device)
+        endOperation(on: device)
         devices[device].job = nil
         turn(device, &core)
     }
