@@ -16,8 +16,7 @@ struct BlockFiles<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     mutating func start(
         _ kind: OperationKind, _ index: StreamIndex, _ stream: inout WriteStream,
-        buffer: BufferIndex = -1, _ request: Request,
-        _ core: inout Core<Ring>
+        buffer: BufferIndex = -1, _ request: Request, _ core: inout Core<Ring>
     ) {
         stream.pending += 1
         core.reactor.start(

@@ -5,8 +5,8 @@ import Wire
 /// The blocks of a reactor that are open for writing: frames are received (1) and find their place
 /// (3), the device takes them (4), their successors get them (5), the file says what it holds.
 ///
-/// What follows from a frame or a completion comes back as `Next`: the path's one list
-/// (`Datanode.proceed`) decides what goes on, and `Datanode` tells the writer.
+/// What follows from a frame or a completion comes back as `StreamNext`: the path's one
+/// list (`Datanode.proceed`) decides what goes on, and `Datanode` tells the writer.
 struct WritePath<Ring: RingBackend & ~Copyable>: ~Copyable {
     private var streams: Slab<WriteStream>
     /// Frames beyond a gap, over all streams.
@@ -117,6 +117,7 @@ struct WritePath<Ring: RingBackend & ~Copyable>: ~Copyable {
         files.syncs.start(at(next).pointee.file.descriptor, of: next, &core)
         return nil
     }
+
     // MARK: The end
 
     /// A stream whose file is closed, and that is gone.
