@@ -19,7 +19,9 @@ extension ControlLinks where Ring: ~Copyable {
         return event
     }
 
-    private mutating func nextBody(_ link: ControlIndex, _ core: inout StreamCore<Ring>) -> [UInt8]? {
+    private mutating func nextBody(
+        _ link: ControlIndex, _ core: inout StreamCore<Ring>
+    ) -> [UInt8]? {
         do throws(ControlFrame.Failure) {
             if let body = try at(link).pointee.decoder.next() { return body }
         } catch {

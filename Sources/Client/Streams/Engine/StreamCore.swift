@@ -7,9 +7,9 @@ import Wire
 /// What every room of an engine works with: its ring and connections, its slots, and the news for
 /// its owner.
 ///
-/// A room is a type of its own (`BlockWriters`, `BlockReaders`, ...) with private state. Its methods
-/// are given the core `inout`, and see nothing of the other rooms: what a room wants from another
-/// comes back as a result, and `StreamEngine` follows it.
+/// A room is a type of its own (`BlockWriters`, `BlockReaders`, ...) with state of its own. Its
+/// methods are given the core `inout`, and see nothing of the other rooms: what a room wants from
+/// another comes back as a result, and `StreamEngine` follows it.
 struct StreamCore<Ring: RingBackend & ~Copyable>: ~Copyable {
     // The ring ends before the memory that it was given.
     var transport: Transport<Ring, StreamRole>

@@ -13,8 +13,8 @@ enum AfterFrame {
 }
 
 // What happens on connections, and whose matter it is. A receive is always under way on an open
-// one, but while a read waits for a slot: so the end of an idle one is noticed, and what a peer says
-// last is read.
+// one, but while a read waits for a slot: so the end of an idle one is noticed, and what a peer
+// says last is read.
 extension StreamEngine where Ring: ~Copyable {
     /// What happened on a connection.
     mutating func heard(_ index: ConnectionIndex, _ news: ConnectionNews) {

@@ -41,7 +41,8 @@ package enum StreamEvent {
     /// The read stopped; what was verified is with the sink: `redirect` or `end` it.
     case readFailed(ReadID, StreamFailure)
 
-    /// The first bytes of a source, in a slot that the next write takes over; no slot: it has ended.
+    /// The first bytes of a source, in a slot that the next write takes over; no slot: it has
+    /// ended.
     case peeked(slot: BufferIndex?, count: Int)
     case peekFailed(Int32)
 

@@ -6,8 +6,8 @@ import Wire
 /// A write, by its place in the engine's slab of them.
 package typealias WriteIndex = Int32
 
-/// One block on its way to a chain: what is filled, sent, acked and owed, as a state. Whoever has the
-/// connections and the slots acts on it (`BlockWriters`).
+/// One block on its way to a chain: what is filled, sent, acked and owed, as a state. Whoever has
+/// the connections and the slots acts on it (`BlockWriters`).
 ///
 /// What every frame asks of it is `mutating` also where it only looks: a borrow would copy it.
 struct BlockWriter: ~Copyable {

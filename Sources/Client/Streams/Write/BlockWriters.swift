@@ -3,8 +3,8 @@ import System
 import Transport
 import Wire
 
-/// The blocks that an engine writes: fill (1) -> sum (2) -> send (3) -> ack (4) -> seal (5). And how
-/// a write begins, moves on and ends.
+/// The blocks that an engine writes: fill (1) -> sum (2) -> send (3) -> ack (4) -> seal (5). And
+/// how a write begins, moves on and ends.
 struct BlockWriters<Ring: RingBackend & ~Copyable>: ~Copyable {
     private var table: Slab<BlockWriter>
 
