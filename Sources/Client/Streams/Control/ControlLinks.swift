@@ -28,7 +28,9 @@ struct ControlLinks<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     deinit { memory.deallocate() }
 
-    var count: Int { table.count }
+    var count: Int {
+        @inline(__always) get { table.count }
+    }
 
     @inline(__always)
     func at(_ link: ControlIndex) -> UnsafeMutablePointer<ControlLink> { table.at(link) }
@@ -87,6 +89,7 @@ struct ControlLinks<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     // MARK: Calling
 
+    @inline(__always)
     func isOpen(_ link: ControlIndex) -> Bool {
         table.isUsed(link) && at(link).pointee.phase == .open
     }

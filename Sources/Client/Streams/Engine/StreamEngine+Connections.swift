@@ -2,16 +2,6 @@ import Reactor
 import Transport
 import Wire
 
-/// What a stream wants of its connection when it has dealt with a frame.
-enum AfterFrame {
-    /// Nothing: a body comes first, or the connection is closed.
-    case nothing
-    /// The next frame.
-    case next
-    /// No more: the connection waits for its next stream.
-    case over
-}
-
 // What happens on connections, and whose matter it is. A receive is always under way on an open
 // one, but while a read waits for a slot: so the end of an idle one is noticed, and what a peer
 // says last is read.

@@ -16,6 +16,16 @@ struct StreamRole: BitwiseCopyable {
     init(_ party: Party?) { self.party = party }
 }
 
+/// What a stream wants of its connection when it has dealt with a frame.
+enum AfterFrame {
+    /// Nothing: a body comes first, or the connection is closed.
+    case nothing
+    /// The next frame.
+    case next
+    /// No more: the connection waits for its next stream.
+    case over
+}
+
 extension ConnectionMemory {
     /// An answer's payload being received (a receipt or an error report), then the control frame
     /// being sent (credentials of five nodes with the longest names fit).

@@ -71,6 +71,7 @@ struct BlockReader: ~Copyable {
         rivalOpening = opening
     }
 
+    @inline(__always)
     func isAsked(over index: ConnectionIndex) -> Bool {
         asked?.connection == index || rival?.connection == index
     }

@@ -17,7 +17,9 @@ struct BlockReaders<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     // MARK: Records
 
-    var count: Int { table.count }
+    var count: Int {
+        @inline(__always) get { table.count }
+    }
 
     @inline(__always)
     func at(_ read: ReadIndex) -> UnsafeMutablePointer<BlockReader> { table.at(read) }
@@ -59,6 +61,7 @@ struct BlockReaders<Ring: RingBackend & ~Copyable>: ~Copyable {
         return true
     }
 
+    @inline(__always)
     func canHedge(_ read: ReadIndex) -> Bool { isUsed(read) && at(read).pointee.canHedge }
 
     mutating func hedge(

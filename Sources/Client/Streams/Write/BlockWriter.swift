@@ -9,7 +9,8 @@ package typealias WriteIndex = Int32
 /// One block on its way to a chain: what is filled, sent, acked and owed, as a state. Whoever has
 /// the connections and the slots acts on it (`BlockWriters`).
 ///
-/// What every frame asks of it is `mutating` also where it only looks: a borrow would copy it.
+/// What every frame asks of it is inlined, or `mutating` also where it only looks: a borrow would
+/// copy it, and the settings.
 struct BlockWriter: ~Copyable {
     private(set) var request: WriteRequest
     var window: WriteWindow
@@ -63,6 +64,7 @@ struct BlockWriter: ~Copyable {
     // MARK: 1. Fill
 
     /// Bytes of the next frame to be filled, or `nil` when none may be begun now.
+    @inline(__always)
     mutating func nextFill(_ settings: EngineSettings) -> Int? {
         // A pipe is read in order, and what has no known length ends with the first fill that ends
         // early.
@@ -231,6 +233,7 @@ struct BlockWriter: ~Copyable {
     }
 
     /// How long the chain may take for what it owes, nanoseconds; `nil`: it owes nothing.
+    @inline(__always)
     mutating func patience(_ settings: EngineSettings) -> UInt64? {
         let owesData = window.sentEnd > window.released
         let owesFlush = flushSent > window.acked.durable

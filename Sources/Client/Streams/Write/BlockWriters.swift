@@ -12,7 +12,9 @@ struct BlockWriters<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     // MARK: Records
 
-    var count: Int { table.count }
+    var count: Int {
+        @inline(__always) get { table.count }
+    }
 
     @inline(__always)
     func at(_ write: WriteIndex) -> UnsafeMutablePointer<BlockWriter> { table.at(write) }
@@ -57,6 +59,7 @@ struct BlockWriters<Ring: RingBackend & ~Copyable>: ~Copyable {
         pump(write, &core)
     }
 
+    @inline(__always)
     func canMove(_ write: WriteIndex) -> Bool { at(write).pointee.window.canStartOver }
 
     mutating func move(
