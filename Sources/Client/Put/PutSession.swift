@@ -100,7 +100,7 @@ struct PutSession: ~Copyable {
         case .writeFailed(let id, let failure):
             tell(.failed(id, failure, canMove: engine.canMove(id)))
         case .peeked(let slot, let count):
-            if count > 0 { peeked = (slot, count) }
+            if let slot { peeked = (slot, count) }
             tell(.peeked(count))
         case .peekFailed(let number):
             tell(.sourceFailed(.sourceFailed(reason: errorText(number))))

@@ -16,6 +16,9 @@ public struct WaitList: ~Copyable {
     deinit { isListed.deallocate() }
 
     public var count: Int { queue.count }
+    public var isEmpty: Bool { queue.isEmpty }
+
+    public func contains(_ place: Int32) -> Bool { isListed[Int(place)] }
 
     /// `false` when the place is in the list already.
     @discardableResult

@@ -30,6 +30,7 @@ final class SimulatedEngine {
         settings.reads = 2
         settings.progressTimeout = 3_000_000_000
         settings.sealPatience = 2
+        settings.checksInvariants = true
         do throws(RingFailure) {
             engine = try StreamEngine(
                 ring: world.makeRing(node: node), settings: settings,

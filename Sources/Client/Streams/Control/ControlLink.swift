@@ -6,25 +6,10 @@ import Wire
 
 /// A control link, by its place in the engine's slab of them.
 package typealias ControlIndex = Int32
-/// A call, by its place in the engine's slab of them.
-package typealias CallIndex = Int32
 
 /// One connection to a namenode. Valid until `controlFailed` was taken or it was ended.
 package struct ControlID: Hashable, Sendable {
     package let index: ControlIndex
-}
-
-/// One call without an answer yet: its place among the engine's calls, given to another one after
-/// `replied` or `callFailed`.
-package struct CallID: Hashable, Sendable {
-    package let index: CallIndex
-}
-
-/// One call on its way.
-struct ControlCall {
-    let link: ControlIndex
-    /// As the namenode repeats it.
-    let request: UInt64
 }
 
 /// A greeted TCP connection that carries any number of calls at once: the namenode answers them
@@ -43,8 +28,8 @@ struct ControlLink: ~Copyable {
     let expected: ClusterID?
 
     var phase = Phase.connecting
-    /// Its place in the transport, or -1 when the kernel has let go of it.
-    var connection: ConnectionIndex = -1
+    /// `nil` when the kernel has let go of it.
+    var connection: ConnectionIndex?
     var decoder = ControlFrameDecoder()
 
     /// Frames that wait for the send that is under way.
@@ -52,13 +37,26 @@ struct ControlLink: ~Copyable {
     var sending = StableBytes()
 
     var unanswered = 0
-    var isTeller = false
-    var isSender = false
     var failure: ControlFailure?
 
     init(_ endpoint: Endpoint, hello: ControlHello, _ expected: ClusterID?) {
         self.hello = hello
         self.expected = expected
         name = endpoint.description
+    }
+
+    /// It is greeted or greets: what is queued may be sent.
+    var isTalking: Bool { phase == .open || phase == .greeting }
+
+    func unreachable(_ number: Int32) -> ControlFailure {
+        let reason = number == 0 ? "it closed the connection" : errorText(number)
+        return .unreachable(address: name, reason: reason)
+    }
+
+    func checkInvariants(_ settings: EngineSettings, calls: Int) {
+        precondition(connection != nil || phase == .failed || phase == .closing, "it has a socket")
+        precondition(unanswered <= settings.callsPerControl, "calls have a bound")
+        precondition(phase != .open || unanswered == calls, "who is unanswered is counted")
+        precondition((failure != nil) == (phase == .failed) || phase == .closing, "it says why")
     }
 }

@@ -37,6 +37,13 @@ package struct EngineSettings: Sendable {
     /// Fail when buffers cannot be registered, instead of going on without.
     package var mustRegister = false
 
+    /// What holds between two turns is checked after each (`StreamEngine.checkInvariants`).
+    #if DEBUG
+        package var checksInvariants = true
+    #else
+        package var checksInvariants = false
+    #endif
+
     package init() {}
 
     /// Space before a payload for the header that is sent with it: one page, so that the payload
@@ -51,10 +58,10 @@ package struct EngineSettings: Sendable {
 
     /// Receive, send, and one of socket, connect or close for each connection; a fill or a sink
     /// write for each slot; the wake-up and room for a peek.
-    package var operations: Int { 3 * (connections + controls) + slots + 8 }
+    package var operations: Int { 3 * places + slots + 8 }
+    /// Of connections to datanodes and to namenodes.
+    var places: Int { connections + controls }
     package var hedgePause: UInt64 { hedgeAfter ?? progressTimeout / 4 }
-    /// A deadline for each stream and each connection to a namenode.
-    var timers: Int { writes + reads + controls }
 
     /// As many slots of `packetBytes` as fit `bytes`, at least 4 and at most 64.
     package mutating func fit(packetBytes: Int, bytes: Int) {

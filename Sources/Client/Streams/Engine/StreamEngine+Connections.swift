@@ -1,38 +1,15 @@
-import Glibc
 import Reactor
-import System
 import Transport
 import Wire
 
-// How an engine comes by its connections to datanodes, what it makes of their news, and how it lets
-// go of them.
+// What happens on connections, and whose matter it is. A receive is always under way on an open
+// one, but while a read waits for a slot: so the end of an idle one is noticed, and what a peer
+// says last is read.
 extension StreamEngine where Ring: ~Copyable {
-    /// An idle connection to `address`, or a new one; `nil` at the bound.
-    mutating func connection(
-        to address: SocketAddress, for owner: StreamRole.Owner
-    ) -> ConnectionIndex? {
-        if let index = transport.takeParked(to: address) {
-            transport.at(index).role = StreamRole(owner)
-            counters.connectionsReused &+= 1
-            return index
-        }
-        guard openConnections < settings.connections else {
-            // An idle connection to somebody else makes room, one turn later.
-            if let idle = transport.oldestParked { close(idle) }
-            return nil
-        }
-        guard let index = transport.dial(address, StreamRole(owner), .stream) else {
-            preconditionFailure("every connection within its bound has a place")
-        }
-        openConnections += 1
-        counters.connectionsMade &+= 1
-        return index
-    }
-
     /// What happened on a connection.
     mutating func heard(_ index: ConnectionIndex, _ news: ConnectionNews) {
-        if case .control(let link) = transport.at(index).role.owner {
-            return heardControl(link, index, news)
+        if case .control(let link) = core.transport.at(index).role.party {
+            return links.heard(link, news, &core)
         }
         switch news {
         case .none: break
@@ -45,69 +22,149 @@ extension StreamEngine where Ring: ~Copyable {
         case .body: answerComplete(index)
         case .payload(let slot): payloadComplete(index, slot)
         case .ended(let number, _, let slot):
-            if slot >= 0 { releaseSlot(slot) }
+            if slot >= 0 { core.slots.release(slot) }
             fail(index, .disconnected(number))
         case .sent(let bytes, let slot):
-            counters.bytesSent &+= UInt64(bytes)
+            core.counters.bytesSent &+= UInt64(bytes)
             letGo(slot)
             pump(index)
         case .notSent(_, let bytes, let slot):
             // The peer may have said why before it went: the receiving half finds the words, or the
             // end.
-            counters.bytesSent &+= UInt64(bytes)
-            let isIdle = transport.at(index).role.owner == .nobody
-            transport.at(index).role.isBroken = true
+            core.counters.bytesSent &+= UInt64(bytes)
+            let isIdle = core.transport.at(index).role.party == nil
+            core.transport.at(index).role.isBroken = true
             letGo(slot)
             // Nobody hears its end, and the next stream would take it for a good one.
-            if isIdle { close(index) }
+            if isIdle { core.close(index) }
         case .letGo(let slot): letGo(slot)
-        case .closed:
-            transport.remove(index)
-            openConnections -= 1
+        case .closed: core.closed(index)
         case .bytes, .lingered: preconditionFailure("a stream asks for frames and does not linger")
         }
     }
 
     /// Sends whatever the connection's stream has to send next.
-    mutating func pump(_ index: ConnectionIndex) {
-        let entry = transport.at(index)
-        guard entry.isOpen, !entry.isSending, !entry.role.isBroken else {
-            return
+    private mutating func pump(_ index: ConnectionIndex) {
+        switch core.transport.at(index).role.party {
+        case nil, .control: break
+        case .write(let write): writers.pump(write, &core)
+        case .read(let read): readers.pump(read, index, &core)
         }
-        switch entry.role.owner {
-        case .nobody, .control: break
-        case .write(let write): pumpWrite(write)
-        case .read(let read): pumpRead(read, index)
-        }
+    }
+
+    /// The kernel has let go of a slot that was being sent; a write that waited to send it again
+    /// may do so.
+    private mutating func letGo(_ slot: BufferIndex) {
+        guard slot >= 0 else { return }
+        let write = core.slots[slot].write
+        core.slots.release(slot)
+        if let write { writers.pump(write, &core) }
     }
 
     /// The stream on a connection stops, and the connection with it.
-    mutating func fail(_ index: ConnectionIndex, _ failure: StreamFailure) {
-        let owner = transport.at(index).role.owner
-        close(index)
-        switch owner {
-        case .nobody, .control: break
-        case .write(let write): writeStopped(write, failure)
-        case .read(let read): readStopped(read, on: index, failure)
+    private mutating func fail(_ index: ConnectionIndex, _ failure: StreamFailure) {
+        let party = core.transport.at(index).role.party
+        core.close(index)
+        switch party {
+        case nil, .control: break
+        case .write(let write): writers.stopped(write, failure, &core)
+        case .read(let read): readers.stopped(read, on: index, failure, &core)
         }
     }
 
-    /// A deadline passed: nothing came of the stream on a connection.
-    mutating func failSilent(_ index: ConnectionIndex) {
-        fail(index, transport.at(index).isOpen ? .timedOut : .unreachable(ETIMEDOUT))
+    // MARK: Frames
+
+    private mutating func beginHeader(_ index: ConnectionIndex) {
+        heard(index, core.transport.receiveHeader(index))
     }
 
-    /// The stream is over; the connection waits for the next one.
-    mutating func free(_ index: ConnectionIndex) {
-        let isBroken = transport.at(index).role.isBroken
-        transport.at(index).role = StreamRole(.nobody)
-        guard !isBroken else { return close(index) }
-        transport.park(index)
-        beginHeader(index)
+    private mutating func follow(_ next: AfterFrame, on index: ConnectionIndex) {
+        switch next {
+        case .nothing: break
+        case .next: beginHeader(index)
+        case .over: if core.park(index) { beginHeader(index) }
+        }
     }
 
-    mutating func close(_ index: ConnectionIndex) {
-        transport.at(index).role = StreamRole(.nobody)
-        transport.close(index)
+    /// A header is here.
+    private mutating func takeUp(_ index: ConnectionIndex) {
+        core.counters.framesReceived &+= 1
+        let header = core.transport.at(index).header
+        guard
+            header.operation == .error
+                || header.stream == core.transport.at(index).streamNumber
+        else { return fail(index, .protocolError("an answer for stream \(header.stream)")) }
+        checkProof(header, on: index)
+        switch (header.operation, core.transport.at(index).role.party) {
+        case (_, nil): core.close(index)
+        case (.error, _), (.sealed, .write): beginAnswer(index, header)
+        case (.ack, .write(let write)):
+            follow(writers.heardAck(write, header, &core), on: index)
+        case (.data, .read(let read)): readers.heardData(read, header, on: index, &core)
+        default: fail(index, .protocolError("a \(header.operation) frame that nobody asked for"))
+        }
+    }
+
+    private mutating func payloadComplete(_ index: ConnectionIndex, _ slot: BufferIndex) {
+        let header = core.transport.at(index).header
+        core.counters.bytesReceived &+= UInt64(header.payloadLength)
+        guard case .read(let read) = core.transport.at(index).role.party else {
+            return core.slots.release(slot)
+        }
+        follow(readers.arrived(read, slot, header, on: index, &core), on: index)
+    }
+
+    // MARK: Receipts and error reports
+
+    private mutating func beginAnswer(_ index: ConnectionIndex, _ header: FrameHeader) {
+        guard header.payloadLength <= ConnectionMemory.stream.receivedBytes else {
+            return fail(index, .protocolError("an answer that is too long"))
+        }
+        heard(index, core.transport.receiveAnswer(index))
+    }
+
+    private mutating func answerComplete(_ index: ConnectionIndex) {
+        let header = core.transport.at(index).header
+        let bytes = UnsafeRawBufferPointer(
+            start: core.transport.bodyMemory(of: index), count: Int(header.payloadLength))
+        if header.operation == .sealed,
+            case .write(let write) = core.transport.at(index).role.party
+        {
+            return follow(writers.heardSealed(write, header, Array(bytes), &core), on: index)
+        }
+        let report =
+            ErrorReport(decoding: bytes)
+            ?? ErrorReport(node: .none, text: header.status.explanation)
+        guard !isProven(index) else {
+            return fail(index, .refused(header.status, report))
+        }
+        // It may be anybody, and is heard for itself alone. That a token is bad is believed, for
+        // another one is soon had.
+        let isToken = header.status.blamesToken
+        fail(
+            index,
+            .refused(
+                isToken ? header.status : header.status.withoutProof,
+                ErrorReport(node: .none, text: report.text)))
+    }
+
+    // MARK: Who says it
+
+    /// The first answer of a stream shows whether it comes from the node it was asked of.
+    private mutating func checkProof(_ header: FrameHeader, on index: ConnectionIndex) {
+        switch core.transport.at(index).role.party {
+        case nil, .control: break
+        case .write(let write): writers.at(write).pointee.checkProof(header)
+        case .read(let read): readers.at(read).pointee.checkProof(header, on: index)
+        }
+    }
+
+    /// `mutating`, for a call that only borrows `self` copies all of it to the stack first.
+    private mutating func isProven(_ index: ConnectionIndex) -> Bool {
+        switch core.transport.at(index).role.party {
+        case nil, .control: false
+        case .write(let write): writers.at(write).pointee.isProven
+        case .read(let read): readers.at(read).pointee.isProven(on: index)
+        }
     }
 }

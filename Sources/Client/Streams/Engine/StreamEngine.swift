@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Reactor
 import Transport
 import Wire
@@ -12,51 +11,14 @@ import Wire
 /// the streams are.
 ///
 /// A write's byte goes: fill (1) -> sum (2) -> send (3) -> ack (4) -> seal (5). A read's: receive
-/// (1) -> verify (2) -> drain (3).
+/// (1) -> verify (2) -> drain (3). The engine puts the rooms together and holds the branches; each
+/// room holds its state. What all of them work with is the `StreamCore`.
 package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
-    var transport: Transport<Ring, StreamRole>
-    package let settings: EngineSettings
-    /// Whether the ring has registered the slots.
-    package let isRegistered: Bool
-
-    let region: BufferRegion
-    var slots: BufferPool
-    let records: UnsafeMutablePointer<SlotRecord>
-
-    /// To datanodes.
-    package internal(set) var openConnections = 0
-    var writes: Slab<BlockWriter>
-    var reads: Slab<BlockReader>
-
-    /// Streams with something to tell, each at most once: writes by index, reads by complement.
-    var tellers: FixedRing<Int32>
-    /// Who waits for a slot: writes by index, connections of reads behind them.
-    var slotWaiters: WaitList
-
-    var controls: Slab<ControlLink>
-    var calls: Slab<ControlCall>
-    let controlMemory: UnsafeMutableRawPointer
-    /// Control connections with something to tell, and those with something to send.
-    var controlTellers: FixedRing<ControlIndex>
-    var controlSenders: FixedRing<ControlIndex>
-    /// Who this engine is to namenodes.
-    let controlClientData = Data(ClientID.random().bytes)
-    var lastCall: UInt64 = 0
-
-    /// Of the challenges to nodes.
-    var random: ChallengeRandom
-
-    var peek = Peek.none
-    var peekToken = OperationToken.nobody
-    package internal(set) var counters = EngineCounters()
-
-    /// The one read ahead of any block, to learn whether a source has more bytes.
-    enum Peek {
-        case none, running
-        /// The slot, or -1, and the bytes in it.
-        case done(BufferIndex, Int)
-        case failed(Int32)
-    }
+    var core: StreamCore<Ring>
+    var writers: BlockWriters<Ring>
+    var readers: BlockReaders<Ring>
+    var links: ControlLinks<Ring>
+    var source = SourcePeek<Ring>()
 
     /// - Parameters:
     ///   - ring: made on the thread that will call `turn`.
@@ -67,86 +29,110 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
         random: ChallengeRandom = ChallengeRandom()
     ) throws(RingFailure) {
         settings.check()
-        self.random = random
-        let region = try BufferRegion(byteCount: settings.slots * settings.slotBytes)
-        var ring = ring
-        var isRegistered = true
-        do throws(RingFailure) {
-            try ring.register(region: region.bytes)
-        } catch {
-            // Locked memory is counted per user, and another process of the same user may have it
-            // all.
-            guard !settings.mustRegister else { throw error }
-            isRegistered = false
-        }
-        slots = BufferPool(
-            memory: region.bytes.baseAddress.unsafelyUnwrapped, stride: settings.slotBytes,
-            count: settings.slots)
-        records = .allocate(capacity: settings.slots)
-        records.initialize(repeating: SlotRecord(), count: settings.slots)
-        writes = Slab(capacity: settings.writes)
-        reads = Slab(capacity: settings.reads)
-        tellers = FixedRing(capacity: settings.writes + settings.reads)
-        let controls = max(1, settings.controls)
-        slotWaiters = WaitList(places: settings.writes + settings.connections + controls)
-        self.controls = Slab(capacity: controls)
-        calls = Slab(capacity: settings.calls)
-        controlMemory = .allocate(
-            byteCount: controls * ControlLink.receiveBytes, alignment: 64)
-        controlTellers = FixedRing(capacity: controls)
-        controlSenders = FixedRing(capacity: controls)
-        transport = Transport(
-            ring: ring, connections: settings.connections + controls,
-            memoryBytes: ConnectionMemory.streamBytes, operations: settings.operations,
-            timers: settings.timers)
-        self.region = region
-        self.settings = settings
-        self.isRegistered = isRegistered
+        core = try StreamCore(ring, settings, random: random)
+        writers = BlockWriters(settings)
+        readers = BlockReaders(settings)
+        links = ControlLinks(settings)
     }
 
-    deinit {
-        records.deallocate()
-        controlMemory.deallocate()
-    }
+    package var settings: EngineSettings { core.settings }
+    /// Whether the ring has registered the slots.
+    package var isRegistered: Bool { core.slots.isRegistered }
+    package var counters: EngineCounters { core.counters }
+    package var now: UInt64 { core.reactor.now }
+    /// When a turn is wanted though nothing completes.
+    package var nextDeadline: UInt64? { core.reactor.timers.nextDeadline }
+    package var freeSlots: Int { core.slots.free }
+
+    // MARK: Turns
 
     /// One turn: waits at most until `limit` (nanoseconds on the ring's clock) for something to do,
     /// and does it.
     /// - Returns: how many completions and deadlines there were.
     @discardableResult
     package mutating func turn(waitUntil limit: UInt64) -> Int {
-        sendCalls()
-        var handled = transport.reactor.turn(waitUntil: hasNews ? 0 : limit)
-        while let event = transport.reactor.next() { handle(event) }
-        while let expiry = transport.nextExpired() {
-            expire(expiry)
+        links.sendCalls(&core)
+        var handled = core.reactor.turn(waitUntil: hasNews ? 0 : limit)
+        while let event = core.reactor.next() { handle(event) }
+        while let party = core.nextExpired() {
+            expire(party)
             handled += 1
         }
         serveSlotWaiters()
+        if core.settings.checksInvariants { checkInvariants() }
         return handled
     }
 
-    package var now: UInt64 { transport.reactor.now }
-    /// When a turn is wanted though nothing completes.
-    package var nextDeadline: UInt64? { transport.reactor.timers.nextDeadline }
-    package var freeSlots: Int { slots.free }
+    /// The owner has something to hear before it should wait.
+    private var hasNews: Bool {
+        source.hasNews || !core.news.isEmpty || core.slots.isAwaited
+    }
+
+    private mutating func handle(_ event: Event) {
+        let owner = Int32(bitPattern: event.operation.owner)
+        guard !ConnectionOperation.isKind(event.operation.kind) else {
+            return heard(owner, core.transport.handle(event, &core.slots.pool))
+        }
+        switch EngineOperation(rawValue: event.operation.kind) {
+        case .fill: writers.didFill(owner, event, &core)
+        case .drain: readers.didDrain(owner, event, &core)
+        case .peek: source.completed(event, &core)
+        case .sendControl, .sendData, nil:
+            preconditionFailure("an operation of no known kind")
+        }
+    }
+
+    private mutating func expire(_ party: Party) {
+        switch party {
+        case .write(let write): writers.expired(write, &core)
+        case .read(let read): readers.expired(read, &core)
+        case .control(let link): links.expired(link, &core)
+        }
+    }
+
+    /// Hands free slots to those that wait, in order, once a turn. A write that its owner fills
+    /// takes its slot later, with the event: no more of them are told than there are slots.
+    private mutating func serveSlotWaiters() {
+        var promised = 0
+        while let waiter = core.slots.nextWaiter(promised: promised) {
+            switch waiter {
+            case .write(let write): if writers.hasSlot(write, &core) { promised += 1 }
+            case .connection(let index):
+                guard core.transport.isUsed(index),
+                    case .read(let read) = core.transport.at(index).role.party
+                else { continue }
+                readers.receivePayload(read, index, &core)
+            }
+        }
+    }
+
+    /// The next event, or `nil` until the next turn.
+    package mutating func nextEvent() -> StreamEvent? {
+        if let event = source.nextEvent() { return event }
+        while let party = core.news.popFirst() {
+            let event =
+                switch party {
+                case .write(let write): writers.nextEvent(of: write, &core)
+                case .read(let read): readers.nextEvent(of: read, &core)
+                case .control(let link): links.nextEvent(of: link, &core)
+                }
+            if let event { return event }
+        }
+        return nil
+    }
+
+    // MARK: Stopping
 
     /// Ends everything; `turn` until `isIdle`.
     package mutating func stop() {
-        for index in 0..<Int32(writes.capacity) where writes.isUsed(index) { endWrite(index) }
-        for index in 0..<Int32(reads.capacity) where reads.isUsed(index) { endRead(index) }
-        for index in 0..<Int32(controls.capacity) where controls.isUsed(index) {
-            endControl(index)
+        writers.endAll(&core)
+        readers.endAll(&core)
+        links.endAll(&core)
+        for index in 0..<ConnectionIndex(core.transport.capacity)
+        where core.transport.isUsed(index) && core.transport.at(index).role.party == nil {
+            core.close(index)
         }
-        for index in 0..<Int32(transport.capacity) where transport.isUsed(index) {
-            if case .control = transport.at(index).role.owner { continue }
-            close(index)
-        }
-        if case .done(let slot, _) = peek, slot >= 0 { releaseSlot(slot) }
-        guard case .running = peek else {
-            peek = .none
-            return
-        }
-        transport.reactor.cancel(peekToken)
+        source.end(&core)
     }
 
     /// Ends everything and waits until the kernel has let go of every buffer.
@@ -165,60 +151,35 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// Nothing is open and nothing but the wake-up is in the kernel's hands.
     package var isIdle: Bool {
-        if case .running = peek { return false }
-        return transport.count == 0 && writes.count == 0 && reads.count == 0
-            && controls.count == 0
+        !source.isRunning && core.transport.count == 0 && writers.count == 0
+            && readers.count == 0 && links.count == 0
     }
 
-    private mutating func handle(_ event: Event) {
-        let owner = Int32(bitPattern: event.operation.owner)
-        guard !ConnectionOperation.isKind(event.operation.kind) else {
-            return heard(owner, transport.handle(event, &slots))
+    // MARK: What holds
+
+    /// What holds between two turns, whatever they do. Debug builds and simulations check it after
+    /// each (`EngineSettings.checksInvariants`).
+    mutating func checkInvariants() {
+        core.checkInvariants()
+        for index in 0..<ConnectionIndex(core.transport.capacity)
+        where core.transport.isUsed(index) {
+            checkLinks(of: index)
         }
-        switch EngineOperation(rawValue: event.operation.kind) {
-        case .fill: filled(owner, event)
-        case .drain: drained(owner, event)
-        case .peek: peekCompleted(event)
-        case .sendControl, .sendData, nil:
-            preconditionFailure("an operation of no known kind")
-        }
+        writers.checkInvariants(&core)
+        readers.checkInvariants(&core)
+        links.checkInvariants(&core)
     }
 
-    /// A deadline passed: of a write, of a read behind them, or of a control connection last.
-    private mutating func expire(_ expiry: Transport<Ring, StreamRole>.Expiry) {
-        guard case .timer(let timer) = expiry else {
-            preconditionFailure("streams have deadlines, and their connections none")
-        }
-        counters.deadlinesMissed &+= 1
-        let index = Int32(timer)
-        let streams = Int32(settings.writes + settings.reads)
-        if index < Int32(writes.capacity) {
-            writeExpired(index)
-        } else if index < streams {
-            readExpired(index - Int32(writes.capacity))
-        } else {
-            controlExpired(index - streams)
+    /// A connection and what it carries know each other.
+    private mutating func checkLinks(of index: ConnectionIndex) {
+        let connection = core.transport.at(index)
+        switch connection.role.party {
+        case nil: precondition(connection.isParked || !connection.isLive, "an idle one is parked")
+        case .write(let write):
+            precondition(connection.isLive && writers.at(write).pointee.connection == index)
+        case .read(let read):
+            precondition(connection.isLive && readers.at(read).pointee.isAsked(over: index))
+        case .control(let link): precondition(links.at(link).pointee.connection == index)
         }
     }
-
-    /// Where a slot's payload begins.
-    func payload(of slot: BufferIndex) -> UnsafeMutableRawPointer {
-        slots.memory(slot) + EngineSettings.prefixBytes
-    }
-}
-
-/// Plain counts of one engine.
-package struct EngineCounters: Sendable, BitwiseCopyable {
-    package var framesSent: UInt64 = 0
-    package var bytesSent: UInt64 = 0
-    package var framesResent: UInt64 = 0
-    package var acksReceived: UInt64 = 0
-    package var flushesSent: UInt64 = 0
-    package var framesReceived: UInt64 = 0
-    package var bytesReceived: UInt64 = 0
-    package var readsHedged: UInt64 = 0
-    package var connectionsMade: UInt64 = 0
-    package var connectionsReused: UInt64 = 0
-    package var deadlinesMissed: UInt64 = 0
-    package var slotWaits: UInt64 = 0
 }

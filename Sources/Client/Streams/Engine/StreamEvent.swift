@@ -41,9 +41,9 @@ package enum StreamEvent {
     /// The read stopped; what was verified is with the sink: `redirect` or `end` it.
     case readFailed(ReadID, StreamFailure)
 
-    /// The first bytes of a source, in a slot that the next write takes over; 0 bytes: it has
-    /// ended, no slot.
-    case peeked(slot: BufferIndex, count: Int)
+    /// The first bytes of a source, in a slot that the next write takes over; no slot: it has
+    /// ended.
+    case peeked(slot: BufferIndex?, count: Int)
     case peekFailed(Int32)
 
     /// A namenode greeted: calls can be made.

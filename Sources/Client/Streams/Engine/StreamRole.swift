@@ -1,17 +1,11 @@
 import Transport
 import Wire
 
-/// What an engine keeps of one connection: whose stream it carries. A connection to a datanode
-/// carries one stream at a time and is kept for the next one; to a namenode, one owner's calls.
+/// What an engine keeps of one connection: whose it is. A connection to a datanode carries one
+/// stream at a time and is kept for the next one; to a namenode, one owner's calls.
 struct StreamRole: BitwiseCopyable {
-    enum Owner: Equatable, BitwiseCopyable {
-        case nobody
-        case write(WriteIndex)
-        case read(ReadIndex)
-        case control(ControlIndex)
-    }
-
-    let owner: Owner
+    /// `nil`: it waits for its next stream, or its end.
+    let party: Party?
     /// A read's request was sent.
     var isRequestSent = false
     /// A frame's header is here, and there is no slot for its payload.
@@ -19,7 +13,17 @@ struct StreamRole: BitwiseCopyable {
     /// A send failed: what the peer had said before is still read.
     var isBroken = false
 
-    init(_ owner: Owner) { self.owner = owner }
+    init(_ party: Party?) { self.party = party }
+}
+
+/// What a stream wants of its connection when it has dealt with a frame.
+enum AfterFrame {
+    /// Nothing: a body comes first, or the connection is closed.
+    case nothing
+    /// The next frame.
+    case next
+    /// No more: the connection waits for its next stream.
+    case over
 }
 
 extension ConnectionMemory {

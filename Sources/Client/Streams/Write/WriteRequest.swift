@@ -1,0 +1,54 @@
+import Reactor
+import System
+import Wire
+
+/// Where an engine fetches a write's bytes itself.
+package struct WriteSource: Sendable {
+    package let descriptor: Int32
+    /// Of the block's first byte, for a seekable source; `nil`: at the descriptor's own position,
+    /// in order.
+    package let position: UInt64?
+
+    package init(descriptor: Int32, position: UInt64?) {
+        self.descriptor = descriptor
+        self.position = position
+    }
+}
+
+/// What an owner says of a block it wants written.
+package struct WriteRequest {
+    package var block: BlockID
+    package var epoch: Epoch
+    package var opening: StreamOpening
+    /// The head of the chain.
+    package var address: SocketAddress
+    /// The block ends here at the latest.
+    package var maxBytes: UInt64
+    /// The block's length when it is known: exactly that many bytes are taken from the source.
+    package var length: UInt64?
+    /// `nil`: the owner answers `wantsPayload`.
+    package var source: WriteSource?
+    /// Bytes that were peeked from the source and come first: a slot, and how many.
+    package var peeked: (slot: BufferIndex, count: Int)?
+    /// What `sealed` waits for.
+    package var level = Level.written
+    /// The chain is asked to make the block durable whenever so many more bytes are sent; `nil`:
+    /// only when `flush` says so.
+    package var flushEvery: UInt64?
+    /// Acks of this level give buffers back.
+    package var releaseLevel = Level.written
+
+    package init(
+        block: BlockID, epoch: Epoch, opening: StreamOpening, address: SocketAddress,
+        maxBytes: UInt64
+    ) {
+        self.block = block
+        self.epoch = epoch
+        self.opening = opening
+        self.address = address
+        self.maxBytes = maxBytes
+    }
+
+    /// Bytes the block may have, or will have when that is known.
+    package var bound: UInt64 { min(length ?? maxBytes, maxBytes) }
+}
