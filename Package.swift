@@ -143,13 +143,14 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "System", "Wire", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                "System", "Wire", "Reactor",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ], path: "Tests/Support", swiftSettings: strict),
         tests("SystemTests", []),
         tests("MetricsTests", ["Control", "DataPath", "Metrics", "Reactor"]),
         tests("WireTests", ["Metrics", "Wire"]),
         tests("ControlClientTests", ["ControlClient", "Client", "Metrics", "Wire"]),
-        tests("ClientTests", ["Client", "ControlClient", "Reactor", "Wire"]),
+        tests("ClientTests", ["Client", "ControlClient", "Reactor", "Transport", "Wire"]),
         tests(
             "ToolSupportTests",
             [
@@ -167,6 +168,8 @@ let package = Package(
         tests("ControlTests", ["Control", "Metrics"]),
         tests("ReactorTests", ["Reactor", "Metrics", "CURing"]),
         tests("TransportTests", ["Transport", "Reactor", "Wire"]),
-        tests("DataPathTests", ["DataPath", "Metrics", "Wire"]),
-        tests("SimulationTests", ["Client", "DataPath", "Reactor", "Simulation", "Wire"]),
+        tests("DataPathTests", ["DataPath", "Metrics", "Reactor", "Transport", "Wire"]),
+        tests(
+            "SimulationTests",
+            ["Client", "DataPath", "Reactor", "Simulation", "Transport", "Wire"]),
     ])

@@ -143,13 +143,15 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     }
 
     private mutating func handle(_ event: Event) {
-        let owner = Int32(bitPattern: event.operation.owner)
+        let owner = event.operation.owner
         guard !ConnectionOperation.isKind(event.operation.kind) else {
-            return handle(connection: owner, event)
+            return handle(connection: ConnectionIndex(owner: owner), event)
         }
         guard let kind = OperationKind(rawValue: event.operation.kind) else {
             preconditionFailure("an operation of no known kind")
         }
+        let stream = StreamIndex(owner: owner)
+        let reader = ReaderIndex(owner: owner)
         switch kind {
         case .sendAnswer, .sendFrame, .sendPiece, .forwardFrame, .forwardRequest,
             .forwardCredentials:
@@ -158,14 +160,14 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         case .writeData, .readBack, .renameSpare, .openFile, .loadHeader, .loadTable,
             .writeOpenHeader, .writeTable, .writeSealHeader, .writeFlushTable, .writeFlushHeader,
             .trimFile, .closeFile:
-            follow(writes.completed(kind, owner, event, &core), owner)
-        case .syncFile: syncedFile(owner, event.outcome)
+            follow(writes.completed(kind, stream, event, &core), stream)
+        case .syncFile: syncedFile(stream, event.outcome)
         case .syncDirectory: syncedDirectory(Int(owner), event.outcome)
-        case .openForRead: follow(reads.opened(owner, event.outcome, &core))
+        case .openForRead: follow(reads.opened(reader, event.outcome, &core))
         case .readHeader, .readTable:
-            follow(reads.didReadMetadata(owner, kind, event, &core))
-        case .readData: follow(reads.didReadData(owner, event, &core))
-        case .closeReader: reads.closed(owner)
+            follow(reads.didReadMetadata(reader, kind, event, &core))
+        case .readData: follow(reads.didReadData(reader, event, &core))
+        case .closeReader: reads.closed(reader)
         case .unlinkFile: unlinked(event, isRecycled: false)
         case .recycleFile: unlinked(event, isRecycled: true)
         case .unlinkSpare: deletions.unlinkedSpare(Int(owner), event.outcome, &core)
@@ -235,16 +237,16 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         guard !core.isStopping else { return }
         core.isStopping = true
         core.isDraining = true
-        for index in 0..<ConnectionIndex(core.transport.capacity)
+        for index in core.transport.places
         where core.transport.isUsed(index) {
             let role = core.transport.at(index).role
-            if role.side == .inbound, role.stream >= 0 {
+            if role.side == .inbound, role.stream != nil {
                 fail(index, .shuttingDown)
             } else if role.failure == nil {
                 close(index)
             }
         }
-        for stream in 0..<StreamIndex(writes.capacity) where writes.isUsed(stream) { end(stream) }
+        for stream in writes.places where writes.isUsed(stream) { end(stream) }
     }
 
     // MARK: What is told

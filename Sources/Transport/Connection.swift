@@ -3,7 +3,7 @@ import System
 import Wire
 
 /// A connection, by its place in the transport's slab of them.
-public typealias ConnectionIndex = Int32
+public typealias ConnectionIndex = RecordIndex<Link>
 
 /// One TCP connection as its user sees it: what it is to the user, and what may be known of it.
 /// Valid until it is removed.
@@ -69,9 +69,9 @@ public struct Connection<Role: BitwiseCopyable> {
     public var isDropping: Bool { link.pointee.receiving == .dropping }
 }
 
-/// What is under way on one connection in both directions. Only its transport changes it.
-@usableFromInline
-struct Link {
+/// What is under way on one connection in both directions. Only its transport changes it, and
+/// nobody else sees into it.
+public struct Link {
     @usableFromInline
     enum Life: UInt8 {
         case connecting, open

@@ -2,7 +2,7 @@ import Reactor
 import Wire
 
 /// What a completion means to a connection's user. A `buffer` that is named is the user's to give
-/// back or to use again; -1: none was part of it.
+/// back or to use again.
 public enum ConnectionNews: BitwiseCopyable, Equatable {
     /// Nothing that is the user's matter.
     case none
@@ -23,12 +23,12 @@ public enum ConnectionNews: BitwiseCopyable, Equatable {
     /// So many bytes are where they were asked for.
     case bytes(Int)
     /// No more comes: the errno, or 0 when the peer ended it. `isInside`: in the middle of a frame.
-    case ended(Int32, isInside: Bool, buffer: BufferIndex)
+    case ended(Int32, isInside: Bool, buffer: BufferIndex?)
 
     /// The last send is whole with the socket.
-    case sent(bytes: Int, buffer: BufferIndex)
+    case sent(bytes: Int, buffer: BufferIndex?)
     /// It is not, but for `bytes` of it: it failed, or was recalled.
-    case notSent(Int32, bytes: Int, buffer: BufferIndex)
+    case notSent(Int32, bytes: Int, buffer: BufferIndex?)
     /// The kernel has let go of a buffer, and nothing else is new: of a zero-copy send, or because
     /// the connection is closing.
     case letGo(buffer: BufferIndex)

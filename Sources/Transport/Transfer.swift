@@ -18,14 +18,14 @@ struct Transfer: Equatable {
     var count = 0
     @usableFromInline
     var done = 0
-    /// The buffer that `start` lies in, or -1.
+    /// The buffer that `start` lies in.
     @usableFromInline
-    var buffer: BufferIndex = -1
+    var buffer: BufferIndex?
 
     init() {}
 
     @inlinable
-    init(_ start: UnsafeMutableRawPointer, count: Int, buffer: BufferIndex) {
+    init(_ start: UnsafeMutableRawPointer, count: Int, buffer: BufferIndex? = nil) {
         self.start = start
         self.count = count
         self.buffer = buffer

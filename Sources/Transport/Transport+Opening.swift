@@ -30,7 +30,7 @@ extension Transport where Ring: ~Copyable {
 
     private mutating func insert(_ link: Link, _ role: Role) -> ConnectionIndex? {
         guard let index = links.insert(link) else { return nil }
-        (roles + Int(index)).initialize(to: role)
+        (roles + index.place).initialize(to: role)
         return index
     }
 
@@ -53,7 +53,7 @@ extension Transport where Ring: ~Copyable {
         let link = links.at(index)
         link.pointee.pending += 1
         let context = OperationContext(
-            kind: ConnectionOperation.connect.rawValue, owner: UInt32(index))
+            kind: ConnectionOperation.connect.rawValue, owner: index.owner)
         link.pointee.sendToken = reactor.connect(
             link.pointee.descriptor, to: link.pointee.address, context)
     }

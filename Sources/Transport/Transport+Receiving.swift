@@ -73,7 +73,7 @@ extension Transport where Ring: ~Copyable {
     @inline(__always)
     mutating func begin(
         _ receiving: Link.Receiving, _ index: ConnectionIndex, _ start: UnsafeMutableRawPointer,
-        _ count: Int, buffer: BufferIndex = -1
+        _ count: Int, buffer: BufferIndex? = nil
     ) {
         let link = links.at(index)
         precondition(link.pointee.canReceive, "one thing is received at a time")
@@ -113,7 +113,7 @@ extension Transport where Ring: ~Copyable {
         link.pointee.receiveToken = .nobody
         guard settle(index), link.pointee.receiving != .dropping else {
             discard(index)
-            return buffer >= 0 ? .letGo(buffer: buffer) : .none
+            return letGo(buffer)
         }
         let before = link.pointee.receive.done
         let step = link.pointee.receive.take(event.outcome)
@@ -156,7 +156,7 @@ extension Transport where Ring: ~Copyable {
         link.pointee.receiving = .nothing
         restReceiving(index)
         takeNextHeader(index, behind: transfer.start.unsafelyUnwrapped, transfer.count)
-        return transfer.buffer >= 0 ? .payload(buffer: transfer.buffer) : .body
+        return if let buffer = transfer.buffer { .payload(buffer: buffer) } else { .body }
     }
 
     /// The header that came behind a body goes to where every header is parsed.

@@ -51,7 +51,7 @@ extension Transport where Ring: ~Copyable {
     public mutating func send(
         _ index: ConnectionIndex, kind: UInt8, _ start: UnsafeMutableRawPointer, count: Int
     ) {
-        begin(index, kind, Transfer(start, count: count, buffer: -1))
+        begin(index, kind, Transfer(start, count: count))
         sendMore(index)
     }
 
@@ -105,11 +105,11 @@ extension Transport where Ring: ~Copyable {
     mutating func sendMorePayload(_ index: ConnectionIndex, _ buffers: inout BufferPool) {
         let link = links.at(index)
         let transfer = link.pointee.send
-        guard link.pointee.mayZeroCopy,
+        guard link.pointee.mayZeroCopy, let buffer = transfer.buffer,
             link.pointee.taken >= link.pointee.provenBytes,
             link.pointee.zeroCopy.takes(bytes: transfer.left)
         else { return sendMore(index) }
-        buffers.hold(transfer.buffer)
+        buffers.hold(buffer)
         link.pointee.unnotified += 1
         countZeroCopy()
         link.pointee.sendToken = start(
@@ -126,14 +126,14 @@ extension Transport where Ring: ~Copyable {
         let link = links.at(index)
         let buffer = event.operation.buffer
         guard !event.completion.isNotification else { return notified(index, event) }
-        if !event.completion.hasMore, event.operation.argument != 0 {
-            // It failed before it began, and gets no notification.
+        if !event.completion.hasMore, event.operation.argument != 0, let buffer {
+            // A zero-copy send that failed before it began gets no notification.
             link.pointee.unnotified -= 1
             let isLast = buffers.release(buffer)
             precondition(!isLast, "a send's own hold is still there")
         }
         let isLive = event.completion.hasMore ? link.pointee.life == .open : settle(index)
-        guard isLive else { return buffer >= 0 ? .letGo(buffer: buffer) : .none }
+        guard isLive else { return letGo(buffer) }
         let before = link.pointee.send.done
         let step = link.pointee.send.take(event.outcome)
         let bytes = link.pointee.send.done
@@ -141,7 +141,7 @@ extension Transport where Ring: ~Copyable {
         switch step {
         case .more where !link.pointee.isRecalled,
             .ended where !link.pointee.isRecalled:
-            if buffer >= 0 { sendMorePayload(index, &buffers) } else { sendMore(index) }
+            if buffer != nil { sendMorePayload(index, &buffers) } else { sendMore(index) }
             return .none
         case .whole:
             finishSend(index)
@@ -174,6 +174,6 @@ extension Transport where Ring: ~Copyable {
         links.at(index).pointee.zeroCopy.heard(copied: isCopied)
         links.at(index).pointee.unnotified -= 1
         _ = settle(index)
-        return .letGo(buffer: event.operation.buffer)
+        return letGo(event.operation.buffer)
     }
 }

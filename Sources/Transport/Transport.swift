@@ -30,7 +30,7 @@ public struct Transport<Ring: RingBackend & ~Copyable, Role: BitwiseCopyable>: ~
     @usableFromInline
     let memoryBytes: Int
     /// Open connections without a stream, in the order in which they lost it.
-    var parked: AgeList
+    var parked: AgeList<Link>
 
     /// - Parameters:
     ///   - memoryBytes: each connection's own memory: what its `ConnectionMemory` names.
@@ -59,6 +59,8 @@ public struct Transport<Ring: RingBackend & ~Copyable, Role: BitwiseCopyable>: ~
     // `mutating`, which gets an address.
 
     public var count: Int { links.count }
+    /// Every place, used or free.
+    public var places: LazyMapSequence<Range<Int>, ConnectionIndex> { links.places }
 
     @inlinable
     @inline(__always)
@@ -67,14 +69,14 @@ public struct Transport<Ring: RingBackend & ~Copyable, Role: BitwiseCopyable>: ~
     @inlinable
     @inline(__always)
     public func at(_ index: ConnectionIndex) -> Connection<Role> {
-        Connection(links.at(index), roles + Int(index))
+        Connection(links.at(index), roles + index.place)
     }
 
     /// Where the header of a connection's next frame is received.
     @inlinable
     @inline(__always)
     func memory(of index: ConnectionIndex) -> UnsafeMutableRawPointer {
-        memory + Int(index) * memoryBytes
+        memory + index.place * memoryBytes
     }
 
     /// Where a body without a buffer lies.
@@ -90,7 +92,7 @@ public struct Transport<Ring: RingBackend & ~Copyable, Role: BitwiseCopyable>: ~
     public mutating func handle(
         _ event: Event, _ buffers: inout BufferPool
     ) -> ConnectionNews {
-        let index = Int32(bitPattern: event.operation.owner)
+        let index = ConnectionIndex(owner: event.operation.owner)
         guard let operation = ConnectionOperation(rawValue: event.operation.kind) else {
             return sent(index, event, &buffers)
         }
@@ -116,14 +118,14 @@ public struct Transport<Ring: RingBackend & ~Copyable, Role: BitwiseCopyable>: ~
     @inline(__always)
     @discardableResult
     mutating func start(
-        _ kind: UInt8, _ index: ConnectionIndex, buffer: BufferIndex = -1, argument: UInt64 = 0,
+        _ kind: UInt8, _ index: ConnectionIndex, buffer: BufferIndex? = nil, argument: UInt64 = 0,
         _ request: Request
     ) -> OperationToken {
         links.at(index).pointee.pending += 1
         return reactor.start(
             request,
             OperationContext(
-                kind: kind, owner: UInt32(index), buffer: buffer, argument: argument))
+                kind: kind, owner: index.owner, buffer: buffer, argument: argument))
     }
 
     @discardableResult
@@ -143,9 +145,16 @@ public struct Transport<Ring: RingBackend & ~Copyable, Role: BitwiseCopyable>: ~
         return false
     }
 
+    @inlinable
+    @inline(__always)
+    func letGo(_ buffer: BufferIndex?) -> ConnectionNews {
+        guard let buffer else { return .none }
+        return .letGo(buffer: buffer)
+    }
+
     /// What holds between two events, whatever they are.
     public mutating func checkInvariants() {
-        for index in 0..<Int32(capacity) where links.isUsed(index) {
+        for index in links.places where links.isUsed(index) {
             links.at(index).pointee.checkInvariants()
         }
     }
@@ -177,7 +186,7 @@ extension Transport where Ring: ~Copyable {
             guard owner < 2 * UInt32(capacity) else {
                 return .timer(Int(owner) - 2 * capacity)
             }
-            let index = Int32(owner / 2)
+            let index = ConnectionIndex(owner: owner / 2)
             guard links.isUsed(index), links.at(index).pointee.isLive else {
                 continue
             }
@@ -190,26 +199,26 @@ extension Transport where Ring: ~Copyable {
     @inlinable
     @inline(__always)
     public mutating func awaitReceiving(_ index: ConnectionIndex, within span: UInt64) {
-        reactor.timers.arm(UInt32(index) * 2, at: reactor.now &+ span)
+        reactor.timers.arm(index.owner * 2, at: reactor.now &+ span)
     }
 
     @inlinable
     @inline(__always)
     public mutating func restReceiving(_ index: ConnectionIndex) {
-        reactor.timers.clear(UInt32(index) * 2)
+        reactor.timers.clear(index.owner * 2)
     }
 
     /// What is being sent is to be taken within `span` nanoseconds.
     @inlinable
     @inline(__always)
     public mutating func awaitSending(_ index: ConnectionIndex, within span: UInt64) {
-        reactor.timers.arm(UInt32(index) * 2 + 1, at: reactor.now &+ span)
+        reactor.timers.arm(index.owner * 2 + 1, at: reactor.now &+ span)
     }
 
     @inlinable
     @inline(__always)
     mutating func restSending(_ index: ConnectionIndex) {
-        reactor.timers.clear(UInt32(index) * 2 + 1)
+        reactor.timers.clear(index.owner * 2 + 1)
     }
 
     /// Sets one of the user's deadlines anew.

@@ -2,6 +2,7 @@ import Reactor
 import System
 import TestSupport
 import Testing
+import Transport
 import Wire
 
 @testable import Client
@@ -44,11 +45,11 @@ struct BlockReaderTests {
         reader.checkInvariants()
     }
 
-    @Test("who sends data first has the read", arguments: [1, 2] as [Int32])
-    func first(index: Int32) {
+    @Test("who sends data first has the read", arguments: [1, 2] as [ConnectionIndex])
+    func first(index: ConnectionIndex) {
         var reader = hedged()
         let slower = reader.answered(on: index)
-        #expect(slower == 3 - index)
+        #expect(slower == (index == 1 ? 2 : 1))
         let (left, isRival) = (reader.asked?.connection, reader.lost?.isRival)
         #expect(left == index && isRival == (index == 1))
         let again = reader.answered(on: index)

@@ -38,7 +38,7 @@ import Wire
         var provided = 0
         var isSealed = false
         var waitsFor: UInt64?
-        var grant: Int32?
+        var grant: BufferIndex?
         var patience = Patience()
         while !isSealed, patience.turn(&engine) {
             while let event = engine.nextEvent() {

@@ -74,7 +74,7 @@ struct GetMachineTests {
     @Test("reads block after block, and opens the rest of a long value")
     func blocks() {
         var get = machine()
-        let id = ReadID(index: 0)
+        let id = ReadID(index: RecordIndex(0))
         expect(
             &get,
             [
@@ -102,7 +102,7 @@ struct GetMachineTests {
             [
                 (.began, ["open 150+20"]),
                 (opened([block(2, at: 100)], length: 200), ["ask 1 for 2 50..<70"]),
-                (.asked(ReadID(index: 0)), []),
+                (.asked(ReadID(index: RecordIndex(0))), []),
                 (.completed(checksum: 1), ["done"]),
             ])
         var long = machine { $0.offset = 201 }
@@ -113,7 +113,7 @@ struct GetMachineTests {
     @Test("goes from replica to replica, tells who was silent, and opens again when all are")
     func replicas() {
         var get = machine { $0.span = 60 * Self.second }
-        let id = ReadID(index: 0)
+        let id = ReadID(index: RecordIndex(0))
         expect(
             &get,
             [
@@ -141,7 +141,7 @@ struct GetMachineTests {
     @Test("a value that was replaced, or is gone, is no value")
     func replaced() {
         var get = machine()
-        let id = ReadID(index: 0)
+        let id = ReadID(index: RecordIndex(0))
         let gone = StreamFailure.refused(.notFound, ErrorReport(node: .none, text: ""))
         expect(
             &get,
@@ -179,7 +179,7 @@ struct GetMachineTests {
     @Test("asks a second replica of a slow one, and the third when both are out")
     func hedges() {
         var get = machine { $0.hedgePause = Self.second / 2 }
-        let id = ReadID(index: 0)
+        let id = ReadID(index: RecordIndex(0))
         expect(
             &get,
             [
@@ -203,7 +203,7 @@ struct GetMachineTests {
             [
                 (.began, ["open 0+0"]),
                 (opened([block(1, at: 0)], length: 100), ["ask 1 for 1 0..<100"]),
-                (.asked(ReadID(index: 0)), []),
+                (.asked(ReadID(index: RecordIndex(0))), []),
                 (.failed(.sink(ENOSPC)), ["end", "bad output"]),
             ])
     }

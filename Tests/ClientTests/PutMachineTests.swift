@@ -13,8 +13,8 @@ struct PutMachineTests {
     private let nodes = (1...3).map {
         ChainNode(node: NodeID(high: 0, low: UInt64($0)), host: "127.0.0.1", port: UInt16($0))
     }
-    private let first = WriteID(index: 0)
-    private let other = WriteID(index: 1)
+    private let first = WriteID(index: RecordIndex(0))
+    private let other = WriteID(index: RecordIndex(1))
 
     private func machine(
         _ supply: PutSupply, _ change: (inout PutSettings) -> Void = { _ in }

@@ -1,12 +1,14 @@
 import Client
+import Reactor
 import System
+import TestSupport
 import Testing
 import Wire
 
 struct WriteWindowTests {
     /// What the window must do, with arrays and no cleverness.
     private struct Model {
-        var frames: [(offset: UInt64, end: UInt64, buffer: Int32)] = []
+        var frames: [(offset: UInt64, end: UInt64, buffer: BufferIndex)] = []
         var sent = 0
         var sentEnd: UInt64 = 0
         var acked = Progress()
@@ -18,13 +20,13 @@ struct WriteWindowTests {
         var random = Seeded(seed)
         var window = WriteWindow(capacity: 8, level: .written)
         var model = Model()
-        var buffer: Int32 = 0
+        var buffer = 0
         for _ in 0..<400 {
             switch UInt64.random(in: 0..<10, using: &random) {
             case 0...3 where !window.isFull:
                 let length = UInt32.random(in: 1...5, using: &random)
-                window.append(length: length, buffer: buffer, isReady: true)
-                model.frames.append((model.end, model.end + UInt64(length), buffer))
+                window.append(length: length, buffer: BufferIndex(buffer), isReady: true)
+                model.frames.append((model.end, model.end + UInt64(length), BufferIndex(buffer)))
                 model.end += UInt64(length)
                 buffer += 1
             case 4...6:
@@ -53,7 +55,7 @@ struct WriteWindowTests {
         let progress = Progress(received: received, written: written)
         #expect(try window.hear(progress) == (progress != model.acked))
         model.acked = progress
-        var released: [Int32] = []
+        var released: [BufferIndex] = []
         while let frame = window.popAcked() { released.append(frame.buffer) }
         let expected = model.frames.prefix { $0.end <= written }.map(\.buffer)
         #expect(released == expected)

@@ -1,5 +1,7 @@
 import Reactor
+import TestSupport
 import Testing
+import Transport
 
 @testable import DataPath
 
@@ -43,7 +45,7 @@ struct ConnectionPlacesTests {
 
     @Test func strangersHoldHalfAndTheOldestGivesWay() {
         var places = places(16)
-        let first = (0..<8).map { places.enter(Int32($0)) }
+        let first = (0..<8).map { places.enter(ConnectionIndex($0)) }
         #expect(first.allSatisfy { $0 == nil })
         let ninth = places.enter(8)
         #expect(ninth == 0)
@@ -55,7 +57,7 @@ struct ConnectionPlacesTests {
 
     @Test func theNewestIsNeverAskedToGoAndStreamsStay() {
         var places = places(16)
-        for index in 0..<4 as Range<Int32> {
+        for index in ConnectionIndex.places(4) {
             let pushed = places.enter(index)
             #expect(pushed == nil)
             places.authenticate(index)
@@ -65,7 +67,7 @@ struct ConnectionPlacesTests {
         let idlest = places.givesWay
         #expect(idlest == 1, "who is idle longest, not the stranger that just came")
         places.rest(0)
-        for index in 1..<4 as Range<Int32> { places.leave(index) }
+        for index in [1, 2, 3] as [ConnectionIndex] { places.leave(index) }
         let last = places.givesWay
         #expect(last == 0)
         places.begin(0)

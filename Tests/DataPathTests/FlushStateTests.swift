@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import DataPath
@@ -83,11 +84,11 @@ struct FlushStateTests {
 struct SyncQueueTests {
     @Test func syncsOfFilesAreBounded() {
         var queue = SyncQueue()
-        for stream in 0..<Int32(SyncQueue.most) {
+        for stream in StreamIndex.places(SyncQueue.most) {
             let starts = queue.begin(stream)
             #expect(starts)
         }
-        for stream in [100, 101] as [Int32] {
+        for stream in [100, 101] as [StreamIndex] {
             let starts = queue.begin(stream)
             #expect(!starts)
         }

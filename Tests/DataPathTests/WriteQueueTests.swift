@@ -1,4 +1,6 @@
+import Reactor
 import System
+import TestSupport
 import Testing
 
 @testable import DataPath
@@ -7,11 +9,11 @@ struct WriteQueueTests {
     @Test func writtenIsTheEndOfTheFinishedPrefix() {
         var queue = WriteQueue()
         for index in 0..<4 {
-            queue.append(buffer: Int32(index), end: UInt64(index + 1) * 10, isAligned: true)
+            queue.append(buffer: BufferIndex(index), end: UInt64(index + 1) * 10, isAligned: true)
         }
         for index in 0..<4 {
             let issued = queue.nextToIssue()
-            #expect(issued == Int32(index))
+            #expect(issued == BufferIndex(index))
         }
         let next2 = queue.nextToIssue()
         #expect(next2 == nil)
@@ -44,7 +46,9 @@ struct WriteQueueTests {
 
     @Test func whatWasNotIssuedIsTakenBack() {
         var queue = WriteQueue()
-        for index in 0..<3 { queue.append(buffer: Int32(index), end: 1, isAligned: index == 0) }
+        for index in 0..<3 {
+            queue.append(buffer: BufferIndex(index), end: 1, isAligned: index == 0)
+        }
         let next7 = queue.nextToIssue()
         #expect(next7 == 0)
         let next8 = queue.takeUnissued()
@@ -57,12 +61,12 @@ struct WriteQueueTests {
 
     @Test func oneSlowWriteKeepsThePlacesOfAllBehindIt() {
         var queue = WriteQueue()
-        for index in 0..<Int32(WriteQueue.capacity) {
-            #expect(queue.room == WriteQueue.capacity - Int(index))
-            queue.append(buffer: index, end: UInt64(index) + 1, isAligned: true)
+        for index in 0..<WriteQueue.capacity {
+            #expect(queue.room == WriteQueue.capacity - index)
+            queue.append(buffer: BufferIndex(index), end: UInt64(index) + 1, isAligned: true)
             let issued = queue.nextToIssue()
-            #expect(issued == index)
-            if index > 0 { queue.finish(buffer: index) }
+            #expect(issued == BufferIndex(index))
+            if index > 0 { queue.finish(buffer: BufferIndex(index)) }
         }
         #expect(queue.room == 0 && queue.written == 0)
         queue.finish(buffer: 0)
@@ -76,8 +80,8 @@ struct WriteQueueTests {
             var queue = WriteQueue()
             var ends: [UInt64] = []
             var done: [Bool] = []
-            var flying: [(buffer: Int32, index: Int)] = []
-            var free = Array(Int32(0)..<8)
+            var flying: [(buffer: BufferIndex, index: Int)] = []
+            var free = Array(BufferIndex.places(8))
             for _ in 0..<120 {
                 if Bool.random(using: &random), let buffer = free.popLast() {
                     let end = (ends.last ?? 0) + UInt64.random(in: 1...9, using: &random)

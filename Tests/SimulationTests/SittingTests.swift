@@ -100,7 +100,7 @@ struct SittingTests {
 extension SimulatedReactor {
     /// A connection whose read is not answered yet.
     fileprivate var reading: ConnectionIndex? {
-        (0..<Int32(node.core.transport.capacity)).first { place in
+        node.core.transport.places.first { place in
             node.core.transport.isUsed(place)
                 && node.core.transport.at(place).role.waiting == .answer
         }

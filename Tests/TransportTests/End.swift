@@ -21,9 +21,9 @@ final class End: SimulationParticipant {
     private(set) var news: [ConnectionNews] = []
     private(set) var expired: [Transport<SimulatedRing, UInt8>.Expiry] = []
     /// The connection that came in last.
-    private(set) var accepted: Int32?
+    private(set) var accepted: ConnectionIndex?
     /// Called with every news.
-    var hears: (End, Int32, ConnectionNews) -> Void = { _, _, _ in }
+    var hears: (End, ConnectionIndex, ConnectionNews) -> Void = { _, _, _ in }
 
     init(
         _ world: SimulatedWorld, node: String, listeningOn address: SocketAddress? = nil,
@@ -74,12 +74,12 @@ final class End: SimulationParticipant {
             if let accepted { hears(self, accepted, .opened) }
             return accept()
         }
-        let index = Int32(bitPattern: event.operation.owner)
+        let index = ConnectionIndex(owner: event.operation.owner)
         hear(index, transport.handle(event, &buffers))
         transport.checkInvariants()
     }
 
-    private func hear(_ index: Int32, _ what: ConnectionNews) {
+    private func hear(_ index: ConnectionIndex, _ what: ConnectionNews) {
         guard what != .none else { return }
         news.append(what)
         switch what {
@@ -89,19 +89,19 @@ final class End: SimulationParticipant {
         }
     }
 
-    func give(_ buffer: Int32) {
-        if buffer >= 0 { _ = buffers.release(buffer) }
+    func give(_ buffer: BufferIndex?) {
+        if let buffer { _ = buffers.release(buffer) }
     }
 
     // MARK: What a test asks for
 
-    func dial(_ address: SocketAddress) -> Int32? {
+    func dial(_ address: SocketAddress) -> ConnectionIndex? {
         transport.dial(address, 0, Self.memory, zeroCopyAfter: provenBytes)
     }
 
-    func receiveHeader(_ index: Int32) { hear(index, transport.receiveHeader(index)) }
+    func receiveHeader(_ index: ConnectionIndex) { hear(index, transport.receiveHeader(index)) }
 
-    func send(_ header: FrameHeader, _ index: Int32) {
+    func send(_ header: FrameHeader, _ index: ConnectionIndex) {
         var header = header
         transport.number(&header, index)
         transport.fill(index, header, UnsafeRawBufferPointer(start: nil, count: 0))
@@ -110,7 +110,7 @@ final class End: SimulationParticipant {
 
     /// Sends one data frame of `count` bytes from a buffer, with the next header behind it when
     /// `next` is given, in one send.
-    func sendData(_ count: Int, then next: FrameHeader? = nil, _ index: Int32) {
+    func sendData(_ count: Int, then next: FrameHeader? = nil, _ index: ConnectionIndex) {
         guard let buffer = buffers.take() else { preconditionFailure("a test has buffers") }
         let start = buffers.memory(buffer)
         var header = FrameHeader(.data)
@@ -130,7 +130,7 @@ final class End: SimulationParticipant {
             index, kind: Self.sendKind, buffer: buffer, start, count: bytes, &buffers)
     }
 
-    func receivePayload(_ index: Int32) {
+    func receivePayload(_ index: ConnectionIndex) {
         guard let buffer = buffers.take() else { preconditionFailure("a test has buffers") }
         transport.receivePayload(index, buffer: buffer, at: buffers.memory(buffer))
     }

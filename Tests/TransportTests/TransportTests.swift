@@ -33,7 +33,7 @@ private struct Pair {
     }
 
     /// An open connection, at the client and at the server.
-    func connect() throws -> (client: Int32, server: Int32) {
+    func connect() throws -> (client: ConnectionIndex, server: ConnectionIndex) {
         let client = try #require(client.dial(address))
         #expect(run { self.client.news.contains(.opened) && server.accepted != nil })
         return (client, try #require(server.accepted))
@@ -115,14 +115,14 @@ private struct Pair {
             let (client, server) = try pair.connect()
             pair.server.receiveHeader(server)
             if bytes > 0 {
-                let start = pair.client.buffers.memory(0)
+                let start = pair.client.buffers.memory(BufferIndex(0))
                 pair.client.transport.send(client, kind: End.sendKind, start, count: bytes)
-                #expect(pair.run { pair.client.news.last == .sent(bytes: bytes, buffer: -1) })
+                #expect(pair.run { pair.client.news.last == .sent(bytes: bytes, buffer: nil) })
             }
             pair.client.transport.close(client)
             #expect(
                 pair.run {
-                    pair.server.news == [.ended(0, isInside: bytes > 0, buffer: -1)]
+                    pair.server.news == [.ended(0, isInside: bytes > 0, buffer: nil)]
                 })
         }
     }
@@ -131,7 +131,7 @@ private struct Pair {
         let pair = try Pair(progressTimeout: 1_000_000_000)
         let (client, server) = try pair.connect()
         pair.server.receiveHeader(server)
-        let start = pair.client.buffers.memory(0)
+        let start = pair.client.buffers.memory(BufferIndex(0))
         pair.client.transport.send(client, kind: End.sendKind, start, count: 64)
         #expect(pair.run { !pair.server.expired.isEmpty })
         #expect(pair.server.expired == [.receiving(server)])
@@ -141,7 +141,7 @@ private struct Pair {
         let pair = try Pair()
         let (client, server) = try pair.connect()
         pair.server.receiveHeader(server)
-        let start = pair.client.buffers.memory(0)
+        let start = pair.client.buffers.memory(BufferIndex(0))
         memset(start, 1, FrameHeader.byteCount)
         pair.client.transport.send(client, kind: End.sendKind, start, count: FrameHeader.byteCount)
         #expect(pair.run { pair.server.news == [.badHeader(.badMagic)] })
@@ -173,7 +173,7 @@ private struct Pair {
         }
         for count in [100_000, 100_000] {
             pair.client.sendData(count, client)
-            let whole = ConnectionNews.sent(bytes: count + FrameHeader.byteCount, buffer: -1)
+            let whole = ConnectionNews.sent(bytes: count + FrameHeader.byteCount, buffer: nil)
             _ = pair.run { pair.client.news.last == whole }
         }
         let counters = pair.client.transport.counters
@@ -195,7 +195,7 @@ private struct Pair {
             Issue.record("\(pair.client.news)")
             return
         }
-        #expect(bytes > 0 && bytes < 700_000 && buffer >= 0)
+        #expect(bytes > 0 && bytes < 700_000 && buffer != nil)
         #expect(pair.client.transport.at(client).isOpen)
     }
 

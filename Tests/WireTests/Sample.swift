@@ -1,3 +1,4 @@
+import System
 import Wire
 
 /// The values behind the golden bytes of tokens, chains and receipts.
@@ -46,4 +47,12 @@ enum Sample {
             2a00000000000000070000000000000009000000000000000000000000000000
             2d26f49eab20ee4d2167fcefed472a9c719f402765d96c4ff7ecdf545a074544
             """)
+}
+
+/// The bytes that hexadecimal text spells; white space is skipped.
+func bytes(hex text: String) -> [UInt8] {
+    guard let bytes = [UInt8](hexadecimal: text.filter { !$0.isWhitespace }) else {
+        preconditionFailure("hexadecimal text")
+    }
+    return bytes
 }

@@ -75,8 +75,8 @@ extension WritePath where Ring: ~Copyable {
             core.sendError(index, failure)
             return true
         }
-        guard role.stream >= 0 else { return true }
-        let entry = at(role.stream)
+        guard let stream = role.stream else { return true }
+        let entry = at(stream)
         guard entry.pointee.join.isFileReady else { return true }
         if let level = entry.pointee.seal.answer(isTail: entry.pointee.isTail) {
             guard let keys = core.keys, let key = keys[keys.current] else { return false }
@@ -99,8 +99,8 @@ extension WritePath where Ring: ~Copyable {
     /// for the next stream, and drops what still comes of this one.
     mutating func noteAnswered(on index: ConnectionIndex, _ core: inout Core<Ring>) -> Bool {
         let connection = core.transport.at(index)
-        guard connection.role.stream >= 0 else { return false }
-        let entry = at(connection.role.stream)
+        guard let stream = connection.role.stream else { return false }
+        let entry = at(stream)
         guard entry.pointee.seal.isWanted, entry.pointee.seal.isAnswered else { return false }
         connection.role.answered = entry.pointee.block
         return true

@@ -27,7 +27,7 @@ extension WritePath where Ring: ~Copyable {
         let entry = at(stream)
         let previous = entry.pointee.upstream
         if let previous {
-            core.transport.at(previous).role.stream = -1
+            core.transport.at(previous).role.stream = nil
             core.connections.places.rest(previous)
         }
         entry.pointee.upstream = index

@@ -23,9 +23,9 @@ struct ConnectionPlaces: ~Copyable {
     /// Connections that close: their places come back by themselves.
     private var ending = 0
     /// Inbound connections that have shown no valid token yet, the oldest first.
-    private var strangers: AgeList
+    private var strangers: AgeList<Link>
     /// Inbound connections that have shown one and carry no stream now.
-    private var idle: AgeList
+    private var idle: AgeList<Link>
 
     init(_ budget: Budget, door: ReactorDoor?) {
         count = budget.connections

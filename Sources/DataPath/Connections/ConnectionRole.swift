@@ -24,9 +24,9 @@ struct ConnectionRole: BitwiseCopyable {
 
     let side: Side
     /// The write stream that it carries (on either side), or -1.
-    var stream: StreamIndex = -1
+    var stream: StreamIndex?
     /// The read stream that it carries, or -1.
-    var reader: ReaderIndex = -1
+    var reader: ReaderIndex?
     var waiting = Waiting.nothing
     /// The block whose seal was answered last: frames of its stream still under way are dropped.
     var answered = BlockID(0)
@@ -39,7 +39,7 @@ struct ConnectionRole: BitwiseCopyable {
     var failure: Status?
     var isFailureSent = false
 
-    init(_ side: Side, stream: StreamIndex = -1) {
+    init(_ side: Side, stream: StreamIndex? = nil) {
         self.side = side
         self.stream = stream
     }
@@ -58,8 +58,8 @@ struct ConnectionRole: BitwiseCopyable {
     }
 
     func checkInvariants() {
-        precondition(stream < 0 || reader < 0, "it carries a write or a read")
-        precondition(reader < 0 || waiting == .answer, "a read is answered before what follows")
+        precondition(stream == nil || reader == nil, "it carries a write or a read")
+        precondition(reader == nil || waiting == .answer, "a read is answered before what follows")
         precondition(!isInsideFrame || side == .inbound, "reads are answered inwards")
         precondition(!isFailureSent || failure != nil, "what is sent is known")
     }

@@ -132,7 +132,7 @@ extension Core where Ring: ~Copyable {
     mutating func restIfSettled(_ index: ConnectionIndex) {
         let connection = transport.at(index)
         let role = connection.role
-        guard connection.isOpen, role.side == .inbound, role.stream < 0, role.reader < 0,
+        guard connection.isOpen, role.side == .inbound, role.stream == nil, role.reader == nil,
             role.failure == nil, !connection.isHeld
         else { return }
         connections.places.rest(index)
@@ -166,7 +166,7 @@ extension Core where Ring: ~Copyable {
 
     private mutating func leave(_ index: ConnectionIndex) {
         let role = transport.at(index).role
-        precondition(role.stream < 0 && role.reader < 0, "who closes has let go")
+        precondition(role.stream == nil && role.reader == nil, "who closes has let go")
         connections.places.leave(index)
         connections.reports[index] = nil
     }

@@ -15,8 +15,8 @@ extension Datanode where Ring: ~Copyable {
         let connection = core.transport.at(index)
         guard connection.isOpen, connection.role.failure == nil else { return }
         guard connection.role.side == .inbound else {
-            let stream = connection.role.stream
-            return stream >= 0 ? successorLost(stream, .nextHopFailed, report.text) : close(index)
+            guard let stream = connection.role.stream else { return close(index) }
+            return successorLost(stream, .nextHopFailed, report.text)
         }
         core.counters.refusals &+= 1
         detach(index)
@@ -33,8 +33,8 @@ extension Datanode where Ring: ~Copyable {
     /// The peer closed its half, or the connection broke.
     mutating func peerEnded(_ index: ConnectionIndex) {
         let role = core.transport.at(index).role
-        guard role.side == .successor, role.stream >= 0 else { return close(index) }
-        successorLost(role.stream, .nextHopFailed, "the connection to the next node broke")
+        guard role.side == .successor, let stream = role.stream else { return close(index) }
+        successorLost(stream, .nextHopFailed, "the connection to the next node broke")
     }
 
     /// Parts a connection from its stream or reader. A sealed block's stream ends with it.

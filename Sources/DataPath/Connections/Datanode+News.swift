@@ -34,21 +34,22 @@ extension Datanode where Ring: ~Copyable {
             core.counters.bytesReceived &+= UInt64(core.transport.at(index).header.bodyBytes)
             takeIn(index)
         case .ended(_, let isInside, let buffer):
-            if buffer >= 0 { release(buffer) }
+            if let buffer { release(buffer) }
             isInside ? fail(index, .truncated) : peerEnded(index)
         case .letGo(let buffer):
             release(buffer)
             core.restIfSettled(index)
         case .opened:
             beginHeader(index)
-            let entry = writes.at(role.stream)
-            writes.successors.opened(role.stream, &entry.pointee, &core)
+            let stream = streamOfSuccessor(index)
+            let entry = writes.at(stream)
+            writes.successors.opened(stream, &entry.pointee, &core)
         case .noSocket(let number):
-            successorLost(role.stream, .busy, "no socket: \(errorText(number))")
+            successorLost(streamOfSuccessor(index), .busy, "no socket: \(errorText(number))")
         case .unreachable(let number):
             let address = core.transport.at(index).address.text
             successorLost(
-                role.stream, .nextHopUnreachable,
+                streamOfSuccessor(index), .nextHopUnreachable,
                 "cannot connect to \(address): \(errorText(number))")
         case .lingered: close(index)
         case .closed: core.closed(index)
@@ -56,18 +57,28 @@ extension Datanode where Ring: ~Copyable {
         }
     }
 
+    /// The write stream that a connection was dialled for.
+    private func streamOfSuccessor(_ index: ConnectionIndex) -> StreamIndex {
+        guard let stream = core.transport.at(index).role.stream else {
+            preconditionFailure("who is dialled has a stream, or is closed")
+        }
+        return stream
+    }
+
     /// What was being sent is with the socket, or the send failed: the room that sent it goes on.
     private mutating func sent(
-        _ kind: UInt8, _ index: ConnectionIndex, bytes: Int, _ buffer: BufferIndex, isWhole: Bool
+        _ kind: UInt8, _ index: ConnectionIndex, bytes: Int, _ buffer: BufferIndex?, isWhole: Bool
     ) {
-        switch OperationKind(rawValue: kind) {
-        case .sendFrame: follow(reads.sent(index, bytes: bytes, buffer, isWhole: isWhole, &core))
-        case .forwardFrame: forwarded(buffer, bytes: bytes, index, isWhole: isWhole)
-        case .sendPiece where isWhole: follow(reads.sentPiece(index, &core))
-        case .sendAnswer where isWhole: answerSent(index)
-        case .forwardRequest where isWhole, .forwardCredentials where isWhole:
+        switch (OperationKind(rawValue: kind), buffer) {
+        case (.sendFrame, let buffer?):
+            follow(reads.sent(index, bytes: bytes, buffer, isWhole: isWhole, &core))
+        case (.forwardFrame, let buffer?):
+            forwarded(buffer, bytes: bytes, index, isWhole: isWhole)
+        case (.sendPiece, _) where isWhole: follow(reads.sentPiece(index, &core))
+        case (.sendAnswer, _) where isWhole: answerSent(index)
+        case (.forwardRequest, _) where isWhole, (.forwardCredentials, _) where isWhole:
             let stream = core.transport.at(index).role.stream
-            if stream >= 0 { proceed(stream) }
+            if let stream { proceed(stream) }
         default: peerEnded(index)
         }
     }
@@ -78,10 +89,10 @@ extension Datanode where Ring: ~Copyable {
         guard !connection.isParked else { return close(index) }
         core.counters.deadlinesMissed &+= 1
         let role = connection.role
-        if role.side == .successor, role.stream >= 0 {
+        if role.side == .successor, let stream = role.stream {
             let status: Status = connection.isOpen ? .slowPeer : .nextHopUnreachable
             return successorLost(
-                role.stream, status, "the next node made no progress in time")
+                stream, status, "the next node made no progress in time")
         }
         guard isReceive, !connection.isDropping else { return close(index) }
         // The peer is waiting for a buffer here, so it is not at fault.

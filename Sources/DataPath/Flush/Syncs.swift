@@ -22,7 +22,7 @@ struct Syncs<Ring: RingBackend & ~Copyable>: ~Copyable {
     func start(_ file: Descriptor, of stream: StreamIndex, _ core: inout Core<Ring>) {
         core.reactor.start(
             .sync(file, dataOnly: true),
-            OperationContext(kind: OperationKind.syncFile.rawValue, owner: UInt32(stream)))
+            OperationContext(kind: OperationKind.syncFile.rawValue, owner: stream.owner))
     }
 
     /// A file's sync ended.

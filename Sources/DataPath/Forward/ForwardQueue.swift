@@ -10,7 +10,7 @@ struct ForwardQueue {
         case seal
     }
 
-    private var buffers = InlineArray<64, BufferIndex>(repeating: 0)
+    private var buffers = InlineArray<64, BufferIndex>(repeating: BufferIndex(0))
     private var head = 0
     private var count = 0
     private var isSealDue = false

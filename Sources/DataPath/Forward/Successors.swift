@@ -68,7 +68,7 @@ struct Successors<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     @inline(__always)
     func at(_ stream: StreamIndex) -> UnsafeMutablePointer<Successor> {
-        records + Int(stream)
+        records + stream.place
     }
 
     func connection(of stream: StreamIndex) -> ConnectionIndex? { at(stream).pointee.connection }
@@ -146,7 +146,7 @@ struct Successors<Ring: RingBackend & ~Copyable>: ~Copyable {
     ) {
         guard let connection = at(index).pointee.connection else { return }
         let isAtRest = isAtRest(index, &stream, connection, &core)
-        core.transport.at(connection).role.stream = -1
+        core.transport.at(connection).role.stream = nil
         forget(index, &stream, &core)
         if isAtRest { core.park(connection) } else { core.end(connection) }
     }

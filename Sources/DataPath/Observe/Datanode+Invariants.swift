@@ -6,7 +6,7 @@ import Wire
 extension Datanode where Ring: ~Copyable {
     mutating func checkInvariants() {
         core.transport.checkInvariants()
-        for index in 0..<ConnectionIndex(core.transport.capacity)
+        for index in core.transport.places
         where core.transport.isUsed(index) {
             checkLinks(ofConnection: index)
         }
@@ -28,9 +28,9 @@ extension Datanode where Ring: ~Copyable {
             "after a failure nothing counts")
         let (stream, reader) = (role.stream, role.reader)
         precondition(
-            connection.isLive || stream < 0 && reader < 0, "who closes has let go")
-        if reader >= 0 { precondition(reads.connection(of: reader) == index) }
-        guard stream >= 0 else { return }
+            connection.isLive || stream == nil && reader == nil, "who closes has let go")
+        if let reader { precondition(reads.connection(of: reader) == index) }
+        guard let stream else { return }
         switch role.side {
         case .inbound: precondition(writes.at(stream).pointee.upstream == index)
         case .successor: precondition(writes.successors.connection(of: stream) == index)

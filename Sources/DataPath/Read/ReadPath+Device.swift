@@ -12,7 +12,7 @@ extension ReadPath where Ring: ~Copyable {
         let flags = O_RDONLY | (device.isDirect ? CURING_O_DIRECT : 0)
         entry.pointee.pending += 1
         let context = OperationContext(
-            kind: OperationKind.openForRead.rawValue, owner: UInt32(reader))
+            kind: OperationKind.openForRead.rawValue, owner: reader.owner)
         core.reactor.start(context) { memory in
             .open(at: device.blocks, path: memory.storePath(name, at: 0), flags: flags, mode: 0)
         }
@@ -208,7 +208,7 @@ extension ReadPath where Ring: ~Copyable {
     mutating func didReadData(
         _ reader: ReaderIndex, _ event: Event, _ core: inout Core<Ring>
     ) -> Wish? {
-        let buffer = event.operation.buffer
+        let buffer = event.operation.itsBuffer
         let isDropped = core.buffers[buffer].isDropped
         if readers.at(reader).pointee.isEnding || isDropped { core.buffers.giveBack(buffer) }
         guard endOperation(of: reader, &core), !isDropped else { return nil }

@@ -60,7 +60,7 @@ extension ReadPath where Ring: ~Copyable {
             return isWhole ? .answer(index) : .close(index)
         }
         let reader = connection.role.reader
-        guard reader >= 0 else {
+        guard let reader else {
             core.buffers.giveBack(buffer)
             return nil
         }
@@ -117,7 +117,7 @@ extension ReadPath where Ring: ~Copyable {
     mutating func endTurn(_ core: inout Core<Ring>) {
         readers.isTurnArmed = false
         let now = core.reactor.now
-        for reader in 0..<Int32(readers.capacity)
+        for reader in readers.places
         where readers.isUsed(reader) && readers.isOverdue(reader, core.settings.budget, now: now) {
             let entry = readers.at(reader)
             entry.pointee.isYielding = true
@@ -177,7 +177,7 @@ extension ReadPath where Ring: ~Copyable {
     mutating func sentPiece(_ index: ConnectionIndex, _ core: inout Core<Ring>) -> Wish? {
         let reader = core.transport.at(index).role.reader
         // It failed inside a frame: no error can follow.
-        guard reader >= 0 else { return .close(index) }
+        guard let reader else { return .close(index) }
         let entry = readers.at(reader)
         readers.endSending(reader)
         entry.pointee.pieceSent = entry.pointee.pieceBytes

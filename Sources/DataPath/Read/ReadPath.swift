@@ -160,9 +160,9 @@ struct ReadPath<Ring: RingBackend & ~Copyable>: ~Copyable {
     mutating func letGo(of index: ConnectionIndex, _ core: inout Core<Ring>) {
         let connection = core.transport.at(index)
         let reader = connection.role.reader
-        guard reader >= 0 else { return }
+        guard let reader else { return }
         end(reader, &core)
-        connection.role.reader = -1
+        connection.role.reader = nil
         core.restIfSettled(index)
     }
 
@@ -212,12 +212,13 @@ struct ReadPath<Ring: RingBackend & ~Copyable>: ~Copyable {
     // MARK: Operations
 
     mutating func start(
-        _ kind: OperationKind, _ reader: ReaderIndex, buffer: BufferIndex = -1, _ request: Request,
+        _ kind: OperationKind, _ reader: ReaderIndex, buffer: BufferIndex? = nil,
+        _ request: Request,
         _ core: inout Core<Ring>
     ) {
         readers.at(reader).pointee.pending += 1
         core.reactor.start(
-            request, OperationContext(kind: kind.rawValue, owner: UInt32(reader), buffer: buffer))
+            request, OperationContext(kind: kind.rawValue, owner: reader.owner, buffer: buffer))
     }
 
     /// An operation of a reader completed. `false`: the reader is ending and only waits for its
@@ -235,7 +236,7 @@ struct ReadPath<Ring: RingBackend & ~Copyable>: ~Copyable {
     // MARK: What holds
 
     mutating func checkInvariants(_ core: borrowing Core<Ring>) {
-        for reader in 0..<Int32(readers.capacity) where readers.isUsed(reader) {
+        for reader in readers.places where readers.isUsed(reader) {
             let entry = readers.at(reader)
             entry.pointee.checkInvariants()
             guard !entry.pointee.isEnding else { continue }

@@ -3,7 +3,7 @@ import Transport
 import Wire
 
 /// A read stream, by its place in the slab of them.
-typealias ReaderIndex = Int32
+typealias ReaderIndex = RecordIndex<ReadStream>
 
 /// One range of a sealed block, or of a durable prefix, on its way to a reader: device reads run
 /// ahead of the sends.
@@ -33,7 +33,7 @@ struct ReadStream: ~Copyable {
     var isLoaded = false
 
     /// Buffers in the order of their offsets; the first is sent when its bytes are there.
-    var queue = InlineArray<64, BufferIndex>(repeating: -1)
+    var queue = InlineArray<64, BufferIndex>(repeating: BufferIndex(0))
     var head = 0
     var count = 0
     var sent = 0

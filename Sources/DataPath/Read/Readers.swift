@@ -5,7 +5,7 @@ import Wire
 struct Readers: ~Copyable {
     private var table: Slab<ReadStream>
     /// Those whose socket has bytes to take, the one that has had them longest first.
-    private var sending: AgeList
+    private var sending: AgeList<ReadStream>
     /// Those that hold no buffer and wait for one.
     private(set) var starved = 0
     /// Those that end, and wait for the kernel.
@@ -20,7 +20,7 @@ struct Readers: ~Copyable {
 
     // MARK: Records
 
-    var capacity: Int { table.capacity }
+    var places: LazyMapSequence<Range<Int>, ReaderIndex> { table.places }
     var count: Int { table.count }
 
     @inline(__always)
@@ -31,8 +31,7 @@ struct Readers: ~Copyable {
     /// Whether somebody reads the block, or lets go of it.
     func isReading(_ block: BlockID) -> Bool {
         guard count > 0 else { return false }
-        for reader in 0..<Int32(capacity) where isUsed(reader) && at(reader).pointee.block == block
-        {
+        for reader in places where isUsed(reader) && at(reader).pointee.block == block {
             return true
         }
         return false
@@ -119,7 +118,7 @@ struct Readers: ~Copyable {
     /// As its records say, so many starve and end.
     func checkInvariants() {
         var (starving, leaving) = (0, 0)
-        for reader in 0..<Int32(capacity) where isUsed(reader) {
+        for reader in places where isUsed(reader) {
             if at(reader).pointee.isStarved { starving += 1 }
             if at(reader).pointee.isEnding { leaving += 1 }
         }

@@ -18,8 +18,8 @@ struct Buffers: ~Copyable {
     private var payloadWaiters: WaitList
     /// Streams by index, readers behind them.
     private var metadataWaiters: WaitList
-    private let connections: Int32
-    private let streams: Int32
+    private let connections: Int
+    private let streams: Int
 
     /// Whoever waits for a buffer, by index.
     enum Waiter {
@@ -46,8 +46,8 @@ struct Buffers: ~Copyable {
         slots.initialize(repeating: FrameSlot(), count: budget.payloadBuffers)
         payloadWaiters = WaitList(places: budget.connections + budget.readStreams)
         metadataWaiters = WaitList(places: budget.writeStreams + budget.readStreams)
-        connections = Int32(budget.connections)
-        streams = Int32(budget.writeStreams)
+        connections = budget.connections
+        streams = budget.writeStreams
         self.region = region
     }
 
@@ -71,15 +71,15 @@ struct Buffers: ~Copyable {
 
     /// What a payload buffer holds, beside its bytes.
     subscript(buffer: BufferIndex) -> FrameSlot {
-        @inline(__always) _read { yield slots[Int(buffer)] }
-        @inline(__always) nonmutating _modify { yield &slots[Int(buffer)] }
+        @inline(__always) _read { yield slots[buffer.place] }
+        @inline(__always) nonmutating _modify { yield &slots[buffer.place] }
     }
 
     /// A buffer with one hold; `nil`: all are held.
     @inline(__always)
     mutating func takePayload(for slot: FrameSlot) -> BufferIndex? {
         guard let buffer = payloads.take() else { return nil }
-        slots[Int(buffer)] = slot
+        slots[buffer.place] = slot
         if slot.isRead { heldByReads += 1 }
         return buffer
     }
@@ -91,14 +91,13 @@ struct Buffers: ~Copyable {
     /// - Returns: the write stream in whose window the last one made room.
     mutating func release(_ buffer: BufferIndex) -> StreamIndex? {
         guard payloads.release(buffer) else { return nil }
-        if slots[Int(buffer)].isRead {
-            slots[Int(buffer)].isRead = false
+        if slots[buffer.place].isRead {
+            slots[buffer.place].isRead = false
             heldByReads -= 1
             precondition(heldByReads >= 0, "what a read held comes back once")
         }
-        let stream = slots[Int(buffer)].stream
-        guard stream >= 0 else { return nil }
-        slots[Int(buffer)].stream = -1
+        guard let stream = slots[buffer.place].stream else { return nil }
+        slots[buffer.place].stream = nil
         return stream
     }
 
@@ -155,16 +154,16 @@ struct Buffers: ~Copyable {
     @discardableResult
     mutating func enqueue(_ waiter: Waiter) -> Bool {
         switch waiter {
-        case .connection(let index): payloadWaiters.add(index)
-        case .reader(let index): payloadWaiters.add(connections + index)
+        case .connection(let index): payloadWaiters.add(index.place)
+        case .reader(let index): payloadWaiters.add(connections + index.place)
         case .stream: preconditionFailure("a stream's payload is received by its connection")
         }
     }
 
     mutating func enqueueForMetadata(_ waiter: Waiter) {
         switch waiter {
-        case .stream(let index): metadataWaiters.add(index)
-        case .reader(let index): metadataWaiters.add(streams + index)
+        case .stream(let index): metadataWaiters.add(index.place)
+        case .reader(let index): metadataWaiters.add(streams + index.place)
         case .connection: preconditionFailure("what describes a block is read for a stream")
         }
     }
@@ -175,12 +174,13 @@ struct Buffers: ~Copyable {
     /// again, behind the others.
     mutating func nextForPayload() -> Waiter? {
         guard payloads.free > 0, let place = payloadWaiters.popFirst() else { return nil }
-        return place < connections ? .connection(place) : .reader(place - connections)
+        return place < connections
+            ? .connection(ConnectionIndex(place)) : .reader(ReaderIndex(place - connections))
     }
 
     mutating func nextForMetadata() -> Waiter? {
         guard metadata.free > 0, let place = metadataWaiters.popFirst() else { return nil }
-        return place < streams ? .stream(place) : .reader(place - streams)
+        return place < streams ? .stream(StreamIndex(place)) : .reader(ReaderIndex(place - streams))
     }
 
     // MARK: What holds

@@ -57,7 +57,7 @@ extension Core where Ring: ~Copyable {
     /// The seal was answered while this frame was under way: a writer may have sent it again.
     mutating func isLate(_ header: FrameHeader, _ index: ConnectionIndex) -> Bool {
         let connection = transport.at(index)
-        return connection.role.reader < 0 && header.block == connection.role.answered
+        return connection.role.reader == nil && header.block == connection.role.answered
             && header.stream == connection.streamNumber
     }
 

@@ -30,7 +30,7 @@ extension Datanode where Ring: ~Copyable {
         let connection = core.transport.at(index)
         core.counters.bytesReceived &+= UInt64(connection.header.bodyBytes)
         let stream = connection.role.stream
-        if stream >= 0 {
+        if let stream {
             follow(writes.place(buffer, in: stream, &core), stream)
         } else {
             // Its stream was answered while it arrived.

@@ -4,7 +4,7 @@ import Wire
 struct FrameSlot: BitwiseCopyable {
     var header = FrameHeader(.data)
     /// The stream (write or read) that the buffer counts for, or -1.
-    var stream: StreamIndex = -1
+    var stream: StreamIndex?
     /// It is part of a read's answer.
     var isRead = false
     /// Its read gave it back while the device was filling it.

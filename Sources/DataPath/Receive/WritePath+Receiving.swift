@@ -25,18 +25,18 @@ extension WritePath where Ring: ~Copyable {
         let stream = connection.role.stream
         switch header.operation {
         case .write, .read:
-            if stream >= 0, at(stream).pointee.seal.isWanted {
+            if let stream, at(stream).pointee.seal.isWanted {
                 // The next stream begins when the one before is answered.
                 connection.role.waiting = .turn
                 return .waits
             }
-            guard stream < 0 else { return .refused(.unexpectedOperation) }
+            guard stream == nil else { return .refused(.unexpectedOperation) }
             guard header.payloadLength > 0 else {
                 return .refused(header.checksum == 0 ? .badCredentials : .badPayloadChecksum)
             }
             return .credentials
         case .data, .seal, .flush:
-            if stream >= 0 { return take(header, index, stream, &core) }
+            if let stream { return take(header, index, stream, &core) }
             guard core.isLate(header, index) else { return .refused(.unexpectedOperation) }
             guard header.operation == .data else { return .dropped }
             return takeData(header, index, &core)
@@ -77,7 +77,7 @@ extension WritePath where Ring: ~Copyable {
 
     private mutating func receivePayload(_ index: ConnectionIndex, _ core: inout Core<Ring>) {
         let stream = core.transport.at(index).role.stream
-        if stream >= 0 {
+        if let stream {
             core.receivePayload(index, of: &at(stream).pointee)
         } else {
             core.receiveLatePayload(index)
@@ -99,9 +99,9 @@ extension WritePath where Ring: ~Copyable {
     ) -> UInt64? {
         let role = core.transport.at(index).role
         guard role.side == .inbound else { return nil }
-        guard role.stream >= 0 else { return core.settings.idleTimeout }
+        guard let stream = role.stream else { return core.settings.idleTimeout }
         // Frames beyond a gap hold buffers: who leaves the gap open is slow, not idle.
-        let isHolding = at(role.stream).pointee.held.count > 0
+        let isHolding = at(stream).pointee.held.count > 0
         return isHolding ? core.settings.progressTimeout : core.settings.streamIdleTimeout
     }
 

@@ -176,7 +176,7 @@ struct Scrubs<Ring: RingBackend & ~Copyable>: ~Copyable {
             core.counters.bytesScrubbed &+= UInt64(needed)
             devices[device].counts.bytes &+= UInt64(needed)
             finish(device, event, needed, compare(device, event, &core), &core)
-        case .more: readMore(device, event.operation.buffer, &core)
+        case .more: readMore(device, event.operation.itsBuffer, &core)
         case .short: finish(device, event, needed, .tooShort, &core)
         case .failed:
             guard let finding = ScrubFinding(unreadable: event.outcome) else {
@@ -189,7 +189,7 @@ struct Scrubs<Ring: RingBackend & ~Copyable>: ~Copyable {
     private mutating func compare(
         _ device: Int, _ event: Event, _ core: inout Core<Ring>
     ) -> ScrubFinding? {
-        let buffer = event.operation.buffer
+        let buffer = event.operation.itsBuffer
         let memory =
             isPayload(event) ? core.buffers.page(of: buffer) : core.buffers.metadata(buffer)
         do throws(ScrubFinding) {
@@ -212,9 +212,9 @@ struct Scrubs<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     private func release(_ event: Event, _ core: inout Core<Ring>) {
         if isPayload(event) {
-            core.buffers.giveBack(event.operation.buffer)
+            core.buffers.giveBack(event.operation.itsBuffer)
         } else {
-            core.buffers.releaseMetadata(event.operation.buffer)
+            core.buffers.releaseMetadata(event.operation.itsBuffer)
         }
     }
 

@@ -51,7 +51,7 @@ extension BlockFiles where Ring: ~Copyable {
         if isNew { flags |= O_CREAT | O_EXCL }
         let name = Device.name(of: stream.block)
         stream.pending += 1
-        let context = OperationContext(kind: OperationKind.openFile.rawValue, owner: UInt32(index))
+        let context = OperationContext(kind: OperationKind.openFile.rawValue, owner: index.owner)
         core.reactor.start(context) { memory in
             .open(at: device.blocks, path: memory.storePath(name, at: 0), flags: flags, mode: 0o600)
         }
@@ -65,7 +65,7 @@ extension BlockFiles where Ring: ~Copyable {
         let name = Device.name(of: stream.block)
         stream.pending += 1
         let context = OperationContext(
-            kind: OperationKind.renameSpare.rawValue, owner: UInt32(index))
+            kind: OperationKind.renameSpare.rawValue, owner: index.owner)
         core.reactor.start(context) { memory in
             .rename(
                 at: directory, from: memory.storePath(spare.name, at: 0),

@@ -16,11 +16,11 @@ struct BlockFiles<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     mutating func start(
         _ kind: OperationKind, _ index: StreamIndex, _ stream: inout WriteStream,
-        buffer: BufferIndex = -1, _ request: Request, _ core: inout Core<Ring>
+        buffer: BufferIndex? = nil, _ request: Request, _ core: inout Core<Ring>
     ) {
         stream.pending += 1
         core.reactor.start(
-            request, OperationContext(kind: kind.rawValue, owner: UInt32(index), buffer: buffer))
+            request, OperationContext(kind: kind.rawValue, owner: index.owner, buffer: buffer))
     }
 
     // MARK: 4. Payload
@@ -55,7 +55,7 @@ struct BlockFiles<Ring: RingBackend & ~Copyable>: ~Copyable {
     mutating func wrote(
         _ index: StreamIndex, _ stream: inout WriteStream, _ event: Event, _ core: inout Core<Ring>
     ) -> StreamNext {
-        let buffer = event.operation.buffer
+        let buffer = event.operation.itsBuffer
         let isLive = stream.endOperation()
         let result = core.buffers[buffer].transfer.take(event.outcome)
         if case .more = result, isLive {
@@ -127,7 +127,7 @@ struct BlockFiles<Ring: RingBackend & ~Copyable>: ~Copyable {
     mutating func didReadBack(
         _ index: StreamIndex, _ stream: inout WriteStream, _ event: Event, _ core: inout Core<Ring>
     ) -> Compared? {
-        let copy = event.operation.buffer
+        let copy = event.operation.itsBuffer
         let isLive = stream.endOperation()
         let original = stream.duplicate.didRead()
         guard isLive, let original else {

@@ -70,7 +70,7 @@ extension Datanode where Ring: ~Copyable {
     /// A frame of a successor is here, or the payload of its answer.
     mutating func heardSuccessor(_ index: ConnectionIndex, isAnswer: Bool) {
         let stream = core.transport.at(index).role.stream
-        guard stream >= 0 else { return close(index) }
+        guard let stream else { return close(index) }
         let entry = writes.at(stream)
         let heard =
             isAnswer
@@ -90,7 +90,7 @@ extension Datanode where Ring: ~Copyable {
         _ buffer: BufferIndex, bytes: Int, _ index: ConnectionIndex, isWhole: Bool
     ) {
         let stream = core.transport.at(index).role.stream
-        guard stream >= 0 else { return release(buffer) }
+        guard let stream else { return release(buffer) }
         let entry = writes.at(stream)
         guard isWhole else {
             return successorLost(
@@ -133,7 +133,7 @@ extension Datanode where Ring: ~Copyable {
     mutating func failDevice(_ device: Int, reason: String) {
         guard core.blocks.fail(device, reason: reason) else { return }
         let text = core.refusal(of: device, .deviceFailed, reason)
-        for stream in 0..<StreamIndex(writes.capacity)
+        for stream in writes.places
         where writes.isUsed(stream) && writes.at(stream).pointee.device == device {
             giveUp(stream, .deviceFailed, text)
         }
@@ -155,7 +155,7 @@ extension Datanode where Ring: ~Copyable {
 
     /// Gives up the blocks that the namespace may not know, and that nobody writes any more.
     mutating func giveUpForgotten(by incarnation: NamespaceIncarnation) {
-        for stream in 0..<StreamIndex(writes.capacity)
+        for stream in writes.places
         where writes.isForgotten(stream, by: incarnation, &core) { giveUp(stream, .superseded) }
     }
 

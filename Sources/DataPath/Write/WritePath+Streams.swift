@@ -61,9 +61,9 @@ extension WritePath where Ring: ~Copyable {
     ) -> StreamIndex? {
         let connection = core.transport.at(index)
         let stream = connection.role.stream
-        guard stream >= 0 else { return nil }
+        guard let stream else { return nil }
         let entry = at(stream)
-        connection.role.stream = -1
+        connection.role.stream = nil
         guard connection.role.side == .inbound else {
             successors.forget(stream, &entry.pointee, &core)
             return nil

@@ -22,7 +22,7 @@ struct WritePath<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     // MARK: Records
 
-    var capacity: Int { streams.capacity }
+    var places: LazyMapSequence<Range<Int>, StreamIndex> { streams.places }
     var count: Int { streams.count }
     var isFull: Bool { streams.isFull }
 
@@ -54,7 +54,7 @@ struct WritePath<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// Bytes that the open blocks of a device may still take of fresh files.
     func owed(to device: Int) -> UInt64 {
         var open: UInt64 = 0
-        for stream in 0..<StreamIndex(capacity)
+        for stream in places
         where isUsed(stream) && at(stream).pointee.device == device {
             let claimed = at(stream).pointee.claimed
             open += claimed - min(claimed, at(stream).pointee.hwm)
@@ -64,7 +64,7 @@ struct WritePath<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// Tells how far the open blocks are, for INFO: those that moved since the last time.
     func report(_ core: inout Core<Ring>) {
-        for stream in 0..<StreamIndex(capacity) where isUsed(stream) {
+        for stream in places where isUsed(stream) {
             let entry = at(stream)
             guard var record = core.blocks[entry.pointee.block], record.state == .open,
                 record.length != entry.pointee.join.own.written
@@ -150,7 +150,7 @@ struct WritePath<Ring: RingBackend & ~Copyable>: ~Copyable {
     mutating func checkInvariants(isIdle: Bool, _ core: inout Core<Ring>) {
         let budget = core.settings.budget
         var held = 0
-        for stream in 0..<StreamIndex(capacity) where isUsed(stream) {
+        for stream in places where isUsed(stream) {
             let entry = at(stream)
             entry.pointee.checkInvariants()
             held += entry.pointee.held.count

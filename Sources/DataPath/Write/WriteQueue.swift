@@ -11,7 +11,7 @@ struct WriteQueue {
     static let capacity = 64
 
     struct Entry: BitwiseCopyable {
-        var buffer: BufferIndex = -1
+        var buffer: BufferIndex?
         var end: UInt64 = 0
         var isAligned = true
         var isDone = false

@@ -3,7 +3,7 @@ import Transport
 import Wire
 
 /// A write stream, by its place in the write path's slab of them.
-typealias StreamIndex = Int32
+typealias StreamIndex = RecordIndex<WriteStream>
 
 /// One block open for writing on this node. It outlives its connection: a writer that lost it comes
 /// back on another one with the same token.
@@ -136,7 +136,7 @@ struct WriteStream: ~Copyable {
 /// Frames that wait for a gap to fill: few, so they are searched.
 struct HeldFrames {
     static let capacity = 16
-    private var buffers = InlineArray<16, BufferIndex>(repeating: 0)
+    private var buffers = InlineArray<16, BufferIndex>(repeating: BufferIndex(0))
     private(set) var count = 0
 
     subscript(position: Int) -> BufferIndex { buffers[position] }

@@ -1,11 +1,12 @@
 import Client
 import FoundationEssentials
+import Reactor
 
 /// The one stream of `ping`: frames of one open block, each timed until the chain acked it.
 struct PingState {
     /// A frame that the engine would take.
     struct Grant {
-        let slot: Int32
+        let slot: BufferIndex
         let count: Int
         let offset: UInt64
     }

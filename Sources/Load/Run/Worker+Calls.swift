@@ -35,7 +35,7 @@ extension Worker {
         var message = ControlRenew()
         message.leaseID = ping.lease
         // What comes of it shows at the next block.
-        if let call = engine.call(control, .renew(message)) { notes[Int(call.index)] = CallNote() }
+        if let call = engine.call(control, .renew(message)) { notes[call.index.place] = CallNote() }
         ping.renewAt = now + ping.renewPause
     }
 
@@ -54,7 +54,7 @@ extension Worker {
             sleep(lane, 1_000_000, .call(purpose, operation))
             return nil
         }
-        notes[Int(call.index)] = CallNote(
+        notes[call.index.place] = CallNote(
             lane: Int32(lane), generation: lanes[lane].generation, purpose: purpose,
             operation: lanes[lane].wait == nil ? nil : operation)
         return nil
@@ -69,11 +69,11 @@ extension Worker {
     }
 
     mutating func replied(_ id: CallID, _ reply: ControlReply) {
-        answered(notes[Int(id.index)], reply.outcome)
+        answered(notes[id.index.place], reply.outcome)
     }
 
     mutating func callFailed(_ id: CallID, _ failure: ControlFailure) {
-        answered(notes[Int(id.index)], .failure(failure))
+        answered(notes[id.index.place], .failure(failure))
     }
 
     mutating func answered(_ note: CallNote, _ result: Result<ControlReply, ControlFailure>) {
@@ -129,7 +129,7 @@ extension Worker {
         guard let control = links[link].id,
             let call = engine.call(control, .abandon(message))
         else { return }
-        notes[Int(call.index)] = CallNote()
+        notes[call.index.place] = CallNote()
     }
 
     /// Asks and takes the engine's events until the answer is there: for what is done once.
@@ -145,7 +145,7 @@ extension Worker {
             if !isAsked, let control = links[0].id, links[0].isOpen,
                 let call = engine.call(control, operation)
             {
-                notes[Int(call.index)] = CallNote(purpose: .awaited)
+                notes[call.index.place] = CallNote(purpose: .awaited)
                 isAsked = true
             }
             if !isAsked, let failure = links[0].failure { throw LoadFailure(failure) }

@@ -11,38 +11,38 @@ extension Worker {
                 ping.grant = PingState.Grant(slot: slot, count: memory.count, offset: offset)
                 return pattern.fill(memory, object: PingState.object, offset: ping.base + offset)
             }
-            let lane = writeLane[Int(id.index)]
+            let lane = writeLane[id.index.place]
             guard let block = lanes[lane].put?.block(id) else { return }
             pattern.fill(memory, object: lanes[lane].object, offset: block.start + offset)
             let count = memory.count
             provide(lane, id, slot: slot, count: count, to: offset + UInt64(count))
         case .progress(let id, let acked):
             guard phase.task != .ping else { return pinged(acked) }
-            lanes[writeLane[Int(id.index)]].put?.progressed(id, acked, now: engine.now)
+            lanes[writeLane[id.index.place]].put?.progressed(id, acked, now: engine.now)
         case .sealed(let id, let seal):
             guard phase.task != .ping else {
                 ping.write = nil
                 return
             }
-            tell(writeLane[Int(id.index)], .sealed(id, seal.receipt))
+            tell(writeLane[id.index.place], .sealed(id, seal.receipt))
         case .writeFailed(let id, let failure):
             guard phase.task != .ping else {
                 ping.failure = failure
                 return
             }
-            writeFailed(writeLane[Int(id.index)], id, failure)
+            writeFailed(writeLane[id.index.place], id, failure)
         case .payload(let id, let slot, let offset, let memory):
-            let lane = readLane[Int(id.index)]
+            let lane = readLane[id.index.place]
             check(lane, offset, memory)
             moved &+= UInt64(memory.count)
             engine.consumed(id, slot: slot)
         case .verified(let id, let bytes):
-            lanes[readLane[Int(id.index)]].get?.verified(bytes, now: engine.now)
+            lanes[readLane[id.index.place]].get?.verified(bytes, now: engine.now)
         case .readCompleted(let id, let checksum):
-            tell(readLane[Int(id.index)], .completed(checksum: checksum))
+            tell(readLane[id.index.place], .completed(checksum: checksum))
         case .readFailed(let id, let failure):
             if !failure.status.blamesToken { tally.retries += 1 }
-            tell(readLane[Int(id.index)], .failed(failure))
+            tell(readLane[id.index.place], .failed(failure))
         case .controlOpened(let id, _): opened(id)
         case .replied(let id, let reply): replied(id, reply)
         case .callFailed(let id, let failure): callFailed(id, failure)

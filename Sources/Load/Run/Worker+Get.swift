@@ -58,7 +58,7 @@ extension Worker {
     private mutating func answer(_ lane: Int, _ ask: ReplicaAsk) -> GetEvent {
         guard let address = address(of: ask.node) else { return .noAddress }
         guard let read = engine.ask(ask, at: address) else { return .noRoom }
-        readLane[Int(read.index)] = lane
+        readLane[read.index.place] = lane
         return .asked(read)
     }
 

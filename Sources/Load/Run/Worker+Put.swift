@@ -70,7 +70,7 @@ extension Worker {
 
     private mutating func begun(_ lane: Int, _ order: Int, _ write: WriteID?) -> PutEvent {
         guard let write else { return .noRoom(order) }
-        writeLane[Int(write.index)] = lane
+        writeLane[write.index.place] = lane
         return .begun(order, write)
     }
 
@@ -102,7 +102,8 @@ extension Worker {
     // MARK: The stream
 
     /// A frame of a block was filled up to `end`.
-    mutating func provide(_ lane: Int, _ id: WriteID, slot: Int32, count: Int, to end: UInt64) {
+    mutating func provide(_ lane: Int, _ id: WriteID, slot: BufferIndex, count: Int, to end: UInt64)
+    {
         moved &+= UInt64(count)
         engine.provide(id, slot: slot, count: count)
         guard end == lanes[lane].put?.block(id)?.length else { return }

@@ -1,7 +1,7 @@
 import Glibc
 
 /// A buffer, by its place in its pool.
-public typealias BufferIndex = Int32
+public typealias BufferIndex = RecordIndex<BufferPool>
 
 /// Buffers of one size in one page-aligned piece of memory that the ring has registered.
 ///
@@ -30,7 +30,7 @@ public struct BufferPool: ~Copyable {
         holds = .allocate(capacity: count)
         holds.initialize(repeating: 0, count: count)
         stack = .allocate(capacity: count)
-        for index in 0..<count { stack[index] = Int32(count - 1 - index) }
+        for index in 0..<count { stack[index] = BufferIndex(count - 1 - index) }
     }
 
     deinit {
@@ -43,34 +43,34 @@ public struct BufferPool: ~Copyable {
         guard free > 0 else { return nil }
         free -= 1
         let buffer = stack[free]
-        precondition(holds[Int(buffer)] == 0, "a free buffer has no holder")
-        holds[Int(buffer)] = 1
+        precondition(holds[buffer.place] == 0, "a free buffer has no holder")
+        holds[buffer.place] = 1
         return buffer
     }
 
     /// One holder more.
     @inlinable
     public func hold(_ buffer: BufferIndex) {
-        precondition(holds[Int(buffer)] > 0, "only a held buffer gets another holder")
-        holds[Int(buffer)] += 1
+        precondition(holds[buffer.place] > 0, "only a held buffer gets another holder")
+        holds[buffer.place] += 1
     }
 
     /// One holder less. `true` when it was the last and the buffer is free again.
     public mutating func release(_ buffer: BufferIndex) -> Bool {
-        precondition(holds[Int(buffer)] > 0, "a buffer is released once per holder")
-        holds[Int(buffer)] -= 1
-        guard holds[Int(buffer)] == 0 else { return false }
+        precondition(holds[buffer.place] > 0, "a buffer is released once per holder")
+        holds[buffer.place] -= 1
+        guard holds[buffer.place] == 0 else { return false }
         stack[free] = buffer
         free += 1
         return true
     }
 
     @inlinable
-    public func holders(_ buffer: BufferIndex) -> Int { Int(holds[Int(buffer)]) }
+    public func holders(_ buffer: BufferIndex) -> Int { Int(holds[buffer.place]) }
 
     @inlinable
     public func memory(_ buffer: BufferIndex) -> UnsafeMutableRawPointer {
-        precondition(buffer >= 0 && buffer < Int32(count), "a buffer of this pool")
-        return base + Int(buffer) * stride
+        precondition(buffer.place < count, "a buffer of this pool")
+        return base + buffer.place * stride
     }
 }

@@ -6,7 +6,9 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
 
     private let elements: UnsafeMutablePointer<Element>
     private let used: UnsafeMutablePointer<Bool>
-    private let free: UnsafeMutablePointer<Int32>
+    private let free: UnsafeMutablePointer<Index>
+
+    public typealias Index = RecordIndex<Element>
 
     public init(capacity: Int) {
         precondition(capacity > 0, "a slab holds something")
@@ -15,7 +17,7 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
         used = .allocate(capacity: capacity)
         used.initialize(repeating: false, count: capacity)
         free = .allocate(capacity: capacity)
-        for index in 0..<capacity { free[index] = Int32(capacity - 1 - index) }
+        for index in 0..<capacity { free[index] = Index(capacity - 1 - index) }
     }
 
     deinit {
@@ -28,29 +30,32 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
     public var isFull: Bool { count == capacity }
 
     /// The new record's index, or `nil` at the bound.
-    public mutating func insert(_ element: consuming Element) -> Int32? {
+    public mutating func insert(_ element: consuming Element) -> Index? {
         guard count < capacity else { return nil }
         let index = free[capacity - count - 1]
         count += 1
-        used[Int(index)] = true
-        (elements + Int(index)).initialize(to: element)
+        used[index.place] = true
+        (elements + index.place).initialize(to: element)
         return index
     }
 
-    public mutating func remove(_ index: Int32) {
-        precondition(used[Int(index)], "a record is removed once")
-        used[Int(index)] = false
-        (elements + Int(index)).deinitialize(count: 1)
+    public mutating func remove(_ index: Index) {
+        precondition(used[index.place], "a record is removed once")
+        used[index.place] = false
+        (elements + index.place).deinitialize(count: 1)
         count -= 1
         free[capacity - count - 1] = index
     }
 
     /// The record, in place. Valid until it is removed.
     @inline(__always)
-    public func at(_ index: Int32) -> UnsafeMutablePointer<Element> {
-        precondition(index >= 0 && index < Int32(capacity) && used[Int(index)], "a live record")
-        return elements + Int(index)
+    public func at(_ index: Index) -> UnsafeMutablePointer<Element> {
+        precondition(index.place < capacity && used[index.place], "a live record")
+        return elements + index.place
     }
 
-    public func isUsed(_ index: Int32) -> Bool { used[Int(index)] }
+    public func isUsed(_ index: Index) -> Bool { used[index.place] }
+
+    /// Every place, used or free.
+    public var places: LazyMapSequence<Range<Int>, Index> { Index.places(capacity) }
 }

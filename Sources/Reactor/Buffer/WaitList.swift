@@ -4,7 +4,7 @@
 /// the list, and whoever is in that place when its turn comes is asked. So the list never holds
 /// more than there are places.
 public struct WaitList: ~Copyable {
-    private var queue: FixedRing<Int32>
+    private var queue: FixedRing<Int>
     private let isListed: UnsafeMutablePointer<Bool>
 
     public init(places: Int) {
@@ -18,20 +18,20 @@ public struct WaitList: ~Copyable {
     public var count: Int { queue.count }
     public var isEmpty: Bool { queue.isEmpty }
 
-    public func contains(_ place: Int32) -> Bool { isListed[Int(place)] }
+    public func contains(_ place: Int) -> Bool { isListed[place] }
 
     /// `false` when the place is in the list already.
     @discardableResult
-    public mutating func add(_ place: Int32) -> Bool {
-        guard !isListed[Int(place)] else { return false }
-        isListed[Int(place)] = true
+    public mutating func add(_ place: Int) -> Bool {
+        guard !isListed[place] else { return false }
+        isListed[place] = true
         queue.append(place)
         return true
     }
 
-    public mutating func popFirst() -> Int32? {
+    public mutating func popFirst() -> Int? {
         guard let place = queue.popFirst() else { return nil }
-        isListed[Int(place)] = false
+        isListed[place] = false
         return place
     }
 }

@@ -10,8 +10,16 @@ public struct Operation: BitwiseCopyable {
     var isActive: Bool
     public var kind: UInt8
     public var owner: UInt32
-    public var buffer: BufferIndex
+    public var buffer: BufferIndex?
     public var argument: UInt64
+    /// The buffer of an operation that has one.
+    @inlinable
+    public var itsBuffer: BufferIndex {
+        @inline(__always) get {
+            guard let buffer else { preconditionFailure("an operation on a buffer names it") }
+            return buffer
+        }
+    }
     /// Bytes asked for; 0 where a count has no meaning. A simulated fault may complete fewer.
     public var length: UInt32
 }
@@ -20,11 +28,11 @@ public struct Operation: BitwiseCopyable {
 public struct OperationContext: BitwiseCopyable {
     public var kind: UInt8
     public var owner: UInt32
-    public var buffer: BufferIndex
+    public var buffer: BufferIndex?
     public var argument: UInt64
 
     @inlinable
-    public init(kind: UInt8, owner: UInt32, buffer: BufferIndex = -1, argument: UInt64 = 0) {
+    public init(kind: UInt8, owner: UInt32, buffer: BufferIndex? = nil, argument: UInt64 = 0) {
         self.kind = kind
         self.owner = owner
         self.buffer = buffer

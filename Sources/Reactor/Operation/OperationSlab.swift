@@ -25,7 +25,7 @@ public struct OperationSlab: ~Copyable {
         for index in 0..<capacity {
             operations[index] = Operation(
                 generation: 1, nextFree: index + 1 < capacity ? Int32(index + 1) : -1,
-                isActive: false, kind: 0, owner: 0, buffer: -1, argument: 0, length: 0)
+                isActive: false, kind: 0, owner: 0, buffer: nil, argument: 0, length: 0)
         }
     }
 

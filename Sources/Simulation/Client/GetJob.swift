@@ -25,7 +25,7 @@ final class GetJob: ClientJob {
     private(set) var isRead = false
     /// Takes what it is given and lets go of nothing.
     private(set) var isStalled = false
-    private var held: [(read: ReadID, slot: Int32)] = []
+    private var held: [(read: ReadID, slot: BufferIndex)] = []
     /// In words.
     private var asked = "nothing"
 

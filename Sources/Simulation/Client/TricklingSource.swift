@@ -1,4 +1,5 @@
 import Client
+import Reactor
 
 /// Where a put's bytes come from: at once, or piece after piece like a slow pipe, so that its
 /// blocks stay open for long.
@@ -6,7 +7,7 @@ struct TricklingSource {
     /// A slot of the engine that is to be filled.
     struct Piece {
         let write: WriteID
-        let slot: Int32
+        let slot: BufferIndex
         let offset: UInt64
         let memory: UnsafeMutableRawBufferPointer
     }

@@ -2,33 +2,46 @@ import Reactor
 import Testing
 
 struct AgeListTests {
-    private func drain(_ list: inout AgeList) -> [Int32] {
-        var places: [Int32] = []
-        while let place = list.oldest {
-            places.append(place)
-            list.remove(place)
+    private enum Record {}
+
+    private func list(_ places: [Int]) -> AgeList<Record> {
+        var list = AgeList<Record>(places: 8)
+        for place in places { list.add(RecordIndex(place)) }
+        return list
+    }
+
+    private func drain(_ list: inout AgeList<Record>) -> [Int] {
+        var places: [Int] = []
+        while let index = list.oldest {
+            places.append(index.place)
+            list.remove(index)
         }
         return places
     }
 
     @Test func theOldestIsTheFirstThatIsLeft() {
-        var list = AgeList(places: 8)
-        #expect(list.oldest == nil)
-        for place: Int32 in [3, 0, 7, 5] { list.add(place) }
+        #expect(list([]).oldest == nil)
+        var list = list([3, 0, 7, 5])
         #expect(list.count == 4)
-        #expect(list.oldest == 3)
+        #expect(list.oldest?.place == 3)
         #expect(drain(&list) == [3, 0, 7, 5])
         #expect(list.count == 0)
     }
 
-    @Test(arguments: [3, 7, 5] as [Int32])
-    func anyMayLeaveAndComeBackAsTheNewest(_ place: Int32) {
-        var list = AgeList(places: 8)
-        for place: Int32 in [3, 7, 5] { list.add(place) }
-        list.remove(place)
-        list.remove(place)
+    @Test(arguments: [3, 7, 5])
+    func anyMayLeaveAndComeBackAsTheNewest(_ place: Int) {
+        var list = list([3, 7, 5])
+        list.remove(RecordIndex(place))
+        list.remove(RecordIndex(place))
         #expect(list.count == 2)
-        list.add(place)
+        list.add(RecordIndex(place))
+        #expect(list.newest?.place == place)
         #expect(drain(&list) == [3, 7, 5].filter { $0 != place } + [place])
+    }
+
+    @Test func theOlderOfTwoIsFoundFromTheNewer() {
+        let list = list([3, 7])
+        #expect(list.older(than: RecordIndex(7))?.place == 3)
+        #expect(list.older(than: RecordIndex(3)) == nil)
     }
 }

@@ -22,7 +22,7 @@ import Testing
         let region = try BufferRegion(byteCount: 4 * 8192)
         let memory = try #require(region.bytes.baseAddress)
         var pool = BufferPool(memory: memory, stride: 8192, count: 4)
-        var taken: [Int32] = []
+        var taken: [BufferIndex] = []
         while let buffer = pool.take() { taken.append(buffer) }
         #expect(Set(taken).count == 4)
         for buffer in taken {
@@ -49,7 +49,7 @@ import Testing
         await #expect(processExitsWith: .failure) {
             let region = try BufferRegion(byteCount: 4096)
             guard let memory = region.bytes.baseAddress else { return }
-            BufferPool(memory: memory, stride: 4096, count: 1).hold(0)
+            BufferPool(memory: memory, stride: 4096, count: 1).hold(BufferIndex(0))
         }
     }
 }

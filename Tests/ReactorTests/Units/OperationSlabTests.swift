@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct OperationSlabTests {
     static var context: OperationContext {
-        OperationContext(kind: 7, owner: 42, buffer: 3, argument: 99)
+        OperationContext(kind: 7, owner: 42, buffer: BufferIndex(3), argument: 99)
     }
 
     @Test func tokenKeepsItsThreeParts() {
@@ -23,7 +23,7 @@ import Testing
         let token = slab.begin(Self.context, length: 11)
         let operation = slab.find(token)
         let found = try #require(operation)
-        #expect(found.kind == 7 && found.owner == 42 && found.buffer == 3)
+        #expect(found.kind == 7 && found.owner == 42 && found.buffer == BufferIndex(3))
         #expect(found.argument == 99 && found.length == 11)
         #expect(slab.active == 1)
         slab.end(token)

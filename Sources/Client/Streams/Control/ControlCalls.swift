@@ -3,7 +3,7 @@ import Reactor
 import Wire
 
 /// A call, by its place in the engine's slab of them.
-package typealias CallIndex = Int32
+package typealias CallIndex = RecordIndex<ControlCall>
 
 /// One call without an answer yet: its place among the engine's calls, given to another one after
 /// `replied` or `callFailed`.
@@ -12,7 +12,7 @@ package struct CallID: Hashable, Sendable {
 }
 
 /// One call on its way.
-struct ControlCall {
+package struct ControlCall {
     let link: ControlIndex
     /// As the namenode repeats it.
     var number: UInt64 = 0
@@ -37,7 +37,7 @@ struct ControlCalls: ~Copyable {
     ) -> (CallID, ControlRequest)? {
         last &+= 1
         guard let index = table.insert(ControlCall(link: link)) else { return nil }
-        let number = last << Self.indexBits | UInt64(index)
+        let number = last << Self.indexBits | UInt64(index.owner)
         table.at(index).pointee.number = number
         var request = ControlRequest()
         request.clientID = client
@@ -48,8 +48,8 @@ struct ControlCalls: ~Copyable {
 
     /// The call with this number is over. `nil`: there is none of the link's.
     mutating func end(number: UInt64, of link: ControlIndex) -> CallID? {
-        let index = CallIndex(truncatingIfNeeded: number & ((1 << Self.indexBits) - 1))
-        guard index < CallIndex(table.capacity), table.isUsed(index),
+        let index = CallIndex(Int(number & ((1 << Self.indexBits) - 1)))
+        guard index.place < table.capacity, table.isUsed(index),
             table.at(index).pointee.number == number, table.at(index).pointee.link == link
         else { return nil }
         table.remove(index)
@@ -58,7 +58,7 @@ struct ControlCalls: ~Copyable {
 
     /// Any call of the link is over; `nil`: it has none.
     mutating func endAny(of link: ControlIndex) -> CallID? {
-        for index in 0..<CallIndex(table.capacity)
+        for index in table.places
         where table.isUsed(index) && table.at(index).pointee.link == link {
             table.remove(index)
             return CallID(index: index)
@@ -70,7 +70,7 @@ struct ControlCalls: ~Copyable {
 
     mutating func count(of link: ControlIndex) -> Int {
         var count = 0
-        for index in 0..<CallIndex(table.capacity)
+        for index in table.places
         where table.isUsed(index) && table.at(index).pointee.link == link {
             count += 1
         }

@@ -5,7 +5,7 @@ import Transport
 import Wire
 
 /// A control link, by its place in the engine's slab of them.
-package typealias ControlIndex = Int32
+package typealias ControlIndex = RecordIndex<ControlLink>
 
 /// One connection to a namenode. Valid until `controlFailed` was taken or it was ended.
 package struct ControlID: Hashable, Sendable {
@@ -14,7 +14,7 @@ package struct ControlID: Hashable, Sendable {
 
 /// A greeted TCP connection that carries any number of calls at once: the namenode answers them
 /// under their request ids, in its own order.
-struct ControlLink: ~Copyable {
+package struct ControlLink: ~Copyable {
     enum Phase: UInt8 { case connecting, greeting, open, failed, closing }
 
     /// One receive takes at most this.

@@ -64,7 +64,7 @@ struct ControlLinks<Ring: RingBackend & ~Copyable>: ~Copyable {
         case .none, .letGo: break
         case .opened: greet(link, &core)
         case .bytes(let count): received(link, count, &core)
-        case .sent: if !at(link).pointee.queued.isEmpty { senders.add(link) }
+        case .sent: if !at(link).pointee.queued.isEmpty { senders.add(link.place) }
         case .noSocket(let number), .unreachable(let number), .ended(let number, _, _),
             .notSent(let number, _, _):
             fail(link, at(link).pointee.unreachable(number), &core)
@@ -83,7 +83,7 @@ struct ControlLinks<Ring: RingBackend & ~Copyable>: ~Copyable {
         at(link).pointee.queued = Self.framed { () throws(ControlFrame.Failure) in
             try ControlFrame.encode(hello)
         }
-        senders.add(link)
+        senders.add(link.place)
         receive(link, &core)
     }
 
@@ -110,7 +110,7 @@ struct ControlLinks<Ring: RingBackend & ~Copyable>: ~Copyable {
         }
         if entry.pointee.unanswered == 0 { watch(link, &core) }
         entry.pointee.unanswered += 1
-        senders.add(link)
+        senders.add(link.place)
         return call
     }
 
@@ -124,7 +124,8 @@ struct ControlLinks<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// Starts the sends of what was called for since the last turn.
     mutating func sendCalls(_ core: inout StreamCore<Ring>) {
-        while let link = senders.popFirst() {
+        while let place = senders.popFirst() {
+            let link = ControlIndex(place)
             let entry = at(link)
             guard entry.pointee.isTalking, let connection = entry.pointee.connection else {
                 removeIfSettled(link, &core)
@@ -162,7 +163,7 @@ struct ControlLinks<Ring: RingBackend & ~Copyable>: ~Copyable {
     }
 
     private func memory(of link: ControlIndex) -> UnsafeMutableRawPointer {
-        memory + Int(link) * ControlLink.receiveBytes
+        memory + link.place * ControlLink.receiveBytes
     }
 
     // MARK: Its deadline
@@ -182,7 +183,7 @@ struct ControlLinks<Ring: RingBackend & ~Copyable>: ~Copyable {
     // MARK: The end
 
     mutating func endAll(_ core: inout StreamCore<Ring>) {
-        for link in 0..<ControlIndex(table.capacity) where table.isUsed(link) { end(link, &core) }
+        for link in table.places where table.isUsed(link) { end(link, &core) }
     }
 
     /// Gives a connection up. Its calls are over, without an event.
@@ -215,7 +216,7 @@ struct ControlLinks<Ring: RingBackend & ~Copyable>: ~Copyable {
     mutating func removeIfSettled(_ link: ControlIndex, _ core: inout StreamCore<Ring>) {
         guard table.isUsed(link) else { return }
         guard at(link).pointee.phase == .closing, at(link).pointee.connection == nil,
-            !core.news.contains(.control(link)), !senders.contains(link)
+            !core.news.contains(.control(link)), !senders.contains(link.place)
         else { return }
         table.remove(link)
     }
@@ -223,7 +224,7 @@ struct ControlLinks<Ring: RingBackend & ~Copyable>: ~Copyable {
     // MARK: What holds
 
     mutating func checkInvariants(_ core: inout StreamCore<Ring>) {
-        for link in 0..<ControlIndex(table.capacity) where table.isUsed(link) {
+        for link in table.places where table.isUsed(link) {
             at(link).pointee.checkInvariants(core.settings, calls: calls.count(of: link))
             guard let connection = at(link).pointee.connection else { continue }
             precondition(

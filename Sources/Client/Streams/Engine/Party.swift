@@ -11,30 +11,30 @@ enum Party: Equatable, BitwiseCopyable {
 /// All parties of an engine in one row: the writes, the reads, then the connections to a namenode.
 /// Whatever there is one of for each party stands in this order.
 struct PartyPlaces: BitwiseCopyable {
-    private let writes: Int32
-    private let reads: Int32
+    private let writes: Int
+    private let reads: Int
     let count: Int
 
     init(_ settings: EngineSettings) {
-        writes = Int32(settings.writes)
-        reads = Int32(settings.reads)
+        writes = settings.writes
+        reads = settings.reads
         count = settings.writes + settings.reads + settings.controls
     }
 
     @inline(__always)
-    func place(of party: Party) -> Int32 {
+    func place(of party: Party) -> Int {
         switch party {
-        case .write(let write): write
-        case .read(let read): writes + read
-        case .control(let link): writes + reads + link
+        case .write(let write): write.place
+        case .read(let read): writes + read.place
+        case .control(let link): writes + reads + link.place
         }
     }
 
     @inline(__always)
-    func party(at place: Int32) -> Party {
-        if place < writes { return .write(place) }
-        if place < writes + reads { return .read(place - writes) }
-        return .control(place - writes - reads)
+    func party(at place: Int) -> Party {
+        if place < writes { return .write(WriteIndex(place)) }
+        if place < writes + reads { return .read(ReadIndex(place - writes)) }
+        return .control(ControlIndex(place - writes - reads))
     }
 }
 

@@ -29,7 +29,7 @@ struct Slots: ~Copyable {
 
     /// Writes by index, connections of reads behind them.
     private var waiters: WaitList
-    private let writes: Int32
+    private let writes: Int
 
     /// Whoever waits for a slot, by index.
     enum Waiter {
@@ -57,7 +57,7 @@ struct Slots: ~Copyable {
         records = .allocate(capacity: settings.slots)
         records.initialize(repeating: SlotRecord(), count: settings.slots)
         waiters = WaitList(places: settings.writes + settings.places)
-        writes = Int32(settings.writes)
+        writes = settings.writes
         self.isRegistered = isRegistered
         self.region = region
     }
@@ -72,8 +72,8 @@ struct Slots: ~Copyable {
     }
 
     subscript(slot: BufferIndex) -> SlotRecord {
-        @inline(__always) _read { yield records[Int(slot)] }
-        @inline(__always) nonmutating _modify { yield &records[Int(slot)] }
+        @inline(__always) _read { yield records[slot.place] }
+        @inline(__always) nonmutating _modify { yield &records[slot.place] }
     }
 
     /// Where a slot's payload begins.
@@ -95,7 +95,7 @@ struct Slots: ~Copyable {
     /// One holder less.
     @inline(__always)
     mutating func release(_ slot: BufferIndex) {
-        if pool.release(slot) { records[Int(slot)].write = nil }
+        if pool.release(slot) { records[slot.place].write = nil }
     }
 
     // MARK: A write's
@@ -120,8 +120,8 @@ struct Slots: ~Copyable {
     /// It is served in its turn. `false`: it waits already.
     mutating func enqueue(_ waiter: Waiter) -> Bool {
         switch waiter {
-        case .write(let write): waiters.add(write)
-        case .connection(let index): waiters.add(writes + index)
+        case .write(let write): waiters.add(write.place)
+        case .connection(let index): waiters.add(writes + index.place)
         }
     }
 
@@ -133,7 +133,8 @@ struct Slots: ~Copyable {
     /// Who is to have the next slot, while more are free than are promised.
     mutating func nextWaiter(promised: Int) -> Waiter? {
         guard pool.free > promised, let place = waiters.popFirst() else { return nil }
-        return place < writes ? .write(place) : .connection(place - writes)
+        return place < writes
+            ? .write(WriteIndex(place)) : .connection(ConnectionIndex(place - writes))
     }
 
     // MARK: What holds

@@ -56,7 +56,7 @@ struct SourcePeek<Ring: RingBackend & ~Copyable>: ~Copyable {
     }
 
     mutating func completed(_ event: Event, _ core: inout StreamCore<Ring>) {
-        let slot = event.operation.buffer
+        let slot = event.operation.itsBuffer
         switch event.result {
         case 1...: state = .done(slot, Int(event.result))
         case -EINTR, -EAGAIN: start(Int32(bitPattern: event.operation.owner), slot, &core)

@@ -60,11 +60,11 @@ struct StreamCore<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// What is owed to it is to come within `span` nanoseconds.
     @inline(__always)
     mutating func arm(_ party: Party, within span: UInt64) {
-        transport.arm(timer: Int(places.place(of: party)), within: span)
+        transport.arm(timer: places.place(of: party), within: span)
     }
 
     @inline(__always)
-    mutating func rest(_ party: Party) { transport.clear(timer: Int(places.place(of: party))) }
+    mutating func rest(_ party: Party) { transport.clear(timer: places.place(of: party)) }
 
     /// The next party whose deadline has passed.
     mutating func nextExpired() -> Party? {
@@ -73,7 +73,7 @@ struct StreamCore<Ring: RingBackend & ~Copyable>: ~Copyable {
             preconditionFailure("parties have deadlines, and their connections none")
         }
         counters.deadlinesMissed &+= 1
-        return places.party(at: Int32(timer))
+        return places.party(at: timer)
     }
 
     // MARK: Connections to datanodes

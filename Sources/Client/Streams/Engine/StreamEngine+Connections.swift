@@ -22,7 +22,7 @@ extension StreamEngine where Ring: ~Copyable {
         case .body: answerComplete(index)
         case .payload(let slot): payloadComplete(index, slot)
         case .ended(let number, _, let slot):
-            if slot >= 0 { core.slots.release(slot) }
+            if let slot { core.slots.release(slot) }
             fail(index, .disconnected(number))
         case .sent(let bytes, let slot):
             core.counters.bytesSent &+= UInt64(bytes)
@@ -54,8 +54,8 @@ extension StreamEngine where Ring: ~Copyable {
 
     /// The kernel has let go of a slot that was being sent; a write that waited to send it again
     /// may do so.
-    private mutating func letGo(_ slot: BufferIndex) {
-        guard slot >= 0 else { return }
+    private mutating func letGo(_ slot: BufferIndex?) {
+        guard let slot else { return }
         let write = core.slots[slot].write
         core.slots.release(slot)
         if let write { writers.pump(write, &core) }

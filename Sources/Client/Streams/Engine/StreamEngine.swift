@@ -69,13 +69,14 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
     }
 
     private mutating func handle(_ event: Event) {
-        let owner = Int32(bitPattern: event.operation.owner)
+        let owner = event.operation.owner
         guard !ConnectionOperation.isKind(event.operation.kind) else {
-            return heard(owner, core.transport.handle(event, &core.slots.pool))
+            return heard(
+                ConnectionIndex(owner: owner), core.transport.handle(event, &core.slots.pool))
         }
         switch EngineOperation(rawValue: event.operation.kind) {
-        case .fill: writers.didFill(owner, event, &core)
-        case .drain: readers.didDrain(owner, event, &core)
+        case .fill: writers.didFill(WriteIndex(owner: owner), event, &core)
+        case .drain: readers.didDrain(ReadIndex(owner: owner), event, &core)
         case .peek: source.completed(event, &core)
         case .sendControl, .sendData, nil:
             preconditionFailure("an operation of no known kind")
@@ -128,7 +129,7 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
         writers.endAll(&core)
         readers.endAll(&core)
         links.endAll(&core)
-        for index in 0..<ConnectionIndex(core.transport.capacity)
+        for index in core.transport.places
         where core.transport.isUsed(index) && core.transport.at(index).role.party == nil {
             core.close(index)
         }
@@ -161,7 +162,7 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// each (`EngineSettings.checksInvariants`).
     mutating func checkInvariants() {
         core.checkInvariants()
-        for index in 0..<ConnectionIndex(core.transport.capacity)
+        for index in core.transport.places
         where core.transport.isUsed(index) {
             checkLinks(of: index)
         }

@@ -11,7 +11,7 @@ package struct WriteID: Hashable, Sendable {
 package struct ReadID: Hashable, Sendable {
     package let index: ReadIndex
     /// Of an owner that reads without an engine.
-    package static let nobody = ReadID(index: -1)
+    package static let nobody = ReadID(index: ReadIndex(owner: .max))
 }
 
 /// What an engine tells its owner.

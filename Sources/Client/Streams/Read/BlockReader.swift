@@ -3,11 +3,11 @@ import Transport
 import Wire
 
 /// A read, by its place in the engine's slab of them.
-package typealias ReadIndex = Int32
+package typealias ReadIndex = RecordIndex<BlockReader>
 
 /// One range of a block on its way from a replica, as a state. Whoever has the connections and the
 /// slots acts on it (`BlockReaders`).
-struct BlockReader: ~Copyable {
+package struct BlockReader: ~Copyable {
     /// A replica that is asked for the range.
     struct Replica: BitwiseCopyable {
         let connection: ConnectionIndex

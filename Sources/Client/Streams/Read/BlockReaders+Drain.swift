@@ -28,11 +28,11 @@ extension BlockReaders where Ring: ~Copyable {
                 count: record.wanted - record.done, offset: place ?? .max,
                 registered: core.slots.isRegistered && place != nil),
             OperationContext(
-                kind: EngineOperation.drain.rawValue, owner: UInt32(read), buffer: slot))
+                kind: EngineOperation.drain.rawValue, owner: read.owner, buffer: slot))
     }
 
     mutating func didDrain(_ read: ReadIndex, _ event: Event, _ core: inout StreamCore<Ring>) {
-        let slot = event.operation.buffer
+        let slot = event.operation.itsBuffer
         let entry = at(read)
         guard let sink = entry.pointee.sink else { preconditionFailure("a drain has a sink") }
         // A caller's descriptor may be anything, so no errno is our own fault here.

@@ -217,7 +217,7 @@ struct BlockReaders<Ring: RingBackend & ~Copyable>: ~Copyable {
     // MARK: Ending
 
     mutating func endAll(_ core: inout StreamCore<Ring>) {
-        for read in 0..<ReadIndex(table.capacity) where isUsed(read) { end(read, &core) }
+        for read in table.places where isUsed(read) { end(read, &core) }
     }
 
     /// Gives a read up. Bytes on their way to the sink still arrive there.
@@ -254,7 +254,7 @@ struct BlockReaders<Ring: RingBackend & ~Copyable>: ~Copyable {
     // MARK: What holds
 
     mutating func checkInvariants(_ core: inout StreamCore<Ring>) {
-        for read in 0..<ReadIndex(table.capacity) where isUsed(read) {
+        for read in table.places where isUsed(read) {
             at(read).pointee.checkInvariants()
             for replica in [at(read).pointee.asked, at(read).pointee.rival] {
                 guard let replica else { continue }

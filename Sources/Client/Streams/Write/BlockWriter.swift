@@ -4,14 +4,14 @@ import Transport
 import Wire
 
 /// A write, by its place in the engine's slab of them.
-package typealias WriteIndex = Int32
+package typealias WriteIndex = RecordIndex<BlockWriter>
 
 /// One block on its way to a chain: what is filled, sent, acked and owed, as a state. Whoever has
 /// the connections and the slots acts on it (`BlockWriters`).
 ///
 /// What every frame asks of it is inlined, or `mutating` also where it only looks: a borrow would
 /// copy it, and the settings.
-struct BlockWriter: ~Copyable {
+package struct BlockWriter: ~Copyable {
     private(set) var request: WriteRequest
     var window: WriteWindow
     /// CRC32C of the frames in order, up to what was ever sent.

@@ -54,12 +54,12 @@ extension BlockWriters where Ring: ~Copyable {
                 offset: isPositional ? record.position + UInt64(record.done) : .max,
                 registered: core.slots.isRegistered && isPositional),
             OperationContext(
-                kind: EngineOperation.fill.rawValue, owner: UInt32(write), buffer: slot))
+                kind: EngineOperation.fill.rawValue, owner: write.owner, buffer: slot))
     }
 
     mutating func didFill(_ write: WriteIndex, _ event: Event, _ core: inout StreamCore<Ring>) {
         let entry = at(write)
-        let slot = event.operation.buffer
+        let slot = event.operation.itsBuffer
         entry.pointee.pending -= 1
         guard !entry.pointee.isEnding else {
             core.slots.release(slot)

@@ -119,7 +119,7 @@ struct BlockWriters<Ring: RingBackend & ~Copyable>: ~Copyable {
     // MARK: Ending
 
     mutating func endAll(_ core: inout StreamCore<Ring>) {
-        for write in 0..<WriteIndex(table.capacity) where isUsed(write) { end(write, &core) }
+        for write in table.places where isUsed(write) { end(write, &core) }
     }
 
     /// Gives a write up; its buffers come back as the kernel lets go of them.
@@ -180,7 +180,7 @@ struct BlockWriters<Ring: RingBackend & ~Copyable>: ~Copyable {
     // MARK: What holds
 
     mutating func checkInvariants(_ core: inout StreamCore<Ring>) {
-        for write in 0..<WriteIndex(table.capacity) where isUsed(write) {
+        for write in table.places where isUsed(write) {
             at(write).pointee.checkInvariants(core.settings)
             guard let connection = at(write).pointee.connection else { continue }
             precondition(

@@ -1,0 +1,36 @@
+/// The place of a record among those of its kind, as a slab or a pool hands it out.
+///
+/// It names the place and not the record: whoever keeps one beyond the record's life asks whether
+/// the place is used. Indices of two kinds are of two types, so that a stream is never taken for a
+/// connection; where there is none it is `nil`. An operation carries it as its `owner`.
+@frozen
+public struct RecordIndex<Record: ~Copyable> {
+    /// As an operation's owner carries it.
+    public let owner: UInt32
+
+    @inlinable
+    public init(owner: UInt32) { self.owner = owner }
+
+    /// - Parameter place: from 0, below 2^31.
+    @inlinable
+    public init(_ place: Int) { owner = UInt32(place) }
+
+    @inlinable
+    public var place: Int {
+        @inline(__always) get { Int(owner) }
+    }
+
+    /// Every place of a table of `capacity` records.
+    public static func places(_ capacity: Int) -> LazyMapSequence<Range<Int>, Self> {
+        (0..<capacity).lazy.map { Self($0) }
+    }
+}
+
+extension RecordIndex: Equatable where Record: ~Copyable {}
+extension RecordIndex: Hashable where Record: ~Copyable {}
+extension RecordIndex: BitwiseCopyable where Record: ~Copyable {}
+extension RecordIndex: Sendable where Record: ~Copyable {}
+
+extension RecordIndex: CustomStringConvertible where Record: ~Copyable {
+    public var description: String { String(owner) }
+}
