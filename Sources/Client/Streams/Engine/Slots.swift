@@ -117,8 +117,8 @@ struct Slots: ~Copyable {
 
     // MARK: Waiting
 
-    /// It is served in its turn. `false`: it waits already.
-    mutating func enqueue(_ waiter: Waiter) -> Bool {
+    /// It is served in its turn, once.
+    mutating func enqueue(_ waiter: Waiter) {
         switch waiter {
         case .write(let write): waiters.add(write.place)
         case .connection(let index): waiters.add(writes + index.place)

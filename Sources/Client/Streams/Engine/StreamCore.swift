@@ -21,7 +21,6 @@ struct StreamCore<Ring: RingBackend & ~Copyable>: ~Copyable {
     var random: ChallengeRandom
     /// To datanodes.
     private var openConnections = 0
-    var counters = EngineCounters()
 
     /// - Throws: `RingFailure` when there is no memory, or it cannot be registered and must be.
     init(
@@ -49,7 +48,7 @@ struct StreamCore<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// A slot with one hold; without one, `waiter` is served when there is.
     mutating func takeSlot(for waiter: Slots.Waiter) -> BufferIndex? {
         if let slot = slots.take() { return slot }
-        if slots.enqueue(waiter) { counters.slotWaits &+= 1 }
+        slots.enqueue(waiter)
         return nil
     }
 
@@ -72,7 +71,6 @@ struct StreamCore<Ring: RingBackend & ~Copyable>: ~Copyable {
         guard case .timer(let timer) = expiry else {
             preconditionFailure("parties have deadlines, and their connections none")
         }
-        counters.deadlinesMissed &+= 1
         return places.party(at: timer)
     }
 
@@ -82,7 +80,6 @@ struct StreamCore<Ring: RingBackend & ~Copyable>: ~Copyable {
     mutating func connection(to address: SocketAddress, for party: Party) -> ConnectionIndex? {
         if let index = transport.takeParked(to: address) {
             transport.at(index).role = StreamRole(party)
-            counters.connectionsReused &+= 1
             return index
         }
         guard openConnections < settings.connections else {
@@ -94,7 +91,6 @@ struct StreamCore<Ring: RingBackend & ~Copyable>: ~Copyable {
             preconditionFailure("every connection within its bound has a place")
         }
         openConnections += 1
-        counters.connectionsMade &+= 1
         return index
     }
 
@@ -157,7 +153,6 @@ struct StreamCore<Ring: RingBackend & ~Copyable>: ~Copyable {
         transport.number(&header, index)
         let start = slots.payload(of: slot) - FrameHeader.byteCount
         header.encode(into: start)
-        counters.framesSent &+= 1
         transport.sendPayload(
             index, kind: EngineOperation.sendData.rawValue, buffer: slot, start,
             count: header.frameBytes, &slots.pool)
@@ -172,20 +167,4 @@ struct StreamCore<Ring: RingBackend & ~Copyable>: ~Copyable {
             openConnections >= 0 && openConnections <= settings.connections,
             "connections have a bound")
     }
-}
-
-/// Plain counts of one engine.
-package struct EngineCounters: Sendable, BitwiseCopyable {
-    package var framesSent: UInt64 = 0
-    package var bytesSent: UInt64 = 0
-    package var framesResent: UInt64 = 0
-    package var acksReceived: UInt64 = 0
-    package var flushesSent: UInt64 = 0
-    package var framesReceived: UInt64 = 0
-    package var bytesReceived: UInt64 = 0
-    package var readsHedged: UInt64 = 0
-    package var connectionsMade: UInt64 = 0
-    package var connectionsReused: UInt64 = 0
-    package var deadlinesMissed: UInt64 = 0
-    package var slotWaits: UInt64 = 0
 }

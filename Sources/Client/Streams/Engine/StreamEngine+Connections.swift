@@ -24,14 +24,12 @@ extension StreamEngine where Ring: ~Copyable {
         case .ended(let number, _, let slot):
             if let slot { core.slots.release(slot) }
             fail(index, .disconnected(number))
-        case .sent(let bytes, let slot):
-            core.counters.bytesSent &+= UInt64(bytes)
+        case .sent(_, let slot):
             letGo(slot)
             pump(index)
-        case .notSent(_, let bytes, let slot):
+        case .notSent(_, _, let slot):
             // The peer may have said why before it went: the receiving half finds the words, or the
             // end.
-            core.counters.bytesSent &+= UInt64(bytes)
             let isIdle = core.transport.at(index).role.party == nil
             core.transport.at(index).role.isBroken = true
             letGo(slot)
@@ -88,7 +86,6 @@ extension StreamEngine where Ring: ~Copyable {
 
     /// A header is here.
     private mutating func takeUp(_ index: ConnectionIndex) {
-        core.counters.framesReceived &+= 1
         let header = core.transport.at(index).header
         guard
             header.operation == .error
@@ -107,7 +104,6 @@ extension StreamEngine where Ring: ~Copyable {
 
     private mutating func payloadComplete(_ index: ConnectionIndex, _ slot: BufferIndex) {
         let header = core.transport.at(index).header
-        core.counters.bytesReceived &+= UInt64(header.payloadLength)
         guard case .read(let read) = core.transport.at(index).role.party else {
             return core.slots.release(slot)
         }

@@ -38,7 +38,6 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
     package var settings: EngineSettings { core.settings }
     /// Whether the ring has registered the slots.
     package var isRegistered: Bool { core.slots.isRegistered }
-    package var counters: EngineCounters { core.counters }
     package var now: UInt64 { core.reactor.now }
     /// When a turn is wanted though nothing completes.
     package var nextDeadline: UInt64? { core.reactor.timers.nextDeadline }

@@ -73,7 +73,6 @@ struct BlockReaders<Ring: RingBackend & ~Copyable>: ~Copyable {
             return false
         }
         at(read).pointee.askRival(over: connection, opening)
-        core.counters.readsHedged &+= 1
         pump(read, connection, &core)
         return true
     }

@@ -179,6 +179,7 @@ package struct BlockWriter: ~Copyable {
     }
 
     /// The next frame of the window is on its way. `false`: not for the first time.
+    @discardableResult
     mutating func send(_ frame: WriteWindow.Frame, _ header: FrameHeader) -> Bool {
         let isNew = frame.end > sum.length
         if isNew { sum.append(header) }

@@ -19,7 +19,6 @@ extension BlockWriters where Ring: ~Copyable {
             core.sendControl(index, header, payload: entry.pointee.request.opening.payload)
         case .flush:
             let header = entry.pointee.askFlush()
-            core.counters.flushesSent &+= 1
             rewatch(write, &core)
             core.sendControl(index, header)
         case .frame(let frame): send(frame, of: write, index, &core)
@@ -36,8 +35,7 @@ extension BlockWriters where Ring: ~Copyable {
     ) {
         guard canSend(frame, &core) else { return }
         let isNextReady = isReady(write, ahead: 1, &core)
-        let isNew = at(write).pointee.send(frame, core.slots[frame.buffer].header)
-        if !isNew { core.counters.framesResent &+= 1 }
+        at(write).pointee.send(frame, core.slots[frame.buffer].header)
         watch(write, &core)
         core.sendData(index, slot: frame.buffer, flags: isNextReady ? .more : [])
     }
@@ -72,7 +70,6 @@ extension BlockWriters where Ring: ~Copyable {
     mutating func heardAck(
         _ write: WriteIndex, _ header: FrameHeader, _ core: inout StreamCore<Ring>
     ) -> AfterFrame {
-        core.counters.acksReceived &+= 1
         guard hear(write, header, &core) else { return .nothing }
         if at(write).pointee.answer() { rewatch(write, &core) }
         feed(write, &core)
