@@ -22,6 +22,7 @@ struct Core<Ring: RingBackend & ~Copyable>: ~Copyable {
     var keys: KeyRing?
     /// Contact with the namenode was lost for too long.
     var isFenced = false
+    var contact = NamenodeContact()
     var isDraining = false
     var isStopping = false
     let mayZeroCopy: Bool

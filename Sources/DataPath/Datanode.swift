@@ -210,11 +210,16 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     private mutating func receive(_ message: Mail) {
         switch message {
         case .keys(let ring): core.keys = ring
-        case .settled(let incarnation): giveUpForgotten(by: incarnation)
+        case .settled(let incarnation):
+            core.contact.heard(
+                incarnation, now: core.reactor.now, gap: core.settings.streamIdleTimeout / 4)
+            giveUpForgotten()
         case .delete(let deletion): delete(deletion)
         case .scrub(let block): scrubs.ask(for: block, &core)
         case .scrubFrom(let cursors): scrubs.resume(cursors, core.share)
-        case .fenced(let isFenced): core.isFenced = isFenced
+        case .fenced(let isFenced):
+            core.isFenced = isFenced
+            if isFenced { core.contact.lost() }
         case .room(let room):
             for device in devices.indices where device < room.count {
                 core.blocks.saw(

@@ -1,3 +1,4 @@
+import Glibc
 import Reactor
 import Testing
 import Wire
@@ -29,6 +30,26 @@ struct LetGoTests {
         #expect(disk.bytes(of: RecycledFiles.name(first.block.number)) != nil)
     }
 
+    /// Where a file cannot be renamed without replacing another, a block takes a file of its own.
+    @Test func aSpareFileThatCannotBeUsedGoesAndTheBlockTakesRoom() throws {
+        let scene = OneNode(faults: [
+            RingFault(
+                kind: OperationKind.renameSpare.rawValue, moment: .begin,
+                action: .fail(errno: EINVAL), first: 1, repeats: true)
+        ])
+        let first = try scene.write(900_001)
+        let disk = try #require(scene.node.disk(of: first.block))
+        scene.node.post(.delete(Deletion(block: first.block, epoch: Epoch(1))))
+        #expect(scene.cluster.drive(for: 1_000_000_000) { scene.spares == 1 })
+        _ = try scene.begin(900_002, by: 0)
+        #expect(scene.cluster.drive(for: 1_000_000_000) { scene.owed > 0 })
+        #expect(
+            scene.cluster.drive(for: 1_000_000_000) {
+                disk.bytes(of: RecycledFiles.name(first.block.number)) == nil
+            })
+        #expect(scene.spares == 0)
+    }
+
     /// A namespace that went on without a block never says that it is to go.
     @Test func aBlockOfAnotherNamespaceIsGivenUpWhenItsWriterStaysAway() throws {
         let scene = OneNode()
@@ -56,6 +77,33 @@ struct LetGoTests {
         }
     }
 
+    /// While the node is fenced no writer can show that it is alive.
+    @Test func theSilenceOfAFencedNodeIsNotItsWriters() throws {
+        let scene = OneNode()
+        let current = try #require(scene.cluster.namenode.incarnation)
+        let job = try scene.job(
+            900_001, by: 0, flushEvery: nil,
+            incarnation: NamespaceIncarnation(current.number &+ 1))
+        scene.cluster.clients[0].orders.append(job)
+        let second: UInt64 = 1_000_000_000
+        #expect(
+            scene.cluster.drive(for: 10 * second) { scene.datanode.node.openCounts.streams == 1 })
+        scene.cluster.clients[0].die()
+        scene.node.post(.settled(current))
+        scene.node.post(.fenced(true))
+        let span = scene.datanode.node.core.settings.streamIdleTimeout
+        _ = scene.cluster.drive(for: 2 * span) { false }
+        scene.node.post(.fenced(false))
+        scene.node.post(.settled(current))
+        _ = scene.cluster.drive(for: second) { false }
+        #expect(scene.datanode.node.openCounts.streams == 1)
+        for _ in 0..<40 where scene.datanode.node.openCounts.streams == 1 {
+            scene.node.post(.settled(current))
+            _ = scene.cluster.drive(for: second) { false }
+        }
+        #expect(scene.datanode.node.openCounts.streams == 0)
+    }
+
     /// Its namenode may have been started again while it wrote.
     @Test func aBlockOfAnotherStartIsWrittenToItsEnd() throws {
         let scene = OneNode()
@@ -74,6 +122,10 @@ struct LetGoTests {
 }
 
 extension OneNode {
+    /// Bytes that open blocks may still take of fresh files.
+    fileprivate var owed: UInt64 {
+        datanode.node.devices.indices.reduce(0) { $0 + datanode.node.writes.owed(to: $1) }
+    }
     /// Spare files of all devices.
     fileprivate var spares: Int { datanode.node.devices.reduce(0) { $0 + $1.recycled.count } }
 }

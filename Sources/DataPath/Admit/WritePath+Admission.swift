@@ -111,10 +111,7 @@ extension WritePath where Ring: ~Copyable {
         var stream = WriteStream(
             admitted, file: BlockFile(of: spare), device: device,
             endsHere: core.settings.isForwardNull)
-        if spare == nil {
-            stream.claimed = UInt64(pages) * UInt64(BlockLayout.headerBytes)
-            core.blocks.claim(stream.claimed, on: device)
-        }
+        if spare == nil { stream.claim(pages: pages, of: &core.blocks) }
         stream.reserved = token.maxLength
         core.blocks.use(token.maxLength, on: device)
         core.blocks.record(

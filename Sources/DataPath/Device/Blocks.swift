@@ -164,7 +164,11 @@ struct Blocks: ~Copyable {
     /// A spare file that was taken, and not used, is there again; or it makes way, when others have
     /// its place now.
     mutating func returnSpare(_ spare: RecycledFiles.File, to device: Int) {
-        guard !devices[device].recycled.add(spare) else { return }
+        if !devices[device].recycled.add(spare) { dropSpare(spare, of: device) }
+    }
+
+    /// A spare file that was taken is to be unlinked.
+    mutating func dropSpare(_ spare: RecycledFiles.File, of device: Int) {
         surplus.append((device, spare))
         wantsRoom = true
     }

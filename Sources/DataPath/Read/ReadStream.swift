@@ -127,6 +127,7 @@ struct ReadStream: ~Copyable {
     }
 
     mutating func popFirst() -> BufferIndex {
+        precondition(count > 0, "a frame that waits")
         let buffer = queue[head]
         head = (head + 1) % 64
         count -= 1

@@ -78,7 +78,7 @@ struct BlockFile: BitwiseCopyable {
     private(set) var account: Account
     private(set) var descriptor = Descriptor.none
     /// The spare file that is to become the block's, until it does or is taken back.
-    private var spare: RecycledFiles.File?
+    private(set) var spare: RecycledFiles.File?
     /// Pages the file had before this block, when it was a spare one.
     private var sparePages: UInt32 = 0
     /// Checksum tables of flushes were written behind the block (`BlockLayout.flushTableOffset`).

@@ -77,7 +77,13 @@ extension BlockFiles where Ring: ~Copyable {
         _ index: StreamIndex, _ stream: inout WriteStream, _ outcome: Outcome,
         _ core: inout Core<Ring>
     ) -> StreamNext {
+        let pages = stream.file.spare?.pages ?? 0
         let action = stream.file.renamed(outcome)
+        if case .open(isNew: true) = action { stream.claim(pages: pages, of: &core.blocks) }
+        if case .failed(EINVAL) = outcome, let spare = stream.file.takeUnusedSpare() {
+            // Where a file cannot be renamed without replacing another, no spare file is of use.
+            core.blocks.dropSpare(spare, of: stream.device)
+        }
         giveBackSpare(&stream, &core)
         return stream.endOperation() ? perform(action, index, &stream, &core) : .ending
     }

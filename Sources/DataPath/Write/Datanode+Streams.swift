@@ -154,9 +154,9 @@ extension Datanode where Ring: ~Copyable {
     }
 
     /// Gives up the blocks that the namespace may not know, and that nobody writes any more.
-    mutating func giveUpForgotten(by incarnation: NamespaceIncarnation) {
+    mutating func giveUpForgotten() {
         for stream in writes.places
-        where writes.isForgotten(stream, by: incarnation, &core) { giveUp(stream, .superseded) }
+        where writes.isForgotten(stream, &core) { giveUp(stream, .superseded) }
     }
 
     mutating func end(_ stream: StreamIndex) {

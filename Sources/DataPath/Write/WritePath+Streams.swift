@@ -89,18 +89,18 @@ extension WritePath where Ring: ~Copyable {
 
     // MARK: Ending
 
-    /// Whether the block is of another start of the namenode than the one that is settled now, and
-    /// its writer has been away for as long as one may be silent. A namespace that went on without
-    /// the block never says that it is to go. One that still knows it has taken its lease back long
-    /// before.
-    mutating func isForgotten(
-        _ stream: StreamIndex, by incarnation: NamespaceIncarnation, _ core: inout Core<Ring>
-    ) -> Bool {
-        guard isUsed(stream), let entry = live(stream), entry.pointee.incarnation != incarnation,
+    /// Whether the block is of another start of the namenode than the one that answers now, and its
+    /// writer has been away for as long as one may be silent, with the node open to it all that
+    /// time. A namespace that went on without the block never says that it is to go; one that knows
+    /// it has let its lease end long before.
+    mutating func isForgotten(_ stream: StreamIndex, _ core: inout Core<Ring>) -> Bool {
+        guard let incarnation = core.contact.incarnation, isUsed(stream),
+            let entry = live(stream), entry.pointee.incarnation != incarnation,
             entry.pointee.incarnation != .unknown, !entry.pointee.file.isSealBegun,
-            let since = entry.pointee.desertedAt
+            let left = entry.pointee.desertedAt
         else { return false }
-        return core.reactor.now - since >= core.settings.streamIdleTimeout
+        return core.contact.silence(since: left, now: core.reactor.now)
+            >= core.settings.streamIdleTimeout
     }
 
     /// Gives an unfinished block up: what is on the device stays, but only what was flushed is

@@ -107,6 +107,12 @@ struct WriteStream: ~Copyable {
         return !isEnding
     }
 
+    /// Its file is a fresh one: what it takes is to be there.
+    mutating func claim(pages: UInt32, of blocks: inout Blocks) {
+        claimed = UInt64(pages) * UInt64(BlockLayout.headerBytes)
+        blocks.claim(claimed, on: device)
+    }
+
     /// This node's own offsets. `written` counts only when the file says whose bytes these are.
     mutating func refreshProgress() {
         let written = file.isDescribed ? writes.written : 0
@@ -139,7 +145,10 @@ struct HeldFrames {
     private var buffers = InlineArray<16, BufferIndex>(repeating: BufferIndex(0))
     private(set) var count = 0
 
-    subscript(position: Int) -> BufferIndex { buffers[position] }
+    subscript(position: Int) -> BufferIndex {
+        precondition(position < count, "a frame that is held")
+        return buffers[position]
+    }
 
     mutating func append(_ buffer: BufferIndex) {
         precondition(count < Self.capacity, "held frames are bounded below this")
@@ -148,7 +157,7 @@ struct HeldFrames {
     }
 
     mutating func remove(at position: Int) -> BufferIndex {
-        let buffer = buffers[position]
+        let buffer = self[position]
         count -= 1
         buffers[position] = buffers[count]
         return buffer
