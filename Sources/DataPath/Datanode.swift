@@ -177,7 +177,7 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         }
     }
 
-    private mutating func expire(_ expiry: Transport<Ring, ConnectionRole>.Expiry) {
+    private mutating func expire(_ expiry: Expiry) {
         switch expiry {
         case .receiving(let index): missed(index, isReceive: true)
         case .sending(let index): missed(index, isReceive: false)

@@ -172,6 +172,7 @@ public struct Link {
         provenBytes = proven ?? 0
     }
 
+    @usableFromInline
     var isLive: Bool { life == .open || life == .connecting }
     @inlinable
     var canReceive: Bool {

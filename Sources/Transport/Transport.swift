@@ -170,17 +170,22 @@ private struct OwnedMemory: ~Copyable {
     deinit { start.deallocate() }
 }
 
+/// A deadline that has passed.
+///
+/// It stands beside `Transport` and not in it: the metadata of a type inside a generic one is looked
+/// up at run time, once a turn.
+public enum Expiry: Equatable {
+    case receiving(ConnectionIndex)
+    case sending(ConnectionIndex)
+    /// One of the user's.
+    case timer(Int)
+}
+
 // Each connection has two deadlines: of its receiving half and of its sending half. The user's own
 // stand behind them.
 extension Transport where Ring: ~Copyable {
-    public enum Expiry: Equatable {
-        case receiving(ConnectionIndex)
-        case sending(ConnectionIndex)
-        /// One of the user's.
-        case timer(Int)
-    }
-
     /// The next deadline that has passed, or `nil`. Of connections that close none is told.
+    @inlinable
     public mutating func nextExpired() -> Expiry? {
         while let owner = reactor.nextExpired() {
             guard owner < 2 * UInt32(capacity) else {

@@ -19,7 +19,7 @@ final class End: SimulationParticipant {
     private let provenBytes: UInt64?
 
     private(set) var news: [ConnectionNews] = []
-    private(set) var expired: [Transport<SimulatedRing, UInt8>.Expiry] = []
+    private(set) var expired: [Expiry] = []
     /// The connection that came in last.
     private(set) var accepted: ConnectionIndex?
     /// Called with every news.
