@@ -2,9 +2,10 @@ import Reactor
 import Transport
 import Wire
 
-/// What every room of a reactor works with: its ring, its buffers, its blocks, its connections.
+/// What every room of a reactor works with: its ring, its buffers, its blocks, its connections. A
+/// folder is a step of a block's life, or what the steps stand on; a room is a type.
 ///
-/// A room is a type of its own (`Scrubs`, `Deletions`, ...) with private state. Its methods are
+/// A room (`WritePath`, `ReadPath`, `Scrubs`, `Deletions`) keeps state of its own. Its methods are
 /// given the core `inout`, and see nothing of the other rooms: what a room wants from another comes
 /// back as a result, and `Datanode` passes it on.
 struct Core<Ring: RingBackend & ~Copyable>: ~Copyable {

@@ -2,7 +2,8 @@ import Reactor
 
 /// The write path's one list. An event of a stream (a frame, a completion, an ack from behind)
 /// changes the stream's state and calls `proceed`; whatever may go on now does, and nothing else
-/// decides what comes next.
+/// decides what comes next for the stream. What follows one operation on its file without a look at
+/// the stream is `BlockFile`'s: a flush's sync follows its header so.
 extension Datanode where Ring: ~Copyable {
     /// Goes through every step; one that has nothing to do costs a comparison or two. The first may
     /// fail the stream's connection, and with it end the stream.
@@ -12,8 +13,9 @@ extension Datanode where Ring: ~Copyable {
         guard let entry = writes.live(stream) else { return }
         // 2. The successor gets the next frame first: it has a device of its own to wait for.
         writes.successors.sendNext(stream, &entry.pointee, &core)
-        // 3. A flush begins, then the seal, when their bytes are on the device.
-        writes.beginAccounts(stream, &core)
+        // 3. A flush begins, then the seal, when their bytes are on the device. Then the sync of a
+        // durable seal.
+        writes.beginFlushOrSeal(stream, &core)
         // 4. The file says what it holds: at its opening, for a flush, for the seal.
         writes.files.describe(stream, &entry.pointee, &core)
         // 5. The device takes the frames whose turn it is.

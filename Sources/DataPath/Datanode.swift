@@ -6,8 +6,9 @@ import Wire
 /// One datanode reactor: its rooms put together. It holds the branches; each room holds its state.
 ///
 /// A byte meets them in this order: Receive (1) -> Admit (2) -> Place (3) -> Write (4) | Forward
-/// (5) -> Ack (6); reads go Receive -> Admit -> Read. Each room is a folder. What all of them work
-/// with is the `Core`. Everything here belongs to one thread.
+/// (5) -> Ack (6); reads go Receive -> Admit -> Read. Each of these steps is a folder; the
+/// rooms are the types below. What all of them work with is the `Core`. Everything here belongs to
+/// one thread.
 public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     var core: Core<Ring>
     private let observer: any BlockObserver
@@ -99,19 +100,6 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// Introduces the reactors of a datanode to each other, in the order of their shares. Before
     /// the first turn.
     public mutating func join(_ doors: [ReactorDoor]) { others.join(doors, core.share) }
-
-    /// Passes on what the other reactors must know, and takes in the connections that moved here:
-    /// each goes on as if its frame had been received here; its place was reserved.
-    private mutating func meet(_ door: ReactorDoor) -> Int {
-        others.tellFailures(&core.blocks)
-        let arrivals = door.arrivals.drain()
-        for arrival in arrivals {
-            let index = core.enter(.plain(arrival.descriptor), arrival.address)
-            core.transport.take(arrival.header, body: arrival.bytes, index)
-            takeIn(index)
-        }
-        return arrivals.count
-    }
 
     /// Turns until mail says stop and everything open has ended. Counters go to the observer about
     /// once a second.
@@ -233,25 +221,6 @@ public struct Datanode<Ring: RingBackend & ~Copyable>: ~Copyable {
         case .reportAll(let report): core.blocks.nameAll(report)
         case .stop: stop()
         }
-    }
-
-    // MARK: Stopping
-
-    /// Ends every connection and stream; `isIdle` says when the last is gone.
-    mutating func stop() {
-        guard !core.isStopping else { return }
-        core.isStopping = true
-        core.isDraining = true
-        for index in core.transport.places
-        where core.transport.isUsed(index) {
-            let role = core.transport.at(index).role
-            if role.side == .inbound, role.stream != nil {
-                fail(index, .shuttingDown)
-            } else if role.failure == nil {
-                close(index)
-            }
-        }
-        for stream in writes.places where writes.isUsed(stream) { end(stream) }
     }
 
     // MARK: What is told

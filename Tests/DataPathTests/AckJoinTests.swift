@@ -56,24 +56,24 @@ struct AckJoinTests {
         join.isFileReady = true
         join.own = Progress(received: 100, written: 50)
         #expect(!join.isDue, "the chain behind has not answered")
-        let answer3 = join.hear(Progress(received: 60, written: 60), limit: 100)
+        let answer3 = join.accept(Progress(received: 60, written: 60), limit: 100)
         #expect(answer3)
         let answer4 = join.take() == Progress(received: 60, written: 50)
         #expect(answer4)
-        let answer5 = join.hear(Progress(received: 60, written: 60, durable: 60), limit: 100)
+        let answer5 = join.accept(Progress(received: 60, written: 60, durable: 60), limit: 100)
         #expect(answer5)
         #expect(!join.isDue, "durable behind is not durable here")
     }
 
     @Test func anAckAgainstTheRulesIsRefused() {
         var join = AckJoin(isTail: false)
-        let answer6 = join.hear(Progress(received: 20, written: 10), limit: 30)
+        let answer6 = join.accept(Progress(received: 20, written: 10), limit: 30)
         #expect(answer6)
-        let answer7 = join.hear(Progress(received: 19, written: 10), limit: 30)
+        let answer7 = join.accept(Progress(received: 19, written: 10), limit: 30)
         #expect(!answer7, "back")
-        let answer8 = join.hear(Progress(received: 31, written: 10), limit: 30)
+        let answer8 = join.accept(Progress(received: 31, written: 10), limit: 30)
         #expect(!answer8, "beyond")
-        let answer9 = join.hear(Progress(received: 20, written: 21), limit: 30)
+        let answer9 = join.accept(Progress(received: 20, written: 21), limit: 30)
         #expect(!answer9, "disordered")
     }
 
@@ -91,13 +91,13 @@ struct AckJoinTests {
         var join = AckJoin(isTail: false)
         join.isFileReady = true
         join.own = Progress(received: 9, written: 9)
-        let answer10 = join.hear(Progress(received: 9, written: 9), limit: 9)
+        let answer10 = join.accept(Progress(received: 9, written: 9), limit: 9)
         #expect(answer10)
         _ = join.take()
         join.restart()
         #expect(!join.isDue)
         #expect(join.joined() == Progress())
-        let answer11 = join.hear(Progress(received: 4, written: 4), limit: 9)
+        let answer11 = join.accept(Progress(received: 4, written: 4), limit: 9)
         #expect(answer11)
         let answer12 = join.take() == Progress(received: 4, written: 4)
         #expect(answer12)

@@ -112,19 +112,19 @@ struct BlockFileTests {
     @Test func aSealIsWrittenTableFirstAndMadeDurableLater() {
         var file = described()
         file.beginSeal()
-        #expect(file.isSealBegun && !file.isSealed)
+        #expect(file.isSealBegun && !file.isSealSettled)
         expect(file.write(from: 1, chunks: 900, length: 1 << 26, maxLength: 1 << 26), "write")
         #expect(file.kind == .writeTable)
         expect(file.moved(page), "write")
         #expect(file.kind == .writeSealHeader)
         expect(file.moved(page), "described")
         _ = file.takeBuffer()
-        #expect(file.isSealed)
+        #expect(file.isSealSettled)
         expect(file.sync(), "sync")
-        #expect(!file.isSealed, "something is under way")
+        #expect(!file.isSealSettled, "something is under way")
         expect(file.synced(), "syncName")
         expect(file.synced(), "durable")
-        #expect(file.isSealed)
+        #expect(file.isSealSettled)
     }
 
     @Test func aShortWriteFailsAndAShortReadIsCorrupt() {

@@ -121,7 +121,7 @@ struct BlocksTests {
         check(pages == [9, 6, 3])
         blocks.madeRoom()
         check(!blocks.wantsRoom)
-        blocks.hasRoomAgain(0)
+        blocks.gainedRoom(on: 0)
         check(blocks.chooseDevice(10) == 0)
     }
 }

@@ -12,7 +12,7 @@ struct AckJoin: BitwiseCopyable {
     private(set) var sent = Progress()
     /// This node can take data: its file is open. Nothing is acked before.
     var isFileReady = false
-    /// The chain behind has answered for this stream.
+    /// The chain behind has answered since the writer last connected.
     private(set) var isChainReady: Bool
     let isTail: Bool
     /// How soon an advance is told.
@@ -25,7 +25,7 @@ struct AckJoin: BitwiseCopyable {
         isChainReady = isTail
     }
 
-    /// A new stream took the block over: its chain starts from nothing, and so do its answers.
+    /// The writer is on a new connection: its chain starts from nothing, and so do its answers.
     mutating func restart() {
         behind = Progress()
         sent = Progress()
@@ -34,9 +34,10 @@ struct AckJoin: BitwiseCopyable {
         owesAnswer = false
     }
 
-    /// An ack from behind. `false` when it breaks the rules: goes back, is out of order, or claims
-    /// more than `limit`, the bytes that it can have: they come only through this node.
-    mutating func hear(_ progress: Progress, limit: UInt64) -> Bool {
+    /// An ack from behind. `false`: it breaks the rules, and is not believed. It goes back, is out
+    /// of order, or claims more than `limit`, the bytes that it can have: they come only through
+    /// this node.
+    mutating func accept(_ progress: Progress, limit: UInt64) -> Bool {
         guard progress.isOrdered, !behind.exceeds(progress), progress.received <= limit else {
             return false
         }

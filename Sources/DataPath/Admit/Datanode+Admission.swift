@@ -4,13 +4,9 @@ import Wire
 
 // Step 2 of the write path: who may write which block. Once per stream; the frames after it only
 // name the stream.
-//
-// A connection shows credentials before it gets anything of what streams share. They lie in the
-// connection's own memory, and connections without valid ones have places of their own, so that
-// strangers however many and slow cost nobody else anything (`ConnectionPlaces`).
 extension Datanode where Ring: ~Copyable {
     /// Credentials are whole: here, or on the reactor that the connection came from.
-    mutating func takeIn(_ index: ConnectionIndex) {
+    mutating func admit(_ index: ConnectionIndex) {
         let header = core.transport.at(index).header
         switch others.move(index, header, &core) {
         case .moved: return
@@ -44,28 +40,19 @@ extension Datanode where Ring: ~Copyable {
             }
         }
     }
-}
 
-extension Core where Ring: ~Copyable {
-    /// Checks a frame's credentials against this node's keys and clock. A connection with valid
-    /// ones gives way to nobody while it has a stream.
-    mutating func judge(
-        _ index: ConnectionIndex, _ header: FrameHeader, mode: Token.Modes
-    ) -> Result<TokenCheck.Admitted, TokenCheck.Refused> {
-        let memory = transport.bodyMemory(of: index)
-        let bytes = UnsafeRawBufferPointer(start: memory, count: Int(header.payloadLength))
-        guard CRC32C.of(memory, count: bytes.count) == header.checksum else {
-            return .failure(TokenCheck.Refused(status: .badPayloadChecksum))
+    // MARK: From other reactors
+
+    /// Passes on what the other reactors must know, and takes in the connections that moved here:
+    /// each goes on as if its frame had been received here; its place was reserved.
+    mutating func meet(_ door: ReactorDoor) -> Int {
+        others.tellFailures(&core.blocks)
+        let arrivals = door.arrivals.drain()
+        for arrival in arrivals {
+            let index = core.enter(.plain(arrival.descriptor), arrival.address)
+            core.transport.take(arrival.header, body: arrival.bytes, index)
+            admit(index)
         }
-        guard let credentials = Credentials(decoding: bytes) else {
-            return .failure(TokenCheck.Refused(status: .badCredentials))
-        }
-        guard let keys = keys else { return .failure(TokenCheck.Refused(status: .fenced)) }
-        let check = TokenCheck(
-            cluster: identity.cluster, node: identity.node, keys: keys,
-            now: Int64(reactor.now / 1_000_000))
-        let answer = check.admit(credentials, mode: mode, opening: header)
-        if case .success = answer { connections.places.authenticate(index) }
-        return answer
+        return arrivals.count
     }
 }

@@ -23,14 +23,14 @@ struct ConnectionRole: BitwiseCopyable {
     }
 
     let side: Side
-    /// The write stream that it carries (on either side), or -1.
+    /// The write stream that it carries (on either side).
     var stream: StreamIndex?
-    /// The read stream that it carries, or -1.
+    /// The read stream that it carries.
     var reader: ReaderIndex?
     var waiting = Waiting.nothing
     /// The block whose seal was answered last: frames of its stream still under way are dropped.
     var answered = BlockID(0)
-    /// Inbound: what the first answer of the current stream proves this node with.
+    /// Inbound: what the first answer to the latest opening proves this node with.
     private var proof = StreamProof()
     private var owesProof = false
     /// A frame of a read is out in part, and waits for the rest: nothing else may be sent.

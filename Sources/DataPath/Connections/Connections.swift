@@ -74,22 +74,6 @@ extension Core where Ring: ~Copyable {
         return nil
     }
 
-    /// Takes in a connection whose place was reserved, from the listener or from another reactor.
-    /// A stranger may have to give its place up for it.
-    mutating func enter(_ descriptor: Descriptor, _ address: SocketAddress) -> ConnectionIndex {
-        let index = transport.adopt(
-            descriptor, from: address, ConnectionRole(.inbound), .inbound,
-            zeroCopyAfter: zeroCopyAfter(.inbound))
-        guard let index else {
-            preconditionFailure("a connection comes in with a place reserved")
-        }
-        if let oldest = connections.places.enter(index) {
-            counters.unauthenticatedClosed &+= 1
-            end(oldest)
-        }
-        return index
-    }
-
     /// Closes connections without a stream until the next one finds a place; when all have one,
     /// the kernel's backlog holds who comes.
     mutating func makeRoom() {
@@ -108,13 +92,6 @@ extension Core where Ring: ~Copyable {
     }
 
     // MARK: Streams
-
-    /// A stream begins on a connection that came in: answers repeat its number.
-    /// - Parameter key: `nil` when its token is not good: nothing can be proved then.
-    mutating func beginStream(_ index: ConnectionIndex, _ opening: FrameHeader, key: StreamKey?) {
-        transport.beginStream(index, number: opening.stream)
-        transport.at(index).role.beginStream(opening, key: key)
-    }
 
     /// Sends one frame from the connection's own memory.
     mutating func send(

@@ -2,39 +2,30 @@ import Reactor
 import Transport
 import Wire
 
-// How a connection ends: with an error frame when the peer did wrong or a stream failed, at once
-// when it is gone.
+// How a connection ends: its peer is gone, or silent for too long, or it is of no use any more. One
+// whose peer is to hear why ends with an error frame (`fail`, in Ack).
 extension Datanode where Ring: ~Copyable {
-    /// Answers with an error frame and ends the connection once the peer had the chance to read it.
-    mutating func fail(_ index: ConnectionIndex, _ status: Status, _ text: String? = nil) {
-        fail(index, status, ErrorReport(node: core.identity.node, text: text ?? status.explanation))
-    }
-
-    /// As above, with a fault that another node of the chain found.
-    mutating func fail(_ index: ConnectionIndex, _ status: Status, _ report: ErrorReport) {
-        let connection = core.transport.at(index)
-        guard connection.isOpen, connection.role.failure == nil else { return }
-        guard connection.role.side == .inbound else {
-            guard let stream = connection.role.stream else { return close(index) }
-            return successorLost(stream, .nextHopFailed, report.text)
-        }
-        core.counters.refusals &+= 1
-        detach(index)
-        // It has its error to send first; the linger timeout bounds that.
-        core.connections.places.begin(index)
-        connection.role.failure = status
-        connection.role.waiting = .nothing
-        core.connections.reports[index] = report
-        core.transport.stopReceiving(index)
-        core.transport.awaitReceiving(index, within: core.settings.lingerTimeout)
-        answer(index)
-    }
-
     /// The peer closed its half, or the connection broke.
     mutating func peerEnded(_ index: ConnectionIndex) {
         let role = core.transport.at(index).role
         guard role.side == .successor, let stream = role.stream else { return close(index) }
         successorLost(stream, .nextHopFailed, "the connection to the next node broke")
+    }
+
+    /// A deadline passed: of the receiving half or of the sending half.
+    mutating func missed(_ index: ConnectionIndex, isReceive: Bool) {
+        let connection = core.transport.at(index)
+        guard !connection.isParked else { return close(index) }
+        core.counters.deadlinesMissed &+= 1
+        let role = connection.role
+        if role.side == .successor, let stream = role.stream {
+            let status: Status = connection.isOpen ? .slowPeer : .nextHopUnreachable
+            return successorLost(
+                stream, status, "the next node made no progress in time")
+        }
+        guard isReceive, !connection.isDropping else { return close(index) }
+        // The peer is waiting for a buffer here, so it is not at fault.
+        fail(index, role.waiting == .buffer ? .busy : .slowPeer)
     }
 
     /// Parts a connection from its stream or reader. A sealed block's stream ends with it.
@@ -50,22 +41,22 @@ extension Datanode where Ring: ~Copyable {
         core.end(index)
     }
 
-    // MARK: Answering
+    // MARK: Stopping
 
-    /// Sends the next answer an inbound connection is owed, if any.
-    mutating func answer(_ index: ConnectionIndex) {
-        guard writes.answer(index, &core) else {
-            return fail(index, .fenced, "this node has no signing key yet")
+    /// Ends every connection and stream; `isIdle` says when the last is gone.
+    mutating func stop() {
+        guard !core.isStopping else { return }
+        core.isStopping = true
+        core.isDraining = true
+        for index in core.transport.places
+        where core.transport.isUsed(index) {
+            let role = core.transport.at(index).role
+            if role.side == .inbound, role.stream != nil {
+                fail(index, .shuttingDown)
+            } else if role.failure == nil {
+                close(index)
+            }
         }
-    }
-
-    /// An answer is with the socket: what waits behind it follows.
-    mutating func answerSent(_ index: ConnectionIndex) {
-        if core.transport.at(index).role.isFailureSent { return core.transport.linger(index) }
-        if writes.noteAnswered(on: index, &core) {
-            detach(index)
-            resume(index)
-        }
-        answer(index)
+        for stream in writes.places where writes.isUsed(stream) { end(stream) }
     }
 }

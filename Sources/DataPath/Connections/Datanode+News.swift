@@ -26,18 +26,18 @@ extension Datanode where Ring: ~Copyable {
         case .none: break
         case .header:
             core.counters.framesReceived &+= 1
-            isInbound ? takeUp(index) : heardSuccessor(index, isAnswer: false)
+            isInbound ? judgeHeader(index) : heardSuccessor(index, isAnswer: false)
         case .badHeader(let status): fail(index, status)
         case .payload(let buffer): payloadComplete(index, buffer)
         case .body:
             guard isInbound else { return heardSuccessor(index, isAnswer: true) }
             core.counters.bytesReceived &+= UInt64(core.transport.at(index).header.bodyBytes)
-            takeIn(index)
+            admit(index)
         case .ended(_, let isInside, let buffer):
-            if let buffer { release(buffer) }
+            if let buffer { releaseThenSettle(buffer) }
             isInside ? fail(index, .truncated) : peerEnded(index)
         case .letGo(let buffer):
-            release(buffer)
+            releaseThenSettle(buffer)
             core.restIfSettled(index)
         case .opened:
             beginHeader(index)
@@ -81,21 +81,5 @@ extension Datanode where Ring: ~Copyable {
             if let stream { proceed(stream) }
         default: peerEnded(index)
         }
-    }
-
-    /// A deadline passed: of the receiving half or of the sending half.
-    mutating func missed(_ index: ConnectionIndex, isReceive: Bool) {
-        let connection = core.transport.at(index)
-        guard !connection.isParked else { return close(index) }
-        core.counters.deadlinesMissed &+= 1
-        let role = connection.role
-        if role.side == .successor, let stream = role.stream {
-            let status: Status = connection.isOpen ? .slowPeer : .nextHopUnreachable
-            return successorLost(
-                stream, status, "the next node made no progress in time")
-        }
-        guard isReceive, !connection.isDropping else { return close(index) }
-        // The peer is waiting for a buffer here, so it is not at fault.
-        fail(index, role.waiting == .buffer ? .busy : .slowPeer)
     }
 }

@@ -131,7 +131,7 @@ struct Blocks: ~Copyable {
         wantsRoom = true
     }
 
-    mutating func hasRoomAgain(_ device: Int) { devices[device].isFull = false }
+    mutating func gainedRoom(on device: Int) { devices[device].isFull = false }
 
     /// The agent looked at the file system.
     /// - Parameter open: bytes that this reactor's open blocks may still take.

@@ -34,4 +34,31 @@ extension Datanode where Ring: ~Copyable {
             failDevice(device, reason: errorText(event.outcome.errno))
         }
     }
+
+    // MARK: Failing
+
+    /// The device did not take the block: its stream fails, and what it holds of the block is not
+    /// to be trusted.
+    mutating func deviceRefused(
+        _ stream: StreamIndex, _ status: Status, _ outcome: Outcome
+    ) {
+        let device = writes.at(stream).pointee.device
+        let reason = errorText(outcome.errno)
+        if status == .noSpace {
+            core.blocks.filled(device)
+        } else {
+            failDevice(device, reason: reason)
+        }
+        giveUp(stream, status, core.refusal(of: device, status, reason))
+    }
+
+    /// Takes a device out of service: nothing more is written there or acked from it.
+    mutating func failDevice(_ device: Int, reason: String) {
+        guard core.blocks.fail(device, reason: reason) else { return }
+        let text = core.refusal(of: device, .deviceFailed, reason)
+        for stream in writes.places
+        where writes.isUsed(stream) && writes.at(stream).pointee.device == device {
+            giveUp(stream, .deviceFailed, text)
+        }
+    }
 }

@@ -147,7 +147,7 @@ struct Deletions<Ring: RingBackend & ~Copyable>: ~Copyable {
     mutating func unlinkedSpare(_ device: Int, _ outcome: Outcome, _ core: inout Core<Ring>) {
         spares -= 1
         precondition(spares >= 0, "a spare file ends once")
-        if case .done = outcome { core.blocks.hasRoomAgain(device) }
+        if case .done = outcome { core.blocks.gainedRoom(on: device) }
     }
 
     func checkInvariants() {

@@ -26,7 +26,7 @@ struct FlushState: BitwiseCopyable {
     private var last: Mark?
 
     private var toSend: (first: UInt64, last: UInt64) = (0, 0)
-    /// What the chain behind was asked for on this stream.
+    /// What the chain behind was asked for since the writer last connected.
     private(set) var forwarded: UInt64 = 0
 
     /// Bytes that are received and wait to become durable here.
@@ -86,7 +86,7 @@ struct FlushState: BitwiseCopyable {
         return end
     }
 
-    /// A new stream took the block over: it asks again, and its chain is asked again.
+    /// The writer is on a new connection: it asks again, and its chain is asked again.
     mutating func restart() {
         asked = 0
         toSend = (0, 0)

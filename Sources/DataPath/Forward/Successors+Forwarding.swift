@@ -146,9 +146,9 @@ extension Successors where Ring: ~Copyable {
         _ progress: Progress, _ index: StreamIndex, _ stream: inout WriteStream,
         _ core: inout Core<Ring>
     ) -> Heard {
-        // What it held from before this stream counts as forwarded too: it can have come only
+        // What it held before the writer came back counts as forwarded too: it can have come only
         // through this node.
-        guard stream.join.hear(progress, limit: stream.hwm) else {
+        guard stream.join.accept(progress, limit: stream.hwm) else {
             return .lost(
                 Loss(&stream, .nextHopFailed, "the next node's ack is against the rules"))
         }
@@ -179,7 +179,7 @@ extension Successors where Ring: ~Copyable {
             return .lost(Loss(header.status, report))
         }
         guard isProven else { return .lost(.unproven(&stream)) }
-        guard stream.seal.isForwarded, header.length == stream.seal.length,
+        guard stream.seal.isAccepted, header.length == stream.seal.length,
             header.checksum == stream.seal.checksum
         else {
             return .lost(Loss(&stream, .nextHopFailed, "the next node sealed something else"))

@@ -92,7 +92,7 @@ struct Successors<Ring: RingBackend & ~Copyable>: ~Copyable {
         if let parked = core.transport.takeParked(to: address) {
             core.transport.at(parked).role.stream = index
             core.counters.successorsReused &+= 1
-            take(parked, index, &stream, for: writer, &core)
+            prepareOpening(parked, index, &stream, for: writer, &core)
             opened(index, &stream, &core)
             return nil
         }
@@ -101,14 +101,14 @@ struct Successors<Ring: RingBackend & ~Copyable>: ~Copyable {
                 address, ConnectionRole(.successor, stream: index), .successor,
                 zeroCopyAfter: core.zeroCopyAfter(.successor))
         else { return Loss(&stream, .busy, "no connection is left for the next node") }
-        take(dialled, index, &stream, for: writer, &core)
+        prepareOpening(dialled, index, &stream, for: writer, &core)
         core.transport.awaitReceiving(dialled, within: core.settings.progressTimeout)
         return nil
     }
 
     /// Makes the frame that opens the stream at the successor, in that connection's own memory: the
     /// writer's frame with the same credentials, and a challenge of our own.
-    private mutating func take(
+    private mutating func prepareOpening(
         _ connection: ConnectionIndex, _ index: StreamIndex, _ stream: inout WriteStream,
         for writer: ConnectionIndex, _ core: inout Core<Ring>
     ) {
@@ -192,7 +192,7 @@ struct Successors<Ring: RingBackend & ~Copyable>: ~Copyable {
             || stream.join.behind.written < at(index).pointee.queue.forwarded
             || at(index).pointee.queue.isSending
         let owesSeal =
-            stream.seal.isWanted && stream.seal.isForwarded && stream.seal.behind == nil
+            stream.seal.isWanted && stream.seal.isAccepted && stream.seal.behind == nil
         let owesFlush = stream.flush.forwarded > stream.join.behind.durable
         guard owesData || owesSeal || owesFlush else {
             at(index).pointee.isWatched = false

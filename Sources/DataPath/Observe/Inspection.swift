@@ -23,7 +23,7 @@ extension Datanode where Ring: ~Copyable {
     package func inspect(_ block: BlockID) -> BlockInspection? {
         guard let index = core.blocks.stream(of: block), writes.isUsed(index) else { return nil }
         let entry = writes.at(index)
-        guard !entry.pointee.isEnding, !entry.pointee.isSealed else { return nil }
+        guard !entry.pointee.isEnding, !entry.pointee.isSealSettled else { return nil }
         let whole = Int(entry.pointee.hwm / UInt64(Limits.chunkBytes))
         return BlockInspection(
             hwm: entry.pointee.hwm, own: entry.pointee.join.own, behind: entry.pointee.join.behind,

@@ -178,8 +178,8 @@ extension ReadPath where Ring: ~Copyable {
                         header: entry.pointee.nextFrame(
                             packetBytes: core.settings.budget.readPacketBytes),
                         isRead: true))
-            else { return awaitBuffer(reader, &core) }
-            readers.hasBuffer(reader)
+            else { return enqueueForBuffer(reader, &core) }
+            readers.endStarving(reader)
             core.buffers[buffer].transfer = core.buffers[buffer].pagesToRead
             if entry.pointee.count == 0, entry.pointee.cut != nil { entry.pointee.isEncoded = true }
             entry.pointee.append(buffer)
@@ -188,7 +188,7 @@ extension ReadPath where Ring: ~Copyable {
         }
     }
 
-    private mutating func awaitBuffer(_ reader: ReaderIndex, _ core: inout Core<Ring>) {
+    private mutating func enqueueForBuffer(_ reader: ReaderIndex, _ core: inout Core<Ring>) {
         if core.buffers.enqueue(.reader(reader)) { core.counters.bufferWaits &+= 1 }
         guard readers.at(reader).pointee.count == 0 else { return }
         readers.starve(reader)

@@ -5,6 +5,9 @@ import Wire
 /// The reads of a reactor: admit (1), find the block's checksums (2), read ahead from the device
 /// (3), send in order (4) from the buffer the device filled. The stored checksums travel; the
 /// reader is the one who compares.
+///
+/// Before that, `WritePath.judgeHeader` judges the header of a `read` frame, and `WritePath.answer`
+/// sends a read's error frame: one connection may carry writes and reads, one after the other.
 struct ReadPath<Ring: RingBackend & ~Copyable>: ~Copyable {
     var readers: Readers
 
@@ -197,12 +200,12 @@ struct ReadPath<Ring: RingBackend & ~Copyable>: ~Copyable {
     // MARK: Waiting
 
     /// There is a payload buffer for who waited, if it is still here.
-    mutating func hasBuffer(_ reader: ReaderIndex, _ core: inout Core<Ring>) {
+    mutating func bufferCame(_ reader: ReaderIndex, _ core: inout Core<Ring>) {
         if readers.isUsed(reader) { readAhead(reader, &core) }
     }
 
     /// As above, a metadata buffer.
-    mutating func hasMetadata(_ reader: ReaderIndex, _ core: inout Core<Ring>) {
+    mutating func metadataCame(_ reader: ReaderIndex, _ core: inout Core<Ring>) {
         if readers.isUsed(reader) { loadMetadata(reader, &core) }
     }
 

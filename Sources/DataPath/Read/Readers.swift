@@ -46,7 +46,7 @@ struct Readers: ~Copyable {
         at(reader).pointee.isEnding = true
         ending += 1
         sending.remove(reader)
-        hasBuffer(reader)
+        endStarving(reader)
         return true
     }
 
@@ -66,7 +66,7 @@ struct Readers: ~Copyable {
     }
 
     /// It has one, or ends.
-    mutating func hasBuffer(_ reader: ReaderIndex) {
+    mutating func endStarving(_ reader: ReaderIndex) {
         guard at(reader).pointee.isStarved else { return }
         at(reader).pointee.isStarved = false
         starved -= 1

@@ -4,6 +4,14 @@ import Wire
 
 /// The registered memory of a reactor, cut into buffers: who holds them, what is in them, and who
 /// waits for one.
+///
+/// A payload buffer counts in the window of its write stream, if it has one. So there are as many
+/// ways to give one back as there are places to do it from:
+///
+/// - `Buffers.giveBack`: it counts for no stream (reads, the scrub, copies that are compared).
+/// - `Core.giveBack(_:of:)`: the caller has the stream at hand, and its window gets the room.
+/// - `Datanode.releaseThenSettle`: the buffer says which stream it is, if any. It alone ends a
+///   stream that was ending and waited for this buffer; after the others the caller does.
 struct Buffers: ~Copyable {
     private let region: BufferRegion
     /// The transport holds and gives back through it what it sends.

@@ -8,7 +8,7 @@ extension Core where Ring: ~Copyable {
     /// Takes a buffer for a frame's payload and receives into it; without one, receiving stops
     /// until there is.
     mutating func receivePayload(_ index: ConnectionIndex, of stream: inout WriteStream) {
-        awaitBuffer(index)
+        markAwaiting(index)
         // One slow write keeps the places of all behind it, though not their buffers; frames beyond
         // a gap will want places too.
         guard stream.frames < settings.budget.framesPerStream,
@@ -18,19 +18,20 @@ extension Core where Ring: ~Copyable {
             return
         }
         // A sealed block's frames can only be compared, and only when its checksums are loaded.
-        guard !stream.isSealed || stream.file.isOpen else { return }
+        guard !stream.isSealSettled || stream.file.isOpen else { return }
         // The frame that fills a gap sets those behind it free.
         let held = stream.held.count > 0 ? 0 : stream.frames
-        if receivePayload(index, held: held) { stream.frames += 1 }
+        if receiveIntoBuffer(index, held: held) { stream.frames += 1 }
     }
 
     /// As above, for a frame whose stream was answered: its bytes are dropped.
     mutating func receiveLatePayload(_ index: ConnectionIndex) {
-        awaitBuffer(index)
-        _ = receivePayload(index, held: 0)
+        markAwaiting(index)
+        _ = receiveIntoBuffer(index, held: 0)
     }
 
-    private mutating func awaitBuffer(_ index: ConnectionIndex) {
+    /// The connection is known to wait for a buffer from here on, and its deadline runs.
+    private mutating func markAwaiting(_ index: ConnectionIndex) {
         let connection = transport.at(index)
         guard connection.role.waiting != .buffer else { return }
         connection.role.waiting = .buffer
@@ -39,7 +40,7 @@ extension Core where Ring: ~Copyable {
     }
 
     /// - Parameter held: buffers that the stream has.
-    private mutating func receivePayload(_ index: ConnectionIndex, held: Int) -> Bool {
+    private mutating func receiveIntoBuffer(_ index: ConnectionIndex, held: Int) -> Bool {
         let connection = transport.at(index)
         guard Budget.mayTake(held: held, free: buffers.freePayloads),
             let buffer = buffers.takePayload(

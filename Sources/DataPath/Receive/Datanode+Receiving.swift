@@ -5,15 +5,15 @@ import Wire
 // Step 1 of the write path: bytes become frames. A frame's payload and the next frame's header are
 // taken in one receive when the sender promised that it comes at once.
 extension Datanode where Ring: ~Copyable {
-    /// Waits for the next frame of a connection, or takes it up when its header is here already.
+    /// Waits for the next frame of a connection, or judges it when its header is here already.
     mutating func beginHeader(_ index: ConnectionIndex) {
-        let patience = writes.patience(with: index, &core)
-        heard(index, core.transport.receiveHeader(index, within: patience))
+        let span = writes.allowedSilence(on: index, &core)
+        heard(index, core.transport.receiveHeader(index, within: span))
     }
 
     /// An inbound frame whose header is known.
-    mutating func takeUp(_ index: ConnectionIndex) {
-        switch writes.take(frameOn: index, &core) {
+    mutating func judgeHeader(_ index: ConnectionIndex) {
+        switch writes.judgeHeader(on: index, &core) {
         case .waits: break
         case .credentials: core.transport.receiveBody(index)
         case .dropped: beginHeader(index)
@@ -34,7 +34,7 @@ extension Datanode where Ring: ~Copyable {
             follow(writes.place(buffer, in: stream, &core), stream)
         } else {
             // Its stream was answered while it arrived.
-            release(buffer)
+            releaseThenSettle(buffer)
         }
         continueReceiving(index)
     }
@@ -53,10 +53,10 @@ extension Datanode where Ring: ~Copyable {
         let waiting = connection.role.waiting
         switch waiting {
         case .nothing: break
-        case .buffer: writes.hasRoom(index, &core)
+        case .buffer: writes.bufferCame(index, &core)
         case .turn:
             connection.role.waiting = .nothing
-            takeUp(index)
+            judgeHeader(index)
         case .answer:
             connection.role.waiting = .nothing
             continueReceiving(index)
@@ -65,10 +65,11 @@ extension Datanode where Ring: ~Copyable {
 
     // MARK: Buffers
 
-    // Buffers come back from many rooms; whoever waits for one is served in order.
+    // Buffers come back from everywhere (`Buffers` names the ways). Whoever waits for one is served
+    // in order.
 
-    /// One holder less.
-    mutating func release(_ buffer: BufferIndex) {
+    /// One holder less. The stream that it counted for ends here when it waited for this one last.
+    mutating func releaseThenSettle(_ buffer: BufferIndex) {
         if let stream = writes.release(buffer, &core) { endIfSettled(stream) }
     }
 
@@ -79,15 +80,15 @@ extension Datanode where Ring: ~Copyable {
             guard let waiter = core.buffers.nextForPayload() else { break }
             switch waiter {
             case .connection(let index):
-                if core.transport.isUsed(index) { writes.hasRoom(index, &core) }
-            case .reader(let reader): reads.hasBuffer(reader, &core)
+                if core.transport.isUsed(index) { writes.bufferCame(index, &core) }
+            case .reader(let reader): reads.bufferCame(reader, &core)
             case .stream: preconditionFailure("a connection receives a stream's payload")
             }
         }
         while let waiter = core.buffers.nextForMetadata() {
             switch waiter {
             case .stream(let stream): proceed(stream)
-            case .reader(let reader): reads.hasMetadata(reader, &core)
+            case .reader(let reader): reads.metadataCame(reader, &core)
             case .connection: preconditionFailure("a connection needs no metadata buffer")
             }
         }

@@ -3,7 +3,7 @@ import Wire
 /// What a payload buffer holds, beside its bytes: one record per buffer of the pool.
 struct FrameSlot: BitwiseCopyable {
     var header = FrameHeader(.data)
-    /// The stream (write or read) that the buffer counts for, or -1.
+    /// The write stream in whose window the buffer counts; a read has `isRead` instead.
     var stream: StreamIndex?
     /// It is part of a read's answer.
     var isRead = false

@@ -2,10 +2,13 @@ import Reactor
 import Transport
 import Wire
 
-// Step 1 of the write path: what a frame is allowed to be now, by its header alone.
+// Step 1, of writes and of reads: what a frame is allowed to be now, by its header alone. A read is
+// judged here as well, up to its credentials, since the connection may carry a write stream. From
+// there on it is `ReadPath`'s. How long its connection may be silent, and its error frame
+// (`answer`), are the write path's too.
 extension WritePath where Ring: ~Copyable {
     /// What becomes of an inbound frame whose header is here.
-    enum Taken {
+    enum HeaderVerdict {
         /// It waits, or its payload is being received.
         case waits
         /// Its credentials are to be received.
@@ -19,7 +22,9 @@ extension WritePath where Ring: ~Copyable {
 
     /// An inbound frame whose header is known: is it allowed now, and is there room for its
     /// payload?
-    mutating func take(frameOn index: ConnectionIndex, _ core: inout Core<Ring>) -> Taken {
+    mutating func judgeHeader(
+        on index: ConnectionIndex, _ core: inout Core<Ring>
+    ) -> HeaderVerdict {
         let connection = core.transport.at(index)
         let header = connection.header
         let stream = connection.role.stream
@@ -36,23 +41,23 @@ extension WritePath where Ring: ~Copyable {
             }
             return .credentials
         case .data, .seal, .flush:
-            if let stream { return take(header, index, stream, &core) }
+            if let stream { return note(header, index, stream, &core) }
             guard core.isLate(header, index) else { return .refused(.unexpectedOperation) }
             guard header.operation == .data else { return .dropped }
-            return takeData(header, index, &core)
+            return receiveData(header, index, &core)
         case .ack, .sealed, .error: return .refused(.unexpectedOperation)
         }
     }
 
     /// A data frame, a flush or a seal of the connection's stream.
-    private mutating func take(
+    private mutating func note(
         _ header: FrameHeader, _ index: ConnectionIndex, _ stream: StreamIndex,
         _ core: inout Core<Ring>
-    ) -> Taken {
+    ) -> HeaderVerdict {
         let entry = at(stream)
         guard header.block == entry.pointee.block else { return .refused(.tokenWrongBlock) }
         guard header.epoch == entry.pointee.epoch else { return .refused(.tokenStaleEpoch) }
-        guard header.operation != .data else { return takeData(header, index, &core) }
+        guard header.operation != .data else { return receiveData(header, index, &core) }
         guard !core.isFenced else { return .refused(.fenced) }
         guard header.length <= entry.pointee.maxLength else { return .refused(.tokenTooShort) }
         if header.operation == .flush {
@@ -64,18 +69,19 @@ extension WritePath where Ring: ~Copyable {
         return .asked(stream)
     }
 
-    private mutating func takeData(
+    private mutating func receiveData(
         _ header: FrameHeader, _ index: ConnectionIndex, _ core: inout Core<Ring>
-    ) -> Taken {
+    ) -> HeaderVerdict {
         guard header.payloadLength <= core.settings.budget.packetBytes else {
             return .refused(.payloadTooLarge)
         }
         guard !header.flags.contains(.last) else { return .refused(.badFlags) }
-        receivePayload(index, &core)
+        awaitPayload(index, &core)
         return .waits
     }
 
-    private mutating func receivePayload(_ index: ConnectionIndex, _ core: inout Core<Ring>) {
+    /// Of the connection's stream, or of one that was answered.
+    private mutating func awaitPayload(_ index: ConnectionIndex, _ core: inout Core<Ring>) {
         let stream = core.transport.at(index).role.stream
         if let stream {
             core.receivePayload(index, of: &at(stream).pointee)
@@ -86,16 +92,16 @@ extension WritePath where Ring: ~Copyable {
 
     /// A buffer is there, or what the frame waited for. A place among those who wait outlives its
     /// connection, and the next one in its place may wait for something else.
-    mutating func hasRoom(_ index: ConnectionIndex, _ core: inout Core<Ring>) {
+    mutating func bufferCame(_ index: ConnectionIndex, _ core: inout Core<Ring>) {
         let connection = core.transport.at(index)
         guard connection.isOpen, connection.role.waiting == .buffer else { return }
-        receivePayload(index, &core)
+        awaitPayload(index, &core)
     }
 
     /// How long a connection may be silent. The successor's silence is judged by what it owes
     /// (`Successors`), not by an idle time.
-    mutating func patience(
-        with index: ConnectionIndex, _ core: inout Core<Ring>
+    mutating func allowedSilence(
+        on index: ConnectionIndex, _ core: inout Core<Ring>
     ) -> UInt64? {
         let role = core.transport.at(index).role
         guard role.side == .inbound else { return nil }

@@ -121,8 +121,8 @@ struct BlockFile: BitwiseCopyable {
     var isSealBegun: Bool {
         @inline(__always) get { account == .seal }
     }
-    /// A seal is on the device, and nothing else is under way.
-    var isSealed: Bool {
+    /// A seal is on the device, and no sync of it is under way: a durable seal is settled twice.
+    var isSealSettled: Bool {
         @inline(__always) get { account == .seal && work == .free }
     }
     /// Another account may begin.

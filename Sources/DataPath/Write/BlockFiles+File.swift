@@ -183,6 +183,7 @@ extension BlockFiles where Ring: ~Copyable {
         case .opening:
             stream.join.isFileReady = true
             return .proceed
+        // The sync of a durable seal begins in `WritePath.beginFlushOrSeal`.
         case .flush: return perform(stream.file.sync(), index, &stream, &core)
         case .seal: return .sealed(.written)
         }

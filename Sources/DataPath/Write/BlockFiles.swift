@@ -23,7 +23,7 @@ struct BlockFiles<Ring: RingBackend & ~Copyable>: ~Copyable {
             request, OperationContext(kind: kind.rawValue, owner: index.owner, buffer: buffer))
     }
 
-    // MARK: 4. Payload
+    // MARK: Payload
 
     /// Hands every frame to the device whose turn it is.
     mutating func writeNext(
@@ -85,7 +85,7 @@ struct BlockFiles<Ring: RingBackend & ~Copyable>: ~Copyable {
         return .deviceLost(device: stream.device, outcome)
     }
 
-    // MARK: 6. Duplicates
+    // MARK: Duplicates
 
     /// What came of a duplicate that is compared with what the device has.
     enum Compared {

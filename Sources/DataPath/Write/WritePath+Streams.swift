@@ -2,55 +2,8 @@ import Reactor
 import Transport
 import Wire
 
-// A stream's life between its connections: what it is asked to account for, how it parts from a
-// connection, and how it ends.
+// A stream's life between its connections: how it parts from one, and how it ends.
 extension WritePath where Ring: ~Copyable {
-    // MARK: Flushes and seals
-
-    /// Asks the chain behind for what is received whole: a flush's prefix, and the seal behind the
-    /// last frame.
-    /// - Returns: what is wrong with what the writer asked for.
-    mutating func askChain(_ stream: StreamIndex) -> Status? {
-        guard let entry = live(stream) else { return nil }
-        entry.pointee.takeReachedFlush()
-        guard entry.pointee.maySeal, !entry.pointee.seal.isForwarded else { return nil }
-        guard entry.pointee.hasGoodChecksum() else { return .sealMismatch }
-        entry.pointee.seal.isForwarded = true
-        successors.appendSeal(to: stream)
-        return nil
-    }
-
-    /// A flush begins, then the seal, when their bytes are on the device.
-    mutating func beginAccounts(_ stream: StreamIndex, _ core: inout Core<Ring>) {
-        guard let entry = live(stream) else { return }
-        entry.pointee.beginFlush()
-        if entry.pointee.beginSeal() {
-            _ = files.perform(entry.pointee.file.sync(), stream, &entry.pointee, &core)
-        }
-    }
-
-    /// The file says that the block is sealed, and what that survives.
-    mutating func sealed(_ stream: StreamIndex, _ level: Level, _ core: inout Core<Ring>) {
-        let entry = at(stream)
-        if entry.pointee.seal.reached == nil {
-            core.counters.blocksSealed &+= 1
-            core.blocks.use(entry.pointee.hwm, on: entry.pointee.device)
-            core.blocks.record(
-                entry.pointee.block,
-                BlockRecord(
-                    epoch: entry.pointee.epoch, length: entry.pointee.hwm,
-                    checksum: entry.pointee.seal.checksum, state: .sealed,
-                    device: entry.pointee.device, incarnation: entry.pointee.incarnation))
-        }
-        entry.pointee.seal.reached = level
-    }
-
-    /// Nobody waits for a sealed block's stream any more.
-    func isOver(_ stream: StreamIndex) -> Bool {
-        guard let entry = live(stream) else { return false }
-        return entry.pointee.isSealed && entry.pointee.upstream == nil
-    }
-
     // MARK: Its connections
 
     /// Parts a connection from its stream, if it carries one. A stream waits for its writer to come

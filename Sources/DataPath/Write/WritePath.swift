@@ -2,8 +2,10 @@ import Glibc
 import Reactor
 import Wire
 
-/// The blocks of a reactor that are open for writing: frames are received (1) and find their place
-/// (3), the device takes them (4), their successors get them (5), the file says what it holds.
+/// The blocks of a reactor that are open for writing. Frames are received (1), a writer gets its
+/// stream (2), frames find their place (3), the device takes them (4) and the file says what it
+/// holds, their successors get them (5), and the writer is answered (6). What it does in a step is
+/// in that step's folder.
 ///
 /// What follows from a frame or a completion comes back as `StreamNext`: the path's one
 /// list (`Datanode.proceed`) decides what goes on, and `Datanode` tells the writer.

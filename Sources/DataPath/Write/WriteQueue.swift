@@ -69,7 +69,7 @@ struct WriteQueue {
         }
     }
 
-    /// Takes back what was not handed to the device, oldest first, when the stream ends early.
+    /// Takes back what was not handed to the device, newest first, when the stream ends early.
     mutating func takeUnissued() -> BufferIndex? {
         guard count > issued else { return nil }
         count -= 1

@@ -83,9 +83,6 @@ struct WriteStream: ~Copyable {
     var isTail: Bool {
         @inline(__always) get { endsHere || position + 1 == chain.nodes.count }
     }
-    var isSealed: Bool {
-        @inline(__always) get { file.isSealed }
-    }
 
     /// A writer begins, or comes back: what it is answered begins anew.
     /// - Parameter level: that it waits for.
