@@ -105,7 +105,7 @@ public final class CatenaClient {
     private func engine(packetBytes: Int) throws(ClientError) -> StreamEngine<KernelRing> {
         var settings = EngineSettings()
         settings.fit(packetBytes: packetBytes, bytes: options.bufferBytes)
-        settings.fit(patience: options.timeoutMilliseconds)
+        settings.fit(timeout: options.timeoutMilliseconds)
         settings.controls = 1
         settings.calls = PutSession.mostCalls
         settings.callsPerControl = settings.calls

@@ -17,7 +17,7 @@ struct BlockReaderTests {
         var request = ReadRequest(
             assembly: assembly, opening: Granted.opening, address: Self.address)
         request.sink = sink
-        return BlockReader(request, slots: 4)
+        return BlockReader(request, buffers: 4)
     }
 
     /// A read whose request is out over connection 1, and its rival's over 2.

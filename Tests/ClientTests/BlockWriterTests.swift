@@ -18,7 +18,7 @@ struct BlockWriterTests {
         settings.packetBytes = Self.frame
         settings.windowFrames = 4
         settings.progressTimeout = 1000
-        settings.sealPatience = 6
+        settings.sealDeadlines = 6
         self.settings = settings
     }
 
@@ -33,11 +33,11 @@ struct BlockWriterTests {
         return BlockWriter(request, windowFrames: settings.windowFrames)
     }
 
-    /// Fills the next frame, in slot `slot`.
-    private func fill(_ writer: inout BlockWriter, slot: BufferIndex) throws {
+    /// Fills the next frame, in buffer `buffer`.
+    private func fill(_ writer: inout BlockWriter, buffer: BufferIndex) throws {
         let next = writer.nextFill(settings)
-        let record = writer.reserve(slot, try #require(next), as: 0)
-        writer.filled(slot, record.wanted)
+        let record = writer.reserve(buffer, try #require(next), as: 0)
+        writer.filled(buffer, record.wanted)
     }
 
     /// Sends whatever comes next.
@@ -82,14 +82,14 @@ struct BlockWriterTests {
         var writer = writer(frames: 3)
         writer.connection = 7
         let end = UInt64(2 * Self.frame)
-        try fill(&writer, slot: 0)
-        try fill(&writer, slot: 1)
+        try fill(&writer, buffer: 0)
+        try fill(&writer, buffer: 1)
         let flushed = writer.wantFlush()
         #expect(flushed == end)
         var sent = (0..<4).map { _ in send(&writer) }
         #expect(sent == ["opening", "frame 0", "frame \(Self.frame)", "flush \(end)"])
         #expect(send(&writer) == "nothing")
-        try fill(&writer, slot: 2)
+        try fill(&writer, buffer: 2)
         sent = (0..<3).map { _ in send(&writer) }
         #expect(sent == ["frame \(end)", "seal \(3 * Self.frame)", "nothing"])
         writer.checkInvariants(settings)
@@ -99,11 +99,11 @@ struct BlockWriterTests {
     func resumed() throws {
         var writer = writer(frames: 2)
         writer.connection = 7
-        try fill(&writer, slot: 0)
-        try fill(&writer, slot: 1)
+        try fill(&writer, buffer: 0)
+        try fill(&writer, buffer: 1)
         _ = writer.wantFlush()
         for _ in 0..<5 { _ = send(&writer) }
-        let isNew = try writer.hear(ack(Progress(received: UInt64(Self.frame))))
+        let isNew = try writer.advance(to: ack(Progress(received: UInt64(Self.frame))))
         #expect(isNew)
         writer.connection = nil
         writer.stop(.timedOut)
@@ -119,37 +119,37 @@ struct BlockWriterTests {
         var writer = writer(frames: 2)
         writer.connection = 7
         let some = ack(Progress(received: 1))
-        #expect(throws: StreamFailure.unproven) { _ = try writer.hear(some) }
+        #expect(throws: StreamFailure.unproven) { _ = try writer.advance(to: some) }
         _ = send(&writer)
         #expect(throws: StreamFailure.protocolError("an answer about another block")) {
-            _ = try writer.hear(ack(Progress(), block: 6))
+            _ = try writer.advance(to: ack(Progress(), block: 6))
         }
         // Before its first ack the bytes may be somebody else's; afterwards it breaks the rules.
-        #expect(throws: StreamFailure.writtenBefore) { _ = try writer.hear(some) }
+        #expect(throws: StreamFailure.writtenBefore) { _ = try writer.advance(to: some) }
         _ = writer.answer()
         #expect(throws: StreamFailure.protocolError("an ack against the rules (beyondSent)")) {
-            _ = try writer.hear(some)
+            _ = try writer.advance(to: some)
         }
     }
 
     @Test("a chain has one span for data, more for what waits for devices, and none for nothing")
     func patience() throws {
-        var writer = writer(frames: 1) { $0.level = .durable }
-        var spans: [UInt64?] = [writer.patience(settings)]
+        var writer = writer(frames: 1) { $0.sealLevel = .durable }
+        var spans: [UInt64?] = [writer.deadline(settings)]
         writer.connection = 7
-        spans.append(writer.patience(settings))
+        spans.append(writer.deadline(settings))
         _ = send(&writer)
         _ = writer.answer()
-        spans.append(writer.patience(settings))
-        try fill(&writer, slot: 0)
+        spans.append(writer.deadline(settings))
+        try fill(&writer, buffer: 0)
         _ = send(&writer)
-        spans.append(writer.patience(settings))
+        spans.append(writer.deadline(settings))
         _ = send(&writer)
-        spans.append(writer.patience(settings))
+        spans.append(writer.deadline(settings))
         let end = UInt64(Self.frame)
-        _ = try writer.hear(ack(Progress(received: end, written: end)))
+        _ = try writer.advance(to: ack(Progress(received: end, written: end)))
         while writer.window.popAcked() != nil {}
-        spans.append(writer.patience(settings))
+        spans.append(writer.deadline(settings))
         #expect(spans == [nil, 1000, nil, 1000, 1000, 6000])
     }
 

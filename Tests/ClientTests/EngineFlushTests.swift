@@ -11,7 +11,7 @@ import Wire
     private func engine() throws -> StreamEngine<KernelRing> {
         var settings = EngineSettings()
         settings.packetBytes = Self.packet
-        settings.slots = 6
+        settings.buffers = 6
         settings.windowFrames = 6
         settings.progressTimeout = 2_000_000_000
         var ring = KernelRing.Settings()
@@ -43,24 +43,24 @@ import Wire
         while !isSealed, patience.turn(&engine) {
             while let event = engine.nextEvent() {
                 switch event {
-                case .wantsPayload(_, let slot, _, let memory):
+                case .wantsPayload(_, let buffer, _, let memory):
                     guard waitsFor == nil else {
-                        grant = slot
+                        grant = buffer
                         continue
                     }
                     guard provided < frames else {
-                        engine.decline(id, slot: slot)
+                        engine.decline(id, buffer: buffer)
                         continue
                     }
                     memory.initializeMemory(as: UInt8.self, repeating: UInt8(provided))
                     provided += 1
-                    engine.provide(id, slot: slot, count: memory.count)
+                    engine.provide(id, buffer: buffer, count: memory.count)
                     if provided == flushAfter { waitsFor = engine.flush(id) }
                 case .progress(_, let acked):
                     guard let end = waitsFor, acked.durable >= end else { continue }
                     waitsFor = nil
                     #expect(end == UInt64(provided * Self.packet))
-                    if let slot = grant { engine.decline(id, slot: slot) }
+                    if let buffer = grant { engine.decline(id, buffer: buffer) }
                 case .sealed: isSealed = true
                 case .writeFailed:
                     let isResumed = engine.resume(id)

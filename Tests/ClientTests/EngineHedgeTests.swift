@@ -35,7 +35,7 @@ import Wire
         let peers = replicas.map { replica in scriptedPeer { replica.serve($0, $1) } }
         var settings = EngineSettings()
         settings.packetBytes = Self.frame
-        settings.slots = 4
+        settings.buffers = 4
         settings.windowFrames = 4
         settings.connections = 4
         settings.progressTimeout = 300_000_000
@@ -63,7 +63,7 @@ import Wire
         if !end.isComplete { engine.end(id) }
         engine.stop()
         while !engine.isIdle, patience.turn(&engine) {}
-        let free = engine.freeSlots
+        let free = engine.freeBuffers
         #expect(free == 4)
         return end
     }
@@ -72,9 +72,9 @@ import Wire
         _ event: StreamEvent, _ engine: inout StreamEngine<KernelRing>, _ end: inout End
     ) {
         switch event {
-        case .payload(let id, let slot, _, let memory):
+        case .payload(let id, let buffer, _, let memory):
             end.bytes += memory
-            engine.consumed(id, slot: slot)
+            engine.consumed(id, buffer: buffer)
             let canHedge = engine.canHedge(id)
             #expect(!canHedge)
         case .readNarrowed(_, let isRival, let failure):

@@ -19,7 +19,7 @@ import Wire
     private func engine() throws -> StreamEngine<KernelRing> {
         var settings = EngineSettings()
         settings.packetBytes = Self.frame
-        settings.slots = 4
+        settings.buffers = 4
         settings.windowFrames = 4
         settings.connections = 4
         settings.progressTimeout = 200_000_000
@@ -55,10 +55,10 @@ import Wire
         while checksum == nil && failures.count < behaviours.count, patience.turn(&engine) {
             while let event = engine.nextEvent() {
                 switch event {
-                case .payload(let id, let slot, let offset, let memory):
+                case .payload(let id, let buffer, let offset, let memory):
                     #expect(offset == range.lowerBound + UInt64(bytes.count))
                     bytes += memory
-                    engine.consumed(id, slot: slot)
+                    engine.consumed(id, buffer: buffer)
                 case .readFailed(let id, let failure):
                     failures.append(failure)
                     guard failures.count < behaviours.count else { continue }
@@ -79,7 +79,7 @@ import Wire
         engine.stop()
         var patience = Patience()
         while !engine.isIdle, patience.turn(&engine) {}
-        let free = engine.freeSlots
+        let free = engine.freeBuffers
         #expect(free == 4)
     }
 

@@ -19,7 +19,7 @@ import Wire
     private func settings() -> EngineSettings {
         var settings = EngineSettings()
         settings.packetBytes = Self.packet
-        settings.slots = 6
+        settings.buffers = 6
         settings.windowFrames = 6
         settings.connections = 4
         settings.progressTimeout = 200_000_000
@@ -56,14 +56,14 @@ import Wire
         while patience.turn(&engine) {
             while let event = engine.nextEvent() {
                 switch event {
-                case .wantsPayload(let id, let slot, let offset, let memory):
+                case .wantsPayload(let id, let buffer, let offset, let memory):
                     let rest = data.dropFirst(Int(offset)).prefix(memory.count)
                     guard !rest.isEmpty else {
-                        engine.decline(id, slot: slot)
+                        engine.decline(id, buffer: buffer)
                         continue
                     }
                     memory.copyBytes(from: rest)
-                    engine.provide(id, slot: slot, count: rest.count)
+                    engine.provide(id, buffer: buffer, count: rest.count)
                 case .sealed(_, let seal): return .sealed(seal)
                 case .writeFailed(_, let failure):
                     guard left > 0 else { return .failed(failure) }
@@ -82,8 +82,8 @@ import Wire
         engine.stop()
         var patience = Patience()
         while !engine.isIdle, patience.turn(&engine) {}
-        let free = engine.freeSlots
-        #expect(free == settings().slots)
+        let free = engine.freeBuffers
+        #expect(free == settings().buffers)
     }
 
     private func write(
@@ -243,8 +243,8 @@ import Wire
         #expect(failure == .unproven)
         #expect(failure.isFinal && failure.status == .unproven)
         // Everything is still to be sent to somebody else.
-        let canMove = engine.canMove(id)
-        #expect(canMove)
+        let isInMemory = engine.isInMemory(id)
+        #expect(isInMemory)
         engine.end(id)
         finish(&engine)
     }
@@ -287,8 +287,8 @@ import Wire
             return
         }
         #expect(failure.status == .noSpace)
-        let canMove = engine.canMove(id)
-        #expect(canMove)
+        let isInMemory = engine.isInMemory(id)
+        #expect(isInMemory)
         let isMoved = engine.move(
             id, block: BlockID(6), epoch: Epoch(1), opening: Granted.opening,
             address: peers[1].address)

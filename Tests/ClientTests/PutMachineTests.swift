@@ -181,8 +181,8 @@ struct PutMachineTests {
     @Test("a stream that broke is resumed, and then its bytes move to another chain")
     func moves() {
         var put = machine(.again(100))
-        let broken = PutEvent.failed(first, .disconnected(0), canMove: true)
-        let silent = PutEvent.failed(first, .timedOut, canMove: true)
+        let broken = PutEvent.failed(first, .disconnected(0), isInMemory: true)
+        let silent = PutEvent.failed(first, .timedOut, isInMemory: true)
         expect(
             &put,
             [
@@ -207,7 +207,7 @@ struct PutMachineTests {
 
     @Test("what memory does not hold any more is read again, from a pipe it cannot be")
     func readsAgain() {
-        let gone = PutEvent.failed(first, .timedOut, canMove: false)
+        let gone = PutEvent.failed(first, .timedOut, isInMemory: false)
         var file = machine(.again(100))
         expect(
             &file,

@@ -18,7 +18,7 @@ struct WriteWindowTests {
     @Test("agrees with a naive model", arguments: 1...50 as ClosedRange<UInt64>)
     func random(seed: UInt64) throws {
         var random = Seeded(seed)
-        var window = WriteWindow(capacity: 8, level: .written)
+        var window = WriteWindow(capacity: 8, releaseLevel: .written)
         var model = Model()
         var buffer = 0
         for _ in 0..<400 {
@@ -53,7 +53,7 @@ struct WriteWindowTests {
         let received = UInt64.random(in: model.acked.received...model.sentEnd, using: &random)
         let written = UInt64.random(in: model.acked.written...received, using: &random)
         let progress = Progress(received: received, written: written)
-        #expect(try window.hear(progress) == (progress != model.acked))
+        #expect(try window.advance(to: progress) == (progress != model.acked))
         model.acked = progress
         var released: [BufferIndex] = []
         while let frame = window.popAcked() { released.append(frame.buffer) }
@@ -64,7 +64,7 @@ struct WriteWindowTests {
     }
 
     private func sentWindow() -> WriteWindow {
-        var window = WriteWindow(capacity: 4, level: .written)
+        var window = WriteWindow(capacity: 4, releaseLevel: .written)
         window.append(length: 10, buffer: 0, isReady: true)
         window.append(length: 10, buffer: 1, isReady: true)
         window.append(length: 10, buffer: 2, isReady: true)
@@ -77,22 +77,22 @@ struct WriteWindowTests {
     func violations() throws {
         var window = sentWindow()
         #expect(throws: WriteWindow.Violation.disordered) {
-            try window.hear(Progress(received: 5, written: 6))
+            try window.advance(to: Progress(received: 5, written: 6))
         }
         #expect(throws: WriteWindow.Violation.beyondSent) {
-            try window.hear(Progress(received: 21))
+            try window.advance(to: Progress(received: 21))
         }
-        #expect(try window.hear(Progress(received: 20, written: 10)))
+        #expect(try window.advance(to: Progress(received: 20, written: 10)))
         #expect(throws: WriteWindow.Violation.wentBack) {
-            try window.hear(Progress(received: 20, written: 9))
+            try window.advance(to: Progress(received: 20, written: 9))
         }
-        #expect(try window.hear(Progress(received: 20, written: 10)) == false)
+        #expect(try window.advance(to: Progress(received: 20, written: 10)) == false)
     }
 
     @Test("a new stream sends what is not acked, cut as the first time, a torn frame whole")
     func resend() throws {
         var window = sentWindow()
-        _ = try window.hear(Progress(received: 20, written: 15))
+        _ = try window.advance(to: Progress(received: 20, written: 15))
         #expect(window.popAcked()?.buffer == 0)
         #expect(window.popAcked() == nil)
         window.rewind()
@@ -106,13 +106,13 @@ struct WriteWindowTests {
     @Test("bytes that were all kept can become another block")
     func startOver() throws {
         var window = sentWindow()
-        _ = try window.hear(Progress(received: 20))
+        _ = try window.advance(to: Progress(received: 20))
         let canStartOver = window.canStartOver
         #expect(canStartOver)
         window.startOver()
         #expect(window.unsentFrame()?.offset == 0)
         #expect(throws: WriteWindow.Violation.beyondSent) {
-            try window.hear(Progress(received: 1))
+            try window.advance(to: Progress(received: 1))
         }
     }
 }

@@ -15,7 +15,7 @@ import Wire
     ) throws -> StreamEngine<KernelRing> {
         var settings = EngineSettings()
         settings.packetBytes = 4096
-        settings.slots = 2
+        settings.buffers = 2
         settings.controls = 1
         settings.calls = 8
         settings.callsPerControl = callsPerControl

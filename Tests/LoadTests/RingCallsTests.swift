@@ -14,7 +14,7 @@ import Wire
     private func engine() throws -> StreamEngine<KernelRing> {
         var settings = EngineSettings()
         settings.packetBytes = 4096
-        settings.slots = 2
+        settings.buffers = 2
         settings.controls = 1
         settings.calls = 2
         settings.callTimeout = 60_000_000_000

@@ -9,7 +9,7 @@ import Transport
 struct SittingTests {
     private static let second: UInt64 = 1_000_000_000
 
-    /// One value of more bytes than a socket and a client's slots hold.
+    /// One value of more bytes than a socket and a client's buffers hold.
     private func scene(
         clients: Int, limit: @escaping @Sendable (inout Budget) -> Void
     ) -> OneNode {

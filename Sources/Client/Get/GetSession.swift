@@ -12,9 +12,9 @@ struct GetSession: ~Copyable {
     private let waiting: (@Sendable (ControlFailure) -> Void)?
     private var machine: GetMachine
     private var isOver = false
-    /// The namenode has not yet left a word unanswered since the last OPEN: one that is away would
-    /// hold the get up with each.
-    private var isHeard = true
+    /// Notes of silent nodes are sent, until the namenode leaves one unanswered: one that is away
+    /// would hold the get up with each. The next OPEN tries again.
+    private var takesNotes = true
     private var failure: GetFailure?
 
     init(
@@ -68,8 +68,8 @@ struct GetSession: ~Copyable {
     private mutating func perform(_ action: GetAction) {
         switch action {
         case .open(let message, let within):
-            isHeard = true
-            tell(GetEvent(namespace.word(.open(message), within: within)))
+            takesNotes = true
+            tell(GetEvent(namespace.answer(to: .open(message), within: within)))
         case .waiting(let failure): waiting?(failure)
         case .ask(let ask): tell(answer(to: ask))
         case .hedge(let read, let ask):
@@ -77,7 +77,7 @@ struct GetSession: ~Copyable {
                 engine.hedge(read, to: address, opening: ask.opening)
             else { return tell(.notHedged) }
         case .end(let read): engine.end(read)
-        case .tell(let node): isHeard = isHeard && namespace.tell(silent: node)
+        case .tell(let node): takesNotes = takesNotes && namespace.tell(silent: node)
         case .finish(let failure):
             self.failure = failure
             isOver = true

@@ -244,8 +244,8 @@ public final class NamespaceClient: Sendable {
     }
 
     /// One call of a put or a get, which judges refusals itself.
-    func word(
-        _ operation: ControlRequest.OneOf_Operation, within nanoseconds: UInt64
+    func answer(
+        to operation: ControlRequest.OneOf_Operation, within nanoseconds: UInt64
     ) -> Result<ControlReply, ControlFailure> {
         let limit = Int64(clamping: max(1, nanoseconds / 1_000_000))
         do throws(ControlFailure) {

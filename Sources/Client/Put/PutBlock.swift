@@ -1,10 +1,27 @@
 import Wire
 
 /// One block of a put between its first byte and its receipt.
+///
+/// ```
+/// starting(write) ─▶ running ─▶ sealed
+///
+/// running ─ resume ───▶ pausing(resume) ─▶ starting(resume) ─▶ running
+/// running ─ newBlock ─▶ pausing(plan) ─▶ unplanned ─▶ starting(move or write) ─▶ running
+///
+/// starting(step) ─ no room ─▶ pausing(step) ─▶ starting(step)
+/// ```
+/// A stream that runs can fail; `WriteRetry` then says `resume` or `newBlock`, or the put fails.
+/// `newBlock` needs another chain first (`plan`). When that comes, bytes that are all in memory
+/// `move` there; others are read again from the source, by a new `write`.
 package struct PutBlock {
     /// What is done with it next.
     enum Step {
-        case write, resume, move
+        /// A new stream, from the block's first byte.
+        case write
+        /// A new stream to the same chain.
+        case resume
+        /// The same bytes, from memory, to another chain.
+        case move
         /// Another chain is asked for.
         case plan
     }
@@ -14,7 +31,7 @@ package struct PutBlock {
         case starting(Step)
         case running
         case pausing(until: UInt64, Step)
-        /// It waits for another chain.
+        /// It waits for the answer to its ADDBLOCK, or for its turn to ask.
         case unplanned
     }
 

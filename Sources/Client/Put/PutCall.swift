@@ -93,7 +93,7 @@ extension PutMachine {
             message.durability = settings.durability.code
             message.more = more
             message.blocks = places.map { place in
-                guard let block = sealed[place] else {
+                guard let block = blocks[place] else {
                     preconditionFailure("every block that is listed is sealed")
                 }
                 return receiptMessage(block.receipt)

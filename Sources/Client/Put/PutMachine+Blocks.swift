@@ -32,9 +32,9 @@ extension PutMachine {
         var length: UInt64?
         if case .again(let total) = settings.supply { length = min(most, total - taken) }
         let block = PutBlock(
-            order: sealed.count, start: taken, length: length, peeked: peeked ?? 0, plan: plan)
+            order: blocks.count, start: taken, length: length, peeked: peeked ?? 0, plan: plan)
         peeked = nil
-        sealed.append(nil)
+        blocks.append(nil)
         writing.append(block)
         taken += length ?? 0
         start(writing.count - 1, .write)
@@ -121,7 +121,7 @@ extension PutMachine {
     mutating func sealed(_ id: WriteID, _ receipt: SignedReceipt) {
         guard let place = place(of: id) else { return }
         let block = writing.remove(at: place)
-        sealed[block.order] = (block.plan, receipt)
+        blocks[block.order] = (block.plan, receipt)
         sealedBytes += receipt.receipt.length
         patience.progressed()
     }

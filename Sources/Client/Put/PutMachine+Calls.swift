@@ -92,7 +92,7 @@ extension PutMachine {
     var blockBytes: UInt64? {
         guard let bounds else { return settings.blockBytes }
         return BlockLength.next(
-            wanted: settings.blockBytes, total: settings.supply.expected, begun: sealed.count,
+            wanted: settings.blockBytes, total: settings.supply.expected, begun: blocks.count,
             bounds: bounds)
     }
 
@@ -130,7 +130,7 @@ extension PutMachine {
         } else if needsPlan {
             let rest = settings.supply.expected.map { $0 - min($0, taken) } ?? 0
             wish = PlanWish(
-                order: sealed.count, isReplacement: false, count: planCount,
+                order: blocks.count, isReplacement: false, count: planCount,
                 longest: blockBytes ?? 0, bytes: rest, exclude: planning.excluded)
         } else {
             return
@@ -201,7 +201,7 @@ extension PutMachine {
     /// bounds would take the first part for the whole.
     mutating func listIfMany() {
         guard case .writing = phase, bounds != nil, !isListing else { return }
-        let ready = sealed[listed...].prefix { $0 != nil }.count
+        let ready = blocks[listed...].prefix { $0 != nil }.count
         guard ready >= Self.mostListed else { return }
         isListing = true
         wait = RefusalWait(at: now, for: settings.span)

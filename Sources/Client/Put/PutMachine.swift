@@ -64,8 +64,8 @@ package struct PutMachine {
     // Blocks.
     /// Those that are filled or sealed, in order; at most `mostWriting`.
     var writing: [PutBlock] = []
-    /// Every block that was begun, in order, and its receipt once it is sealed.
-    package internal(set) var sealed: [(plan: BlockPlan, receipt: SignedReceipt)?] = []
+    /// Every block that was begun, by its order: `nil` until it is sealed.
+    package internal(set) var blocks: [(plan: BlockPlan, receipt: SignedReceipt)?] = []
     var sealedBytes: UInt64 = 0
     /// Blocks that a CLOSE has listed.
     var listed = 0
@@ -118,7 +118,7 @@ package struct PutMachine {
         case .noAddress(let order): noAddress(order)
         case .filled(let id, let length, let isEnded): filled(id, length, isEnded)
         case .sealed(let id, let receipt): sealed(id, receipt)
-        case .failed(let id, let failure, let canMove): failed(id, failure, canMove)
+        case .failed(let id, let failure, let isInMemory): failed(id, failure, isInMemory)
         case .peeked(let count): peeked(count)
         case .sourceFailed(let error): fail(.source(error))
         case .woke: break
@@ -156,7 +156,7 @@ package struct PutMachine {
         else { return }
         phase = .closing
         wait = RefusalWait(at: now, for: settings.span)
-        call(.close(listed..<sealed.count, more: false), within: settings.span)
+        call(.close(listed..<blocks.count, more: false), within: settings.span)
         mayBeStored = true
     }
 

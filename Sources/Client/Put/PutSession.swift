@@ -8,7 +8,7 @@ import Wire
 /// Calls are made by the namespace's caller, which blocks, until a block is written and after the
 /// last one is sealed. Between them they go over the ring, so that no stream waits for them.
 struct PutSession: ~Copyable {
-    /// Over the ring at once: a renewal, an ADDBLOCK, and words of silent nodes.
+    /// Over the ring at once: a renewal, an ADDBLOCK, and notes of silent nodes.
     static let mostCalls = 16
 
     private var engine: StreamEngine<KernelRing>
@@ -19,17 +19,19 @@ struct PutSession: ~Copyable {
     private var machine: PutMachine
     private var calls: RingCalls<Purpose>?
     /// The first bytes of the next block, of a source of unknown length.
-    private var peeked: (slot: BufferIndex, count: Int)?
+    private var peeked: (buffer: BufferIndex, count: Int)?
     private var wantsPeek = false
     private var shown: UInt64 = 0
     private var isOver = false
-    /// The namenode has not yet left a word unanswered since the last call.
-    private var isHeard = true
+    /// Notes of silent nodes that do not go over the ring are sent, until the namenode leaves one
+    /// unanswered: one that is away would hold the put up with each. The next call tries again.
+    private var takesNotes = true
     private var failure: PutFailure?
 
     private enum Purpose {
         case call(PutCall)
-        case word
+        /// A node was silent: nobody waits for the answer.
+        case silentNote
     }
 
     init(
@@ -54,8 +56,8 @@ struct PutSession: ~Copyable {
                 tell(.woke)
                 continue
             }
-            // With every slot unacked, the next ack gives one back.
-            if wantsPeek, engine.freeSlots > 0 {
+            // With every buffer unacked, the next ack gives one back.
+            if wantsPeek, engine.freeBuffers > 0 {
                 wantsPeek = false
                 engine.peek(source.descriptor)
             }
@@ -69,7 +71,7 @@ struct PutSession: ~Copyable {
     private var summary: PutSummary {
         var sum = PieceSum()
         var blocks: [(block: BlockID, length: UInt64, chain: [ChainNode])] = []
-        for case let block? in machine.sealed {
+        for case let block? in machine.blocks {
             let receipt = block.receipt.receipt
             sum.append(receipt.checksum, length: receipt.length)
             blocks.append(
@@ -98,9 +100,9 @@ struct PutSession: ~Copyable {
         case .progress(let id, let acked): machine.progressed(id, acked, now: engine.now)
         case .sealed(let id, let seal): tell(.sealed(id, seal.receipt))
         case .writeFailed(let id, let failure):
-            tell(.failed(id, failure, canMove: engine.canMove(id)))
-        case .peeked(let slot, let count):
-            if let slot { peeked = (slot, count) }
+            tell(.failed(id, failure, isInMemory: engine.isInMemory(id)))
+        case .peeked(let buffer, let count):
+            if let buffer { peeked = (buffer, count) }
             tell(.peeked(count))
         case .peekFailed(let number):
             tell(.sourceFailed(.sourceFailed(reason: errorText(number))))
@@ -142,7 +144,9 @@ struct PutSession: ~Copyable {
             return begun(order, isMoved ? write : nil)
         case .end(let write): engine.end(write)
         case .tell(let node):
-            if !ask(.word, .silent(node)) { isHeard = isHeard && namespace.tell(silent: node) }
+            if !ask(.silentNote, .silent(node)) {
+                takesNotes = takesNotes && namespace.tell(silent: node)
+            }
         case .finish(let failure, let kept):
             isOver = true
             self.failure = failure
@@ -165,7 +169,7 @@ struct PutSession: ~Copyable {
         var request = block.request(at: address)
         request.source = WriteSource(
             descriptor: source.descriptor, position: source.start.map { $0 + block.start })
-        request.level = options.durability == .durable ? .durable : .written
+        request.sealLevel = options.durability == .durable ? .durable : .written
         request.flushEvery = options.flushEvery
         request.peeked = peeked
         return request
@@ -196,8 +200,8 @@ struct PutSession: ~Copyable {
             }
             engine.shutDown()
         }
-        isHeard = true
-        let answer = namespace.word(machine.operation(of: call), within: within)
+        takesNotes = true
+        let answer = namespace.answer(to: machine.operation(of: call), within: within)
         let event = PutEvent(call, answer, key: machine.settings.key)
         if case .answered(.create, .success(.lease(let lease))) = event {
             options.leaseTaken?(lease)

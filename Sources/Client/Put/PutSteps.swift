@@ -59,8 +59,8 @@ package enum PutEvent {
     case filled(WriteID, length: UInt64, isSourceEnded: Bool)
     case progress(WriteID, Progress)
     case sealed(WriteID, SignedReceipt)
-    /// `canMove`: its bytes are all in memory still.
-    case failed(WriteID, StreamFailure, canMove: Bool)
+    /// `isInMemory`: all its bytes still are, so they can move to another chain from there.
+    case failed(WriteID, StreamFailure, isInMemory: Bool)
     /// The next block's first bytes, that many; 0: there is no next block.
     case peeked(Int)
     /// The source cannot be read, or is not what it was taken for.

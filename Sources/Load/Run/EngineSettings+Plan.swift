@@ -13,7 +13,7 @@ extension EngineSettings {
         windowFrames = plan.isSmall ? 2 : plan.mode == .ping ? plan.depth + 1 : plan.depth
         // Streams share the buffers: ten thousand of them need no more than a few hundred.
         let wanted = max(4, plan.isSmall ? lanes + 2 : lanes * (windowFrames + 1))
-        slots = min(wanted, max(16, LoadPlan.Bounds.bufferBytes / slotBytes))
+        buffers = min(wanted, max(16, LoadPlan.Bounds.bufferBytes / bufferBytes))
         // A block may be sealed while the next one is written; of very many streams, some wait.
         writes = isWriting ? lanes + min(lanes, 256) : 1
         reads = isReading ? lanes : 1

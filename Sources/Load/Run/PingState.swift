@@ -6,7 +6,7 @@ import Reactor
 struct PingState {
     /// A frame that the engine would take.
     struct Grant {
-        let slot: BufferIndex
+        let buffer: BufferIndex
         let count: Int
         let offset: UInt64
     }

@@ -6,16 +6,16 @@ import Wire
 extension Worker {
     mutating func handle(_ event: StreamEvent) {
         switch event {
-        case .wantsPayload(let id, let slot, let offset, let memory):
+        case .wantsPayload(let id, let buffer, let offset, let memory):
             guard phase.task != .ping else {
-                ping.grant = PingState.Grant(slot: slot, count: memory.count, offset: offset)
+                ping.grant = PingState.Grant(buffer: buffer, count: memory.count, offset: offset)
                 return pattern.fill(memory, object: PingState.object, offset: ping.base + offset)
             }
             let lane = writeLane[id.index.place]
             guard let block = lanes[lane].put?.block(id) else { return }
             pattern.fill(memory, object: lanes[lane].object, offset: block.start + offset)
             let count = memory.count
-            provide(lane, id, slot: slot, count: count, to: offset + UInt64(count))
+            provide(lane, id, buffer: buffer, count: count, to: offset + UInt64(count))
         case .progress(let id, let acked):
             guard phase.task != .ping else { return pinged(acked) }
             lanes[writeLane[id.index.place]].put?.progressed(id, acked, now: engine.now)
@@ -31,11 +31,11 @@ extension Worker {
                 return
             }
             writeFailed(writeLane[id.index.place], id, failure)
-        case .payload(let id, let slot, let offset, let memory):
+        case .payload(let id, let buffer, let offset, let memory):
             let lane = readLane[id.index.place]
             check(lane, offset, memory)
             moved &+= UInt64(memory.count)
-            engine.consumed(id, slot: slot)
+            engine.consumed(id, buffer: buffer)
         case .verified(let id, let bytes):
             lanes[readLane[id.index.place]].get?.verified(bytes, now: engine.now)
         case .readCompleted(let id, let checksum):

@@ -63,10 +63,10 @@ extension Worker {
         var request = WriteRequest(
             block: plan.block, epoch: plan.epoch, opening: plan.opening,
             address: address, maxBytes: bytes)
-        request.level = self.plan.durability.level
+        request.sealLevel = self.plan.durability.level
         request.releaseLevel = self.plan.durability.level
         // Each ping waits for a flush of its own.
-        if request.level == .durable { request.flushEvery = 1 }
+        if request.sealLevel == .durable { request.flushEvery = 1 }
         guard let write = engine.write(request) else {
             throw LoadFailure(.retryLater, "no connection is left for the next block")
         }
@@ -100,7 +100,7 @@ extension Worker {
     /// A block needs a byte: one that has none is left to the lease's end.
     private mutating func endBlock(_ write: WriteID, _ grant: PingState.Grant) {
         if grant.offset > 0 {
-            engine.decline(write, slot: grant.slot)
+            engine.decline(write, buffer: grant.buffer)
         } else {
             engine.end(write)
             ping.write = nil
@@ -126,7 +126,7 @@ extension Worker {
                     PingState.Flight(
                         end: grant.offset + UInt64(grant.count), bytes: UInt64(grant.count),
                         intended: intended))
-                engine.provide(write, slot: grant.slot, count: grant.count)
+                engine.provide(write, buffer: grant.buffer, count: grant.count)
             }
         }
         return .max

@@ -42,7 +42,7 @@ extension Worker {
         case .write(let block):
             guard let address = address(of: block.plan) else { return .noAddress(block.order) }
             var request = block.request(at: address)
-            request.level = plan.durability.level
+            request.sealLevel = plan.durability.level
             request.releaseLevel = plan.durability == .received ? .received : .written
             return begun(lane, block.order, engine.write(request))
         case .resume(let order, let write):
@@ -102,17 +102,18 @@ extension Worker {
     // MARK: The stream
 
     /// A frame of a block was filled up to `end`.
-    mutating func provide(_ lane: Int, _ id: WriteID, slot: BufferIndex, count: Int, to end: UInt64)
-    {
+    mutating func provide(
+        _ lane: Int, _ id: WriteID, buffer: BufferIndex, count: Int, to end: UInt64
+    ) {
         moved &+= UInt64(count)
-        engine.provide(id, slot: slot, count: count)
+        engine.provide(id, buffer: buffer, count: count)
         guard end == lanes[lane].put?.block(id)?.length else { return }
         tell(lane, .filled(id, length: end, isSourceEnded: false))
     }
 
     mutating func writeFailed(_ lane: Int, _ id: WriteID, _ failure: StreamFailure) {
         let known = lanes[lane].put?.retries ?? 0
-        tell(lane, .failed(id, failure, canMove: engine.canMove(id)))
+        tell(lane, .failed(id, failure, isInMemory: engine.isInMemory(id)))
         tally.retries += (lanes[lane].put?.retries ?? known) - known
     }
 

@@ -65,7 +65,7 @@ final class BlockWriteJob: ClientJob {
             block: plan.block, epoch: plan.epoch, opening: plan.opening, address: address,
             maxBytes: UInt64(value.length))
         request.length = UInt64(value.length)
-        request.level = value.durability == .durable ? .durable : .written
+        request.sealLevel = value.durability == .durable ? .durable : .written
         request.flushEvery = flushEvery
         cluster.oracle.reused(plan.block)
         write = client.box.engine.write(request)
@@ -76,9 +76,9 @@ final class BlockWriteJob: ClientJob {
 
     func take(_ event: StreamEvent) {
         switch event {
-        case .wantsPayload(let id, let slot, let offset, let memory):
+        case .wantsPayload(let id, let buffer, let offset, let memory):
             value.fill(memory, from: Int(offset))
-            client.box.engine.provide(id, slot: slot, count: memory.count)
+            client.box.engine.provide(id, buffer: buffer, count: memory.count)
         case .progress(let id, let progress) where id == write: acked = progress
         case .sealed(let id, let seal) where id == write:
             self.seal = seal

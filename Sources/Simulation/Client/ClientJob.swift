@@ -16,20 +16,20 @@ protocol ClientJob: AnyObject {
 final class SimulatedEngine {
     var engine: StreamEngine<SimulatedRing>
 
-    var slots: Int { engine.settings.slots }
-    var freeSlots: Int { engine.freeSlots }
+    var buffers: Int { engine.settings.buffers }
+    var freeBuffers: Int { engine.freeBuffers }
 
     init(_ world: SimulatedWorld, node: String, sentPacketBytes: Int) {
         var settings = EngineSettings()
         settings.packetBytes = 64 << 10
         settings.sentPacketBytes = sentPacketBytes
-        settings.slots = 8
+        settings.buffers = 8
         settings.windowFrames = 8
         settings.connections = 8
         settings.writes = 2
         settings.reads = 2
         settings.progressTimeout = 3_000_000_000
-        settings.sealPatience = 2
+        settings.sealDeadlines = 2
         settings.checksInvariants = true
         do throws(RingFailure) {
             engine = try StreamEngine(

@@ -7,7 +7,7 @@ import Wire
 /// A get: the library's `GetMachine` over a simulated ring and namenode, and what the oracle is to
 /// know of it.
 final class GetJob: ClientJob {
-    private enum Purpose { case open, word }
+    private enum Purpose { case open, silentNote }
 
     private unowned let cluster: SimulatedCluster
     private unowned let client: SimulatedClient
@@ -25,7 +25,7 @@ final class GetJob: ClientJob {
     private(set) var isRead = false
     /// Takes what it is given and lets go of nothing.
     private(set) var isStalled = false
-    private var held: [(read: ReadID, slot: BufferIndex)] = []
+    private var held: [(read: ReadID, buffer: BufferIndex)] = []
     /// In words.
     private var asked = "nothing"
 
@@ -76,13 +76,13 @@ final class GetJob: ClientJob {
 
     func take(_ event: StreamEvent) {
         switch event {
-        case .payload(let id, let slot, _, let memory):
+        case .payload(let id, let buffer, _, let memory):
             if id == machine.read, let base = memory.baseAddress {
                 sum.append(
                     CRC32C.of(base, count: memory.count), length: UInt64(memory.count))
             }
-            guard !isStalled else { return held.append((id, slot)) }
-            client.box.engine.consumed(id, slot: slot)
+            guard !isStalled else { return held.append((id, buffer)) }
+            client.box.engine.consumed(id, buffer: buffer)
         case .verified(let id, let bytes) where id == machine.read:
             machine.verified(bytes, now: now)
         case .readCompleted(let id, let checksum) where id == machine.read:
@@ -104,7 +104,7 @@ final class GetJob: ClientJob {
     /// It is not stalled any more.
     func goOn() {
         isStalled = false
-        for piece in held { client.box.engine.consumed(piece.read, slot: piece.slot) }
+        for piece in held { client.box.engine.consumed(piece.read, buffer: piece.buffer) }
         held = []
     }
 
@@ -130,7 +130,7 @@ final class GetJob: ClientJob {
             if !isAsked { tell(.notHedged) }
         case .end(let read): client.box.engine.end(read)
         case .tell(let node):
-            calls.add(.word, .silent(node), within: CallQueue<Purpose>.shortCall)
+            calls.add(.silentNote, .silent(node), within: CallQueue<Purpose>.shortCall)
         case .finish(let failure):
             isFinished = true
             if let failure { fail(failure) } else { finish() }

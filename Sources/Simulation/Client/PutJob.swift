@@ -9,7 +9,7 @@ import Wire
 final class PutJob: ClientJob {
     private enum Purpose {
         case call(PutCall)
-        case word
+        case silentNote
     }
 
     unowned let cluster: SimulatedCluster
@@ -97,8 +97,8 @@ final class PutJob: ClientJob {
 
     func take(_ event: StreamEvent) {
         switch event {
-        case .wantsPayload(let id, let slot, let offset, let memory):
-            source.want(.init(write: id, slot: slot, offset: offset, memory: memory), now: now)
+        case .wantsPayload(let id, let buffer, let offset, let memory):
+            source.want(.init(write: id, buffer: buffer, offset: offset, memory: memory), now: now)
             if let piece = source.next(now: now) { provide(piece) }
         case .progress(let id, let acked):
             if let plan = begun[id]?.plan { cluster.oracle.acked(acked, plan) }
@@ -111,7 +111,7 @@ final class PutJob: ClientJob {
             if cluster.plan.isGentle {
                 cluster.oracle.stuck("a stream fails, and nothing broke: \(failure.sentence)")
             }
-            tell(.failed(id, failure, canMove: client.box.engine.canMove(id)))
+            tell(.failed(id, failure, isInMemory: client.box.engine.isInMemory(id)))
         default: break
         }
     }
@@ -119,7 +119,7 @@ final class PutJob: ClientJob {
     private func provide(_ piece: TricklingSource.Piece) {
         guard let start = begun[piece.write]?.start else { return }
         value.fill(piece.memory, from: Int(start + piece.offset))
-        client.box.engine.provide(piece.write, slot: piece.slot, count: piece.memory.count)
+        client.box.engine.provide(piece.write, buffer: piece.buffer, count: piece.memory.count)
         let end = piece.offset + UInt64(piece.memory.count)
         if end == machine.block(piece.write)?.length {
             tell(.filled(piece.write, length: end, isSourceEnded: false))
@@ -180,12 +180,12 @@ final class PutJob: ClientJob {
             return answer(order, isMoved ? write : nil)
         case .peek: preconditionFailure("the length is known")
         case .end(let write):
-            // The engine has its slots back only when they are filled.
+            // The engine has its buffers back only when they are filled.
             for piece in source.take(of: write) { provide(piece) }
             end(write)
             client.box.engine.end(write)
         case .tell(let node):
-            calls.add(.word, .silent(node), within: CallQueue<Purpose>.shortCall)
+            calls.add(.silentNote, .silent(node), within: CallQueue<Purpose>.shortCall)
         case .finish(let failure, _):
             isFinished = true
             if let failure { failed(failure) } else { closed() }
@@ -210,7 +210,7 @@ final class PutJob: ClientJob {
         var request = block.request(at: address(of: block.plan))
         // The plant: it asks for less than its CLOSE will say.
         let asks = value.durability == .durable && cluster.plant != .closeBeforeDurable
-        request.level = asks ? .durable : .written
+        request.sealLevel = asks ? .durable : .written
         request.flushEvery = flushEvery
         return request
     }

@@ -4,10 +4,10 @@ import Reactor
 /// Where a put's bytes come from: at once, or piece after piece like a slow pipe, so that its
 /// blocks stay open for long.
 struct TricklingSource {
-    /// A slot of the engine that is to be filled.
+    /// A buffer of the engine that is to be filled.
     struct Piece {
         let write: WriteID
-        let slot: BufferIndex
+        let buffer: BufferIndex
         let offset: UInt64
         let memory: UnsafeMutableRawBufferPointer
     }

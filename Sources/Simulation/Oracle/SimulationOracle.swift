@@ -281,8 +281,8 @@ final class SimulationOracle {
     func rested(_ client: SimulatedClient) {
         checks += 1
         let engine = client.box
-        guard !isBlackBox, engine.freeSlots != engine.slots else { return }
-        fail(.leak, "\(client.name) rests, and \(engine.freeSlots) of its slots are free")
+        guard !isBlackBox, engine.freeBuffers != engine.buffers else { return }
+        fail(.leak, "\(client.name) rests, and \(engine.freeBuffers) of its buffers are free")
     }
 
     // MARK: Always

@@ -8,7 +8,7 @@ package struct EngineSettings: Sendable {
     package var sentPacketBytes: Int?
     /// Payload buffers: everything that is being filled, sent, unacked, received or written to a
     /// sink. The default fits the 8 MiB a process may lock on most systems.
-    package var slots = 14
+    package var buffers = 14
     /// Frames of one block that may be unacked.
     package var windowFrames = 14
     /// Reads of one seekable source under way at once.
@@ -26,7 +26,7 @@ package struct EngineSettings: Sendable {
     /// `nil`: a quarter of `progressTimeout`.
     package var hedgeAfter: UInt64?
     /// A durable seal waits for every device's flush: this many progress deadlines.
-    package var sealPatience: UInt64 = 6
+    package var sealDeadlines: UInt64 = 6
     /// Connections to a namenode; 0 for an owner that makes its calls elsewhere.
     package var controls = 0
     /// Calls without an answer, of all those connections together and of each.
@@ -52,35 +52,36 @@ package struct EngineSettings: Sendable {
     /// Space behind it for the next frame's header, which is received with it.
     package static let suffixBytes = 4096
 
-    package var slotBytes: Int {
+    package var bufferBytes: Int {
         Self.prefixBytes + (packetBytes + 4095) / 4096 * 4096 + Self.suffixBytes
     }
 
     /// Receive, send, and one of socket, connect or close for each connection; a fill or a sink
-    /// write for each slot; the wake-up and room for a peek.
-    package var operations: Int { 3 * places + slots + 8 }
+    /// write for each buffer; the wake-up and room for a peek.
+    package var operations: Int { 3 * places + buffers + 8 }
     /// Of connections to datanodes and to namenodes.
     var places: Int { connections + controls }
     package var hedgePause: UInt64 { hedgeAfter ?? progressTimeout / 4 }
 
-    /// As many slots of `packetBytes` as fit `bytes`, at least 4 and at most 64.
+    /// As many buffers of `packetBytes` as fit `bytes`, at least 4 and at most 64.
     package mutating func fit(packetBytes: Int, bytes: Int) {
         self.packetBytes = packetBytes
-        slots = min(64, max(4, bytes / slotBytes))
-        windowFrames = slots
+        buffers = min(64, max(4, bytes / bufferBytes))
+        windowFrames = buffers
     }
 
     /// Deadlines for an owner who waits `milliseconds` for progress: what a silent peer costs has
     /// to leave time for another one.
-    package mutating func fit(patience milliseconds: Int64) {
+    package mutating func fit(timeout milliseconds: Int64) {
         progressTimeout = min(progressTimeout, UInt64(max(1, milliseconds)) * 600_000)
     }
 
     package func check() {
         precondition((1...Limits.payloadBytes).contains(packetBytes), "a frame's payload")
         precondition((1...packetBytes).contains(sentPacketBytes ?? packetBytes), "what is sent")
-        precondition(slots > 0 && windowFrames > 0 && fillsAhead > 0, "something can be in flight")
+        precondition(
+            buffers > 0 && windowFrames > 0 && fillsAhead > 0, "something can be in flight")
         precondition((1...1 << 20).contains(calls) && callsPerControl > 0, "calls have a bound")
-        precondition(slotBytes * slots <= 1 << 30, "one registered region is at most 1 GiB")
+        precondition(bufferBytes * buffers <= 1 << 30, "one registered region is at most 1 GiB")
     }
 }

@@ -6,7 +6,7 @@ import Wire
 struct SourcePeek<Ring: RingBackend & ~Copyable>: ~Copyable {
     private enum State {
         case none, running
-        /// The first bytes, and how many; no slot: the source has ended.
+        /// The first bytes, and how many; no buffer: the source has ended.
         case done(BufferIndex?, Int)
         case failed(Int32)
     }
@@ -34,37 +34,37 @@ struct SourcePeek<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     mutating func begin(_ descriptor: Int32, _ core: inout StreamCore<Ring>) {
         guard case .none = state else { preconditionFailure("one peek at a time") }
-        guard let slot = core.slots.take() else {
-            preconditionFailure("a peek comes when no write holds every slot")
+        guard let buffer = core.buffers.take() else {
+            preconditionFailure("a peek comes when no write holds every buffer")
         }
-        core.slots[slot] = SlotRecord()
+        core.buffers[buffer] = BufferRecord()
         state = .running
-        start(descriptor, slot, &core)
+        start(descriptor, buffer, &core)
     }
 
     private mutating func start(
-        _ descriptor: Int32, _ slot: BufferIndex, _ core: inout StreamCore<Ring>
+        _ descriptor: Int32, _ buffer: BufferIndex, _ core: inout StreamCore<Ring>
     ) {
         token = core.reactor.start(
             .read(
-                .plain(descriptor), core.slots.payload(of: slot),
+                .plain(descriptor), core.buffers.payload(of: buffer),
                 count: min(core.settings.packetBytes, Self.bytes), offset: .max,
                 registered: false),
             OperationContext(
                 kind: EngineOperation.peek.rawValue, owner: UInt32(bitPattern: descriptor),
-                buffer: slot))
+                buffer: buffer))
     }
 
     mutating func completed(_ event: Event, _ core: inout StreamCore<Ring>) {
-        let slot = event.operation.itsBuffer
+        let buffer = event.operation.itsBuffer
         switch event.result {
-        case 1...: state = .done(slot, Int(event.result))
-        case -EINTR, -EAGAIN: start(Int32(bitPattern: event.operation.owner), slot, &core)
+        case 1...: state = .done(buffer, Int(event.result))
+        case -EINTR, -EAGAIN: start(Int32(bitPattern: event.operation.owner), buffer, &core)
         case 0:
-            core.slots.release(slot)
+            core.buffers.release(buffer)
             state = .done(nil, 0)
         default:
-            core.slots.release(slot)
+            core.buffers.release(buffer)
             state = .failed(-event.result)
         }
     }
@@ -72,9 +72,9 @@ struct SourcePeek<Ring: RingBackend & ~Copyable>: ~Copyable {
     mutating func nextEvent() -> StreamEvent? {
         switch state {
         case .none, .running: return nil
-        case .done(let slot, let count):
+        case .done(let buffer, let count):
             state = .none
-            return .peeked(slot: slot, count: count)
+            return .peeked(buffer: buffer, count: count)
         case .failed(let number):
             state = .none
             return .peekFailed(number)
@@ -84,7 +84,7 @@ struct SourcePeek<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// Gives back what the owner has not taken; one that runs comes back with its completion.
     mutating func end(_ core: inout StreamCore<Ring>) {
         guard !isRunning else { return core.reactor.cancel(token) }
-        if case .done(let slot?, _) = state { core.slots.release(slot) }
+        if case .done(let buffer?, _) = state { core.buffers.release(buffer) }
         state = .none
     }
 }

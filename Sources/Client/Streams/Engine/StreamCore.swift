@@ -4,7 +4,7 @@ import System
 import Transport
 import Wire
 
-/// What every room of an engine works with: its ring and connections, its slots, and the news for
+/// What every room of an engine works with: its ring and connections, its buffers, and the news for
 /// its owner.
 ///
 /// A room is a type of its own (`BlockWriters`, `BlockReaders`, ...) with state of its own. Its
@@ -15,7 +15,7 @@ struct StreamCore<Ring: RingBackend & ~Copyable>: ~Copyable {
     var transport: Transport<Ring, StreamRole>
     let settings: EngineSettings
     private let places: PartyPlaces
-    var slots: Slots
+    var buffers: StreamBuffers
     var news: News
     /// Of the challenges to nodes.
     var random: ChallengeRandom
@@ -26,7 +26,7 @@ struct StreamCore<Ring: RingBackend & ~Copyable>: ~Copyable {
     init(
         _ ring: consuming Ring, _ settings: EngineSettings, random: ChallengeRandom
     ) throws(RingFailure) {
-        slots = try Slots(settings, registeredWith: &ring)
+        buffers = try StreamBuffers(settings, registeredWith: &ring)
         places = PartyPlaces(settings)
         news = News(places)
         transport = Transport(
@@ -43,12 +43,12 @@ struct StreamCore<Ring: RingBackend & ~Copyable>: ~Copyable {
         @inline(__always) _modify { yield &transport.reactor }
     }
 
-    // MARK: Slots
+    // MARK: Buffers
 
-    /// A slot with one hold; without one, `waiter` is served when there is.
-    mutating func takeSlot(for waiter: Slots.Waiter) -> BufferIndex? {
-        if let slot = slots.take() { return slot }
-        slots.enqueue(waiter)
+    /// A buffer with one hold; without one, `waiter` is served when there is.
+    mutating func takeBuffer(for waiter: StreamBuffers.Waiter) -> BufferIndex? {
+        if let buffer = buffers.take() { return buffer }
+        buffers.enqueue(waiter)
         return nil
     }
 
@@ -126,7 +126,7 @@ struct StreamCore<Ring: RingBackend & ~Copyable>: ~Copyable {
     // MARK: Sending
 
     // One send is in flight per connection: a control frame from its own memory, or a data frame
-    // from its slot.
+    // from its buffer.
 
     @inline(__always)
     func canSend(_ index: ConnectionIndex) -> Bool {
@@ -134,7 +134,7 @@ struct StreamCore<Ring: RingBackend & ~Copyable>: ~Copyable {
         return connection.isOpen && !connection.isSending && !connection.role.isBroken
     }
 
-    /// Sends one frame without a slot, with `payload` behind its header.
+    /// Sends one frame without a buffer, with `payload` behind its header.
     mutating func sendControl(
         _ index: ConnectionIndex, _ header: FrameHeader, payload: [UInt8] = []
     ) {
@@ -144,25 +144,25 @@ struct StreamCore<Ring: RingBackend & ~Copyable>: ~Copyable {
         transport.sendFrame(index, kind: EngineOperation.sendControl.rawValue)
     }
 
-    /// Sends a slot's frame, header and payload in one send; the connection holds the slot until
-    /// the kernel lets go.
-    mutating func sendData(_ index: ConnectionIndex, slot: BufferIndex, flags: FrameFlags) {
-        slots.hold(slot)
-        var header = slots[slot].header
+    /// Sends a buffer's frame, header and payload in one send; the connection holds the buffer
+    /// until the kernel lets go.
+    mutating func sendData(_ index: ConnectionIndex, buffer: BufferIndex, flags: FrameFlags) {
+        buffers.hold(buffer)
+        var header = buffers[buffer].header
         header.flags = flags
         transport.number(&header, index)
-        let start = slots.payload(of: slot) - FrameHeader.byteCount
+        let start = buffers.payload(of: buffer) - FrameHeader.byteCount
         header.encode(into: start)
         transport.sendPayload(
-            index, kind: EngineOperation.sendData.rawValue, buffer: slot, start,
-            count: header.frameBytes, &slots.pool)
+            index, kind: EngineOperation.sendData.rawValue, buffer: buffer, start,
+            count: header.frameBytes, &buffers.pool)
     }
 
     // MARK: What holds
 
     mutating func checkInvariants() {
         transport.checkInvariants()
-        slots.checkInvariants()
+        buffers.checkInvariants()
         precondition(
             openConnections >= 0 && openConnections <= settings.connections,
             "connections have a bound")

@@ -3,7 +3,7 @@ import Transport
 import Wire
 
 // What happens on connections, and whose matter it is. A receive is always under way on an open
-// one, but while a read waits for a slot: so the end of an idle one is noticed, and what a peer
+// one, but while a read waits for a buffer: so the end of an idle one is noticed, and what a peer
 // says last is read.
 extension StreamEngine where Ring: ~Copyable {
     /// What happened on a connection.
@@ -20,22 +20,22 @@ extension StreamEngine where Ring: ~Copyable {
         case .header: takeUp(index)
         case .badHeader(let status): fail(index, .protocolError(status.explanation))
         case .body: answerComplete(index)
-        case .payload(let slot): payloadComplete(index, slot)
-        case .ended(let number, _, let slot):
-            if let slot { core.slots.release(slot) }
+        case .payload(let buffer): payloadComplete(index, buffer)
+        case .ended(let number, _, let buffer):
+            if let buffer { core.buffers.release(buffer) }
             fail(index, .disconnected(number))
-        case .sent(_, let slot):
-            letGo(slot)
+        case .sent(_, let buffer):
+            letGo(buffer)
             pump(index)
-        case .notSent(_, _, let slot):
+        case .notSent(_, _, let buffer):
             // The peer may have said why before it went: the receiving half finds the words, or the
             // end.
             let isIdle = core.transport.at(index).role.party == nil
             core.transport.at(index).role.isBroken = true
-            letGo(slot)
+            letGo(buffer)
             // Nobody hears its end, and the next stream would take it for a good one.
             if isIdle { core.close(index) }
-        case .letGo(let slot): letGo(slot)
+        case .letGo(let buffer): letGo(buffer)
         case .closed: core.closed(index)
         case .bytes, .lingered: preconditionFailure("a stream asks for frames and does not linger")
         }
@@ -50,12 +50,12 @@ extension StreamEngine where Ring: ~Copyable {
         }
     }
 
-    /// The kernel has let go of a slot that was being sent; a write that waited to send it again
+    /// The kernel has let go of a buffer that was being sent; a write that waited to send it again
     /// may do so.
-    private mutating func letGo(_ slot: BufferIndex?) {
-        guard let slot else { return }
-        let write = core.slots[slot].write
-        core.slots.release(slot)
+    private mutating func letGo(_ buffer: BufferIndex?) {
+        guard let buffer else { return }
+        let write = core.buffers[buffer].write
+        core.buffers.release(buffer)
         if let write { writers.pump(write, &core) }
     }
 
@@ -102,12 +102,12 @@ extension StreamEngine where Ring: ~Copyable {
         }
     }
 
-    private mutating func payloadComplete(_ index: ConnectionIndex, _ slot: BufferIndex) {
+    private mutating func payloadComplete(_ index: ConnectionIndex, _ buffer: BufferIndex) {
         let header = core.transport.at(index).header
         guard case .read(let read) = core.transport.at(index).role.party else {
-            return core.slots.release(slot)
+            return core.buffers.release(buffer)
         }
-        follow(readers.arrived(read, slot, header, on: index, &core), on: index)
+        follow(readers.arrived(read, buffer, header, on: index, &core), on: index)
     }
 
     // MARK: Receipts and error reports

@@ -19,7 +19,7 @@ extension StreamEngine where Ring: ~Copyable {
     package mutating func resume(_ id: WriteID) -> Bool { writers.resume(id.index, &core) }
 
     /// Whether the bytes of a stopped write can still become another block.
-    package func canMove(_ id: WriteID) -> Bool { writers.canMove(id.index) }
+    package func isInMemory(_ id: WriteID) -> Bool { writers.isInMemory(id.index) }
 
     /// Gives a stopped write's bytes to another block. `maxBytes` must not be less than before.
     package mutating func move(
@@ -38,13 +38,13 @@ extension StreamEngine where Ring: ~Copyable {
 
     /// Answers `wantsPayload` with `count` bytes at the memory it named: the block's last frame may
     /// be shorter than asked, every other one of a block of known length has all of them.
-    package mutating func provide(_ id: WriteID, slot: BufferIndex, count: Int) {
-        writers.provide(id.index, slot, count: count, &core)
+    package mutating func provide(_ id: WriteID, buffer: BufferIndex, count: Int) {
+        writers.provide(id.index, buffer, count: count, &core)
     }
 
     /// Answers `wantsPayload` of a block of unknown length: there is no more.
-    package mutating func decline(_ id: WriteID, slot: BufferIndex) {
-        writers.decline(id.index, slot, &core)
+    package mutating func decline(_ id: WriteID, buffer: BufferIndex) {
+        writers.decline(id.index, buffer, &core)
     }
 
     /// Reads a source's next bytes before there is a block for them: `peeked` or `peekFailed`
@@ -81,9 +81,9 @@ extension StreamEngine where Ring: ~Copyable {
     /// Gives a read up. Bytes on their way to the sink still arrive there.
     package mutating func end(_ id: ReadID) { readers.end(id.index, &core) }
 
-    /// Gives a slot of a `payload` event back.
-    package mutating func consumed(_ id: ReadID, slot: BufferIndex) {
-        readers.drained(id.index, slot, &core)
+    /// Gives a buffer of a `payload` event back.
+    package mutating func consumed(_ id: ReadID, buffer: BufferIndex) {
+        readers.drained(id.index, buffer, &core)
     }
 
     // MARK: Calls

@@ -36,12 +36,12 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
     }
 
     package var settings: EngineSettings { core.settings }
-    /// Whether the ring has registered the slots.
-    package var isRegistered: Bool { core.slots.isRegistered }
+    /// Whether the ring has registered the buffers.
+    package var isRegistered: Bool { core.buffers.isRegistered }
     package var now: UInt64 { core.reactor.now }
     /// When a turn is wanted though nothing completes.
     package var nextDeadline: UInt64? { core.reactor.timers.nextDeadline }
-    package var freeSlots: Int { core.slots.free }
+    package var freeBuffers: Int { core.buffers.free }
 
     // MARK: Turns
 
@@ -57,21 +57,21 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
             expire(party)
             handled += 1
         }
-        serveSlotWaiters()
+        serveBufferWaiters()
         if core.settings.checksInvariants { checkInvariants() }
         return handled
     }
 
     /// The owner has something to hear before it should wait.
     private var hasNews: Bool {
-        source.hasNews || !core.news.isEmpty || core.slots.isAwaited
+        source.hasNews || !core.news.isEmpty || core.buffers.isAwaited
     }
 
     private mutating func handle(_ event: Event) {
         let owner = event.operation.owner
         guard !ConnectionOperation.isKind(event.operation.kind) else {
             return heard(
-                ConnectionIndex(owner: owner), core.transport.handle(event, &core.slots.pool))
+                ConnectionIndex(owner: owner), core.transport.handle(event, &core.buffers.pool))
         }
         switch EngineOperation(rawValue: event.operation.kind) {
         case .fill: writers.didFill(WriteIndex(owner: owner), event, &core)
@@ -90,13 +90,13 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
         }
     }
 
-    /// Hands free slots to those that wait, in order, once a turn. A write that its owner fills
-    /// takes its slot later, with the event: no more of them are told than there are slots.
-    private mutating func serveSlotWaiters() {
+    /// Hands free buffers to those that wait, in order, once a turn. A write that its owner fills
+    /// takes its buffer later, with the event: no more of them are told than there are buffers.
+    private mutating func serveBufferWaiters() {
         var promised = 0
-        while let waiter = core.slots.nextWaiter(promised: promised) {
+        while let waiter = core.buffers.nextWaiter(promised: promised) {
             switch waiter {
-            case .write(let write): if writers.hasSlot(write, &core) { promised += 1 }
+            case .write(let write): if writers.bufferCame(write, &core) { promised += 1 }
             case .connection(let index):
                 guard core.transport.isUsed(index),
                     case .read(let read) = core.transport.at(index).role.party
@@ -138,7 +138,7 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// Ends everything and waits until the kernel has let go of every buffer.
     package mutating func shutDown() {
         stop()
-        let end = now + Self.patience
+        let end = now + Self.shutDownSpan
         while !isIdle, now < end {
             // Who has something to tell is there until it is taken.
             while nextEvent() != nil {}
@@ -147,7 +147,7 @@ package struct StreamEngine<Ring: RingBackend & ~Copyable>: ~Copyable {
     }
 
     /// How long the last operations may take to come back, nanoseconds.
-    private static var patience: UInt64 { 2_000_000_000 }
+    private static var shutDownSpan: UInt64 { 2_000_000_000 }
 
     /// Nothing is open and nothing but the wake-up is in the kernel's hands.
     package var isIdle: Bool {

@@ -19,7 +19,7 @@ package enum StreamEvent {
     /// A write without a source can take a frame: fill up to `memory.count` bytes and call
     /// `provide` or `decline`.
     case wantsPayload(
-        WriteID, slot: BufferIndex, offset: UInt64, memory: UnsafeMutableRawBufferPointer)
+        WriteID, buffer: BufferIndex, offset: UInt64, memory: UnsafeMutableRawBufferPointer)
     /// A write has taken the last byte of its source that it will take: the next block can begin.
     case filled(WriteID, length: UInt64, isSourceEnded: Bool)
     /// The chain's ack moved on.
@@ -29,8 +29,8 @@ package enum StreamEvent {
     /// The write stopped: `resume`, `move` or `end` it.
     case writeFailed(WriteID, StreamFailure)
 
-    /// Verified bytes of a read without a sink: call `consumed` with the slot.
-    case payload(ReadID, slot: BufferIndex, offset: UInt64, memory: UnsafeRawBufferPointer)
+    /// Verified bytes of a read without a sink: call `consumed` with the buffer.
+    case payload(ReadID, buffer: BufferIndex, offset: UInt64, memory: UnsafeRawBufferPointer)
     /// Bytes of the range that are verified so far.
     case verified(ReadID, UInt64)
     /// Every byte is verified and with the sink. The read is over.
@@ -41,9 +41,9 @@ package enum StreamEvent {
     /// The read stopped; what was verified is with the sink: `redirect` or `end` it.
     case readFailed(ReadID, StreamFailure)
 
-    /// The first bytes of a source, in a slot that the next write takes over; no slot: it has
+    /// The first bytes of a source, in a buffer that the next write takes over; no buffer: it has
     /// ended.
-    case peeked(slot: BufferIndex?, count: Int)
+    case peeked(buffer: BufferIndex?, count: Int)
     case peekFailed(Int32)
 
     /// A namenode greeted: calls can be made.

@@ -52,10 +52,10 @@ package enum StreamFailure: Error, Equatable, Sendable {
         }
     }
 
-    /// How long nothing was heard before it, nanoseconds; a stream's deadline is `patience`.
-    package func silence(_ patience: UInt64) -> UInt64 {
+    /// How long nothing was heard before it, nanoseconds; a stream's deadline is `timeout`.
+    package func silence(_ timeout: UInt64) -> UInt64 {
         switch self {
-        case .timedOut, .unreachable(ETIMEDOUT): patience
+        case .timedOut, .unreachable(ETIMEDOUT): timeout
         default: 0
         }
     }

@@ -8,7 +8,7 @@ struct StreamRole: BitwiseCopyable {
     let party: Party?
     /// A read's request was sent.
     var isRequestSent = false
-    /// A frame's header is here, and there is no slot for its payload.
+    /// A frame's header is here, and there is no buffer for its payload.
     var isAwaitingSlot = false
     /// A send failed: what the peer had said before is still read.
     var isBroken = false

@@ -6,7 +6,7 @@ import Wire
 package typealias ReadIndex = RecordIndex<BlockReader>
 
 /// One range of a block on its way from a replica, as a state. Whoever has the connections and the
-/// slots acts on it (`BlockReaders`).
+/// buffers acts on it (`BlockReaders`).
 package struct BlockReader: ~Copyable {
     /// A replica that is asked for the range.
     struct Replica: BitwiseCopyable {
@@ -27,7 +27,7 @@ package struct BlockReader: ~Copyable {
     /// Data came since the replica was asked.
     private var isAnswered = false
 
-    /// Slots with verified bytes that wait for the sink or the owner, in order.
+    /// Buffers with verified bytes that wait for the sink or the owner, in order.
     private(set) var arrived: FixedRing<BufferIndex>
     /// Those, and the ones that are being drained.
     private(set) var held = 0
@@ -40,11 +40,11 @@ package struct BlockReader: ~Copyable {
     var failure: StreamFailure?
     var lost: (isRival: Bool, failure: StreamFailure?)?
 
-    init(_ request: ReadRequest, slots: Int) {
+    init(_ request: ReadRequest, buffers: Int) {
         assembly = request.assembly
         opening = request.opening
         sink = request.sink
-        arrived = FixedRing(capacity: slots)
+        arrived = FixedRing(capacity: buffers)
     }
 
     /// Bytes of the range that are verified so far.
@@ -167,16 +167,16 @@ package struct BlockReader: ~Copyable {
         }
     }
 
-    /// Verifies a payload. What of it was asked for and is new waits in its slot.
+    /// Verifies a payload. What of it was asked for and is new waits in its buffer.
     mutating func take(
-        _ slot: BufferIndex, _ header: FrameHeader, _ payload: UnsafeRawPointer
+        _ buffer: BufferIndex, _ header: FrameHeader, _ payload: UnsafeRawPointer
     ) throws(StreamFailure) -> ReadAssembly.Slice {
         do throws(ReadAssembly.Violation) {
             let slice = try assembly.take(header, payload)
             hasProgress = true
             guard slice.count > 0 else { return slice }
             held += 1
-            arrived.append(slot)
+            arrived.append(buffer)
             return slice
         } catch {
             throw notTaken(header, error)
@@ -199,29 +199,29 @@ package struct BlockReader: ~Copyable {
 
     // MARK: 3. Drain
 
-    /// The next slot for the owner, who gives it back.
+    /// The next buffer for the owner, who gives it back.
     mutating func nextForOwner() -> BufferIndex? { sink == nil ? arrived.popFirst() : nil }
 
-    /// The next slot that the sink takes: any number at their places in a file, one at a time in a
-    /// pipe.
+    /// The next buffer that the sink takes: any number at their places in a file, one at a time in
+    /// a pipe.
     mutating func nextForSink() -> BufferIndex? {
-        guard let sink, sink.position != nil || draining == 0, let slot = arrived.popFirst()
+        guard let sink, sink.position != nil || draining == 0, let buffer = arrived.popFirst()
         else { return nil }
         draining += 1
-        return slot
+        return buffer
     }
 
-    /// A slot's bytes are with the sink, or with nobody.
+    /// A buffer's bytes are with the sink, or with nobody.
     mutating func drained() {
         if sink != nil { draining -= 1 }
         held -= 1
     }
 
-    /// A slot that nobody is to have any more.
+    /// A buffer that nobody is to have any more.
     mutating func drop() -> BufferIndex? {
-        guard let slot = arrived.popFirst() else { return nil }
+        guard let buffer = arrived.popFirst() else { return nil }
         held -= 1
-        return slot
+        return buffer
     }
 
     // MARK: What holds

@@ -8,55 +8,55 @@ extension BlockReaders where Ring: ~Copyable {
     /// Begins as many sink writes as the sink takes.
     mutating func drain(_ read: ReadIndex, _ core: inout StreamCore<Ring>) {
         guard let sink = at(read).pointee.sink else { return }
-        while let slot = at(read).pointee.nextForSink() {
-            core.slots[slot].done = 0
-            startDrain(read, sink, slot, &core)
+        while let buffer = at(read).pointee.nextForSink() {
+            core.buffers[buffer].done = 0
+            startDrain(read, sink, buffer, &core)
         }
     }
 
     private mutating func startDrain(
-        _ read: ReadIndex, _ sink: ReadSink, _ slot: BufferIndex, _ core: inout StreamCore<Ring>
+        _ read: ReadIndex, _ sink: ReadSink, _ buffer: BufferIndex, _ core: inout StreamCore<Ring>
     ) {
-        let record = core.slots[slot]
+        let record = core.buffers[buffer]
         let start = at(read).pointee.assembly.range.lowerBound
         // An offset of all ones is the descriptor's own position (io_uring_prep_write.3).
         let place = sink.position.map { $0 + record.position - start + UInt64(record.done) }
         core.reactor.start(
             .write(
                 .plain(sink.descriptor),
-                core.slots.payload(of: slot) + record.start + record.done,
+                core.buffers.payload(of: buffer) + record.start + record.done,
                 count: record.wanted - record.done, offset: place ?? .max,
-                registered: core.slots.isRegistered && place != nil),
+                registered: core.buffers.isRegistered && place != nil),
             OperationContext(
-                kind: EngineOperation.drain.rawValue, owner: read.owner, buffer: slot))
+                kind: EngineOperation.drain.rawValue, owner: read.owner, buffer: buffer))
     }
 
     mutating func didDrain(_ read: ReadIndex, _ event: Event, _ core: inout StreamCore<Ring>) {
-        let slot = event.operation.itsBuffer
+        let buffer = event.operation.itsBuffer
         let entry = at(read)
         guard let sink = entry.pointee.sink else { preconditionFailure("a drain has a sink") }
         // A caller's descriptor may be anything, so no errno is our own fault here.
         switch event.result {
         case 1...:
-            core.slots[slot].done += Int(event.result)
-            let record = core.slots[slot]
+            core.buffers[buffer].done += Int(event.result)
+            let record = core.buffers[buffer]
             if record.done < record.wanted, !entry.pointee.isEnding {
-                return startDrain(read, sink, slot, &core)
+                return startDrain(read, sink, buffer, &core)
             }
         case -EINTR, -EAGAIN:
-            if !entry.pointee.isEnding { return startDrain(read, sink, slot, &core) }
+            if !entry.pointee.isEnding { return startDrain(read, sink, buffer, &core) }
         default: sinkFailed(read, event.result == 0 ? EIO : -event.result, &core)
         }
-        drained(read, slot, &core)
+        drained(read, buffer, &core)
         if isUsed(read), !at(read).pointee.isEnding { drain(read, &core) }
     }
 
-    /// A slot's bytes are with the sink or the owner.
+    /// A buffer's bytes are with the sink or the owner.
     mutating func drained(
-        _ read: ReadIndex, _ slot: BufferIndex, _ core: inout StreamCore<Ring>
+        _ read: ReadIndex, _ buffer: BufferIndex, _ core: inout StreamCore<Ring>
     ) {
         at(read).pointee.drained()
-        core.slots.release(slot)
+        core.buffers.release(buffer)
         guard !at(read).pointee.isEnding else { return removeIfSettled(read, &core) }
         if at(read).pointee.held == 0 { core.news.add(.read(read)) }
     }
@@ -76,12 +76,12 @@ extension BlockReaders where Ring: ~Copyable {
             core.news.add(.read(read))
             return .readNarrowed(id, isRival: lost.isRival, lost.failure)
         }
-        if let slot = entry.pointee.nextForOwner() {
+        if let buffer = entry.pointee.nextForOwner() {
             if !entry.pointee.arrived.isEmpty { core.news.add(.read(read)) }
-            let record = core.slots[slot]
+            let record = core.buffers[buffer]
             let bytes = UnsafeRawBufferPointer(
-                start: core.slots.payload(of: slot) + record.start, count: record.wanted)
-            return .payload(id, slot: slot, offset: record.position, memory: bytes)
+                start: core.buffers.payload(of: buffer) + record.start, count: record.wanted)
+            return .payload(id, buffer: buffer, offset: record.position, memory: bytes)
         }
         if entry.pointee.hasProgress {
             entry.pointee.hasProgress = false

@@ -31,7 +31,7 @@ struct BlockReaders<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     /// - Returns: `nil` at the bound of reads or connections.
     mutating func begin(_ request: ReadRequest, _ core: inout StreamCore<Ring>) -> ReadID? {
-        let reader = BlockReader(request, slots: core.settings.slots)
+        let reader = BlockReader(request, buffers: core.settings.buffers)
         guard let read = table.insert(reader) else { return nil }
         guard connect(read, to: request.address, &core) else {
             table.remove(read)
@@ -129,44 +129,44 @@ struct BlockReaders<Ring: RingBackend & ~Copyable>: ~Copyable {
         receivePayload(read, index, &core)
     }
 
-    /// Takes a slot and receives into it; without one, receiving stops until there is.
+    /// Takes a buffer and receives into it; without one, receiving stops until there is.
     mutating func receivePayload(
         _ read: ReadIndex, _ index: ConnectionIndex, _ core: inout StreamCore<Ring>
     ) {
         let connection = core.transport.at(index)
         guard connection.role.isAwaitingSlot else { return }
-        guard let slot = core.takeSlot(for: .connection(index)) else {
+        guard let buffer = core.takeBuffer(for: .connection(index)) else {
             // The peer owes nothing while we take nothing.
             return core.rest(.read(read))
         }
-        core.slots[slot] = SlotRecord(header: connection.header)
+        core.buffers[buffer] = BufferRecord(header: connection.header)
         connection.role.isAwaitingSlot = false
         watch(read, &core)
-        core.transport.receivePayload(index, buffer: slot, at: core.slots.payload(of: slot))
+        core.transport.receivePayload(index, buffer: buffer, at: core.buffers.payload(of: buffer))
     }
 
     // MARK: 2. Verify
 
     /// A payload is here.
     mutating func arrived(
-        _ read: ReadIndex, _ slot: BufferIndex, _ header: FrameHeader,
+        _ read: ReadIndex, _ buffer: BufferIndex, _ header: FrameHeader,
         on index: ConnectionIndex, _ core: inout StreamCore<Ring>
     ) -> AfterFrame {
         let entry = at(read)
         let slice: ReadAssembly.Slice
         do throws(StreamFailure) {
-            slice = try entry.pointee.take(slot, header, core.slots.payload(of: slot))
+            slice = try entry.pointee.take(buffer, header, core.buffers.payload(of: buffer))
         } catch {
-            core.slots.release(slot)
+            core.buffers.release(buffer)
             fail(read, on: index, error, &core)
             return .nothing
         }
         if slice.count > 0 {
-            core.slots[slot].start = slice.start
-            core.slots[slot].wanted = slice.count
-            core.slots[slot].position = slice.offset
+            core.buffers[buffer].start = slice.start
+            core.buffers[buffer].wanted = slice.count
+            core.buffers[buffer].position = slice.offset
         } else {
-            core.slots.release(slot)
+            core.buffers.release(buffer)
         }
         core.news.add(.read(read))
         drain(read, &core)
@@ -231,10 +231,10 @@ struct BlockReaders<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// Closes its connections, and drops what waits for the sink or the owner.
     private mutating func letGo(_ read: ReadIndex, _ core: inout StreamCore<Ring>) {
         while let connection = at(read).pointee.takeConnection() { core.close(connection) }
-        while let slot = at(read).pointee.drop() { core.slots.release(slot) }
+        while let buffer = at(read).pointee.drop() { core.buffers.release(buffer) }
     }
 
-    /// It is freed when its owner has heard all and gave every slot back.
+    /// It is freed when its owner has heard all and gave every buffer back.
     mutating func removeIfSettled(_ read: ReadIndex, _ core: inout StreamCore<Ring>) {
         guard at(read).pointee.isEnding, at(read).pointee.held == 0,
             !core.news.contains(.read(read))

@@ -7,14 +7,14 @@ import Wire
 package typealias WriteIndex = RecordIndex<BlockWriter>
 
 /// One block on its way to a chain: what is filled, sent, acked and owed, as a state. Whoever has
-/// the connections and the slots acts on it (`BlockWriters`).
+/// the connections and the buffers acts on it (`BlockWriters`).
 ///
 /// What every frame asks of it is inlined, or `mutating` also where it only looks: a borrow would
 /// copy it, and the settings.
 package struct BlockWriter: ~Copyable {
     private(set) var request: WriteRequest
     var window: WriteWindow
-    /// CRC32C of the frames in order, up to what was ever sent.
+    /// CRC32C of the frames in order, up to what was ever sent (step 2).
     private var sum = PieceSum()
     var connection: ConnectionIndex?
 
@@ -54,7 +54,7 @@ package struct BlockWriter: ~Copyable {
 
     init(_ request: WriteRequest, windowFrames: Int) {
         self.request = request
-        window = WriteWindow(capacity: windowFrames, level: request.releaseLevel)
+        window = WriteWindow(capacity: windowFrames, releaseLevel: request.releaseLevel)
     }
 
     var hasKnownLength: Bool {
@@ -79,11 +79,12 @@ package struct BlockWriter: ~Copyable {
         return Int(min(UInt64(longest), request.bound - reserved))
     }
 
-    /// The next frame is begun to be filled, in `slot`. One of known length is in the window from
+    /// The next frame is begun to be filled, in `buffer`. One of known length is in the window from
     /// now on.
-    mutating func reserve(_ slot: BufferIndex, _ count: Int, as write: WriteIndex) -> SlotRecord {
-        var record = SlotRecord(write: write, wanted: count)
-        record.header = header(.data)
+    mutating func reserve(_ buffer: BufferIndex, _ count: Int, as write: WriteIndex) -> BufferRecord
+    {
+        var record = BufferRecord(write: write, wanted: count)
+        record.header = request.header(.data)
         record.header.offset = reserved
         record.header.payloadLength = UInt32(count)
         // An offset of all ones is the descriptor's own position (io_uring_prep_read.3).
@@ -91,7 +92,7 @@ package struct BlockWriter: ~Copyable {
         filling += 1
         reserved += UInt64(count)
         if hasKnownLength {
-            window.append(length: UInt32(count), buffer: slot, isReady: false)
+            window.append(length: UInt32(count), buffer: buffer, isReady: false)
         }
         return record
     }
@@ -106,12 +107,12 @@ package struct BlockWriter: ~Copyable {
     mutating func shorten(to end: UInt64) { reserved = end }
 
     /// A frame that was begun has all it will have: `count` bytes, or none.
-    mutating func filled(_ slot: BufferIndex, _ count: Int) {
+    mutating func filled(_ buffer: BufferIndex, _ count: Int) {
         filling -= 1
         if hasKnownLength {
-            window.markReady(slot)
+            window.markReady(buffer)
         } else if count > 0 {
-            window.append(length: UInt32(count), buffer: slot, isReady: true)
+            window.append(length: UInt32(count), buffer: buffer, isReady: true)
         }
         guard filling == 0, reserved == request.bound || isSourceEnded else { return }
         isComplete = true
@@ -140,19 +141,11 @@ package struct BlockWriter: ~Copyable {
         return isComplete && !isSealSent ? .seal : .nothing
     }
 
-    @inline(__always)
-    private func header(_ operation: FrameOperation) -> FrameHeader {
-        var header = FrameHeader(operation)
-        header.block = request.block
-        header.epoch = request.epoch
-        return header
-    }
-
     /// - Parameter isNextReady: the first frame follows at once.
     mutating func open(
         isNextReady: Bool, using random: inout some RandomNumberGenerator
     ) -> FrameHeader {
-        var header = header(.write)
+        var header = request.header(.write)
         header.length = request.length ?? 0
         header.flags = request.releaseLevel == .received ? [] : .written
         if isNextReady { header.flags.insert(.more) }
@@ -162,7 +155,7 @@ package struct BlockWriter: ~Copyable {
     }
 
     mutating func askFlush() -> FrameHeader {
-        var header = header(.flush)
+        var header = request.header(.flush)
         header.length = flushWanted
         flushSent = flushWanted
         return header
@@ -170,15 +163,16 @@ package struct BlockWriter: ~Copyable {
 
     mutating func askSeal() -> FrameHeader {
         precondition(sum.length == window.end, "every frame is summed")
-        var header = header(.seal)
-        header.flags = FrameFlags(level: request.level)
+        var header = request.header(.seal)
+        header.flags = FrameFlags(level: request.sealLevel)
         header.length = sum.length
         header.checksum = sum.checksum
         isSealSent = true
         return header
     }
 
-    /// The next frame of the window is on its way. `false`: not for the first time.
+    /// The next frame of the window is on its way, and its pieces are in the block's sum (2), once:
+    /// a frame that is sent again was summed. `false`: it was sent before.
     @discardableResult
     mutating func send(_ frame: WriteWindow.Frame, _ header: FrameHeader) -> Bool {
         let isNew = frame.end > sum.length
@@ -210,13 +204,13 @@ package struct BlockWriter: ~Copyable {
     mutating func checkProof(_ answer: FrameHeader) { _ = proof?.believes(answer) }
 
     /// An answer says how far the chain is. `true` when it is further than before.
-    mutating func hear(_ answer: FrameHeader) throws(StreamFailure) -> Bool {
+    mutating func advance(to answer: FrameHeader) throws(StreamFailure) -> Bool {
         guard isProven else { throw .unproven }
         guard answer.block == request.block, answer.epoch == request.epoch else {
             throw .protocolError("an answer about another block")
         }
         do throws(WriteWindow.Violation) {
-            guard try window.hear(answer.progress) else { return false }
+            guard try window.advance(to: answer.progress) else { return false }
         } catch {
             guard error == .beyondSent, !isAnswered else {
                 throw .protocolError("an ack against the rules (\(error))")
@@ -235,14 +229,14 @@ package struct BlockWriter: ~Copyable {
 
     /// How long the chain may take for what it owes, nanoseconds; `nil`: it owes nothing.
     @inline(__always)
-    mutating func patience(_ settings: EngineSettings) -> UInt64? {
+    mutating func deadline(_ settings: EngineSettings) -> UInt64? {
         let owesData = window.sentEnd > window.released
         let owesFlush = flushSent > window.acked.durable
         guard connection != nil, !isAnswered || owesData || isSealSent || owesFlush else {
             return nil
         }
-        let isSync = owesFlush || isSealSent && request.level == .durable
-        return settings.progressTimeout * (!owesData && isSync ? settings.sealPatience : 1)
+        let isSync = owesFlush || isSealSent && request.sealLevel == .durable
+        return settings.progressTimeout * (!owesData && isSync ? settings.sealDeadlines : 1)
     }
 
     // MARK: 5. Seal
@@ -250,10 +244,7 @@ package struct BlockWriter: ~Copyable {
     /// The receipt for the block. The stream is over with it.
     mutating func take(_ progress: Progress, receipt payload: [UInt8]) throws(StreamFailure) {
         guard isSealSent else { throw .protocolError("a seal that nobody asked for") }
-        guard let (receipt, signature) = Receipt.decode(payload),
-            receipt.block == request.block, receipt.epoch == request.epoch,
-            receipt.length == sum.length, receipt.checksum == sum.checksum,
-            receipt.level >= request.level, Int(receipt.position) == request.opening.place
+        guard let (receipt, signature) = Receipt.decode(payload), request.isMet(by: receipt, sum)
         else { throw .protocolError("a receipt for something else") }
         seal = BlockSeal(
             receipt: SignedReceipt(receipt: receipt, signature: signature),
@@ -293,7 +284,7 @@ package struct BlockWriter: ~Copyable {
     mutating func checkInvariants(_ settings: EngineSettings) {
         precondition(window.count <= settings.windowFrames, "a window has a bound")
         precondition(
-            window.released <= window.acked[window.level] || seal != nil || isEnding,
+            window.released <= window.acked[window.releaseLevel] || seal != nil || isEnding,
             "only what is acked is given back")
         precondition(window.acked.received <= window.sentEnd, "only what was sent is acked")
         precondition(window.sentEnd <= sum.length, "what is sent is summed")

@@ -2,8 +2,7 @@ import Reactor
 import Transport
 import Wire
 
-// Steps 3 to 5 of a write: frames go to the head in order, one send at a time; the chain says how
-// far it is, and how the block ends.
+// Step 3 of a write: frames go to the head in order, one send at a time.
 extension BlockWriters where Ring: ~Copyable {
     /// Sends the next thing the write's stream owes: credentials, a flush, a frame, the seal.
     mutating func pump(_ write: WriteIndex, _ core: inout StreamCore<Ring>) {
@@ -35,16 +34,16 @@ extension BlockWriters where Ring: ~Copyable {
     ) {
         guard canSend(frame, &core) else { return }
         let isNextReady = isReady(write, ahead: 1, &core)
-        at(write).pointee.send(frame, core.slots[frame.buffer].header)
+        at(write).pointee.send(frame, core.buffers[frame.buffer].header)
         watch(write, &core)
-        core.sendData(index, slot: frame.buffer, flags: isNextReady ? .more : [])
+        core.sendData(index, buffer: frame.buffer, flags: isNextReady ? .more : [])
     }
 
-    /// A frame whose slot an older stream is still sending waits: its header is not changed under
+    /// A frame whose buffer an older stream is still sending waits: its header is not changed under
     /// the kernel.
     @inline(__always)
     private func canSend(_ frame: WriteWindow.Frame, _ core: inout StreamCore<Ring>) -> Bool {
-        frame.isReady && core.slots.holders(frame.buffer) == 1
+        frame.isReady && core.buffers.holders(frame.buffer) == 1
     }
 
     /// Whether what follows the next `ahead` frames can be sent without waiting for anything.
@@ -63,56 +62,5 @@ extension BlockWriters where Ring: ~Copyable {
         let end = at(write).pointee.wantFlush()
         pump(write, &core)
         return end
-    }
-
-    // MARK: 4. Ack
-
-    mutating func heardAck(
-        _ write: WriteIndex, _ header: FrameHeader, _ core: inout StreamCore<Ring>
-    ) -> AfterFrame {
-        guard hear(write, header, &core) else { return .nothing }
-        if at(write).pointee.answer() { rewatch(write, &core) }
-        feed(write, &core)
-        return .next
-    }
-
-    /// `false`: the stream failed over it.
-    private mutating func hear(
-        _ write: WriteIndex, _ header: FrameHeader, _ core: inout StreamCore<Ring>
-    ) -> Bool {
-        let entry = at(write)
-        do throws(StreamFailure) {
-            guard try entry.pointee.hear(header) else { return true }
-        } catch {
-            fail(write, error, &core)
-            return false
-        }
-        while let frame = entry.pointee.window.popAcked() { core.slots.release(frame.buffer) }
-        core.news.add(.write(write))
-        rewatch(write, &core)
-        return true
-    }
-
-    // MARK: 5. Seal
-
-    mutating func heardSealed(
-        _ write: WriteIndex, _ header: FrameHeader, _ payload: [UInt8],
-        _ core: inout StreamCore<Ring>
-    ) -> AfterFrame {
-        let entry = at(write)
-        guard hear(write, header, &core) else { return .nothing }
-        do throws(StreamFailure) {
-            try entry.pointee.take(header.progress, receipt: payload)
-        } catch {
-            fail(write, error, &core)
-            return .nothing
-        }
-        entry.pointee.connection = nil
-        entry.pointee.isWatched = false
-        core.rest(.write(write))
-        // The chain has the whole block, whatever the last acks said of it.
-        while let frame = entry.pointee.window.popAny() { core.slots.release(frame.buffer) }
-        core.news.add(.write(write))
-        return .over
     }
 }

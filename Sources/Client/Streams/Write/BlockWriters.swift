@@ -60,14 +60,14 @@ struct BlockWriters<Ring: RingBackend & ~Copyable>: ~Copyable {
     }
 
     @inline(__always)
-    func canMove(_ write: WriteIndex) -> Bool { at(write).pointee.window.canStartOver }
+    func isInMemory(_ write: WriteIndex) -> Bool { at(write).pointee.window.canStartOver }
 
     mutating func move(
         _ write: WriteIndex, to block: BlockID, _ epoch: Epoch, _ opening: StreamOpening,
         at address: SocketAddress, _ core: inout StreamCore<Ring>
     ) -> Bool {
         at(write).pointee.move(to: block, epoch, opening, at: address)
-        core.slots.readdress(write, to: block, epoch)
+        core.buffers.readdress(write, to: block, epoch)
         return resume(write, &core)
     }
 
@@ -82,7 +82,7 @@ struct BlockWriters<Ring: RingBackend & ~Copyable>: ~Copyable {
     /// It moved: the deadline begins again while the chain owes more, and rests when it owes
     /// nothing.
     mutating func rewatch(_ write: WriteIndex, _ core: inout StreamCore<Ring>) {
-        let span = at(write).pointee.patience(core.settings)
+        let span = at(write).pointee.deadline(core.settings)
         at(write).pointee.isWatched = span != nil
         if let span { core.arm(.write(write), within: span) } else { core.rest(.write(write)) }
     }
@@ -131,7 +131,7 @@ struct BlockWriters<Ring: RingBackend & ~Copyable>: ~Copyable {
         entry.pointee.connection = nil
         core.rest(.write(write))
         if entry.pointee.pending > 0 { core.reactor.cancel(entry.pointee.fillToken) }
-        while let frame = entry.pointee.window.popAny() { core.slots.release(frame.buffer) }
+        while let frame = entry.pointee.window.popAny() { core.buffers.release(frame.buffer) }
         removeIfSettled(write, &core)
     }
 
@@ -141,7 +141,7 @@ struct BlockWriters<Ring: RingBackend & ~Copyable>: ~Copyable {
         guard entry.pointee.isEnding, entry.pointee.pending == 0,
             !core.news.contains(.write(write))
         else { return }
-        core.slots.forget(write)
+        core.buffers.forget(write)
         table.remove(write)
     }
 

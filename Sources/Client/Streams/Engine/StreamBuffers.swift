@@ -2,8 +2,8 @@ import Reactor
 import Transport
 import Wire
 
-/// What a payload slot holds, beside its bytes.
-struct SlotRecord: BitwiseCopyable {
+/// What is known of a payload buffer, beside its bytes.
+struct BufferRecord: BitwiseCopyable {
     var header = FrameHeader(.data)
     /// The write whose frame it is.
     var write: WriteIndex?
@@ -17,13 +17,13 @@ struct SlotRecord: BitwiseCopyable {
     var position: UInt64 = 0
 }
 
-/// The registered memory of an engine, cut into payload slots: who holds them, what is in them, and
-/// who waits for one.
-struct Slots: ~Copyable {
+/// The registered memory of an engine, cut into payload buffers: who holds them, what is in them,
+/// and who waits for one.
+struct StreamBuffers: ~Copyable {
     private let region: BufferRegion
     /// The transport holds and gives back through it what it sends.
     var pool: BufferPool
-    private let records: UnsafeMutablePointer<SlotRecord>
+    private let records: UnsafeMutablePointer<BufferRecord>
     /// Whether the ring has registered them.
     let isRegistered: Bool
 
@@ -31,7 +31,7 @@ struct Slots: ~Copyable {
     private var waiters: WaitList
     private let writes: Int
 
-    /// Whoever waits for a slot, by index.
+    /// Whoever waits for a buffer, by index.
     enum Waiter {
         case write(WriteIndex)
         case connection(ConnectionIndex)
@@ -41,7 +41,7 @@ struct Slots: ~Copyable {
     init<Ring: RingBackend & ~Copyable>(
         _ settings: EngineSettings, registeredWith ring: inout Ring
     ) throws(RingFailure) {
-        let region = try BufferRegion(byteCount: settings.slots * settings.slotBytes)
+        let region = try BufferRegion(byteCount: settings.buffers * settings.bufferBytes)
         var isRegistered = true
         do throws(RingFailure) {
             try ring.register(region: region.bytes)
@@ -52,10 +52,10 @@ struct Slots: ~Copyable {
             isRegistered = false
         }
         pool = BufferPool(
-            memory: region.bytes.baseAddress.unsafelyUnwrapped, stride: settings.slotBytes,
-            count: settings.slots)
-        records = .allocate(capacity: settings.slots)
-        records.initialize(repeating: SlotRecord(), count: settings.slots)
+            memory: region.bytes.baseAddress.unsafelyUnwrapped, stride: settings.bufferBytes,
+            count: settings.buffers)
+        records = .allocate(capacity: settings.buffers)
+        records.initialize(repeating: BufferRecord(), count: settings.buffers)
         waiters = WaitList(places: settings.writes + settings.places)
         writes = settings.writes
         self.isRegistered = isRegistered
@@ -71,47 +71,47 @@ struct Slots: ~Copyable {
         @inline(__always) get { pool.free }
     }
 
-    subscript(slot: BufferIndex) -> SlotRecord {
-        @inline(__always) _read { yield records[slot.place] }
-        @inline(__always) nonmutating _modify { yield &records[slot.place] }
+    subscript(buffer: BufferIndex) -> BufferRecord {
+        @inline(__always) _read { yield records[buffer.place] }
+        @inline(__always) nonmutating _modify { yield &records[buffer.place] }
     }
 
-    /// Where a slot's payload begins.
+    /// Where a buffer's payload begins.
     @inline(__always)
-    func payload(of slot: BufferIndex) -> UnsafeMutableRawPointer {
-        pool.memory(slot) + EngineSettings.prefixBytes
+    func payload(of buffer: BufferIndex) -> UnsafeMutableRawPointer {
+        pool.memory(buffer) + EngineSettings.prefixBytes
     }
 
-    /// A slot with one hold; `nil`: all are held.
+    /// A buffer with one hold; `nil`: all are held.
     @inline(__always)
     mutating func take() -> BufferIndex? { pool.take() }
 
     @inline(__always)
-    mutating func hold(_ slot: BufferIndex) { pool.hold(slot) }
+    mutating func hold(_ buffer: BufferIndex) { pool.hold(buffer) }
 
     @inline(__always)
-    func holders(_ slot: BufferIndex) -> Int { pool.holders(slot) }
+    func holders(_ buffer: BufferIndex) -> Int { pool.holders(buffer) }
 
     /// One holder less.
     @inline(__always)
-    mutating func release(_ slot: BufferIndex) {
-        if pool.release(slot) { records[slot.place].write = nil }
+    mutating func release(_ buffer: BufferIndex) {
+        if pool.release(buffer) { records[buffer.place].write = nil }
     }
 
     // MARK: A write's
 
     /// The frames of a write become those of another block.
     mutating func readdress(_ write: WriteIndex, to block: BlockID, _ epoch: Epoch) {
-        for slot in 0..<pool.count where records[slot].write == write {
-            records[slot].header.block = block
-            records[slot].header.epoch = epoch
+        for buffer in 0..<pool.count where records[buffer].write == write {
+            records[buffer].header.block = block
+            records[buffer].header.epoch = epoch
         }
     }
 
-    /// The write is gone; the kernel may still have slots of it.
+    /// The write is gone; the kernel may still have buffers of it.
     mutating func forget(_ write: WriteIndex) {
-        for slot in 0..<pool.count where records[slot].write == write {
-            records[slot].write = nil
+        for buffer in 0..<pool.count where records[buffer].write == write {
+            records[buffer].write = nil
         }
     }
 
@@ -125,12 +125,12 @@ struct Slots: ~Copyable {
         }
     }
 
-    /// Somebody waits for a slot, and there is one.
+    /// Somebody waits for a buffer, and there is one.
     var isAwaited: Bool {
         @inline(__always) get { pool.free > 0 && !waiters.isEmpty }
     }
 
-    /// Who is to have the next slot, while more are free than are promised.
+    /// Who is to have the next buffer, while more are free than are promised.
     mutating func nextWaiter(promised: Int) -> Waiter? {
         guard pool.free > promised, let place = waiters.popFirst() else { return nil }
         return place < writes
@@ -141,11 +141,11 @@ struct Slots: ~Copyable {
 
     mutating func checkInvariants() {
         var held = 0
-        for slot in 0..<pool.count {
-            if pool.holders(BufferIndex(slot)) > 0 { held += 1 }
+        for buffer in 0..<pool.count {
+            if pool.holders(BufferIndex(buffer)) > 0 { held += 1 }
             precondition(
-                records[slot].write == nil || pool.holders(BufferIndex(slot)) > 0,
-                "a free slot is no write's")
+                records[buffer].write == nil || pool.holders(BufferIndex(buffer)) > 0,
+                "a free buffer is no write's")
         }
         precondition(pool.free + held == pool.count, "what is held is not free")
     }

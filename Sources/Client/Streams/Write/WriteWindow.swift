@@ -3,8 +3,8 @@ import Wire
 
 /// The frames of one block that are not acked yet, in the order of their offsets, as a pure state.
 ///
-/// A frame's buffer comes back when the chain has acked its last byte at `level`. Until then the
-/// frame can be sent again, with the framing of the first time, for a node may hold its bytes
+/// A frame's buffer comes back when the chain has acked its last byte at `releaseLevel`. Until then
+/// the frame can be sent again, with the framing of the first time, for a node may hold its bytes
 /// already and takes no other cut (`straddles`, docs/PROTOCOL.md section 1.4). At most `capacity`
 /// frames are held.
 package struct WriteWindow: ~Copyable {
@@ -28,7 +28,7 @@ package struct WriteWindow: ~Copyable {
         case beyondSent
     }
 
-    package let level: Level
+    package let releaseLevel: Level
     /// End of the last frame.
     package private(set) var end: UInt64 = 0
     /// End of what was ever sent, on any stream.
@@ -40,8 +40,8 @@ package struct WriteWindow: ~Copyable {
     /// Place of the first frame that this stream has not sent.
     private var next = 0
 
-    package init(capacity: Int, level: Level) {
-        self.level = level
+    package init(capacity: Int, releaseLevel: Level) {
+        self.releaseLevel = releaseLevel
         frames = FixedRing(capacity: capacity)
     }
 
@@ -78,7 +78,7 @@ package struct WriteWindow: ~Copyable {
     }
 
     /// Takes an ack. `true` when it says more than the one before it, `false` for a duplicate.
-    package mutating func hear(_ progress: Progress) throws(Violation) -> Bool {
+    package mutating func advance(to progress: Progress) throws(Violation) -> Bool {
         guard progress.isOrdered else { throw .disordered }
         guard !acked.exceeds(progress) else { throw .wentBack }
         guard progress.received <= sentEnd else { throw .beyondSent }
@@ -89,7 +89,7 @@ package struct WriteWindow: ~Copyable {
 
     /// Takes one frame that the acks cover out of the window; its buffer has one holder less.
     package mutating func popAcked() -> Frame? {
-        guard frames.count > 0, frames[0].end <= acked[level] else { return nil }
+        guard frames.count > 0, frames[0].end <= acked[releaseLevel] else { return nil }
         let frame = frames.popFirst()
         next = max(0, next - 1)
         released = frame?.end ?? released

@@ -58,7 +58,7 @@ package struct WriteRetry {
 
     /// - Parameters:
     ///   - head: of the chain, to be blamed when the failure names nobody.
-    ///   - canMove: the block's bytes can still be had from its start.
+    ///   - canMove: the block's bytes can still be had from its start, from memory or the source.
     ///   - isOver: the owner's patience is at its end.
     package mutating func failed(
         _ failure: StreamFailure, head: NodeID, canMove: Bool, isOver: Bool
@@ -66,7 +66,8 @@ package struct WriteRetry {
         failures += 1
         if failure.status.blamesToken { tokensRefused += 1 }
         if case .refused(.fenced, _) = failure, !canMove, fenced < Self.fencedResumes {
-            // The node has every byte, and takes more when it has heard from its namenode.
+            // No other chain can have these bytes, and this one still has them: the node takes more
+            // when it has heard from its namenode. What can move does not wait, but goes on below.
             fenced += 1
             return .resume
         }
