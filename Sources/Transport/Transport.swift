@@ -172,8 +172,8 @@ private struct OwnedMemory: ~Copyable {
 
 /// A deadline that has passed.
 ///
-/// It stands beside `Transport` and not in it: the metadata of a type inside a generic one is looked
-/// up at run time, once a turn.
+/// It stands beside `Transport` and not in it: the metadata of a type inside a generic one would be
+/// looked up at run time, in each turn.
 public enum Expiry: Equatable {
     case receiving(ConnectionIndex)
     case sending(ConnectionIndex)
