@@ -60,7 +60,7 @@ public struct Transport<Ring: RingBackend & ~Copyable, Role: BitwiseCopyable>: ~
 
     public var count: Int { links.count }
     /// Every place, used or free.
-    public var places: LazyMapSequence<Range<Int>, ConnectionIndex> { links.places }
+    public var places: RecordPlaces<Link> { links.places }
 
     @inlinable
     @inline(__always)

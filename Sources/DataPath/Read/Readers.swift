@@ -20,7 +20,7 @@ struct Readers: ~Copyable {
 
     // MARK: Records
 
-    var places: LazyMapSequence<Range<Int>, ReaderIndex> { table.places }
+    var places: RecordPlaces<ReadStream> { table.places }
     var count: Int { table.count }
 
     @inline(__always)

@@ -24,7 +24,7 @@ struct WritePath<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     // MARK: Records
 
-    var places: LazyMapSequence<Range<Int>, StreamIndex> { streams.places }
+    var places: RecordPlaces<WriteStream> { streams.places }
     var count: Int { streams.count }
     var isFull: Bool { streams.isFull }
 

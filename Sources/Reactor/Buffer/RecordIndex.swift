@@ -21,8 +21,28 @@ public struct RecordIndex<Record: ~Copyable> {
     }
 
     /// Every place of a table of `capacity` records.
-    public static func places(_ capacity: Int) -> LazyMapSequence<Range<Int>, Self> {
-        (0..<capacity).lazy.map { Self($0) }
+    @inlinable
+    public static func places(_ capacity: Int) -> RecordPlaces<Record> {
+        RecordPlaces(count: UInt32(capacity))
+    }
+}
+
+/// Every place of a table, from the first on, used or free.
+@frozen
+public struct RecordPlaces<Record: ~Copyable>: Sequence, IteratorProtocol {
+    @usableFromInline
+    var reached: UInt32 = 0
+    @usableFromInline
+    let count: UInt32
+
+    @inlinable
+    init(count: UInt32) { self.count = count }
+
+    @inlinable
+    public mutating func next() -> RecordIndex<Record>? {
+        guard reached < count else { return nil }
+        defer { reached += 1 }
+        return RecordIndex(owner: reached)
     }
 }
 

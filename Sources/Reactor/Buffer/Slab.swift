@@ -57,5 +57,5 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
     public func isUsed(_ index: Index) -> Bool { used[index.place] }
 
     /// Every place, used or free.
-    public var places: LazyMapSequence<Range<Int>, Index> { Index.places(capacity) }
+    public var places: RecordPlaces<Element> { Index.places(capacity) }
 }
