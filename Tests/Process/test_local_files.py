@@ -189,7 +189,8 @@ class Targets(CommandCase):
         self.assert_cli(self.get(target), {0}, "which a get that was killed had left")
         self.assertEqual(self.names(), ["value"])
 
-    def test_an_interrupted_get_leaves_nothing(self):
+    def interrupted_get(self):
+        """The exit code of a get that is interrupted while it waits for nodes that stand still."""
         for node in self.cluster.nodes:
             node.daemon.send_signal(signal.SIGSTOP)
         try:
@@ -198,12 +199,21 @@ class Targets(CommandCase):
                 env=command_environment(self.cluster.address))
             until(self.names, "the partial file")
             get.send_signal(signal.SIGINT)
-            self.assertEqual(get.wait(PATIENCE), 128 + signal.SIGINT)
+            return get.wait(PATIENCE)
         finally:
             for node in self.cluster.nodes:
                 node.daemon.send_signal(signal.SIGCONT)
-        self.assertEqual(self.names(), [])
-        self.cluster.wait_settled()
+
+    def test_an_interrupted_get_leaves_nothing(self):
+        # On a machine that stands still the nodes count as dead before the signal comes: such a get
+        # fails by itself, and is asked for again.
+        for _ in range(5):
+            code = self.interrupted_get()
+            self.assertEqual(self.names(), [])
+            self.cluster.wait_settled()
+            if code != os.EX_UNAVAILABLE:
+                break
+        self.assertEqual(code, 128 + signal.SIGINT)
 
     def test_names_as_long_as_they_may_be(self):
         for name in ("n" * 255, "\u00fc" * 127):
