@@ -6,6 +6,11 @@ import Wire
 package struct CallRetry {
     private var pause: Int64
     private let longest: Int64
+    /// The last refusal that was waited for.
+    private var refusal: ControlFailure?
+    /// Milliseconds; a try that had less was cut short by the call's end, and says nothing of the
+    /// namenode.
+    static let shortTry: Int64 = 1_000
 
     /// - Parameters:
     ///   - pause: after the first failure, milliseconds; it doubles with each.
@@ -21,8 +26,17 @@ package struct CallRetry {
         after failure: ControlFailure, wasAnswered: Bool
     ) -> Int64? {
         guard failure.canPass(wasAnswered: wasAnswered) else { return nil }
+        if case .refused = failure { refusal = failure }
         defer { pause = min(pause * 2, longest) }
         return pause
+    }
+
+    /// What the caller is told when the call ends with `failure`.
+    package func told(_ failure: ControlFailure) -> ControlFailure {
+        guard let refusal, case .timedOut(_, let milliseconds) = failure,
+            milliseconds < Self.shortTry
+        else { return failure }
+        return refusal
     }
 }
 

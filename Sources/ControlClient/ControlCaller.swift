@@ -129,7 +129,7 @@ public final class ControlCaller: Sendable {
                 }
                 guard let next = again.pause(after: error, wasAnswered: state.wasAnswered),
                     deadline.remaining > next
-                else { throw error }
+                else { throw again.told(error) }
                 pause = next
                 let waited = deadline.duration - deadline.remaining
                 if waited >= Retry.patientMilliseconds, !isTold {

@@ -64,6 +64,19 @@ struct ControlCallerTests {
         }
     }
 
+    @Test("a last try that was cut short says less than the refusal before it")
+    func whatIsTold() {
+        let busy = ControlFailure.refused(.init(code: .busy, message: ""))
+        let cut = ControlFailure.timedOut(address: "a:1", milliseconds: 5)
+        let silence = ControlFailure.timedOut(address: "a:1", milliseconds: 15_000)
+        var retry = CallRetry(pause: 1, longest: 2)
+        #expect(retry.told(cut) == cut, "nothing was refused")
+        _ = retry.pause(after: busy, wasAnswered: true)
+        _ = retry.pause(after: cut, wasAnswered: true)
+        #expect(retry.told(cut) == busy)
+        #expect(retry.told(silence) == silence)
+    }
+
     @Test("the pause doubles up to its bound")
     func pauses() {
         var again = CallRetry(pause: 50, longest: 300)
