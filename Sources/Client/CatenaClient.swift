@@ -91,7 +91,7 @@ public final class CatenaClient {
         settings.span = span
         var session = GetSession(
             engine: streams, namespace: namespace,
-            sink: ReadSink(
+            sink: PayloadFile(
                 descriptor: sink.descriptor, position: isPositional ? file.position : nil),
             settings: settings, waiting: options.waiting)
         let summary = try session.run(progress)

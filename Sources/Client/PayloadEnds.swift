@@ -118,3 +118,16 @@ struct LocalFile {
 struct SystemError: Error {
     let number: CInt
 }
+
+/// A file that an engine fills a write's buffers from, or drains a read's into.
+package struct PayloadFile: Sendable {
+    package let descriptor: CInt
+    /// Of the first byte of the block or range, in a seekable file; `nil`: at the descriptor's own
+    /// position, in order.
+    package let position: UInt64?
+
+    package init(descriptor: CInt, position: UInt64?) {
+        self.descriptor = descriptor
+        self.position = position
+    }
+}

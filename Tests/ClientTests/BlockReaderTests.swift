@@ -11,7 +11,7 @@ import Wire
 struct BlockReaderTests {
     private static let address = SocketAddress(host: "127.0.0.1", port: 1).unsafelyUnwrapped
 
-    private func reader(sink: ReadSink? = nil) -> BlockReader {
+    private func reader(sink: PayloadFile? = nil) -> BlockReader {
         let assembly = ReadAssembly(
             block: BlockID(5), epoch: Epoch(1), blockLength: 1000, range: 0..<1000)
         var request = ReadRequest(

@@ -147,7 +147,8 @@ import Wire
         #expect(pipe(&ends) == 0)
         var engine = try engine()
         for sink in [
-            ReadSink(descriptor: file, position: 5), ReadSink(descriptor: ends[1], position: nil),
+            PayloadFile(descriptor: file, position: 5),
+            PayloadFile(descriptor: ends[1], position: nil),
         ] {
             var request = request(peer, 100..<UInt64(data.count))
             request.sink = sink
@@ -199,7 +200,7 @@ import Wire
         var request = request(peer, 0..<UInt64(data.count))
         let file = open("/dev/full", O_WRONLY)
         defer { close(file) }
-        request.sink = ReadSink(descriptor: file, position: nil)
+        request.sink = PayloadFile(descriptor: file, position: nil)
         let begun = engine.read(request)
         _ = try #require(begun)
         var failure: StreamFailure?

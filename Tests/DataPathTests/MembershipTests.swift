@@ -118,3 +118,38 @@ import Wire
         #expect(fresh.finality(of: refused(.staleSession, isProven: false)) == nil)
     }
 }
+
+/// Whose silence counts: only while one start of the namenode is heard without a break.
+struct NamenodeContactTests {
+    private let start = NamespaceIncarnation(5)
+    private var contact = NamenodeContact()
+
+    private mutating func hear(from first: UInt64, to last: UInt64) {
+        for now in stride(from: first, through: last, by: 10) {
+            contact.heard(start, now: now, gap: 10)
+        }
+    }
+
+    @Test mutating func silenceBeginsWithTheFirstAnswer() {
+        #expect(contact.silence(since: 0, now: 1_000) == 0, "nothing was heard")
+        hear(from: 1_000, to: 1_100)
+        #expect(contact.silence(since: 0, now: 1_100) == 100)
+        #expect(contact.silence(since: 1_070, now: 1_100) == 30)
+    }
+
+    @Test mutating func aStandstillBeginsItAnew() {
+        hear(from: 1_000, to: 1_100)
+        contact.heard(start, now: 1_111, gap: 10)
+        #expect(contact.silence(since: 0, now: 1_111) == 0)
+    }
+
+    @Test mutating func soDoAFenceAndAnotherStart() {
+        hear(from: 1_000, to: 1_100)
+        contact.lost()
+        #expect(contact.silence(since: 0, now: 1_100) == 0)
+        hear(from: 1_110, to: 1_120)
+        #expect(contact.silence(since: 0, now: 1_120) == 10)
+        contact.heard(NamespaceIncarnation(6), now: 1_125, gap: 10)
+        #expect(contact.silence(since: 0, now: 1_125) == 0)
+    }
+}

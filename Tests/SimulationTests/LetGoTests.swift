@@ -80,14 +80,8 @@ struct LetGoTests {
     /// While the node is fenced no writer can show that it is alive.
     @Test func theSilenceOfAFencedNodeIsNotItsWriters() throws {
         let scene = OneNode()
-        let current = try #require(scene.cluster.namenode.incarnation)
-        let job = try scene.job(
-            900_001, by: 0, flushEvery: nil,
-            incarnation: NamespaceIncarnation(current.number &+ 1))
-        scene.cluster.clients[0].orders.append(job)
+        let (current, _) = try scene.openBlockOfAnotherStart()
         let second: UInt64 = 1_000_000_000
-        #expect(
-            scene.cluster.drive(for: 10 * second) { scene.datanode.node.openCounts.streams == 1 })
         scene.cluster.clients[0].die()
         scene.node.post(.settled(current))
         scene.node.post(.fenced(true))
@@ -107,21 +101,28 @@ struct LetGoTests {
     /// Its namenode may have been started again while it wrote.
     @Test func aBlockOfAnotherStartIsWrittenToItsEnd() throws {
         let scene = OneNode()
-        let current = try #require(scene.cluster.namenode.incarnation)
-        let job = try scene.job(
-            900_001, by: 0, flushEvery: nil,
-            incarnation: NamespaceIncarnation(current.number &+ 1))
-        scene.cluster.clients[0].orders.append(job)
-        let seconds: UInt64 = 1_000_000_000
-        #expect(
-            scene.cluster.drive(for: 10 * seconds) { scene.datanode.node.openCounts.streams == 1 })
+        let (current, job) = try scene.openBlockOfAnotherStart()
         scene.node.post(.settled(current))
-        #expect(scene.cluster.drive(for: 10 * seconds) { job.isOver })
+        #expect(scene.cluster.drive(for: 10_000_000_000) { job.isOver })
         #expect(job.seal != nil)
     }
 }
 
 extension OneNode {
+    /// A block that is being written, and was given out by another start of the namenode than the
+    /// current one.
+    fileprivate func openBlockOfAnotherStart() throws -> (
+        current: NamespaceIncarnation, job: BlockWriteJob
+    ) {
+        let current = try #require(cluster.namenode.incarnation)
+        let job = try job(
+            900_001, by: 0, flushEvery: nil,
+            incarnation: NamespaceIncarnation(current.number &+ 1))
+        cluster.clients[0].orders.append(job)
+        #expect(cluster.drive(for: 10_000_000_000) { datanode.node.openCounts.streams == 1 })
+        return (current, job)
+    }
+
     /// Bytes that open blocks may still take of fresh files.
     fileprivate var owed: UInt64 {
         datanode.node.devices.indices.reduce(0) { $0 + datanode.node.writes.owed(to: $1) }

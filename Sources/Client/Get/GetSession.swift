@@ -8,7 +8,7 @@ import Wire
 struct GetSession: ~Copyable {
     private var engine: StreamEngine<KernelRing>
     private let namespace: NamespaceClient
-    private let sink: ReadSink
+    private let sink: PayloadFile
     private let waiting: (@Sendable (ControlFailure) -> Void)?
     private var machine: GetMachine
     private var isOver = false
@@ -18,7 +18,7 @@ struct GetSession: ~Copyable {
     private var failure: GetFailure?
 
     init(
-        engine: consuming StreamEngine<KernelRing>, namespace: NamespaceClient, sink: ReadSink,
+        engine: consuming StreamEngine<KernelRing>, namespace: NamespaceClient, sink: PayloadFile,
         settings: GetSettings, waiting: (@Sendable (ControlFailure) -> Void)?
     ) {
         self.engine = engine
@@ -86,7 +86,7 @@ struct GetSession: ~Copyable {
 
     private mutating func answer(to ask: ReplicaAsk) -> GetEvent {
         guard let address = SocketAddress(resolving: ask.node) else { return .noAddress }
-        let place = ReadSink(
+        let place = PayloadFile(
             descriptor: sink.descriptor, position: sink.position.map { $0 + ask.position })
         return engine.ask(ask, at: address, sink: place).map { .asked($0) } ?? .noRoom
     }

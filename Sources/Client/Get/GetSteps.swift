@@ -111,7 +111,7 @@ package enum GetFailure: Error {
 extension StreamEngine where Ring: ~Copyable {
     /// Does what `ask` says. `nil`: there is no room now.
     package mutating func ask(
-        _ ask: ReplicaAsk, at address: SocketAddress, sink: ReadSink? = nil
+        _ ask: ReplicaAsk, at address: SocketAddress, sink: PayloadFile? = nil
     ) -> ReadID? {
         if let read = ask.read {
             return redirect(read, to: address, opening: ask.opening) ? read : nil

@@ -167,7 +167,7 @@ struct PutSession: ~Copyable {
 
     private func request(_ block: BlockWrite, at address: SocketAddress) -> WriteRequest {
         var request = block.request(at: address)
-        request.source = WriteSource(
+        request.source = PayloadFile(
             descriptor: source.descriptor, position: source.start.map { $0 + block.start })
         request.sealLevel = options.durability == .durable ? .durable : .written
         request.flushEvery = options.flushEvery

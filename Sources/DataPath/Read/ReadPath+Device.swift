@@ -208,7 +208,7 @@ extension ReadPath where Ring: ~Copyable {
     mutating func didReadData(
         _ reader: ReaderIndex, _ event: Event, _ core: inout Core<Ring>
     ) -> Wish? {
-        let buffer = event.operation.itsBuffer
+        let buffer = event.operation.requiredBuffer
         let isDropped = core.buffers[buffer].isDropped
         if readers.at(reader).pointee.isEnding || isDropped { core.buffers.giveBack(buffer) }
         guard endOperation(of: reader, &core), !isDropped else { return nil }

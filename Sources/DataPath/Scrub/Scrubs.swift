@@ -176,7 +176,7 @@ struct Scrubs<Ring: RingBackend & ~Copyable>: ~Copyable {
             core.counters.bytesScrubbed &+= UInt64(needed)
             devices[device].counts.bytes &+= UInt64(needed)
             finish(device, event, needed, compare(device, event, &core), &core)
-        case .more: readMore(device, event.operation.itsBuffer, &core)
+        case .more: readMore(device, event.operation.requiredBuffer, &core)
         case .short: finish(device, event, needed, .tooShort, &core)
         case .failed:
             guard let finding = ScrubFinding(unreadable: event.outcome) else {
@@ -189,7 +189,7 @@ struct Scrubs<Ring: RingBackend & ~Copyable>: ~Copyable {
     private mutating func compare(
         _ device: Int, _ event: Event, _ core: inout Core<Ring>
     ) -> ScrubFinding? {
-        let buffer = event.operation.itsBuffer
+        let buffer = event.operation.requiredBuffer
         let memory =
             isPayload(event) ? core.buffers.page(of: buffer) : core.buffers.metadata(buffer)
         do throws(ScrubFinding) {
@@ -212,9 +212,9 @@ struct Scrubs<Ring: RingBackend & ~Copyable>: ~Copyable {
 
     private func release(_ event: Event, _ core: inout Core<Ring>) {
         if isPayload(event) {
-            core.buffers.giveBack(event.operation.itsBuffer)
+            core.buffers.giveBack(event.operation.requiredBuffer)
         } else {
-            core.buffers.releaseMetadata(event.operation.itsBuffer)
+            core.buffers.releaseMetadata(event.operation.requiredBuffer)
         }
     }
 

@@ -55,7 +55,7 @@ struct BlockFiles<Ring: RingBackend & ~Copyable>: ~Copyable {
     mutating func wrote(
         _ index: StreamIndex, _ stream: inout WriteStream, _ event: Event, _ core: inout Core<Ring>
     ) -> StreamNext {
-        let buffer = event.operation.itsBuffer
+        let buffer = event.operation.requiredBuffer
         let isLive = stream.endOperation()
         let result = core.buffers[buffer].transfer.take(event.outcome)
         if case .more = result, isLive {
@@ -127,7 +127,7 @@ struct BlockFiles<Ring: RingBackend & ~Copyable>: ~Copyable {
     mutating func didReadBack(
         _ index: StreamIndex, _ stream: inout WriteStream, _ event: Event, _ core: inout Core<Ring>
     ) -> Compared? {
-        let copy = event.operation.itsBuffer
+        let copy = event.operation.requiredBuffer
         let isLive = stream.endOperation()
         let original = stream.duplicate.didRead()
         guard isLive, let original else {

@@ -12,16 +12,17 @@ public struct Operation: BitwiseCopyable {
     public var owner: UInt32
     public var buffer: BufferIndex?
     public var argument: UInt64
+    /// Bytes asked for; 0 where a count has no meaning. A simulated fault may complete fewer.
+    public var length: UInt32
+
     /// The buffer of an operation that has one.
     @inlinable
-    public var itsBuffer: BufferIndex {
+    public var requiredBuffer: BufferIndex {
         @inline(__always) get {
             guard let buffer else { preconditionFailure("an operation on a buffer names it") }
             return buffer
         }
     }
-    /// Bytes asked for; 0 where a count has no meaning. A simulated fault may complete fewer.
-    public var length: UInt32
 }
 
 /// Who asked for an operation, and what they want to find again at its completion.

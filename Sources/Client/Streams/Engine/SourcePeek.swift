@@ -56,7 +56,7 @@ struct SourcePeek<Ring: RingBackend & ~Copyable>: ~Copyable {
     }
 
     mutating func completed(_ event: Event, _ core: inout StreamCore<Ring>) {
-        let buffer = event.operation.itsBuffer
+        let buffer = event.operation.requiredBuffer
         switch event.result {
         case 1...: state = .done(buffer, Int(event.result))
         case -EINTR, -EAGAIN: start(Int32(bitPattern: event.operation.owner), buffer, &core)

@@ -18,7 +18,7 @@ package struct BlockReader: ~Copyable {
     }
 
     private(set) var assembly: ReadAssembly
-    let sink: ReadSink?
+    let sink: PayloadFile?
     private(set) var asked: Replica?
     private var opening: StreamOpening
     /// The one that was asked as well because the first one is slow.

@@ -15,7 +15,8 @@ extension BlockReaders where Ring: ~Copyable {
     }
 
     private mutating func startDrain(
-        _ read: ReadIndex, _ sink: ReadSink, _ buffer: BufferIndex, _ core: inout StreamCore<Ring>
+        _ read: ReadIndex, _ sink: PayloadFile, _ buffer: BufferIndex,
+        _ core: inout StreamCore<Ring>
     ) {
         let record = core.buffers[buffer]
         let start = at(read).pointee.assembly.range.lowerBound
@@ -32,7 +33,7 @@ extension BlockReaders where Ring: ~Copyable {
     }
 
     mutating func didDrain(_ read: ReadIndex, _ event: Event, _ core: inout StreamCore<Ring>) {
-        let buffer = event.operation.itsBuffer
+        let buffer = event.operation.requiredBuffer
         let entry = at(read)
         guard let sink = entry.pointee.sink else { preconditionFailure("a drain has a sink") }
         // A caller's descriptor may be anything, so no errno is our own fault here.

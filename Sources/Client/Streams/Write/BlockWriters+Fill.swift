@@ -62,7 +62,7 @@ extension BlockWriters where Ring: ~Copyable {
 
     mutating func didFill(_ write: WriteIndex, _ event: Event, _ core: inout StreamCore<Ring>) {
         let entry = at(write)
-        let buffer = event.operation.itsBuffer
+        let buffer = event.operation.requiredBuffer
         entry.pointee.pending -= 1
         guard !entry.pointee.isEnding else {
             core.buffers.release(buffer)

@@ -2,19 +2,6 @@ import Reactor
 import System
 import Wire
 
-/// Where an engine fetches a write's bytes itself.
-package struct WriteSource: Sendable {
-    package let descriptor: Int32
-    /// Of the block's first byte, for a seekable source; `nil`: at the descriptor's own position,
-    /// in order.
-    package let position: UInt64?
-
-    package init(descriptor: Int32, position: UInt64?) {
-        self.descriptor = descriptor
-        self.position = position
-    }
-}
-
 /// What an owner says of a block it wants written.
 package struct WriteRequest {
     package var block: BlockID
@@ -27,7 +14,7 @@ package struct WriteRequest {
     /// The block's length when it is known: exactly that many bytes are taken from the source.
     package var length: UInt64?
     /// `nil`: the owner answers `wantsPayload`.
-    package var source: WriteSource?
+    package var source: PayloadFile?
     /// Bytes that were peeked from the source and come first: a buffer, and how many.
     package var peeked: (buffer: BufferIndex, count: Int)?
     /// What `sealed` waits for: the level that the seal asks of the chain.
